@@ -1,0 +1,86 @@
+/** One item that waits for its batch, and how its caller is told. */
+type Waiting<Item, Result> = {
+  item: Item
+  resolve: (result: Result) => void
+  reject: (error: unknown) => void
+}
+
+/** Thrown to the caller of `add` when as many items wait as may: try again later. */
+export class BatchQueueFull extends Error {
+  override name = 'BatchQueueFull'
+}
+
+export type Batcher<Item, Result> = {
+  /** Puts the item into the next batch; resolves with its result, rejects with `BatchQueueFull` or what the batch threw. */
+  add(item: Item): Promise<Result>
+  /** Resolves when nothing waits and nothing runs. */
+  drained(): Promise<void>
+}
+
+/**
+ * Gathers single items into batches: one statement and one commit for many. It groups what is waiting and never waits in
+ * order to group: a batch starts as soon as one of `maxRunning` places is free, with whatever has queued meanwhile, at most
+ * `maxItems`. `run` returns one result an item, in the items' order. No more than `maxWaiting` items wait.
+ */
+export const createBatcher = <Item, Result>(options: {
+  maxItems: number
+  maxRunning: number
+  maxWaiting: number
+  run: (items: Item[]) => Promise<Result[]>
+}): Batcher<Item, Result> => {
+  const waiting: Waiting<Item, Result>[] = []
+  let running = 0
+  let scheduled = false
+  let whenDrained: (() => void)[] = []
+
+  const runBatch = async (batch: Waiting<Item, Result>[]): Promise<void> => {
+    try {
+      const results = await options.run(batch.map((one) => one.item))
+      if (results.length !== batch.length)
+        throw new Error('a batch returned another number of results than items')
+      for (const [index, result] of results.entries()) batch[index]?.resolve(result)
+    } catch (error) {
+      for (const one of batch) one.reject(error)
+    }
+  }
+
+  const startBatches = (): void => {
+    scheduled = false
+    while (running < options.maxRunning && waiting.length > 0) {
+      const batch = waiting.splice(0, options.maxItems)
+      running += 1
+      void runBatch(batch).then(() => {
+        running -= 1
+        startBatches()
+      })
+    }
+    if (running > 0 || waiting.length > 0) return
+    for (const resolve of whenDrained) resolve()
+    whenDrained = []
+  }
+
+  // Starting at the end of the present turn of the event loop, not inside `add`, lets every request that the same turn
+  // parsed join the batch.
+  const schedule = (): void => {
+    if (scheduled || running >= options.maxRunning) return
+    scheduled = true
+    setImmediate(startBatches)
+  }
+
+  const add = (item: Item): Promise<Result> =>
+    new Promise((resolve, reject) => {
+      if (waiting.length >= options.maxWaiting) {
+        reject(new BatchQueueFull(`${options.maxWaiting} items wait already`))
+        return
+      }
+      waiting.push({ item, resolve, reject })
+      schedule()
+    })
+
+  const drained = (): Promise<void> =>
+    running === 0 && waiting.length === 0
+      ? Promise.resolve()
+      : new Promise((resolve) => whenDrained.push(resolve))
+
+  return { add, drained }
+}

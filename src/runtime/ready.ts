@@ -1,0 +1,12 @@
+/**
+ * Tells on standard output, once, that a process is ready: with `json` the one machine-readable line
+ * `{"ready":true,…}` that scripts wait for, else one line for a person.
+ */
+export const announceReady = (options: {
+  json: boolean
+  text: string
+  fields: Record<string, unknown>
+}): void => {
+  const line = options.json ? JSON.stringify({ ready: true, ...options.fields }) : options.text
+  process.stdout.write(`${line}\n`)
+}
