@@ -1,0 +1,14 @@
+import type { Brand } from './brand.ts'
+import { invalid, type Parsed, valid } from './parsed.ts'
+
+/** A whole number of Kenyan shillings that one STK push may ask for. */
+export type Kes = Brand<number, 'Kes'>
+
+/** Daraja's limit for one transaction, in KES (documented; 150,000 was the old one). */
+export const MAX_AMOUNT_KES = 250_000
+
+/** Parses a whole amount of 1 to 250,000 KES. `150.0` is 150. */
+export const parseKes = (amount: number): Parsed<Kes> =>
+  Number.isInteger(amount) && amount >= 1 && amount <= MAX_AMOUNT_KES
+    ? valid(amount as Kes)
+    : invalid(`must be a whole number of KES from 1 to ${MAX_AMOUNT_KES}, not a string`)

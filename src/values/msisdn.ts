@@ -1,0 +1,14 @@
+import type { Brand } from './brand.ts'
+import { invalid, type Parsed, valid } from './parsed.ts'
+
+/** A payer's number in M-PESA's form: 254, then 7 or 1, then eight digits. */
+export type Msisdn = Brand<string, 'Msisdn'>
+
+/** Parses `^254[17]\d{8}$` (design, "REST"); nothing is repaired, for a guessed number prompts a stranger. */
+export const parseMsisdn = (text: string): Parsed<Msisdn> =>
+  /^254[17]\d{8}$/.test(text)
+    ? valid(text as Msisdn)
+    : invalid('must be a string of 12 digits that starts with 2547 or 2541, like "254712345678"')
+
+/** The number as logs may show it: `2547*****678`. */
+export const maskMsisdn = (msisdn: string): string => `${msisdn.slice(0, 4)}*****${msisdn.slice(-3)}`

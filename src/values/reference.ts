@@ -1,0 +1,13 @@
+import type { Brand } from './brand.ts'
+import { invalid, type Parsed, valid } from './parsed.ts'
+
+/** A partner's own reference, kept in full. */
+export type Reference = Brand<string, 'Reference'>
+
+const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]{1,64}$/u
+
+/** Parses 1 to 64 printable characters, of any script. */
+export const parseReference = (text: string): Parsed<Reference> =>
+  PRINTABLE.test(text)
+    ? valid(text as Reference)
+    : invalid('must be a string of at most 64 printable characters')

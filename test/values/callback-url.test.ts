@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest'
+import { parseCallbackUrl } from '../../src/values/callback-url.ts'
+import rows from '../fixtures/callback-urls.json' with { type: 'json' }
+
+const PRODUCTION = { allowHttp: false, allowPrivateNetworks: false }
+const ONE_MACHINE = { allowHttp: true, allowPrivateNetworks: true }
+
+describe('callback_url', () => {
+  const judged = rows.filter((row) => row.stage === 'accept')
+
+  it.each(judged)('$expect: $why', ({ url, expect: expected }) => {
+    expect(parseCallbackUrl(url, PRODUCTION).ok ? 'accept' : 'reject').toBe(expected)
+  })
+
+  it('is required', () => {
+    expect(parseCallbackUrl('', PRODUCTION)).toEqual({ ok: false, problem: 'is required' })
+  })
+
+  it('is refused one character past 2,048', () => {
+    const longest = `https://hooks.example.com/${'a'.repeat(2048 - 26)}`
+    expect(parseCallbackUrl(longest, PRODUCTION).ok).toBe(true)
+    expect(parseCallbackUrl(`${longest}a`, PRODUCTION).ok).toBe(false)
+  })
+
+  it.each(['http://127.0.0.1:8091/callbacks', 'http://localhost/cb', 'https://receiver:8443/'])(
+    'on one machine takes %s',
+    (url) => {
+      expect(parseCallbackUrl(url, ONE_MACHINE).ok).toBe(true)
+    },
+  )
+
+  it('on one machine still refuses what is no URL, credentials and other schemes', () => {
+    for (const url of ['ftp://127.0.0.1/', 'http://user@127.0.0.1/', 'http:///cb', 'http://a b/']) {
+      expect(parseCallbackUrl(url, ONE_MACHINE).ok).toBe(false)
+    }
+  })
+})
