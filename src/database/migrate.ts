@@ -1,0 +1,53 @@
+import { type Migration, Migrator, NO_MIGRATIONS } from 'kysely/migration'
+import type { Log } from '../runtime/log.ts'
+import { connectDatabase, type Database } from './connect.ts'
+import * as partners from './migrations/001-partners.ts'
+import * as payments from './migrations/002-payments.ts'
+import * as callbacks from './migrations/003-callbacks.ts'
+import * as deliveries from './migrations/004-deliveries.ts'
+import { ensurePartitions } from './partitions.ts'
+
+/** In the order they run: Kysely sorts by name. */
+const MIGRATIONS: Record<string, Migration> = {
+  '001-partners': partners,
+  '002-payments': payments,
+  '003-callbacks': callbacks,
+  '004-deliveries': deliveries,
+}
+
+const migratorOf = (database: Database): Migrator =>
+  new Migrator({ db: database, provider: { getMigrations: () => Promise.resolve(MIGRATIONS) } })
+
+/**
+ * Brings the database to the current schema and makes the partitions that are needed next; resolves with the names of the
+ * migrations that ran. Safe to run from many places at once: Kysely takes a lock. Throws what the failing statement threw,
+ * after rolling it back.
+ */
+export const migrateToLatest = async (options: { databaseUrl: string; log: Log }): Promise<string[]> => {
+  const database = connectDatabase({ ...options, poolSize: 2 })
+  try {
+    const { error, results = [] } = await migratorOf(database).migrateToLatest()
+    if (error) throw error
+    await ensurePartitions(database)
+    return results.map((result) => result.migrationName)
+  } finally {
+    await database.destroy()
+  }
+}
+
+/** Undoes every migration, and so deletes everything; for tests of the way down. */
+export const migrateToNothing = async (options: { databaseUrl: string; log: Log }): Promise<void> => {
+  const database = connectDatabase({ ...options, poolSize: 1 })
+  try {
+    const { error } = await migratorOf(database).migrateTo(NO_MIGRATIONS)
+    if (error) throw error
+  } finally {
+    await database.destroy()
+  }
+}
+
+/** True when every migration of this release has run: what `serve` and `dispatch` need before they start. */
+export const isMigrated = async (database: Database): Promise<boolean> => {
+  const migrations = await migratorOf(database).getMigrations()
+  return migrations.every((migration) => migration.executedAt !== undefined)
+}

@@ -1,0 +1,31 @@
+import { type Kysely, sql } from 'kysely'
+
+/** What Daraja posted, and the duty to interpret it. */
+export const up = async (database: Kysely<unknown>): Promise<void> => {
+  await sql`CREATE SEQUENCE callbacks_id_seq AS bigint`.execute(database)
+  await sql`
+    CREATE TABLE callbacks (
+      id bigint NOT NULL DEFAULT nextval('callbacks_id_seq'),
+      received_at timestamptz NOT NULL DEFAULT now(),
+      payment_id bigint,
+      source_address text NOT NULL,
+      headers jsonb NOT NULL,
+      body bytea NOT NULL,
+      PRIMARY KEY (id, received_at)
+    ) PARTITION BY RANGE (received_at)
+  `.execute(database)
+  await sql`ALTER SEQUENCE callbacks_id_seq OWNED BY callbacks.id`.execute(database)
+  await sql`CREATE INDEX callbacks_payment_id ON callbacks (payment_id)`.execute(database)
+  await sql`
+    CREATE TABLE to_interpret (
+      callback_id bigint PRIMARY KEY,
+      due_at timestamptz NOT NULL DEFAULT now(),
+      leased_until timestamptz NOT NULL DEFAULT '-infinity'
+    ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)
+  `.execute(database)
+  await sql`CREATE INDEX to_interpret_due_at ON to_interpret (due_at)`.execute(database)
+}
+
+export const down = async (database: Kysely<unknown>): Promise<void> => {
+  await sql`DROP TABLE to_interpret, callbacks`.execute(database)
+}

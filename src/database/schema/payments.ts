@@ -1,0 +1,70 @@
+import type { ColumnType, Generated } from 'kysely'
+
+export type PaymentStateName =
+  | 'accepted'
+  | 'submitting'
+  | 'submitted'
+  | 'unconfirmed'
+  | 'successful'
+  | 'failed'
+
+/**
+ * One row a payment; range-partitioned by id. Indexes only on (id), (partner_id, id) and BRIN (created_at): an index on a
+ * column that changes with the state would end HOT updates.
+ */
+export type PaymentsTable = {
+  id: Generated<bigint>
+  partner_id: bigint
+  msisdn: string
+  amount_kes: number
+  reference: string | null
+  callback_url: string
+  state: PaymentStateName
+  created_at: Generated<Date>
+  /** After this instant nobody is prompted for it any more. */
+  submit_by: Date
+  merchant_request_id: string | null
+  checkout_request_id: string | null
+  result_code: string | null
+  result_desc: string | null
+  receipt: string | null
+  /** When the money moved; for a failure, when the outcome became known. */
+  transaction_date: Date | null
+}
+
+/** (partner, SHA-256 of the idempotency key) → payment; hash-partitioned, kept as long as the payment. */
+export type IdempotencyKeysTable = {
+  partner_id: bigint
+  key_hash: Buffer
+  payment_id: bigint
+  /** SHA-256 over a version and the four parsed fields of the request. */
+  fingerprint: Buffer
+}
+
+/** Every move of every payment, append only; partitioned by month. */
+export type PaymentHistoryTable = {
+  payment_id: bigint
+  at: Generated<Date>
+  from_state: PaymentStateName
+  to_state: PaymentStateName
+  /** Why, in the words of src/core/payments/payment.ts. */
+  cause: string
+  /** What an operator wants to know beside it, such as Daraja's error code. */
+  detail: string | null
+}
+
+/** A duty: this payment is to be submitted to Daraja. */
+export type ToSubmitTable = {
+  payment_id: bigint
+  due_at: Generated<Date>
+  leased_until: ColumnType<Date, never, Date>
+}
+
+/** A duty: Daraja is to be asked what became of this payment. */
+export type ToQueryTable = {
+  payment_id: bigint
+  due_at: Date
+  leased_until: ColumnType<Date, never, Date>
+  /** How often it has been asked. */
+  queries: Generated<number>
+}

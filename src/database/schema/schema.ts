@@ -1,0 +1,27 @@
+import type { CallbacksTable, ToInterpretTable } from './callbacks.ts'
+import type { AttemptsTable, DeliveriesTable, ToDeliverTable } from './deliveries.ts'
+import type { ApiKeysTable, PartnersTable, ServiceTokensTable } from './partners.ts'
+import type {
+  IdempotencyKeysTable,
+  PaymentHistoryTable,
+  PaymentsTable,
+  ToQueryTable,
+  ToSubmitTable,
+} from './payments.ts'
+
+/** Every table, as the newest migration leaves it. */
+export type Schema = {
+  partners: PartnersTable
+  api_keys: ApiKeysTable
+  service_tokens: ServiceTokensTable
+  payments: PaymentsTable
+  idempotency_keys: IdempotencyKeysTable
+  payment_history: PaymentHistoryTable
+  to_submit: ToSubmitTable
+  to_query: ToQueryTable
+  callbacks: CallbacksTable
+  to_interpret: ToInterpretTable
+  deliveries: DeliveriesTable
+  to_deliver: ToDeliverTable
+  attempts: AttemptsTable
+}

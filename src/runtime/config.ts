@@ -1,0 +1,49 @@
+import type { z } from 'zod'
+import { SETTINGS, type Setting, type SettingName } from './settings.ts'
+
+type ValueOf<Name extends SettingName> = (typeof SETTINGS)[Name] extends { default: null }
+  ? z.output<(typeof SETTINGS)[Name]['parse']> | null
+  : z.output<(typeof SETTINGS)[Name]['parse']>
+
+/** The settings that a command asked for, parsed. */
+export type Config<Name extends SettingName> = { readonly [Key in Name]: ValueOf<Key> }
+
+/** Thrown when settings are missing or wrong: one line for each, naming the variable and what would be right. */
+export class BadSettings extends Error {
+  override name = 'BadSettings'
+}
+
+const readSetting = (
+  name: SettingName,
+  given: string | undefined,
+): { value: unknown } | { problem: string } => {
+  const setting: Setting<unknown> = SETTINGS[name]
+  // An empty variable is how shells and compose files say "not set".
+  const text = given === undefined || given === '' ? setting.default : given
+  if (text === undefined) return { problem: `${name} is required: ${setting.help}` }
+  if (text === null) return { value: null }
+  const parsed = setting.parse.safeParse(text)
+  if (parsed.success) return { value: parsed.data }
+  const shown = setting.secret === true ? '' : `, not ${JSON.stringify(text)}`
+  return { problem: `${name} ${parsed.error.issues[0]?.message ?? 'is not valid'}${shown}` }
+}
+
+/**
+ * Reads the named settings from an environment. Throws `BadSettings` with every problem at once, so that one run of a
+ * misconfigured process tells all there is to mend; a secret's value is never part of a message.
+ */
+export const readConfig = <Name extends SettingName>(
+  environment: Record<string, string | undefined>,
+  names: readonly Name[],
+): Config<Name> => {
+  const values: Record<string, unknown> = {}
+  const problems: string[] = []
+  for (const name of names) {
+    const read = readSetting(name, environment[name])
+    if ('problem' in read) problems.push(read.problem)
+    else values[name] = read.value
+  }
+  if (problems.length > 0) throw new BadSettings(problems.join('\n'))
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every name was read by its own parser just above
+  return values as Config<Name>
+}

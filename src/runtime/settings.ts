@@ -1,0 +1,223 @@
+import { z } from 'zod'
+
+/** One setting of the environment: how its text is read, what stands for its absence, and what to tell a person. */
+export type Setting<Value> = {
+  /** Reads the text; a refusal's message ends the sentence that starts with the variable's name. */
+  parse: z.ZodType<Value, string>
+  /** The text that stands for an absent variable; `null`: the setting is then null; none: the variable is required. */
+  default?: string | null
+  /** For the README's table: what it is for, with units. */
+  help: string
+  /** True for a value that must never be printed. */
+  secret?: boolean
+}
+
+const port = z
+  .string()
+  .regex(/^\d{1,5}$/, 'must be a port from 0 to 65535')
+  .transform(Number)
+  .refine((value) => value <= 65_535, 'must be a port from 0 to 65535')
+
+const wholeNumber = (from: number, to: number) =>
+  z
+    .string()
+    .regex(/^\d{1,12}$/, `must be a whole number from ${from} to ${to}`)
+    .transform(Number)
+    .refine((value) => value >= from && value <= to, `must be a whole number from ${from} to ${to}`)
+
+const url = (protocols: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
+    error: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  })
+
+const flag = z
+  .enum(['0', '1', 'off', 'on', 'false', 'true'], 'must be on or off')
+  .transform((text) => ['1', 'on', 'true'].includes(text))
+
+const host = z.string().regex(/^[A-Za-z0-9.:_-]+$/, 'must be a host name or an IP address')
+
+const secretKey = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/i, 'must be 32 bytes as 64 hexadecimal digits, as `openssl rand -hex 32` prints')
+  .transform((hex) => Buffer.from(hex, 'hex'))
+
+const text = z.string().min(1, 'must not be empty')
+
+/** Whole milliseconds from one to a week. */
+const milliseconds = wholeNumber(1, 604_800_000)
+
+const SECONDS_PER_UNIT: Record<string, number> = { s: 1, m: 60, h: 3600 }
+
+/** `0s,2s,5m,1h` → milliseconds of each step. */
+const schedule = z
+  .string()
+  .regex(/^\d{1,6}[smh](,\d{1,6}[smh])*$/, 'must be durations separated by commas, like "0s,2s,15m,1h"')
+  .transform((value) =>
+    value
+      .split(',')
+      .map((step) => Number(step.slice(0, -1)) * (SECONDS_PER_UNIT[step.slice(-1)] ?? 0) * 1000),
+  )
+
+/** What Daraja refuses anywhere in a callback URL, in any case. */
+const FORBIDDEN_IN_CALLBACK_URLS = /mpesa|safaricom|exe|cmd|sql|query/i
+
+/** Public tunnels, which Daraja usually blocks. */
+const TUNNEL_HOSTS = /ngrok|requestbin/i
+
+const publicUrl = url(['http:', 'https:'])
+  .refine((value) => !FORBIDDEN_IN_CALLBACK_URLS.test(value), {
+    error:
+      'must not hold mpesa, safaricom, exe, exec, cmd, sql or query: Daraja refuses callback URLs with these words',
+  })
+  .refine((value) => !TUNNEL_HOSTS.test(value), { error: 'must not be a public tunnel: Daraja blocks them' })
+  .refine((value) => !/^https?:\/\/[^/]*[A-Z]/.test(value), {
+    error: 'must have its host in lower case: Daraja may refuse capitals',
+  })
+  .transform((value) => value.replace(/\/+$/, ''))
+
+/** Every setting, in the order of the README's table. */
+export const SETTINGS = {
+  DATABASE_URL: {
+    parse: url(['postgres:', 'postgresql:']),
+    help: 'Postgres, `postgres://user:password@host/name`',
+    secret: true,
+  },
+  DATABASE_POOL_SIZE: {
+    parse: wholeNumber(2, 200),
+    default: '10',
+    help: 'connections a process opens at most',
+  },
+  NATS_URL: {
+    parse: url(['nats:', 'tls:']),
+    default: null,
+    help: 'NATS with JetStream, `nats://host:4222`; without it the dispatcher works from Postgres alone',
+    secret: true,
+  },
+  NATS_STREAM: {
+    parse: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, dashes or underscores'),
+    default: 'deliveries',
+    help: 'the name of the stream (and of its subject) that tells the dispatchers what is due',
+  },
+  HTTP_HOST: {
+    parse: host,
+    default: '127.0.0.1',
+    help: 'where the REST API and the callbacks from Daraja listen',
+  },
+  HTTP_PORT: { parse: port, default: '8080', help: 'its port; 0 takes a free one' },
+  GRPC_HOST: { parse: host, default: '127.0.0.1', help: 'where native gRPC and Connect listen' },
+  GRPC_PORT: { parse: port, default: '9090', help: 'native gRPC' },
+  CONNECT_PORT: { parse: port, default: '9080', help: 'Connect and gRPC-Web' },
+  OPS_HOST: {
+    parse: host,
+    default: '127.0.0.1',
+    help: 'where `/healthz`, `/readyz` and `/metrics` listen; keep it private',
+  },
+  OPS_PORT: {
+    parse: port,
+    default: null,
+    help: 'its port: 8081 for `serve`, 8082 for `dispatch` when not set',
+  },
+  PUBLIC_URL: {
+    parse: publicUrl,
+    help: 'the address at which Daraja reaches `HTTP_PORT`, https in production',
+  },
+  DARAJA_BASE_URL: {
+    parse: url(['http:', 'https:']).transform((value) => value.replace(/\/+$/, '')),
+    help: '`https://api.safaricom.co.ke`, `https://sandbox.safaricom.co.ke` or the simulator',
+  },
+  DARAJA_CONSUMER_KEY: { parse: text, help: 'the app’s key on the Daraja portal', secret: true },
+  DARAJA_CONSUMER_SECRET: { parse: text, help: 'the app’s secret', secret: true },
+  DARAJA_SHORTCODE: {
+    parse: z.string().regex(/^\d{5,8}$/, 'must be 5 to 8 digits'),
+    help: 'the paybill; for a till the head-office number',
+  },
+  DARAJA_PASSKEY: { parse: text, help: 'the passkey of the shortcode', secret: true },
+  DARAJA_TRANSACTION_TYPE: {
+    parse: z.enum(
+      ['CustomerPayBillOnline', 'CustomerBuyGoodsOnline'],
+      'must be CustomerPayBillOnline or CustomerBuyGoodsOnline',
+    ),
+    default: 'CustomerPayBillOnline',
+    help: '`CustomerPayBillOnline`, or `CustomerBuyGoodsOnline` for a till',
+  },
+  DARAJA_PARTY_B: {
+    parse: z.string().regex(/^\d{5,8}$/, 'must be 5 to 8 digits'),
+    default: null,
+    help: 'the till number; the shortcode when not set',
+  },
+  DARAJA_TIMEOUT_MS: {
+    parse: wholeNumber(1000, 60_000),
+    default: '30000',
+    help: 'how long one call to Daraja may take, ms',
+  },
+  SECRET_KEY: {
+    parse: secretKey,
+    help: '32 bytes in hexadecimal; the keys of callback tokens are derived from it',
+    secret: true,
+  },
+  SECRET_KEY_PREVIOUS: {
+    parse: secretKey,
+    default: null,
+    help: 'the key before, while callbacks issued under it may still come',
+    secret: true,
+  },
+  SUBMIT_TTL_MS: {
+    parse: milliseconds,
+    default: '120000',
+    help: 'how old a payment may be and still prompt its payer, ms',
+  },
+  SUBMIT_CONCURRENCY: {
+    parse: wholeNumber(1, 1000),
+    default: '32',
+    help: 'pushes to Daraja at once, per process',
+  },
+  RECONCILE_AFTER_MS: {
+    parse: milliseconds,
+    default: '90000',
+    help: 'when a prompt without a callback is first asked for, ms',
+  },
+  DELIVERY_SCHEDULE: {
+    parse: schedule,
+    default: '0s,2s,5s,15s,45s,2m,5m,15m,1h,3h,6h,12h,24h,24h',
+    help: 'the pause before each attempt to deliver, from the outcome or the attempt before',
+  },
+  DELIVERY_CONCURRENCY: {
+    parse: wholeNumber(1, 5000),
+    default: '256',
+    help: 'POSTs to partners at once, per process',
+  },
+  SIMULATOR_HOST: { parse: host, default: '127.0.0.1', help: 'where the Daraja simulator listens' },
+  SIMULATOR_PORT: { parse: port, default: '8090', help: 'its port' },
+  SIMULATOR_CALLBACK_DELAY_MS: {
+    parse: wholeNumber(0, 3_600_000),
+    default: '1000',
+    help: 'how long a simulated payer thinks, ms',
+  },
+  LOG_LEVEL: {
+    parse: z.enum(
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      'must be trace, debug, info, warn, error, fatal or silent',
+    ),
+    default: 'info',
+    help: 'the least important log line that is written',
+  },
+  CALLBACK_ALLOW_HTTP: {
+    parse: flag,
+    default: 'off',
+    help: 'takes http `callback_url`s; for one machine only',
+  },
+  CALLBACK_ALLOW_PRIVATE_NETWORKS: {
+    parse: flag,
+    default: 'off',
+    help: 'takes `callback_url`s that lead to private addresses; for one machine only',
+  },
+  DATA_DIR: {
+    parse: text,
+    default: '.data',
+    help: 'where `npm start` keeps its database and finds itself again',
+  },
+} as const satisfies Record<string, Setting<unknown>>
+
+export type SettingName = keyof typeof SETTINGS
