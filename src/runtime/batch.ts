@@ -17,16 +17,22 @@ export type Batcher<Item, Result> = {
   drained(): Promise<void>
 }
 
+const settleOne = <Item, Result>(one: Waiting<Item, Result> | undefined, result: Result | Error): void => {
+  if (result instanceof Error) one?.reject(result)
+  else one?.resolve(result)
+}
+
 /**
  * Gathers single items into batches: one statement and one commit for many. It groups what is waiting and never waits in
  * order to group: a batch starts as soon as one of `maxRunning` places is free, with whatever has queued meanwhile, at most
- * `maxItems`. `run` returns one result an item, in the items' order. No more than `maxWaiting` items wait.
+ * `maxItems`. `run` returns one result an item, in the items' order; an `Error` among them is thrown to
+ * that item's caller alone. No more than `maxWaiting` items wait.
  */
 export const createBatcher = <Item, Result>(options: {
   maxItems: number
   maxRunning: number
   maxWaiting: number
-  run: (items: Item[]) => Promise<Result[]>
+  run: (items: Item[]) => Promise<(Result | Error)[]>
 }): Batcher<Item, Result> => {
   const waiting: Waiting<Item, Result>[] = []
   let running = 0
@@ -38,7 +44,7 @@ export const createBatcher = <Item, Result>(options: {
       const results = await options.run(batch.map((one) => one.item))
       if (results.length !== batch.length)
         throw new Error('a batch returned another number of results than items')
-      for (const [index, result] of results.entries()) batch[index]?.resolve(result)
+      for (const [index, result] of results.entries()) settleOne(batch[index], result)
     } catch (error) {
       for (const one of batch) one.reject(error)
     }

@@ -19,7 +19,7 @@ const DENIED_PORTS = new Set([
 ])
 
 /** Top-level names that never lead to the public internet (RFC 2606, 6761, 6762, 7686, 8375, 9476 and private habit). */
-const PRIVATE_ENDINGS = [
+const PRIVATE_ENDINGS = new Set([
   'localhost',
   'local',
   'localdomain',
@@ -35,7 +35,7 @@ const PRIVATE_ENDINGS = [
   'invalid',
   'alt',
   'arpa',
-]
+])
 
 const NOT_PUBLIC = 'must lead to a public host: not to a private, loopback or special address or name'
 
@@ -100,5 +100,5 @@ const judgeName = (name: string): string | null => {
   const labels = name.split('.')
   const wellFormed = labels.every((label) => /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label))
   if (!wellFormed || name.length > 253) return 'must hold a valid host name'
-  return labels.length < 2 || PRIVATE_ENDINGS.includes(labels.at(-1) ?? '') ? NOT_PUBLIC : null
+  return labels.length < 2 || PRIVATE_ENDINGS.has(labels.at(-1) ?? '') ? NOT_PUBLIC : null
 }

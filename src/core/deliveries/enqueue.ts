@@ -1,0 +1,65 @@
+import { sql, type Transaction } from 'kysely'
+import type { Schema } from '../../database/schema/schema.ts'
+import { toGuideInstant } from '../../values/instant.ts'
+import type { Outcome } from '../payments/payment.ts'
+
+/** What a partner is told of one outcome. */
+export type OutcomeEvent = {
+  paymentId: bigint
+  partnerId: bigint
+  callbackUrl: string
+  msisdn: string
+  amountKes: number
+  merchantRequestId: string | null
+  checkoutRequestId: string | null
+  resultCode: string
+  resultDesc: string
+  receipt: string | null
+  transactionDate: Date
+  outcome: Outcome
+}
+
+/** M-PESA's code as the guide's payload has it: a number, or a string where it is not numeric. */
+export const toWireResultCode = (code: string): number | string =>
+  /^(0|[1-9]\d{0,14})$/.test(code) ? Number(code) : code
+
+/** The body that every attempt sends: the guide's ten fields, in its order, nothing more. */
+export const renderBody = (event: OutcomeEvent): string =>
+  JSON.stringify({
+    transaction_id: Number(event.paymentId),
+    merchant_request_id: event.merchantRequestId,
+    checkout_request_id: event.checkoutRequestId,
+    result_code: toWireResultCode(event.resultCode),
+    result_desc: event.resultDesc,
+    amount: event.amountKes,
+    mpesa_receipt: event.receipt,
+    transaction_date: toGuideInstant(event.transactionDate),
+    phone: event.msisdn,
+    status: event.outcome,
+  })
+
+/**
+ * Puts one delivery for each event into the outbox, inside the transaction that settles the payments, so that no outcome
+ * is without its delivery and no delivery without its outcome (law 5). A payment can succeed once and fail once, so payment
+ * and outcome make the `webhook-id`.
+ */
+export const enqueueDeliveries = async (
+  transaction: Transaction<Schema>,
+  events: readonly OutcomeEvent[],
+): Promise<void> => {
+  if (events.length === 0) return
+  await sql`
+    WITH added AS (
+      INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, body)
+      SELECT * FROM unnest(
+        ${events.map((event) => event.paymentId)}::bigint[],
+        ${events.map((event) => event.partnerId)}::bigint[],
+        ${events.map((event) => `msg_${event.paymentId}_${event.outcome}`)}::text[],
+        ${events.map((event) => event.callbackUrl)}::text[],
+        ${events.map(renderBody)}::text[]
+      )
+      RETURNING id
+    )
+    INSERT INTO to_deliver (delivery_id) SELECT id FROM added
+  `.execute(transaction)
+}

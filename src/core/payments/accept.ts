@@ -1,0 +1,155 @@
+import { sql } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import { runRows } from '../../database/run-rows.ts'
+import { type Batcher, createBatcher } from '../../runtime/batch.ts'
+import { fingerprintOf, hashIdempotencyKey, type PaymentRequest } from './payment-request.ts'
+
+/** What became of a request: a new payment, the one its idempotency key already names, or a key re-used for another. */
+export type Acceptance =
+  | { kind: 'accepted'; paymentId: bigint }
+  | { kind: 'duplicate'; paymentId: bigint }
+  | { kind: 'key_reused'; paymentId: bigint }
+
+export type AcceptItem = { partnerId: bigint; request: PaymentRequest }
+
+/** An item with what the statements compare. */
+type Entry = AcceptItem & { keyHash: Buffer | null; fingerprint: Buffer; keyText: string | null }
+
+type KeyHolder = { payment_id: bigint; fingerprint: Buffer }
+
+/**
+ * Makes payments durable, many in one commit: `add` resolves after the commit (law 1). The same idempotency key, within one
+ * batch, across batches and across processes, makes one payment (law 2); the loser of a race waits on the index for the
+ * winner and is answered with its payment. `submitTtlMs`: for how long a payment may prompt its payer, ms.
+ */
+export const createAcceptor = (options: {
+  database: Database
+  submitTtlMs: number
+}): Batcher<AcceptItem, Acceptance> =>
+  createBatcher({
+    maxItems: 500,
+    maxRunning: 2,
+    maxWaiting: 10_000,
+    run: (items) => runRows(items, (rows) => acceptBatch({ ...options, items: rows })),
+  })
+
+const acceptBatch = async (options: {
+  database: Database
+  submitTtlMs: number
+  items: readonly AcceptItem[]
+}): Promise<Acceptance[]> => {
+  const entries = options.items.map(toEntry)
+  const firsts = firstOfEachKey(entries)
+  const created = await insertPayments({ ...options, entries: [...firsts] })
+  const repeated = entries.filter(
+    (entry) => entry.keyHash !== null && !(firsts.has(entry) && created.has(entry)),
+  )
+  const holders = await findKeyHolders(options.database, repeated)
+  return entries.map((entry) => {
+    const paymentId = created.get(entry)
+    return paymentId === undefined ? compare(entry, holders.get(entry)) : { kind: 'accepted', paymentId }
+  })
+}
+
+const toEntry = (item: AcceptItem): Entry => {
+  const key = item.request.idempotencyKey
+  const keyHash = key === null ? null : hashIdempotencyKey(key)
+  return {
+    ...item,
+    keyHash,
+    fingerprint: fingerprintOf(item.request),
+    keyText: keyHash === null ? null : `${item.partnerId} ${keyHash.toString('latin1')}`,
+  }
+}
+
+/** Equal keys can meet inside one batch: only the first of each goes to the database. */
+const firstOfEachKey = (entries: readonly Entry[]): Set<Entry> => {
+  const seen = new Set<string>()
+  const firsts = entries.filter((entry) => {
+    if (entry.keyText === null) return true
+    if (seen.has(entry.keyText)) return false
+    seen.add(entry.keyText)
+    return true
+  })
+  // Two batches that take the same keys in different orders would wait for each other for ever.
+  return new Set(firsts.sort((one, other) => compareTexts(one.keyText ?? '', other.keyText ?? '')))
+}
+
+const compareTexts = (one: string, other: string): number => Number(one > other) - Number(one < other)
+
+/**
+ * One statement, so one commit: the keys first, then the payments whose key was free, and the duty to submit each. Raw SQL,
+ * for a multi-row statement from arrays: measured, batches carry 4 times what the best one-row inserts do.
+ */
+const insertPayments = async (options: {
+  database: Database
+  submitTtlMs: number
+  entries: readonly Entry[]
+}): Promise<Map<Entry, bigint>> => {
+  const { entries } = options
+  const { rows } = await sql<{ id: bigint; position: bigint }>`
+    WITH given AS MATERIALIZED (
+      SELECT nextval('payments_id_seq') AS id, * FROM unnest(
+        ${entries.map((entry) => entry.partnerId)}::bigint[],
+        ${entries.map((entry) => entry.keyHash)}::bytea[],
+        ${entries.map((entry) => entry.fingerprint)}::bytea[],
+        ${entries.map((entry) => entry.request.msisdn)}::text[],
+        ${entries.map((entry) => entry.request.amountKes)}::integer[],
+        ${entries.map((entry) => entry.request.reference)}::text[],
+        ${entries.map((entry) => entry.request.callbackUrl)}::text[]
+      ) WITH ORDINALITY AS given (partner_id, key_hash, fingerprint, msisdn, amount_kes, reference, callback_url, position)
+    ), keyed AS (
+      INSERT INTO idempotency_keys (partner_id, key_hash, payment_id, fingerprint)
+      SELECT partner_id, key_hash, id, fingerprint FROM given WHERE key_hash IS NOT NULL ORDER BY position
+      ON CONFLICT (partner_id, key_hash) DO NOTHING
+      RETURNING payment_id
+    ), fresh AS MATERIALIZED (
+      SELECT * FROM given WHERE key_hash IS NULL OR id IN (SELECT payment_id FROM keyed)
+    ), added AS (
+      INSERT INTO payments (id, partner_id, msisdn, amount_kes, reference, callback_url, state, submit_by)
+      SELECT id, partner_id, msisdn, amount_kes, reference, callback_url, 'accepted',
+             now() + make_interval(secs => ${options.submitTtlMs / 1000})
+      FROM fresh
+    ), duties AS (
+      INSERT INTO to_submit (payment_id) SELECT id FROM fresh
+    )
+    SELECT id, position FROM fresh
+  `.execute(options.database)
+  const created = new Map<Entry, bigint>()
+  for (const row of rows) {
+    const entry = entries[Number(row.position) - 1]
+    if (entry) created.set(entry, row.id)
+  }
+  return created
+}
+
+/**
+ * Who holds the keys that were not free. A second statement, for its snapshot is younger: the winner that made the insert
+ * above wait is committed by now, and visible.
+ */
+const findKeyHolders = async (
+  database: Database,
+  entries: readonly Entry[],
+): Promise<Map<Entry, KeyHolder>> => {
+  if (entries.length === 0) return new Map()
+  const { rows } = await sql<KeyHolder & { position: bigint }>`
+    SELECT given.position, held.payment_id, held.fingerprint
+    FROM unnest(
+      ${entries.map((entry) => entry.partnerId)}::bigint[],
+      ${entries.map((entry) => entry.keyHash)}::bytea[]
+    ) WITH ORDINALITY AS given (partner_id, key_hash, position)
+    JOIN idempotency_keys held USING (partner_id, key_hash)
+  `.execute(database)
+  const holders = new Map<Entry, KeyHolder>()
+  for (const row of rows) {
+    const entry = entries[Number(row.position) - 1]
+    if (entry) holders.set(entry, row)
+  }
+  return holders
+}
+
+const compare = (entry: Entry, holder: KeyHolder | undefined): Acceptance => {
+  if (!holder) throw new Error('an idempotency key was taken, yet nobody holds it')
+  const kind = holder.fingerprint.equals(entry.fingerprint) ? 'duplicate' : 'key_reused'
+  return { kind, paymentId: holder.payment_id }
+}

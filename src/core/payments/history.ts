@@ -1,0 +1,32 @@
+import { sql, type Transaction } from 'kysely'
+import type { PaymentStateName } from '../../database/schema/payments.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import type { Cause } from './payment.ts'
+
+/** One move of one payment along an arrow. */
+export type Move = {
+  paymentId: bigint
+  from: PaymentStateName
+  to: PaymentStateName
+  cause: Cause
+  /** What an operator wants to know beside the cause, such as Daraja's code. */
+  detail: string | null
+}
+
+/** Writes a row into the history for each move, in the transaction that moves the payments (law 4). */
+export const recordMoves = async (
+  transaction: Transaction<Schema>,
+  moves: readonly Move[],
+): Promise<void> => {
+  if (moves.length === 0) return
+  await sql`
+    INSERT INTO payment_history (payment_id, from_state, to_state, cause, detail)
+    SELECT * FROM unnest(
+      ${moves.map((move) => move.paymentId)}::bigint[],
+      ${moves.map((move) => move.from)}::payment_state[],
+      ${moves.map((move) => move.to)}::payment_state[],
+      ${moves.map((move) => move.cause)}::text[],
+      ${moves.map((move) => move.detail)}::text[]
+    )
+  `.execute(transaction)
+}

@@ -1,0 +1,66 @@
+import type { PaymentStateName } from '../../database/schema/payments.ts'
+
+// The states of a payment, what enters and what leaves each:
+//
+// accepted     Durable, the payer not prompted. Entered by an answered request, or again from `submitting` when Daraja
+//              said for certain that it did not process the push and may be asked later. Left by the submit loop.
+// submitting   Committed before the first byte goes to Daraja. Whoever finds such a payment without being the one that
+//              submits it never sends it: the payer may have the prompt already.
+// submitted    Daraja took the push and gave its ids. Left by the callback, or by a definite answer to the query.
+// unconfirmed  It is not known whether the payer was prompted. Never sent again, never guessed: left by the callback, or
+//              by an operator.
+// successful   Paid. Final.
+// failed       Not paid, as far as is known. Left only by a later authoritative success.
+//
+// A callback may come before the reply to the push, or after a reply that told of nothing processed. It names its payment
+// by a token, so it settles from every open state.
+
+/** Where each state may lead. */
+export const ARROWS: Readonly<Record<PaymentStateName, readonly PaymentStateName[]>> = {
+  accepted: ['submitting', 'successful', 'failed'],
+  submitting: ['accepted', 'submitted', 'unconfirmed', 'successful', 'failed'],
+  submitted: ['successful', 'failed'],
+  unconfirmed: ['successful', 'failed'],
+  failed: ['successful'],
+  successful: [],
+}
+
+/** Why a payment moved; kept in its history. */
+export type Cause =
+  | 'taken_for_submission'
+  | 'push_accepted'
+  | 'push_refused'
+  | 'push_to_be_repeated'
+  | 'push_outcome_unknown'
+  | 'submitter_lost'
+  | 'submit_deadline_passed'
+  | 'callback'
+  | 'query'
+
+/** A state that tells the partner something. */
+export type Outcome = 'successful' | 'failed'
+
+/** What is done with evidence of an outcome. */
+export type SettleDecision =
+  | { kind: 'move'; to: Outcome }
+  /** Already successful, without the receipt that this evidence brings. */
+  | { kind: 'fill_in_receipt' }
+  /** The same was known: nothing to do. */
+  | { kind: 'known' }
+  /** A failure after a success: the money moved, so nothing changes, but somebody should hear of it. */
+  | { kind: 'contradiction' }
+
+/** Decides what evidence of `outcome` does to a payment in state `from`. Pure. */
+export const decideSettlement = (options: {
+  from: PaymentStateName
+  outcome: Outcome
+  receiptKnown: boolean
+  bringsReceipt: boolean
+}): SettleDecision => {
+  const { from, outcome } = options
+  if (ARROWS[from].includes(outcome)) return { kind: 'move', to: outcome }
+  if (from === 'successful' && outcome === 'failed') return { kind: 'contradiction' }
+  if (from === 'successful' && options.bringsReceipt && !options.receiptKnown)
+    return { kind: 'fill_in_receipt' }
+  return { kind: 'known' }
+}
