@@ -1,9 +1,7 @@
 import type { Brand } from './brand.ts'
 
-export type PaymentId = Brand<bigint, 'PaymentId'>
+/** A partner that exists: only the database hands one out. */
 export type PartnerId = Brand<bigint, 'PartnerId'>
-export type CallbackId = Brand<bigint, 'CallbackId'>
-export type DeliveryId = Brand<bigint, 'DeliveryId'>
 
 /** The largest id Postgres's bigint holds. */
 const MAX_ID = 9_223_372_036_854_775_807n
