@@ -1,0 +1,139 @@
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
+import { Writable } from 'node:stream'
+import { request } from 'undici'
+import { onTestFinished, vi } from 'vitest'
+import { z } from 'zod'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { createLog } from '../../src/runtime/log.ts'
+import { startSimulator } from '../../src/simulator/server.ts'
+import { toDarajaTimestamp } from '../../src/values/instant.ts'
+
+export type Answer = { status: number; body: Record<string, string> }
+
+const answerBody = z.record(z.string(), z.string())
+
+/** What the ledger answers, as far as a test reads it; all else is kept for comparing. */
+const ledgerAnswer = z.looseObject({
+  prompts: z.number(),
+  prompts_by_callback_url: z.record(z.string(), z.number()),
+  entries: z.array(
+    z.looseObject({
+      warnings: z.array(z.string()),
+      callbacks: z.array(z.looseObject({ status: z.number().nullable(), error: z.string().nullable() })),
+    }),
+  ),
+})
+
+/** A simulator of its own for one test, on a free port, and what a client says to it. Closed when the test ends. */
+export const openSimulator = async (options: { callbackDelayMs: number }) => {
+  const logLines: string[] = []
+  const to = new Writable({ write: (chunk, _encoding, done) => done(void logLines.push(String(chunk))) })
+  const log = createLog({ name: 'simulator', level: 'trace', to })
+  const simulator = await startSimulator({
+    host: '127.0.0.1',
+    port: 0,
+    log,
+    clock: systemClock,
+    random: Math.random,
+    ...options,
+  })
+  onTestFinished(() => simulator.close())
+
+  const fetchToken = async (): Promise<string> => {
+    const answer = await get(
+      `${simulator.url}/oauth/v1/generate?grant_type=client_credentials`,
+      basic('key:secret'),
+    )
+    return answer.body['access_token'] ?? ''
+  }
+  const token = await fetchToken()
+  const post = (path: string, body: unknown, authorization = `Bearer ${token}`): Promise<Answer> =>
+    send(`${simulator.url}${path}`, { authorization, 'content-type': 'application/json' }, body)
+
+  return {
+    ...simulator,
+    logLines,
+    token,
+    post,
+    push: (body: unknown) => post('/mpesa/stkpush/v1/processrequest', body),
+    query: (checkoutRequestId: unknown) =>
+      post('/mpesa/stkpushquery/v1/query', { ...signature(), CheckoutRequestID: checkoutRequestId }),
+    ledger: async (search = '') => {
+      const answer = await request(`${simulator.url}/_ledger${search}`)
+      return ledgerAnswer.parse(await answer.body.json())
+    },
+  }
+}
+
+/** Waits until the assertion holds, with patience for a loaded machine. */
+export const eventually = <Value>(assertion: () => Value | Promise<Value>): Promise<Value> =>
+  vi.waitFor(assertion, { timeout: 10_000, interval: 5 })
+
+export const basic = (credentials: string): string => `Basic ${Buffer.from(credentials).toString('base64')}`
+
+export const get = async (url: string, authorization?: string): Promise<Answer> => {
+  const answer = await request(url, { headers: authorization === undefined ? {} : { authorization } })
+  return { status: answer.statusCode, body: answerBody.parse(await answer.body.json()) }
+}
+
+const send = async (url: string, headers: Record<string, string>, body: unknown): Promise<Answer> => {
+  const answer = await request(url, {
+    method: 'POST',
+    headers,
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
+  return { status: answer.statusCode, body: answerBody.parse(await answer.body.json()) }
+}
+
+/** Shortcode, password and timestamp as a client sends them now. */
+export const signature = (timestamp = toDarajaTimestamp(new Date())) => ({
+  BusinessShortCode: 174379,
+  Password: Buffer.from(`174379passkey${timestamp}`).toString('base64'),
+  Timestamp: timestamp,
+})
+
+/** A push that Daraja accepts and that keeps to its documentation; `change` replaces or, with undefined, leaves out. */
+export const pushBody = (change: Record<string, unknown> = {}): Record<string, unknown> => ({
+  ...signature(),
+  TransactionType: 'CustomerPayBillOnline',
+  Amount: 150,
+  PartyA: 254712345678,
+  PartyB: 174379,
+  PhoneNumber: 254712345678,
+  CallBackURL: 'http://127.0.0.1:9/callbacks/stk/1',
+  AccountReference: 'INV2025001',
+  TransactionDesc: 'Payment',
+  ...change,
+})
+
+export type Received = { url: string; headers: IncomingHttpHeaders; rawHeaders: string[]; body: string }
+
+/** An HTTP server that keeps what is posted to it and answers every time with `status`. Closed when the test ends. */
+export const openReceiver = async (options: { status: number } = { status: 200 }) => {
+  const received: Received[] = []
+  const server = createServer((incoming, answer) => {
+    const chunks: Buffer[] = []
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+    incoming.on('end', () => {
+      const { url = '', headers, rawHeaders } = incoming
+      received.push({ url, headers, rawHeaders, body: Buffer.concat(chunks).toString() })
+      answer.writeHead(options.status, { 'content-type': 'application/json' })
+      answer.end('{"ResultCode":0,"ResultDesc":"Success"}')
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { url: listeningUrl(server), received }
+}
+
+/** Where a server on 127.0.0.1 listens. */
+export const listeningUrl = (server: Server): string => {
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the server does not listen on a port')
+  return `http://127.0.0.1:${address.port}`
+}
