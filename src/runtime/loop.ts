@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Log } from './log.ts'
 
 /** A loop that runs until it is stopped. */
 export type Loop = {
@@ -10,33 +11,54 @@ export type Loop = {
   readonly ended: Promise<void>
 }
 
+/** The longest pause after a round that failed for an outage, ms. */
+const MAX_OUTAGE_PAUSE_MS = 2_000
+
 /**
  * Runs `round` again and again. A round that returns true had more to do than it took, so the next follows at once; else
- * the loop pauses for `idleMs` milliseconds or until `wake`. A round that throws ends the loop: its owner ends the process,
- * a loop never lives on half dead.
+ * the loop pauses for `idleMs` milliseconds or until `wake`. A round that throws what `isOutage` knows is tried again after a
+ * growing pause, with one log line when the trouble starts and one when it ends. Any other throw is a defect and ends the
+ * loop: its owner ends the process, a loop never lives on half dead.
  */
-export const startLoop = (options: { idleMs: number; round: () => Promise<boolean> }): Loop => {
+export const startLoop = (options: {
+  name: string
+  idleMs: number
+  round: () => Promise<boolean>
+  isOutage: (error: unknown) => boolean
+  log: Log
+}): Loop => {
   let stopping = false
   let woken = false
+  let failures = 0
   let idle = new AbortController()
 
   const wake = (): void => {
     woken = true
-    idle.abort()
+    if (failures === 0) idle.abort()
   }
 
-  const rest = async (): Promise<void> => {
-    if (!woken && !stopping) {
-      idle = new AbortController()
-      await pause(options.idleMs, undefined, { signal: idle.signal }).catch(() => undefined)
-    }
+  const rest = async (restMs: number): Promise<void> => {
+    idle = new AbortController()
+    await pause(restMs, undefined, { signal: idle.signal }).catch(() => undefined)
+  }
+
+  const runRound = async (): Promise<void> => {
     woken = false
+    const more = await options.round()
+    if (failures > 0) options.log.info({ event: 'loop_resumed', loop: options.name, failures })
+    failures = 0
+    if (!more && !woken && !stopping) await rest(options.idleMs)
+  }
+
+  const endure = async (error: unknown): Promise<void> => {
+    if (!options.isOutage(error)) throw error
+    if (failures === 0) options.log.warn({ event: 'loop_held_up', loop: options.name, err: error })
+    failures += 1
+    if (!stopping) await rest(Math.min(50 * 2 ** failures, MAX_OUTAGE_PAUSE_MS))
   }
 
   const run = async (): Promise<void> => {
-    while (!stopping) {
-      if (!(await options.round())) await rest()
-    }
+    while (!stopping) await runRound().catch(endure)
   }
 
   const ended = run()

@@ -1,0 +1,52 @@
+import { sql, type Transaction } from 'kysely'
+import type { PaymentStateName } from '../../database/schema/payments.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import { recordMoves } from './history.ts'
+import { ARROWS, type Cause } from './payment.ts'
+
+/** A payment to be moved, if it still is where it was seen. */
+export type MovedTo = {
+  paymentId: bigint
+  from: PaymentStateName
+  to: PaymentStateName
+  cause: Cause
+  detail?: string
+  /** Daraja's ids, written where none are yet. */
+  merchantRequestId?: string
+  checkoutRequestId?: string
+}
+
+/**
+ * Moves payments along arrows that carry no outcome, in one guarded UPDATE with their history (law 4); resolves with the ids
+ * that moved. A payment that is not in `from` any more stays where it is. Throws for a move along no arrow.
+ */
+export const movePayments = async (
+  transaction: Transaction<Schema>,
+  moves: readonly MovedTo[],
+): Promise<Set<bigint>> => {
+  if (moves.length === 0) return new Set()
+  for (const { from, to } of moves)
+    if (!ARROWS[from].includes(to)) throw new Error(`no arrow from ${from} to ${to}`)
+  const { rows } = await sql<{ id: bigint }>`
+    UPDATE payments SET
+      state = given.state,
+      merchant_request_id = coalesce(payments.merchant_request_id, given.merchant_request_id),
+      checkout_request_id = coalesce(payments.checkout_request_id, given.checkout_request_id)
+    FROM unnest(
+      ${moves.map((move) => move.paymentId)}::bigint[],
+      ${moves.map((move) => move.from)}::payment_state[],
+      ${moves.map((move) => move.to)}::payment_state[],
+      ${moves.map((move) => move.merchantRequestId ?? null)}::text[],
+      ${moves.map((move) => move.checkoutRequestId ?? null)}::text[]
+    ) AS given (id, from_state, state, merchant_request_id, checkout_request_id)
+    WHERE payments.id = given.id AND payments.state = given.from_state
+    RETURNING payments.id
+  `.execute(transaction)
+  const moved = new Set(rows.map((row) => row.id))
+  const done = moves.filter((move) => moved.has(move.paymentId))
+  await recordMoves(
+    transaction,
+    done.map(({ paymentId, from, to, cause, detail = null }) => ({ paymentId, from, to, cause, detail })),
+  )
+  return moved
+}
