@@ -18,7 +18,7 @@ const MAX_NAMED_STATEMENTS = 200
 
 /**
  * Opens a pool of at most `poolSize` connections. Commits are durable (`synchronous_commit = on`) whatever the server's
- * default is, for law 1 rests on it. A connection that breaks while idle is logged and replaced.
+ * default is, for law 1 rests on it. A connection that breaks is logged and replaced; what it was doing fails.
  */
 export const connectDatabase = (options: { databaseUrl: string; poolSize: number; log: Log }): Database => {
   const pool = new Pool({
@@ -29,7 +29,13 @@ export const connectDatabase = (options: { databaseUrl: string; poolSize: number
     options: '-c synchronous_commit=on -c timezone=UTC',
     types: bigintTypes(),
   })
-  pool.on('error', (error) => options.log.warn({ event: 'database_connection_lost', error: error.message }))
+  // The pool listens to its idle connections only: one that breaks while in use would end the process.
+  pool.on('connect', (client) =>
+    client.on('error', (error) =>
+      options.log.warn({ event: 'database_connection_lost', error: error.message }),
+    ),
+  )
+  pool.on('error', () => undefined)
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: naming(pool) }) })
 }
 
