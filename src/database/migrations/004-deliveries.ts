@@ -27,11 +27,12 @@ export const up = async (database: Kysely<unknown>): Promise<void> => {
       delivery_id bigint PRIMARY KEY,
       due_at timestamptz NOT NULL DEFAULT now(),
       leased_until timestamptz NOT NULL DEFAULT '-infinity',
-      published_at timestamptz,
+      publish_at timestamptz NOT NULL DEFAULT now(),
       publish_number integer NOT NULL DEFAULT 0
     ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)
   `.execute(database)
   await sql`CREATE INDEX to_deliver_due_at ON to_deliver (due_at)`.execute(database)
+  await sql`CREATE INDEX to_deliver_publish_at ON to_deliver (publish_at)`.execute(database)
   await sql`
     CREATE TABLE attempts (
       delivery_id bigint NOT NULL,

@@ -28,11 +28,12 @@ export type DeliveriesTable = {
 export type ToDeliverTable = {
   delivery_id: bigint
   due_at: Generated<Date>
+  /** Until then one dispatcher has it; `-infinity` when none has. A lease that ran out means that its dispatcher died. */
   leased_until: ColumnType<Date, never, Date>
+  /** When the queue is to be told, or told again in case what it was told is lost. */
+  publish_at: Generated<Date>
   /** How often the queue has been told; part of the message's id. */
   publish_number: Generated<number>
-  /** When the queue was last told of the present attempt; null when it was not. */
-  published_at: ColumnType<Date | null, never, Date | null>
 }
 
 /** One POST to a partner: written as started before the first byte, then finished. Partitioned by month. */
