@@ -1,4 +1,5 @@
 import type { Database } from '../../database/connect.ts'
+import { endureOutage } from '../../database/endure.ts'
 import { isOutage } from '../../database/outage.ts'
 import { type Batcher, createBatcher } from '../../runtime/batch.ts'
 import type { Log } from '../../runtime/log.ts'
@@ -13,8 +14,11 @@ import { type DuePayment, takeDuePayments } from './take-due-payments.ts'
 /** How long the loop rests when nothing is due and nobody wakes it, ms. */
 const IDLE_MS = 500
 
-/** What the lease of a payment under submission is longer than a call to Daraja may take, ms. */
-const LEASE_MARGIN_MS = 60_000
+/** For how long the record of a push outlasts an outage of Postgres, ms. */
+const RECORDING_MS = 120_000
+
+/** What a lease is longer than the calls to Daraja and the record of their outcome may take, ms. */
+const LEASE_MARGIN_MS = 30_000
 
 /**
  * Prompts payers: takes accepted payments in their turn, moves each to `submitting`, commits, sends one push, and records
@@ -32,6 +36,8 @@ export const startSubmitting = (options: {
   log: Log
   onSettled: () => void
 }): Loop => {
+  // Each call may be repeated once after a refused token, and may ask for a token each time.
+  const callsMs = options.timeoutMs * 4
   const underWay = new Set<Promise<void>>()
   const records = createRecorder(options)
 
@@ -41,7 +47,8 @@ export const startSubmitting = (options: {
       callbackUrl: `${options.publicUrl}/callbacks/stk/${options.tokens.issue(payment.paymentId)}`,
     })
     logOutcome(options.log, payment, outcome)
-    await records.add({ paymentId: payment.paymentId, outcome })
+    // The outcome is known to nobody else: it is worth waiting for Postgres, for as long as the lease keeps others away.
+    await endureOutage(RECORDING_MS, () => records.add({ paymentId: payment.paymentId, outcome }))
   }
 
   const start = (payment: DuePayment): void => {
@@ -62,8 +69,7 @@ export const startSubmitting = (options: {
     const taken = await takeDuePayments({
       database: options.database,
       limit: free,
-      // Each call may be repeated once after a refused token, and asks for a token each time.
-      leaseMs: options.timeoutMs * 4 + LEASE_MARGIN_MS,
+      leaseMs: callsMs + RECORDING_MS + LEASE_MARGIN_MS,
     })
     for (const found of taken.orphans)
       options.log.warn({ event: 'payment_unconfirmed', payment_id: found, cause: 'submitter_lost' })

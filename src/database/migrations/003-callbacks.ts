@@ -19,8 +19,8 @@ export const up = async (database: Kysely<unknown>): Promise<void> => {
   await sql`
     CREATE TABLE to_interpret (
       callback_id bigint PRIMARY KEY,
-      due_at timestamptz NOT NULL DEFAULT now(),
-      leased_until timestamptz NOT NULL DEFAULT '-infinity'
+      received_at timestamptz NOT NULL,
+      due_at timestamptz NOT NULL DEFAULT now()
     ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)
   `.execute(database)
   await sql`CREATE INDEX to_interpret_due_at ON to_interpret (due_at)`.execute(database)

@@ -12,9 +12,10 @@ export type CallbacksTable = {
   body: Buffer
 }
 
-/** A duty: this callback is to be interpreted. */
+/** A duty: this callback is to be interpreted. No lease: that takes one transaction, which holds the row. */
 export type ToInterpretTable = {
   callback_id: bigint
+  /** The callback's: says in which partition it is. */
+  received_at: Date
   due_at: Generated<Date>
-  leased_until: ColumnType<Date, never, Date>
 }

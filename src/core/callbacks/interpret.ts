@@ -1,0 +1,119 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import { isOutage } from '../../database/outage.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import type { Log } from '../../runtime/log.ts'
+import { type Loop, startLoop } from '../../runtime/loop.ts'
+import { parseCallback, type StkCallback } from '../daraja/parse-callback.ts'
+import { logSettlements } from '../payments/log-settlements.ts'
+import { type Evidence, type Settlement, settle } from '../payments/settle.ts'
+
+/** Callbacks that one transaction takes. */
+const BATCH = 200
+
+/** How long the loop rests when nothing is due and nobody wakes it, ms. */
+const IDLE_MS = 500
+
+/** When a callback whose interpretation failed is tried again, seconds. */
+const RETRY_SECONDS = 60
+
+type DueCallback = { id: bigint; payment_id: bigint; body: Buffer }
+
+type Interpreted = { found: number; notUnderstood: DueCallback[]; settlements: Settlement[] }
+
+/**
+ * Interprets the callbacks that `receive` made durable: reads each, settles its payment and ends the duty, in one transaction
+ * a batch. `onSettled` is called after each batch that settled anything, for its deliveries are due. A callback that cannot
+ * be read is kept and reported; one that makes the batch fail is set aside alone and tried again in a minute.
+ */
+export const startInterpreting = (options: { database: Database; log: Log; onSettled: () => void }): Loop => {
+  const round = async (): Promise<boolean> => {
+    const interpreted = await interpretBatch(options.database, BATCH).catch((error: unknown) => {
+      if (isOutage(error)) throw error
+      return interpretOneByOne({ ...options, error })
+    })
+    for (const { id, payment_id } of interpreted.notUnderstood) {
+      options.log.warn({ event: 'callback_not_understood', callback_id: id, payment_id })
+    }
+    logSettlements(options.log, interpreted.settlements)
+    if (interpreted.settlements.length > 0) options.onSettled()
+    return interpreted.found === BATCH
+  }
+  return startLoop({ name: 'interpret', idleMs: IDLE_MS, round, isOutage, log: options.log })
+}
+
+const interpretBatch = (database: Database, limit: number): Promise<Interpreted> =>
+  database.transaction().execute(async (transaction) => {
+    const due = await takeDue(transaction, limit)
+    const read = due.map((callback) => ({ callback, content: parseCallback(callback.body) }))
+    const evidence = read.flatMap(({ callback, content }) =>
+      content === null ? [] : [toEvidence(callback.payment_id, content)],
+    )
+    const settlements = await settle(transaction, evidence)
+    await endDuties(transaction, due)
+    const notUnderstood = read.filter(({ content }) => content === null).map(({ callback }) => callback)
+    return { found: due.length, notUnderstood, settlements }
+  })
+
+/** After a batch failed: each callback by itself, and the one that fails is put off. */
+const interpretOneByOne = async (options: {
+  database: Database
+  log: Log
+  error: unknown
+}): Promise<Interpreted> => {
+  options.log.error({ event: 'interpretation_failed', err: options.error })
+  const all: Interpreted = { found: 0, notUnderstood: [], settlements: [] }
+  for (let count = 0; count < BATCH; count += 1) {
+    const one = await interpretBatch(options.database, 1).catch(async (error: unknown) => {
+      if (isOutage(error)) throw error
+      options.log.error({ event: 'callback_put_off', err: error, retry_s: RETRY_SECONDS })
+      await putOffFirst(options.database)
+      return null
+    })
+    if (one?.found === 0) break
+    all.notUnderstood.push(...(one?.notUnderstood ?? []))
+    all.settlements.push(...(one?.settlements ?? []))
+  }
+  return all
+}
+
+const takeDue = async (transaction: Transaction<Schema>, limit: number): Promise<DueCallback[]> => {
+  const { rows } = await sql<DueCallback>`
+    SELECT callbacks.id, callbacks.payment_id, callbacks.body
+    FROM (
+      SELECT callback_id, received_at FROM to_interpret WHERE due_at <= now()
+      ORDER BY due_at, callback_id LIMIT ${limit} FOR UPDATE SKIP LOCKED
+    ) due
+    JOIN callbacks ON callbacks.id = due.callback_id AND callbacks.received_at = due.received_at
+    ORDER BY callbacks.id
+  `.execute(transaction)
+  return rows
+}
+
+const endDuties = async (transaction: Transaction<Schema>, due: readonly DueCallback[]): Promise<void> => {
+  if (due.length === 0) return
+  const ids = due.map((callback) => callback.id)
+  await sql`DELETE FROM to_interpret WHERE callback_id = ANY(${ids}::bigint[])`.execute(transaction)
+}
+
+const putOffFirst = async (database: Database): Promise<void> => {
+  await sql`
+    UPDATE to_interpret SET due_at = now() + make_interval(secs => ${RETRY_SECONDS})
+    WHERE callback_id = (
+      SELECT callback_id FROM to_interpret WHERE due_at <= now()
+      ORDER BY due_at, callback_id LIMIT 1 FOR UPDATE SKIP LOCKED
+    )
+  `.execute(database)
+}
+
+const toEvidence = (paymentId: bigint, content: StkCallback): Evidence => ({
+  paymentId,
+  outcome: content.resultCode === '0' ? 'successful' : 'failed',
+  cause: 'callback',
+  resultCode: content.resultCode,
+  resultDesc: content.resultDesc,
+  receipt: content.receipt,
+  transactionDate: content.resultCode === '0' ? content.transactionDate : null,
+  merchantRequestId: content.merchantRequestId,
+  checkoutRequestId: content.checkoutRequestId,
+})

@@ -1,0 +1,46 @@
+import type { Selectable } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import type { PaymentStateName, PaymentsTable } from '../../database/schema/payments.ts'
+
+export type PaymentRow = Selectable<PaymentsTable>
+
+/** Whose payments are seen: one partner's, or (for operators and services) everybody's. */
+export type Owner = { partnerId: bigint } | 'anybody'
+
+/** One payment; undefined when there is none, or when it is another's. */
+export const findPayment = (
+  database: Database,
+  owner: Owner,
+  paymentId: bigint,
+): Promise<PaymentRow | undefined> => {
+  const query = database.selectFrom('payments').selectAll().where('id', '=', paymentId)
+  const owned = owner === 'anybody' ? query : query.where('partner_id', '=', owner.partnerId)
+  return owned.executeTakeFirst()
+}
+
+/**
+ * At most `limit` payments with an id below `before` (null: the newest), newest first. A keyset page: it costs the same
+ * however far back it lies, and nothing is skipped or shown twice while new payments come in.
+ */
+export const listPayments = (options: {
+  database: Database
+  owner: Owner
+  limit: number
+  before: bigint | null
+  state: PaymentStateName | null
+}): Promise<PaymentRow[]> => {
+  let query = options.database.selectFrom('payments').selectAll().orderBy('id', 'desc').limit(options.limit)
+  if (options.owner !== 'anybody') query = query.where('partner_id', '=', options.owner.partnerId)
+  if (options.before !== null) query = query.where('id', '<', options.before)
+  if (options.state !== null) query = query.where('state', '=', options.state)
+  return query.execute()
+}
+
+/** Every move of a payment, oldest first. */
+export const findHistory = (database: Database, paymentId: bigint) =>
+  database
+    .selectFrom('payment_history')
+    .select(['at', 'from_state', 'to_state', 'cause', 'detail'])
+    .where('payment_id', '=', paymentId)
+    .orderBy('at')
+    .execute()

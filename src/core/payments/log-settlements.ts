@@ -1,0 +1,24 @@
+import type { Log } from '../../runtime/log.ts'
+import type { Settlement } from './settle.ts'
+
+/** One line for each piece of evidence, once its transaction is committed: what it did, and loudly where truths collide. */
+export const logSettlements = (log: Log, settlements: readonly Settlement[]): void => {
+  for (const settlement of settlements) logSettlement(log, settlement)
+}
+
+const logSettlement = (log: Log, { evidence, from, decision }: Settlement): void => {
+  const about = { payment_id: evidence.paymentId, cause: evidence.cause, result_code: evidence.resultCode }
+  if (from === null) return log.warn({ event: 'payment_not_found', ...about })
+  switch (decision.kind) {
+    case 'move':
+      return log.info({ event: `payment_${decision.to}`, ...about, from })
+    case 'fill_in_receipt':
+      return log.info({ event: 'receipt_filled_in', ...about })
+    case 'known':
+      return log.info({ event: 'outcome_known_already', ...about, state: from })
+    case 'contradiction':
+      return log.error({ event: 'failure_after_success', ...about, state: from })
+    default:
+      return decision satisfies never
+  }
+}
