@@ -1,0 +1,56 @@
+// The first thing that runs in a fresh clone, by whatever Node the machine has (16 or later): plain JavaScript that needs
+// nothing installed. `node scripts/run.mjs <file.ts | name of an installed command> [arguments]` installs the locked
+// dependencies when they are missing or stale, then runs the file with the pinned Node, or the command. Standard output
+// belongs to what is run; exit code and signals are passed through.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { CannotInstall, ensureInstalled } from './install.mjs'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const binaries = join(root, 'node_modules', '.bin')
+
+const say = (text) => process.stderr.write(`mpesa-gateway: ${text}\n`)
+
+const commandFor = (target) =>
+  target.endsWith('.ts')
+    ? { command: join(binaries, 'node'), first: [target] }
+    : { command: join(binaries, target), first: [] }
+
+/** Runs the target to its end and resolves with its exit code; 128 and the signal's number when a signal ended it. */
+const run = (target, given) =>
+  new Promise((resolve, reject) => {
+    const { command, first } = commandFor(target)
+    const child = spawn(command, [...first, ...given], {
+      cwd: root,
+      stdio: 'inherit',
+      env: { ...process.env, PATH: [binaries, process.env.PATH].filter(Boolean).join(delimiter) },
+    })
+    // Ctrl-C in a terminal reaches the whole process group, so the child has it already: here it must only not end us first.
+    process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'))
+    process.on('SIGTERM', () => child.kill('SIGTERM'))
+    process.on('SIGHUP', () => child.kill('SIGHUP'))
+    child.on('error', reject)
+    child.on('exit', (code, signal) => resolve(signal ? 128 + constants.signals[signal] : code))
+  })
+
+const main = async () => {
+  const [target, ...given] = process.argv.slice(2)
+  if (target === undefined)
+    throw new CannotInstall('usage: node scripts/run.mjs <file.ts | command> [arguments]')
+  await ensureInstalled({ root, say })
+  if (!existsSync(commandFor(target).command)) throw new CannotInstall(`there is no command ${target}`)
+  return run(target, given)
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code
+  },
+  (error) => {
+    say(error instanceof CannotInstall ? error.message : error.stack)
+    process.exitCode = 1
+  },
+)

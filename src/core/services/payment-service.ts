@@ -1,0 +1,91 @@
+import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect'
+import type { Database } from '../../database/connect.ts'
+import type {
+  ListPaymentsRequest,
+  PaymentService,
+  RequestPaymentRequest,
+} from '../../gen/mpesa/gateway/v1/payments_pb.js'
+import type { Batcher } from '../../runtime/batch.ts'
+import type { Log } from '../../runtime/log.ts'
+import type { CallbackUrlPolicy } from '../../values/callback-url.ts'
+import { maskMsisdn } from '../../values/msisdn.ts'
+import type { Acceptance, AcceptItem } from '../payments/accept.ts'
+import { findPayment, listPayments } from '../payments/find.ts'
+import { parsePaymentRequest } from '../payments/payment-request.ts'
+import { type CallerChecks, requirePartner, requireReader } from './caller.ts'
+import { invalidField, orUnavailable } from './errors.ts'
+import { toPaymentMessage, toStateName } from './payment-message.ts'
+
+const DEFAULT_PAGE = 20
+const MAX_PAGE = 100
+
+export type PaymentServiceParts = {
+  database: Database
+  acceptor: Batcher<AcceptItem, Acceptance>
+  checks: CallerChecks
+  callbackUrlPolicy: CallbackUrlPolicy
+  log: Log
+  /** Called after a payment became durable: somebody may prompt its payer now. */
+  onAccepted: () => void
+}
+
+/** The one implementation of PaymentService: every door leads here. */
+export const createPaymentService = (parts: PaymentServiceParts): ServiceImpl<typeof PaymentService> => ({
+  requestPayment: (request, context) => orUnavailable(() => requestPayment(parts, request, context)),
+  getPayment: ({ paymentId }, context) => orUnavailable(() => getPayment(parts, paymentId, context)),
+  listPayments: (request, context) => orUnavailable(() => list(parts, request, context)),
+})
+
+const requestPayment = async (
+  parts: PaymentServiceParts,
+  given: RequestPaymentRequest,
+  context: HandlerContext,
+): Promise<{ paymentId: bigint; duplicate: boolean }> => {
+  const partnerId = await requirePartner(context, parts.checks.checkKey)
+  const parsed = parsePaymentRequest(given, parts.callbackUrlPolicy)
+  if ('refusal' in parsed) throw invalidField(parsed.refusal.field, parsed.refusal.problem)
+  const { request } = parsed
+  const acceptance = await parts.acceptor.add({ partnerId, request })
+  parts.log.info({
+    event: `payment_${acceptance.kind}`,
+    payment_id: acceptance.paymentId,
+    partner_id: partnerId,
+    request_id: context.requestHeader.get('x-request-id') ?? undefined,
+    msisdn: maskMsisdn(request.msisdn),
+    amount_kes: request.amountKes,
+  })
+  if (acceptance.kind === 'key_reused') {
+    throw new ConnectError(
+      'this idempotency key was used for a payment with other fields',
+      Code.FailedPrecondition,
+    )
+  }
+  if (acceptance.kind === 'accepted') parts.onAccepted()
+  return { paymentId: acceptance.paymentId, duplicate: acceptance.kind === 'duplicate' }
+}
+
+const getPayment = async (parts: PaymentServiceParts, paymentId: bigint, context: HandlerContext) => {
+  const reader = await requireReader(context, parts.checks)
+  const row = await findPayment(parts.database, reader, paymentId)
+  if (!row) throw new ConnectError('there is no such payment', Code.NotFound)
+  return { payment: toPaymentMessage(row) }
+}
+
+const list = async (parts: PaymentServiceParts, request: ListPaymentsRequest, context: HandlerContext) => {
+  const owner = await requireReader(context, parts.checks)
+  const limit = request.pageSize === 0 ? DEFAULT_PAGE : request.pageSize
+  if (limit < 1 || limit > MAX_PAGE)
+    throw invalidField('page_size', `must be a whole number from 1 to ${MAX_PAGE}`)
+  const state = request.state === undefined ? null : toStateName(request.state)
+  if (request.state !== undefined && state === null)
+    throw invalidField('state', 'must be a state of payments')
+  const before = request.before ?? null
+  if (before !== null && before < 1n) throw invalidField('before', 'must be a positive payment id')
+  // One more than the page tells whether there is a next one.
+  const rows = await listPayments({ database: parts.database, owner, limit: limit + 1, before, state })
+  const page = rows.slice(0, limit)
+  return {
+    payments: page.map(toPaymentMessage),
+    nextBefore: rows.length > limit ? page.at(-1)?.id : undefined,
+  }
+}
