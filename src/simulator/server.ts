@@ -19,8 +19,8 @@ import { QUERY_PATH, registerQuery } from './query.ts'
 import { registerStkPush, STK_PUSH_PATH } from './stk-push.ts'
 import { createTimers } from './timers.ts'
 
-/** The newest prompts that the ledger and the query know: about 150 MB when all are held. */
-const MAX_PROMPTS = 100_000
+/** The newest prompts that the ledger and the query know: about 100 MB of heap when all are held. */
+const MAX_PROMPTS = 50_000
 const MAX_BODY_BYTES = 64 * 1024
 /** An hour. The slowest outcome waits for many times this, and a Node timer can wait for 24 days. */
 const MAX_CALLBACK_DELAY_MS = 3_600_000
