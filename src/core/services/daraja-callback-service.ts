@@ -5,7 +5,7 @@ import type { Log } from '../../runtime/log.ts'
 import type { ReceivedCallback } from '../callbacks/receive.ts'
 import type { CallbackTokens } from '../callbacks/token.ts'
 import { type CallerChecks, requireScope } from './caller.ts'
-import { orUnavailable } from './errors.ts'
+import { tellErrors } from './errors.ts'
 
 /** The one implementation of DarajaCallbackService. `onReceived` is called after a callback became durable. */
 export const createDarajaCallbackService = (parts: {
@@ -16,7 +16,7 @@ export const createDarajaCallbackService = (parts: {
   onReceived: () => void
 }): ServiceImpl<typeof DarajaCallbackService> => ({
   receiveStkCallback: (request, context) =>
-    orUnavailable(async () => {
+    tellErrors(parts.log, context, async () => {
       await requireScope(context, parts.checks, 'callbacks:write')
       const paymentId = parts.tokens.read(request.token)
       await parts.receiver.add({

@@ -1,7 +1,8 @@
-import { Code, ConnectError } from '@connectrpc/connect'
+import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect'
 import { isOutage } from '../../database/outage.ts'
 import { FieldViolationSchema } from '../../gen/mpesa/gateway/v1/errors_pb.js'
 import { BatchQueueFull } from '../../runtime/batch.ts'
+import type { Log } from '../../runtime/log.ts'
 
 /** INVALID_ARGUMENT that names the field and says what would be right, in the message and as a detail. */
 export const invalidField = (field: string, problem: string): ConnectError =>
@@ -13,16 +14,28 @@ export const invalidField = (field: string, problem: string): ConnectError =>
 const RETRY_AFTER_SECONDS = '1'
 
 /**
- * Runs the work of a method and turns what passes into UNAVAILABLE with `retry-after`: the database away, or too much waiting.
- * Whether the work was done is then unknown to the caller. Other errors are thrown as they are.
+ * Runs the work of a method and decides what its caller may be told of a failure. What passes (the database away, too much
+ * waiting) is UNAVAILABLE with `retry-after`, and whether the work was done is then unknown. A defect is INTERNAL and tells
+ * nothing of the inside; its cause goes to the log. A ConnectError is told as it is.
  */
-export const orUnavailable = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+export const tellErrors = async <Result>(
+  log: Log,
+  context: HandlerContext,
+  work: () => Promise<Result>,
+): Promise<Result> => {
   try {
     return await work()
   } catch (error) {
+    if (error instanceof ConnectError) throw error
     if (error instanceof BatchQueueFull) throw unavailable('too many requests wait', error)
     if (isOutage(error)) throw unavailable('the database is away', error)
-    throw error
+    log.error({
+      event: 'call_failed',
+      method: context.method.name,
+      request_id: context.requestHeader.get('x-request-id') ?? undefined,
+      err: error,
+    })
+    throw new ConnectError('internal error', Code.Internal, undefined, undefined, error)
   }
 }
 

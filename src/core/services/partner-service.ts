@@ -4,7 +4,7 @@ import type { PartnerService } from '../../gen/mpesa/gateway/v1/partners_pb.js'
 import type { Log } from '../../runtime/log.ts'
 import { createPartner, parsePartnerName } from '../partners/partner.ts'
 import { type CallerChecks, requireScope } from './caller.ts'
-import { invalidField, orUnavailable } from './errors.ts'
+import { invalidField, tellErrors } from './errors.ts'
 
 /** The one implementation of PartnerService. */
 export const createPartnerService = (parts: {
@@ -14,7 +14,7 @@ export const createPartnerService = (parts: {
   log: Log
 }): ServiceImpl<typeof PartnerService> => ({
   createPartner: (request, context) =>
-    orUnavailable(async () => {
+    tellErrors(parts.log, context, async () => {
       await requireScope(context, parts.checks, 'partners:manage')
       const name = parsePartnerName(request.name)
       if (!name.ok) throw invalidField('name', name.problem)

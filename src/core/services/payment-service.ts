@@ -13,7 +13,7 @@ import type { Acceptance, AcceptItem } from '../payments/accept.ts'
 import { findPayment, listPayments } from '../payments/find.ts'
 import { parsePaymentRequest } from '../payments/payment-request.ts'
 import { type CallerChecks, requirePartner, requireReader } from './caller.ts'
-import { invalidField, orUnavailable } from './errors.ts'
+import { invalidField, tellErrors } from './errors.ts'
 import { toPaymentMessage, toStateName } from './payment-message.ts'
 
 const DEFAULT_PAGE = 20
@@ -31,9 +31,11 @@ export type PaymentServiceParts = {
 
 /** The one implementation of PaymentService: every door leads here. */
 export const createPaymentService = (parts: PaymentServiceParts): ServiceImpl<typeof PaymentService> => ({
-  requestPayment: (request, context) => orUnavailable(() => requestPayment(parts, request, context)),
-  getPayment: ({ paymentId }, context) => orUnavailable(() => getPayment(parts, paymentId, context)),
-  listPayments: (request, context) => orUnavailable(() => list(parts, request, context)),
+  requestPayment: (request, context) =>
+    tellErrors(parts.log, context, () => requestPayment(parts, request, context)),
+  getPayment: ({ paymentId }, context) =>
+    tellErrors(parts.log, context, () => getPayment(parts, paymentId, context)),
+  listPayments: (request, context) => tellErrors(parts.log, context, () => list(parts, request, context)),
 })
 
 const requestPayment = async (

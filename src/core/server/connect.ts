@@ -1,0 +1,54 @@
+import { createServer, type Server } from 'node:http'
+import { connectNodeAdapter } from '@connectrpc/connect-node'
+import { routesOf, type Services } from './services.ts'
+
+export type ConnectServer = { port: number; close(): Promise<void> }
+
+/** The largest request that is read, bytes. */
+const MAX_MESSAGE_BYTES = 256 * 1024
+
+/**
+ * Serves the services over Connect and gRPC-Web, on HTTP/1.1: what browsers, proxies and `curl` speak. `port` 0 takes a free
+ * one. Rejects when the port is taken.
+ */
+export const startConnectServer = async (options: {
+  services: Services
+  host: string
+  port: number
+}): Promise<ConnectServer> => {
+  const closing = new AbortController()
+  const handle = connectNodeAdapter({
+    routes: routesOf(options.services),
+    readMaxBytes: MAX_MESSAGE_BYTES,
+    shutdownSignal: closing.signal,
+  })
+  const server = createServer(handle)
+  const port = await listen(server, options)
+  return { port, close: () => close(server, closing) }
+}
+
+const listen = (server: Server, options: { host: string; port: number }): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port, options.host, () => {
+      server.off('error', reject)
+      const address = server.address()
+      resolve(typeof address === 'object' && address !== null ? address.port : options.port)
+    })
+  })
+
+/** How long calls under way may take to finish when the server closes, ms. */
+const CLOSE_MS = 10_000
+
+const close = (server: Server, closing: AbortController): Promise<void> =>
+  new Promise((resolve) => {
+    const deadline = setTimeout(() => {
+      closing.abort()
+      server.closeAllConnections()
+    }, CLOSE_MS)
+    server.close(() => {
+      clearTimeout(deadline)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
