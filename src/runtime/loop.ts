@@ -4,9 +4,9 @@ import type { Log } from './log.ts'
 /** A loop that runs until it is stopped. */
 export type Loop = {
   /** Says that there may be work now: the present pause ends, or the next one is skipped. */
-  wake(): void
+  readonly wake: () => void
   /** Ends the loop after the round under way; resolves when that has finished. */
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
   /** Settles when the loop ends: resolves after `stop`, rejects with what a round threw. */
   readonly ended: Promise<void>
 }

@@ -7,7 +7,11 @@ export const logSettlements = (log: Log, settlements: readonly Settlement[]): vo
 }
 
 const logSettlement = (log: Log, { evidence, from, decision }: Settlement): void => {
-  const about = { payment_id: evidence.paymentId, cause: evidence.cause, result_code: evidence.resultCode }
+  const about = {
+    payment_id: Number(evidence.paymentId),
+    cause: evidence.cause,
+    result_code: evidence.resultCode,
+  }
   if (from === null) return log.warn({ event: 'payment_not_found', ...about })
   switch (decision.kind) {
     case 'move':

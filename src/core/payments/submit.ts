@@ -105,7 +105,7 @@ const createRecorder = (options: {
   })
 
 const logOutcome = (log: Log, payment: DuePayment, outcome: PushOutcome): void => {
-  const about = { payment_id: payment.paymentId, msisdn: maskMsisdn(payment.msisdn) }
+  const about = { payment_id: Number(payment.paymentId), msisdn: maskMsisdn(payment.msisdn) }
   switch (outcome.kind) {
     case 'accepted':
       return log.info({ event: 'push_accepted', ...about })

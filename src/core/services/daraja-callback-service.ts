@@ -27,7 +27,7 @@ export const createDarajaCallbackService = (parts: {
       })
       const about = { source_address: request.sourceAddress, bytes: request.body.length }
       if (paymentId === null) parts.log.warn({ event: 'callback_of_unknown_token', ...about })
-      else parts.log.info({ event: 'callback_received', payment_id: paymentId, ...about })
+      else parts.log.info({ event: 'callback_received', payment_id: Number(paymentId), ...about })
       parts.onReceived()
       return {}
     }),

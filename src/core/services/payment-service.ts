@@ -50,8 +50,8 @@ const requestPayment = async (
   const acceptance = await parts.acceptor.add({ partnerId, request })
   parts.log.info({
     event: `payment_${acceptance.kind}`,
-    payment_id: acceptance.paymentId,
-    partner_id: partnerId,
+    payment_id: Number(acceptance.paymentId),
+    partner_id: Number(partnerId),
     request_id: context.requestHeader.get('x-request-id') ?? undefined,
     msisdn: maskMsisdn(request.msisdn),
     amount_kes: request.amountKes,

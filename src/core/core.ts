@@ -1,0 +1,128 @@
+import type { Database } from '../database/connect.ts'
+import { isOutage } from '../database/outage.ts'
+import { ensurePartitions } from '../database/partitions.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import { type Loop, startLoop } from '../runtime/loop.ts'
+import type { CallbackUrlPolicy } from '../values/callback-url.ts'
+import { startInterpreting } from './callbacks/interpret.ts'
+import { createReceiver } from './callbacks/receive.ts'
+import { createCallbackTokens } from './callbacks/token.ts'
+import type { DarajaAccount } from './daraja/account.ts'
+import { createDarajaClient } from './daraja/client.ts'
+import { createTokenSource } from './daraja/token.ts'
+import { createKeyCheck } from './partners/authenticate.ts'
+import { findScopes } from './partners/service-token.ts'
+import { createAcceptor } from './payments/accept.ts'
+import { startReconciling } from './payments/reconcile.ts'
+import { startSubmitting } from './payments/submit.ts'
+import type { Services } from './server/services.ts'
+import { createDarajaCallbackService } from './services/daraja-callback-service.ts'
+import { createPartnerService } from './services/partner-service.ts'
+import { createPaymentService } from './services/payment-service.ts'
+
+/** What the core works with; times in ms. */
+export type CoreOptions = {
+  database: Database
+  log: Log
+  clock: Clock
+  /** A monotonic time, ms. */
+  nowMs: () => number
+  random: () => number
+  randomBytes: (count: number) => Buffer
+  secretKey: Uint8Array
+  previousSecretKey: Uint8Array | null
+  /** What Daraja calls back, without a slash at its end. */
+  publicUrl: string
+  callbackUrlPolicy: CallbackUrlPolicy
+  darajaBaseUrl: string
+  darajaAccount: DarajaAccount
+  darajaTimeoutMs: number
+  submitTtlMs: number
+  submitConcurrency: number
+  reconcileAfterMs: number
+  /** Called after deliveries were committed to the outbox. */
+  onDeliveriesDue: () => void
+}
+
+export type Core = {
+  services: Services
+  /** Rejects when a loop met a defect: the process must end. */
+  failed: Promise<never>
+  /** Lets everything under way finish and be recorded; call it once no more requests come. */
+  stop(): Promise<void>
+}
+
+const PARTITIONS_EVERY_MS = 3_600_000
+
+/** Puts the stages of the core together and starts its loops. */
+export const startCore = (options: CoreOptions): Core => {
+  const { database, log } = options
+  const tokens = createCallbackTokens(options)
+  const acceptor = createAcceptor(options)
+  const receiver = createReceiver(options)
+  const client = createDarajaClient({
+    baseUrl: options.darajaBaseUrl,
+    timeoutMs: options.darajaTimeoutMs,
+    connections: options.submitConcurrency,
+  })
+  const daraja = {
+    account: options.darajaAccount,
+    send: client.send,
+    tokens: createTokenSource({ send: client.send, account: options.darajaAccount, nowMs: options.nowMs }),
+    clock: options.clock,
+  }
+  const stage = {
+    ...options,
+    daraja,
+    tokens,
+    timeoutMs: options.darajaTimeoutMs,
+    onSettled: options.onDeliveriesDue,
+  }
+  const submitting = startSubmitting({ ...stage, concurrency: options.submitConcurrency })
+  const interpreting = startInterpreting(stage)
+  const loops = [submitting, interpreting, startReconciling(stage), startPartitioning(options)]
+  const checks = {
+    checkKey: createKeyCheck(options),
+    findScopes: (token: string) => findScopes(database, token),
+  }
+  return {
+    services: {
+      payments: createPaymentService({ ...options, acceptor, checks, onAccepted: submitting.wake }),
+      darajaCallbacks: createDarajaCallbackService({
+        receiver,
+        tokens,
+        checks,
+        log,
+        onReceived: interpreting.wake,
+      }),
+      partners: createPartnerService({ ...options, checks }),
+    },
+    failed: firstFailure(loops),
+    stop: async () => {
+      await Promise.all([acceptor.drained(), receiver.drained()])
+      await Promise.allSettled(loops.map((loop) => loop.stop()))
+      await client.close()
+    },
+  }
+}
+
+const startPartitioning = (options: { database: Database; log: Log }): Loop =>
+  startLoop({
+    name: 'partitions',
+    idleMs: PARTITIONS_EVERY_MS,
+    round: async () => {
+      await ensurePartitions(options.database)
+      return false
+    },
+    isOutage,
+    log: options.log,
+  })
+
+const firstFailure = (loops: readonly Loop[]): Promise<never> => {
+  const failed = new Promise<never>((_resolve, reject) => {
+    for (const loop of loops) loop.ended.catch(reject)
+  })
+  failed.catch(() => undefined)
+  return failed
+}
