@@ -25,6 +25,9 @@ export const ARROWS: Readonly<Record<PaymentStateName, readonly PaymentStateName
   successful: [],
 }
 
+/** True for the name of a state. */
+export const isPaymentState = (name: string): name is PaymentStateName => Object.hasOwn(ARROWS, name)
+
 /** Why a payment moved; kept in its history. */
 export type Cause =
   | 'taken_for_submission'

@@ -3,6 +3,7 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import { type PaymentSchema, PaymentState } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 import type { PaymentRow } from '../payments/find.ts'
+import { isPaymentState } from '../payments/payment.ts'
 
 const STATES: Readonly<Record<PaymentStateName, PaymentState>> = {
   accepted: PaymentState.ACCEPTED,
@@ -15,11 +16,9 @@ const STATES: Readonly<Record<PaymentStateName, PaymentState>> = {
 
 /** The state's name in SQL; null for one that is not set or not known. */
 export const toStateName = (state: PaymentState): PaymentStateName | null => {
-  for (const [name, value] of Object.entries(STATES)) if (value === state && isStateName(name)) return name
+  for (const [name, value] of Object.entries(STATES)) if (value === state && isPaymentState(name)) return name
   return null
 }
-
-const isStateName = (name: string): name is PaymentStateName => name in STATES
 
 /** A payment as the services tell it. */
 export const toPaymentMessage = (row: PaymentRow): MessageInitShape<typeof PaymentSchema> => ({

@@ -1,0 +1,39 @@
+import type { SettingName } from '../runtime/settings.ts'
+
+/** The environment of a process, as `process.env` has it. */
+export type Environment = Record<string, string | undefined>
+
+/** The settings of `serve`. */
+export const SERVE_SETTINGS = [
+  'DATABASE_URL',
+  'DATABASE_POOL_SIZE',
+  'NATS_URL',
+  'NATS_STREAM',
+  'HTTP_HOST',
+  'HTTP_PORT',
+  'GRPC_HOST',
+  'GRPC_PORT',
+  'CONNECT_PORT',
+  'OPS_HOST',
+  'OPS_PORT',
+  'PUBLIC_URL',
+  'DARAJA_BASE_URL',
+  'DARAJA_CONSUMER_KEY',
+  'DARAJA_CONSUMER_SECRET',
+  'DARAJA_SHORTCODE',
+  'DARAJA_PASSKEY',
+  'DARAJA_TRANSACTION_TYPE',
+  'DARAJA_PARTY_B',
+  'DARAJA_TIMEOUT_MS',
+  'SECRET_KEY',
+  'SECRET_KEY_PREVIOUS',
+  'SUBMIT_TTL_MS',
+  'SUBMIT_CONCURRENCY',
+  'RECONCILE_AFTER_MS',
+  'CALLBACK_ALLOW_HTTP',
+  'CALLBACK_ALLOW_PRIVATE_NETWORKS',
+  'LOG_LEVEL',
+] as const satisfies readonly SettingName[]
+
+/** True for a process that `npm start` began: it ends when its parent is gone. */
+export const hasParent = (environment: Environment): boolean => environment['GATEWAY_WITH_PARENT'] === '1'

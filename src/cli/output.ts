@@ -1,0 +1,38 @@
+/** A message for a person who can mend what is wrong; `main` prints it without a stack. */
+export class CommandError extends Error {
+  override name = 'CommandError'
+}
+
+/** Prints a value as one line of JSON, ids as numbers and instants in ISO 8601 UTC: what scripts read. */
+export const printJson = (value: unknown): void => {
+  process.stdout.write(
+    `${JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? Number(one) : one))}\n`,
+  )
+}
+
+export const printLine = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+/** Prints rows under their column names, in columns; `none` when there are no rows. */
+export const printTable = (rows: readonly Record<string, unknown>[], none: string): void => {
+  const [first] = rows
+  if (!first) return printLine(none)
+  const names = Object.keys(first)
+  const lines = [names, ...rows.map((row) => names.map((name) => toText(row[name])))]
+  const widths = names.map((_name, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
+  for (const line of lines)
+    printLine(
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+}
+
+/** A value as a person reads it. */
+export const toText = (value: unknown): string => {
+  if (value === null || value === undefined) return '-'
+  if (value instanceof Date) return value.toISOString()
+  return Array.isArray(value) ? value.join(', ') : String(value)
+}
