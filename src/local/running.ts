@@ -1,0 +1,56 @@
+import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { identify, isRunning } from '../../scripts/process-lock.mjs'
+
+const running = z.object({
+  ready: z.literal(true),
+  http_url: z.string(),
+  grpc_url: z.string(),
+  connect_url: z.string(),
+  ops_url: z.string(),
+  dispatcher_ops_url: z.string(),
+  /** Null when a given DARAJA_BASE_URL replaces the simulator. */
+  simulator_url: z.string().nullable(),
+  receiver_url: z.string(),
+  database_url: z.string(),
+  /** Null when the dispatcher works from Postgres alone. */
+  nats_url: z.string().nullable(),
+  api_key: z.string(),
+  /** The processes of ours by name. */
+  pids: z.record(z.string(), z.number()),
+})
+
+/** What `npm start` tells when it is ready: its one line with `--json`, and `running.json` in its DATA_DIR. */
+export type Running = z.output<typeof running>
+
+const file = z.object({
+  process: z.object({ pid: z.number(), startedAt: z.string() }),
+  running,
+})
+
+const fileIn = (dataDir: string): string => join(dataDir, 'running.json')
+
+/** The `npm start` that runs now with this DATA_DIR, or null: also when the one that wrote the file is gone. */
+export const readRunning = async (dataDir: string): Promise<Running | null> => {
+  const text = await readFile(fileIn(dataDir), 'utf8').catch(() => null)
+  if (text === null) return null
+  try {
+    const found = file.parse(JSON.parse(text))
+    return isRunning(found.process) ? found.running : null
+  } catch {
+    return null
+  }
+}
+
+/** Writes what runs, for this process's user alone (mode 0600), since it holds a password and a key. */
+export const writeRunning = async (dataDir: string, state: Running): Promise<void> => {
+  const written = `${fileIn(dataDir)}.new`
+  await writeFile(written, JSON.stringify({ process: identify(process.pid), running: state }, null, 2), {
+    mode: 0o600,
+  })
+  await chmod(written, 0o600)
+  await rename(written, fileIn(dataDir))
+}
+
+export const removeRunning = (dataDir: string): Promise<void> => rm(fileIn(dataDir), { force: true })
