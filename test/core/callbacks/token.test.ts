@@ -1,0 +1,37 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createCallbackTokens } from '../../../src/core/callbacks/token.ts'
+
+const KEY = Buffer.alloc(32, 1)
+const OTHER_KEY = Buffer.alloc(32, 2)
+
+describe('a callback token', () => {
+  const tokens = createCallbackTokens({ secretKey: KEY, previousSecretKey: null })
+
+  it('names its payment', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }), (id) => {
+        expect(tokens.read(tokens.issue(id))).toBe(id)
+      }),
+    )
+  })
+
+  it('holds only lower-case hexadecimal digits, so that Daraja finds no forbidden word', () => {
+    expect(tokens.issue(102n)).toMatch(/^[0-9a-f]{48}$/)
+  })
+
+  it('cannot be invented or changed', () => {
+    const token = tokens.issue(102n)
+    const changed = token.startsWith('0') ? `1${token.slice(1)}` : `0${token.slice(1)}`
+    for (const wrong of ['', 'x', changed, token.toUpperCase(), `${token}0`, tokens.issue(1n).slice(1)]) {
+      expect(tokens.read(wrong)).toBeNull()
+    }
+    expect(createCallbackTokens({ secretKey: OTHER_KEY, previousSecretKey: null }).read(token)).toBeNull()
+  })
+
+  it('is still read after the key was rotated', () => {
+    const rotated = createCallbackTokens({ secretKey: OTHER_KEY, previousSecretKey: KEY })
+    expect(rotated.read(tokens.issue(102n))).toBe(102n)
+    expect(rotated.read(rotated.issue(103n))).toBe(103n)
+  })
+})

@@ -1,0 +1,8 @@
+/** A request that is right in every field, with what a test wants otherwise. */
+export const paymentRequest = <Overrides extends object>(overrides?: Overrides) => ({
+  msisdn: '254712345678',
+  amountKes: 150,
+  reference: 'INV-2025-001',
+  callbackUrl: 'http://127.0.0.1:9999/payment_callback',
+  ...overrides,
+})
