@@ -1,0 +1,31 @@
+import { createServer, type IncomingMessage } from 'node:http'
+import type { TestCore } from './core.ts'
+
+export type CallbackDoor = { close(): Promise<void> }
+
+/** The least that Daraja needs to call back: for tests of the core that want no facade before it. */
+export const openCallbackDoor = async (test: TestCore): Promise<CallbackDoor> => {
+  const receive = async (request: IncomingMessage): Promise<void> => {
+    const chunks = await request.toArray()
+    await test.clients.darajaCallbacks.receiveStkCallback({
+      token: request.url?.split('/').at(-1) ?? '',
+      body: Buffer.concat(chunks as Buffer[]),
+      headers: Object.entries(request.headers).map(([name, value]) => ({ name, value: String(value) })),
+      sourceAddress: '127.0.0.1',
+    })
+  }
+  const server = createServer((request, response) => {
+    receive(request).then(
+      () => response.end('{"ResultCode":0,"ResultDesc":"Success"}'),
+      () => response.writeHead(503).end(),
+    )
+  })
+  await new Promise<void>((resolve) => server.listen(test.httpPort, '127.0.0.1', resolve))
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}

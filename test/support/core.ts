@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { type Core, type CoreOptions, startCore } from '../../src/core/core.ts'
+import { createPartner } from '../../src/core/partners/partner.ts'
+import { createInProcessClients, type InProcessClients } from '../../src/core/server/in-process.ts'
+import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { createLog, type Log } from '../../src/runtime/log.ts'
+import { type Simulator, startSimulator } from '../../src/simulator/server.ts'
+import { createTestDatabase } from './database.ts'
+
+/** A core on a database of its own, with a simulator behind it and one partner in it. */
+export type TestCore = {
+  core: Core
+  clients: InProcessClients
+  database: Database
+  databaseUrl: string
+  simulator: Simulator
+  partnerId: bigint
+  apiKey: string
+  /** The header by which calls prove to be the partner's. */
+  headers: { 'x-api-key': string }
+  /** What `publicUrl` leads to: the port at which a facade should listen. */
+  httpPort: number
+  options: CoreOptions
+  stop(): Promise<void>
+}
+
+export const quietLog: Log = createLog({ name: 'test', level: 'silent' })
+
+/** A port that is free now; the caller listens on it soon. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+
+/** Starts a core with what tests want: a payer who thinks for 50 ms, callbacks and callback URLs on this machine. */
+export const startTestCore = async (overrides: Partial<CoreOptions> = {}): Promise<TestCore> => {
+  const { url: databaseUrl, drop } = await createTestDatabase()
+  const database = connectDatabase({ databaseUrl, poolSize: 6, log: quietLog })
+  const simulator = await startSimulator({
+    host: '127.0.0.1',
+    port: 0,
+    callbackDelayMs: 50,
+    log: quietLog,
+    clock: systemClock,
+    random: Math.random,
+  })
+  const httpPort = await freePort()
+  const options = { ...defaultOptions({ database, simulator, httpPort }), ...overrides }
+  const core = startCore(options)
+  const { partnerId, apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', randomBytes })
+  const stop = async (): Promise<void> => {
+    await core.stop()
+    await simulator.close()
+    await database.destroy()
+    await drop()
+  }
+  return {
+    core,
+    clients: createInProcessClients(core.services),
+    database,
+    databaseUrl,
+    simulator,
+    partnerId,
+    apiKey,
+    headers: { 'x-api-key': apiKey },
+    httpPort,
+    options,
+    stop,
+  }
+}
+
+const defaultOptions = (parts: {
+  database: Database
+  simulator: Simulator
+  httpPort: number
+}): CoreOptions => ({
+  database: parts.database,
+  log: quietLog,
+  clock: systemClock,
+  nowMs: () => performance.now(),
+  random: Math.random,
+  randomBytes,
+  secretKey: randomBytes(32),
+  previousSecretKey: null,
+  publicUrl: `http://127.0.0.1:${parts.httpPort}`,
+  callbackUrlPolicy: { allowHttp: true, allowPrivateNetworks: true },
+  darajaBaseUrl: parts.simulator.url,
+  darajaAccount: {
+    consumerKey: 'key',
+    consumerSecret: 'secret',
+    shortcode: '174379',
+    passkey: 'passkey',
+    transactionType: 'CustomerPayBillOnline',
+    partyB: '174379',
+  },
+  darajaTimeoutMs: 3_000,
+  submitTtlMs: 120_000,
+  submitConcurrency: 32,
+  reconcileAfterMs: 90_000,
+  onDeliveriesDue: () => undefined,
+})
