@@ -8,6 +8,7 @@ import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { createLog, type Log } from '../../src/runtime/log.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts'
+import type { PartnerId } from '../../src/values/ids.ts'
 import { createTestDatabase } from './database.ts'
 
 /** A core on a database of its own, with a simulator behind it and one partner in it. */
@@ -17,7 +18,7 @@ export type TestCore = {
   database: Database
   databaseUrl: string
   simulator: Simulator
-  partnerId: bigint
+  partnerId: PartnerId
   apiKey: string
   /** The header by which calls prove to be the partner's. */
   headers: { 'x-api-key': string }
