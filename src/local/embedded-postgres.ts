@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
 import { freePort } from './free-port.ts'
+import type { LocalServer } from './local-server.ts'
 import { findPostgresBinaries, installationOf, type PostgresBinaries } from './postgres-binaries.ts'
 import {
   createCluster,
@@ -15,9 +16,6 @@ import {
 import { LocalProblem } from './problem.ts'
 import { chooseAccount, commandAs, type ServerAccount } from './server-account.ts'
 import { startTethered, type Tethered } from './tether.ts'
-
-/** A server of ours: where it listens, and how it is ended. */
-export type LocalServer = Tethered & { readonly url: string; readonly port: number }
 
 /** How long Postgres may take to answer: after a crash it first replays its log. */
 const START_TIMEOUT_MS = 120_000

@@ -15,7 +15,7 @@ export type Tethered = {
   /** Resolves when the program has ended, asked or not. */
   readonly ended: Promise<Ending>
   /** Asks the program to end; resolves when it has. Forces it after the grace. */
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 /**

@@ -1,20 +1,20 @@
 import { randomBytes } from 'node:crypto'
-import { Client } from 'pg'
-import { migrateToLatest } from '../../src/database/migrate.ts'
-import { createLog } from '../../src/runtime/log.ts'
+import { inject } from 'vitest'
+import { onDatabase, runStatement, testDatabaseName } from './test-run.ts'
 
-export type TestDatabase = { url: string; drop(): Promise<void> }
+export type TestDatabase = {
+  readonly url: string
+  /** Drops it, also with connections open. */
+  readonly drop: () => Promise<void>
+}
 
+/** A migrated, empty database for one test file, cloned from the run's template. */
 export const createTestDatabase = async (): Promise<TestDatabase> => {
-  const name = `gateway_test_${randomBytes(8).toString('hex')}`
-  const admin = async (statement: string) => {
-    const client = new Client('postgres://postgres@127.0.0.1:5432/postgres')
-    await client.connect()
-    await client.query(statement)
-    await client.end()
+  const serverUrl = inject('databaseUrl')
+  const name = testDatabaseName(inject('testRun'), randomBytes(6).toString('hex'))
+  await runStatement(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${inject('databaseTemplate')}`)
+  return {
+    url: onDatabase(serverUrl, name),
+    drop: () => runStatement(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
   }
-  await admin(`CREATE DATABASE ${name}`)
-  const url = `postgres://postgres@127.0.0.1:5432/${name}`
-  await migrateToLatest({ databaseUrl: url, log: createLog({ name: 'test', level: 'warn' }) })
-  return { url, drop: () => admin(`DROP DATABASE ${name} WITH (FORCE)`) }
 }
