@@ -58,6 +58,8 @@ export const startLoop = (options: {
   }
 
   const run = async (): Promise<void> => {
+    // The first round comes after `startLoop` has returned, so that a round may speak of its own loop.
+    await Promise.resolve()
     while (!stopping) await runRound().catch(endure)
   }
 

@@ -1,0 +1,69 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { isMigrated, migrateToLatest, migrateToNothing } from '../../src/database/migrate.ts'
+import { ensurePartitions } from '../../src/database/partitions.ts'
+import { quietLog } from '../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+
+describe('migrations', () => {
+  let own: TestDatabase
+  let database: Database
+
+  beforeAll(async () => {
+    own = await createTestDatabase()
+    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+  })
+  afterAll(async () => {
+    await database.destroy()
+    await own.drop()
+  })
+
+  const options = () => ({ databaseUrl: own.url, log: quietLog })
+
+  const tablesAndTypes = async (): Promise<string[]> => {
+    const { rows } = await sql<{ name: string }>`
+      SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 'kysely%'
+      UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype = 'e'
+      ORDER BY 1
+    `.execute(database)
+    return rows.map(({ name }) => name)
+  }
+
+  it('lead down to nothing and up again to the same', async () => {
+    const before = await tablesAndTypes()
+    await migrateToNothing(options())
+    expect(await tablesAndTypes()).toEqual([])
+    expect(await isMigrated(database)).toBe(false)
+    await migrateToLatest(options())
+    expect(await tablesAndTypes()).toEqual(before)
+    expect(await isMigrated(database)).toBe(true)
+  })
+
+  it('run once, from however many places at once', async () => {
+    await migrateToNothing(options())
+    const ran = await Promise.all([1, 2, 3].map(() => migrateToLatest(options())))
+    expect(ran.filter((names) => names.length > 0)).toHaveLength(1)
+  })
+
+  it('keep every index of payments free of what changes with the state', async () => {
+    const { rows } = await sql<{ column: string }>`
+      SELECT DISTINCT attname AS "column" FROM pg_index
+      JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
+      WHERE indrelid = 'payments'::regclass ORDER BY 1
+    `.execute(database)
+    expect(rows.map(({ column }) => column)).toEqual(['created_at', 'id', 'partner_id'])
+  })
+
+  it('are followed by partitions made ahead, before an id or a month needs them', async () => {
+    await sql`SELECT setval('payments_id_seq', 29999999)`.execute(database)
+    await ensurePartitions(database)
+    const { rows } = await sql<{ name: string }>`
+      SELECT relname AS name FROM pg_class JOIN pg_inherits ON inhrelid = oid
+      WHERE inhparent = 'payments'::regclass ORDER BY 1
+    `.execute(database)
+    expect(rows.map(({ name }) => name)).toEqual(['payments_0', 'payments_1', 'payments_2', 'payments_3'])
+    await sql`INSERT INTO payment_history (payment_id, at, from_state, to_state, cause)
+              VALUES (1, now() + interval '2 months', 'accepted', 'submitting', 'callback')`.execute(database)
+  })
+})

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest'
+import { BadSettings, readConfig } from '../../src/runtime/config.ts'
+import { SETTINGS, type SettingName } from '../../src/runtime/settings.ts'
+
+const HEX_KEY = 'ab'.repeat(32)
+
+const problemOf = (name: SettingName, value: string | undefined): string => {
+  try {
+    readConfig({ [name]: value }, [name])
+  } catch (error) {
+    if (error instanceof BadSettings) return error.message
+    throw error
+  }
+  return ''
+}
+
+describe('settings', () => {
+  it('have defaults, and an empty variable is one that is not set', () => {
+    const config = readConfig({ HTTP_PORT: '' }, [
+      'HTTP_PORT',
+      'NATS_URL',
+      'CALLBACK_ALLOW_HTTP',
+      'DELIVERY_SCHEDULE',
+    ])
+    expect(config).toMatchObject({ HTTP_PORT: 8080, NATS_URL: null, CALLBACK_ALLOW_HTTP: false })
+    expect(config.DELIVERY_SCHEDULE.slice(0, 6)).toEqual([0, 2_000, 5_000, 15_000, 45_000, 120_000])
+    const seconds = config.DELIVERY_SCHEDULE.reduce((sum, step) => sum + step, 0) / 1000
+    expect(seconds).toBe(70 * 3600 + 23 * 60 + 7)
+  })
+
+  it('tell every problem at once', () => {
+    expect(() => readConfig({ HTTP_PORT: 'x' }, ['DATABASE_URL', 'HTTP_PORT'])).toThrow(
+      /DATABASE_URL is required: .*\nHTTP_PORT must be a port from 0 to 65535, not "x"/,
+    )
+  })
+
+  it.each<[SettingName, string]>([
+    ['DATABASE_URL', 'mysql://localhost/x'],
+    ['DATABASE_URL', 'not a url'],
+    ['DATABASE_POOL_SIZE', '1'],
+    ['NATS_URL', 'http://localhost:4222'],
+    ['NATS_STREAM', 'a.b'],
+    ['HTTP_HOST', 'a b'],
+    ['HTTP_PORT', '65536'],
+    ['HTTP_PORT', '-1'],
+    ['GRPC_PORT', '80.5'],
+    ['PUBLIC_URL', 'payments.co.ke'],
+    ['PUBLIC_URL', 'https://mpesa.shop.co.ke'],
+    ['PUBLIC_URL', 'https://shop.co.ke/SafariCom'],
+    ['PUBLIC_URL', 'https://Shop.co.ke'],
+    ['PUBLIC_URL', 'https://abc.ngrok.io'],
+    ['DARAJA_SHORTCODE', '17437x'],
+    ['DARAJA_TRANSACTION_TYPE', 'PayBill'],
+    ['SECRET_KEY', 'ab'],
+    ['SUBMIT_TTL_MS', '0'],
+    ['DELIVERY_SCHEDULE', '0,2'],
+    ['LOG_LEVEL', 'loud'],
+    ['CALLBACK_ALLOW_HTTP', 'yes'],
+  ])('%s refuses %j and says what would be right', (name, value) => {
+    expect(problemOf(name, value)).toMatch(new RegExp(`^${name} must `))
+  })
+
+  it('never print a secret', () => {
+    expect(problemOf('SECRET_KEY', 'hunter2')).not.toContain('hunter2')
+    expect(problemOf('DATABASE_URL', 'mysql://user:hunter2@host/x')).not.toContain('hunter2')
+  })
+
+  it('read what is right', () => {
+    const config = readConfig(
+      { PUBLIC_URL: 'https://payments.shop.co.ke/', SECRET_KEY: HEX_KEY, CALLBACK_ALLOW_HTTP: '1' },
+      ['PUBLIC_URL', 'SECRET_KEY', 'CALLBACK_ALLOW_HTTP'],
+    )
+    expect(config.PUBLIC_URL).toBe('https://payments.shop.co.ke')
+    expect(config.SECRET_KEY.toString('hex')).toBe(HEX_KEY)
+    expect(config.CALLBACK_ALLOW_HTTP).toBe(true)
+  })
+
+  it('have defaults that their own parsers take', () => {
+    for (const [name, setting] of Object.entries(SETTINGS)) {
+      if ('default' in setting && setting.default !== null) {
+        expect(setting.parse.safeParse(setting.default).success, name).toBe(true)
+      }
+    }
+  })
+})

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest'
+import { type Loop, startLoop } from '../../src/runtime/loop.ts'
+import { quietLog } from '../support/core.ts'
+import { eventually } from '../support/eventually.ts'
+
+const NEVER_MS = 3_600_000
+
+const start = (round: () => Promise<boolean>, isOutage: (error: unknown) => boolean = () => false): Loop =>
+  startLoop({ name: 'test', idleMs: NEVER_MS, round, isOutage, log: quietLog })
+
+describe('a loop', () => {
+  it('goes on at once while there is more, then rests until it is woken', async () => {
+    let rounds = 0
+    const loop = start(() => Promise.resolve(++rounds < 3))
+    await eventually(() => expect(rounds).toBe(3))
+    loop.wake()
+    await eventually(() => expect(rounds).toBe(4))
+    await loop.stop()
+    expect(rounds).toBe(4)
+  })
+
+  it('hears a call that comes during a round', async () => {
+    let rounds = 0
+    const loop: Loop = start(() => {
+      rounds += 1
+      if (rounds === 1) loop.wake()
+      return Promise.resolve(false)
+    })
+    await eventually(() => expect(rounds).toBe(2))
+    await loop.stop()
+  })
+
+  it('stops only after the round under way', async () => {
+    let finish: () => void = () => undefined
+    let finished = false
+    const loop = start(async () => {
+      await new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      finished = true
+      return false
+    })
+    const stopped = loop.stop()
+    finish()
+    await stopped
+    expect(finished).toBe(true)
+  })
+
+  it('endures an outage', async () => {
+    let rounds = 0
+    const loop = start(
+      () => (++rounds < 3 ? Promise.reject(new Error('away')) : Promise.resolve(false)),
+      (error) => error instanceof Error && error.message === 'away',
+    )
+    await eventually(() => expect(rounds).toBe(3))
+    await loop.stop()
+  })
+
+  it('dies of a defect, and says so', async () => {
+    const loop = start(() => Promise.reject(new Error('a defect')))
+    await expect(loop.ended).rejects.toThrow('a defect')
+  })
+})
