@@ -31,7 +31,7 @@ describe('a loop', () => {
   })
 
   it('stops only after the round under way', async () => {
-    let finish: () => void = () => undefined
+    let finish: (() => void) | undefined
     let finished = false
     const loop = start(async () => {
       await new Promise<void>((resolve) => {
@@ -40,8 +40,10 @@ describe('a loop', () => {
       finished = true
       return false
     })
+    await eventually(() => expect(finish).toBeDefined())
     const stopped = loop.stop()
-    finish()
+    expect(finished).toBe(false)
+    finish?.()
     await stopped
     expect(finished).toBe(true)
   })
