@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { Schema } from '../../database/schema/schema.ts'
 import { toGuideInstant } from '../../values/instant.ts'
+import { toWireResultCode } from '../../values/result-code.ts'
 import type { Outcome } from '../payments/payment.ts'
 
 /** What a partner is told of one outcome. */
@@ -18,10 +19,6 @@ export type OutcomeEvent = {
   transactionDate: Date
   outcome: Outcome
 }
-
-/** M-PESA's code as the guide's payload has it: a number, or a string where it is not numeric. */
-export const toWireResultCode = (code: string): number | string =>
-  /^(0|[1-9]\d{0,14})$/.test(code) ? Number(code) : code
 
 /** The body that every attempt sends: the guide's ten fields, in its order, nothing more. */
 export const renderBody = (event: OutcomeEvent): string =>

@@ -1,0 +1,51 @@
+import type { Client } from '@connectrpc/connect'
+import type { FastifyInstance } from 'fastify'
+import type { DarajaCallbackService } from '../../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
+import { JSON_TYPE } from '../json-type.ts'
+
+export const STK_CALLBACK_PATH = '/callbacks/stk/:token'
+
+/** Daraja's callbacks have about 500 bytes; what it may send one day has room, what floods us has not. */
+export const MAX_CALLBACK_BYTES = 64 * 1024
+
+/** What Daraja expects to hear (observed). */
+const ACKNOWLEDGEMENT = '{"ResultCode":0,"ResultDesc":"Success"}'
+
+/**
+ * `POST /callbacks/stk/{token}`: hands Daraja's callback to the core as it came, whatever it is and whatever it is called,
+ * and acknowledges it once it is durable, for Daraja delivers once (law 3). The token is a secret: it is in no log line.
+ */
+export const registerPostStkCallback = (
+  server: FastifyInstance,
+  { darajaCallbacks }: { darajaCallbacks: Client<typeof DarajaCallbackService> },
+): void => {
+  server.addContentTypeParser(
+    '*',
+    { parseAs: 'buffer', bodyLimit: MAX_CALLBACK_BYTES },
+    (_request, body, done) => done(null, body),
+  )
+  server.addHook('onRequest', (request, _reply, done) => {
+    // Fastify refuses a content type that it cannot parse. What is kept of the headers are the raw ones.
+    request.headers['content-type'] = 'application/octet-stream'
+    done()
+  })
+  server.post<{ Params: { token: string }; Body: Buffer }>(STK_CALLBACK_PATH, async (request, reply) => {
+    await darajaCallbacks.receiveStkCallback({
+      token: request.params.token,
+      body: request.body,
+      headers: pairsOf(request.raw.rawHeaders),
+      sourceAddress: request.socket.remoteAddress ?? '',
+    })
+    reply.header('content-type', JSON_TYPE)
+    return ACKNOWLEDGEMENT
+  })
+}
+
+/** Node lists names and values in turn. */
+const pairsOf = (rawHeaders: readonly string[]): { name: string; value: string }[] => {
+  const pairs = []
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    pairs.push({ name: rawHeaders[index] ?? '', value: rawHeaders[index + 1] ?? '' })
+  }
+  return pairs
+}

@@ -1,0 +1,111 @@
+import { Code, ConnectError } from '@connectrpc/connect'
+import { FieldViolationSchema } from '../gen/mpesa/gateway/v1/errors_pb.js'
+
+/** A request that is refused here, before the core sees it: what its caller is told. */
+export class Refusal extends Error {
+  override name = 'Refusal'
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message)
+    this.status = status
+    this.headers = headers
+  }
+}
+
+/** What a caller is told of an error. The body of every error is made of `message` alone. */
+export type ErrorAnswer = { status: number; message: string; headers: Readonly<Record<string, string>> }
+
+/** The largest body that a partner's request may have, bytes. */
+export const MAX_BODY_BYTES = 16 * 1024
+
+/** Every message of the facade's own. Those about fields are the core's, with the field's name on this wire. */
+export const MESSAGES = {
+  keyMissing: 'X-API-KEY is required: send your API key in this header',
+  malformedHttp: 'the request is not valid HTTP',
+  malformedPath: 'the path is not valid: check its percent-encoding',
+  malformedBody: 'the body could not be read: it ended early or its length is wrong',
+  hostMissing: 'the header Host is required',
+  notJson: 'the body must be JSON: send it with Content-Type: application/json',
+  compressed: 'the body must not be compressed: leave Content-Encoding out',
+  malformedJson: 'the body must be valid JSON in UTF-8',
+  notObject: 'the body must be a JSON object, like {"phone":"254712345678",…}',
+  noSuchPath: 'there is nothing at this path',
+  noSuchTransaction: 'no such transaction',
+  tooSlow: 'the request took too long to arrive',
+  headersTooLarge: 'the headers are too large',
+  unavailable: 'the gateway cannot answer just now: repeat the request, with the same X-Idempotency-Key if it had one',
+} as const
+
+/** Told of a body over the limit. */
+export const tooLarge = (maxBytes: number): string => `the body must be at most ${maxBytes} bytes`
+
+/** Told of a defect of ours: nothing of the inside, only how to find it in the log. */
+const internalError = (requestId: string): string =>
+  `internal error: quote the request id ${requestId} when you report it`
+
+/** The exact body of every error (guide). */
+export const renderError = (message: string): string => `{"status":"error","message":${JSON.stringify(message)}}`
+
+/** Decides what a caller is told of whatever was thrown while its request was answered. */
+export const toErrorAnswer = (error: unknown, options: { requestId: string; maxBodyBytes: number }): ErrorAnswer => {
+  if (error instanceof Refusal) return error
+  if (error instanceof ConnectError) return fromCore(error, options.requestId)
+  switch (fastifyStatusOf(error)) {
+    case 413:
+      return { status: 413, message: tooLarge(options.maxBodyBytes), headers: {} }
+    case 415:
+      return { status: 415, message: MESSAGES.notJson, headers: {} }
+    case 400:
+      return { status: 400, message: MESSAGES.malformedBody, headers: {} }
+    default:
+      return { status: 500, message: internalError(options.requestId), headers: {} }
+  }
+}
+
+/** The status that Fastify gave one of its own errors (and the body's reader one of Node's); undefined for all others. */
+const fastifyStatusOf = (error: unknown): unknown =>
+  error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
+
+const fromCore = (error: ConnectError, requestId: string): ErrorAnswer => {
+  switch (error.code) {
+    case Code.InvalidArgument:
+      return { status: 400, message: describeViolation(error), headers: {} }
+    case Code.Unauthenticated:
+      return { status: 401, message: error.rawMessage, headers: {} }
+    case Code.PermissionDenied:
+      return { status: 403, message: error.rawMessage, headers: {} }
+    case Code.NotFound:
+      return { status: 404, message: MESSAGES.noSuchTransaction, headers: {} }
+    case Code.FailedPrecondition:
+      return { status: 422, message: error.rawMessage, headers: {} }
+    case Code.ResourceExhausted:
+      return { status: 429, message: error.rawMessage, headers: retryAfter(error) }
+    case Code.Unavailable:
+      return { status: 503, message: MESSAGES.unavailable, headers: retryAfter(error) }
+    default:
+      return { status: 500, message: internalError(requestId), headers: {} }
+  }
+}
+
+const describeViolation = (error: ConnectError): string => {
+  const violation = error.findDetails(FieldViolationSchema)[0]
+  if (!violation) return error.rawMessage
+  return `${REST_NAMES.get(violation.field) ?? violation.field} ${violation.problem}`
+}
+
+/** The core's names of fields that have another name on this wire. */
+const REST_NAMES = new Map([
+  ['msisdn', 'phone'],
+  ['amount_kes', 'amount'],
+  ['idempotency_key', 'X-Idempotency-Key'],
+  ['payment_id', 'transaction_id'],
+  ['page_size', 'limit'],
+  ['state', 'status'],
+])
+
+/** How many seconds the caller waits before it asks again: as the core says, else one. */
+const retryAfter = (error: ConnectError): Record<string, string> => ({
+  'retry-after': error.metadata.get('retry-after') ?? '1',
+})

@@ -1,0 +1,63 @@
+import { type Server, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { MESSAGES, renderError } from './errors.ts'
+import { JSON_TYPE } from './json-type.ts'
+
+/** What is told of HTTP that Node's parser gave up on, by the error's code; everything else is a 400. */
+const ANSWERS: ReadonlyMap<string, { status: string; message: string }> = new Map([
+  ['HPE_HEADER_OVERFLOW', { status: '431 Request Header Fields Too Large', message: MESSAGES.headersTooLarge }],
+  ['ERR_HTTP_REQUEST_TIMEOUT', { status: '408 Request Timeout', message: MESSAGES.tooSlow }],
+])
+
+const MALFORMED = { status: '400 Bad Request', message: MESSAGES.malformedHttp }
+
+/**
+ * Answers what never became a request, and ends its connection. When an earlier request of the connection is still being
+ * worked on, the connection is cut instead: its caller would take the refusal for the answer to that one, and a payment
+ * that was accepted for one that was refused. A cut connection means "unknown: repeat with the same key".
+ */
+export const answerMalformedHttp = (
+  error: Error & { code?: string },
+  socket: Duplex,
+  requestId: string,
+): void => {
+  if (!socket.writable || awaitsAnswer(socket)) {
+    socket.destroy()
+    return
+  }
+  const { status, message } = ANSWERS.get(error.code ?? '') ?? MALFORMED
+  endWith(socket, { status, message, requestId, headers: '' })
+}
+
+/** Refuses CONNECT, for which Node makes no response object: nothing is tunnelled through here. */
+export const refuseTunnels = (server: Server, newRequestId: () => string): void => {
+  server.on('connect', (_request, socket) => {
+    endWith(socket, {
+      status: '405 Method Not Allowed',
+      message: MESSAGES.noSuchPath,
+      requestId: newRequestId(),
+      headers: 'Allow: GET, HEAD, POST\r\n',
+    })
+  })
+}
+
+const endWith = (
+  socket: Duplex,
+  answer: { status: string; message: string; requestId: string; headers: string },
+): void => {
+  const body = renderError(answer.message)
+  socket.on('error', () => undefined)
+  socket.end(
+    `HTTP/1.1 ${answer.status}\r\nContent-Type: ${JSON_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+      `X-Request-Id: ${answer.requestId}\r\n${answer.headers}Connection: close\r\n\r\n${body}`,
+  )
+}
+
+/**
+ * True while a request that has arrived whole waits for its answer, or an answer has begun. Node keeps the response that
+ * a socket is busy with in `_httpMessage`, and its own handler of malformed HTTP asks it the same.
+ */
+const awaitsAnswer = (socket: Duplex): boolean => {
+  const response: unknown = '_httpMessage' in socket ? socket._httpMessage : undefined
+  return response instanceof ServerResponse && (response.headersSent || response.req.complete)
+}

@@ -1,0 +1,32 @@
+import type { Client } from '@connectrpc/connect'
+import type { FastifyInstance, onRequestHookHandler } from 'fastify'
+import type { PaymentService } from '../../gen/mpesa/gateway/v1/payments_pb.js'
+import { requireApiKey } from '../authenticate.ts'
+import { MESSAGES, Refusal } from '../errors.ts'
+import { registerGetTransaction } from './get-transaction.ts'
+import { registerListTransactions } from './list-transactions.ts'
+import { registerPostStkPush } from './post-stk-push.ts'
+
+/**
+ * Everything that partners call. A request is refused for the first of: no API key, a body that is not plain JSON by its
+ * headers, one that is too large, one that is not JSON; then the core judges it.
+ */
+export const registerPartnerApi = (
+  server: FastifyInstance,
+  options: { payments: Client<typeof PaymentService> },
+): void => {
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  )
+  server.addHook('onRequest', requireApiKey)
+  server.addHook('onRequest', refuseCompression)
+  registerPostStkPush(server, options)
+  registerGetTransaction(server, options)
+  registerListTransactions(server, options)
+}
+
+const refuseCompression: onRequestHookHandler = (request, _reply, done) => {
+  const encoding = request.headers['content-encoding']
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') done()
+  else done(new Refusal(415, MESSAGES.compressed))
+}

@@ -1,0 +1,116 @@
+import type { Client } from '@connectrpc/connect'
+import { type FastifyInstance, fastify } from 'fastify'
+import type { DarajaCallbackService } from '../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
+import type { PaymentService } from '../gen/mpesa/gateway/v1/payments_pb.js'
+import type { Log } from '../runtime/log.ts'
+import { answerErrors, sendError } from './answer-errors.ts'
+import { registerPostStkCallback } from './daraja/post-stk-callback.ts'
+import { MAX_BODY_BYTES, MESSAGES, Refusal } from './errors.ts'
+import { answerMalformedHttp, refuseTunnels } from './malformed-http.ts'
+import { registerGetHealth } from './operations/get-health.ts'
+import { registerPartnerApi } from './partner-api/partner-api.ts'
+import { createRequestIds, type RequestIds } from './request-id.ts'
+
+/** How long a request may take to arrive, ms. */
+const REQUEST_TIMEOUT_MS = 30_000
+
+/** For how long `close` lets requests finish before it cuts their connections, ms. */
+const CLOSE_GRACE_MS = 20_000
+
+/** What the facade works with: clients of the core, wherever that is. */
+export type FacadeOptions = {
+  payments: Client<typeof PaymentService>
+  darajaCallbacks: Client<typeof DarajaCallbackService>
+  log: Log
+  randomBytes: (count: number) => Buffer
+}
+
+export type Facade = {
+  /** Where it listens, without a slash at the end. */
+  readonly url: string
+  /** Takes no more connections, finishes what is under way, and resolves when nothing is left. */
+  close(): Promise<void>
+}
+
+/** Starts the facade on `host` and `port`; 0 takes a free port. Rejects when it cannot listen there. */
+export const startFacade = async (
+  options: FacadeOptions & { host: string; port: number },
+): Promise<Facade> => {
+  const server = createFacade(options)
+  const url = await server.listen({ host: options.host, port: options.port })
+  const close = async (): Promise<void> => {
+    const impatience = setTimeout(() => server.server.closeAllConnections(), CLOSE_GRACE_MS)
+    await server.close()
+    clearTimeout(impatience)
+  }
+  return { url, close }
+}
+
+/**
+ * The REST door: the partners' contract to the byte, Daraja's callbacks, and pages about both. It maps between HTTP and the
+ * core's services and knows nothing else: what is valid, who may do what and what is stored is the core's to say. Every
+ * answer has an `X-Request-Id`, and every error the two fields of the guide's.
+ */
+export const createFacade = (options: FacadeOptions): FastifyInstance => {
+  const server = createServer(createRequestIds(options.randomBytes))
+  finishAnswers(server)
+  answerErrors(server, options)
+  registerGetHealth(server)
+  server.register((scope, _options, done) => {
+    registerPartnerApi(scope, options)
+    done()
+  })
+  server.register((scope, _options, done) => {
+    registerPostStkCallback(scope, options)
+    done()
+  })
+  return server
+}
+
+/** A server without routes. */
+const createServer = (requestIdOf: RequestIds): FastifyInstance => {
+  const server = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // As long as all headers may be: no id and no token is too long for its own route to judge it.
+    routerOptions: { maxParamLength: 16 * 1024 },
+    // Node's own answer to a missing Host has neither a body nor a request id.
+    http: { requireHostHeader: false },
+    // What still comes in while the server closes is served as ever, and its connection ends with the answer.
+    return503OnClosing: false,
+    genReqId: requestIdOf,
+    clientErrorHandler: (error, socket) => answerMalformedHttp(error, socket, requestIdOf()),
+    frameworkErrors: (_error, request, reply) => {
+      reply.header('x-request-id', request.id)
+      sendError(reply, new Refusal(400, MESSAGES.malformedPath))
+    },
+  })
+  // Node would answer an expectation that it does not know with an empty 417. RFC 9110 lets a server ignore it.
+  server.server.on('checkExpectation', (request, response) =>
+    server.server.emit('request', request, response),
+  )
+  refuseTunnels(server.server, requestIdOf)
+  // Bodies are for the routes that ask for them: what goes to no route is not read before it is refused.
+  server.removeAllContentTypeParsers()
+  return server
+}
+
+/** What every request must have, and every answer gets. */
+const finishAnswers = (server: FastifyInstance): void => {
+  let closing = false
+  server.addHook('preClose', (done) => {
+    closing = true
+    done()
+  })
+  server.addHook('onRequest', (request, _reply, done) => {
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
+      done(new Refusal(400, MESSAGES.hostMissing))
+    else done()
+  })
+  server.addHook('onSend', (request, reply, payload, done) => {
+    reply.header('x-request-id', request.id)
+    // A connection that stayed open would hold up the end of the process until its keep-alive ran out.
+    if (closing) reply.header('connection', 'close')
+    done(null, payload)
+  })
+}
