@@ -1,37 +1,93 @@
-import { connect, Events, type NatsConnection } from 'nats'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type ConnectionOptions, connect, Events, type NatsConnection } from 'nats'
 import type { Log } from '../runtime/log.ts'
 
+/** A connection to NATS that comes back by itself, for as long as it is wanted. */
+export type QueueConnection = {
+  /** The connection while it is up; null while NATS is away. */
+  current(): NatsConnection | null
+  /** Ends it, sending first what still waits to be sent. */
+  close(): Promise<void>
+}
+
+/** How long to wait before connecting again, ms; the client adds up to as much again. */
+const RECONNECT_MS = 250
+
+/** How long `close` waits for a server that does not take what waits to be sent, ms. */
+const DRAIN_MS = 2_000
+
 /**
- * Connects to NATS and keeps reconnecting for ever, also when no server answers yet: the queue is the fast way, never a
- * condition to run. Says in the log when the connection is lost and when it is back. Credentials in the URL are used, and
- * never logged.
+ * Begins to connect to NATS and returns at once: the queue is the fast way, never a condition to start or to run. Tries for
+ * ever, also when no server answers yet and after the server refused us. `onUp` is called whenever the connection is there
+ * again. Says in the log when it is lost and when it is back. Credentials in the URL are used, and never logged.
  */
-export const connectQueue = async (options: {
+export const connectQueue = (options: {
   natsUrl: string
   name: string
   log: Log
-}): Promise<NatsConnection> => {
-  const url = new URL(options.natsUrl)
-  const connection = await connect({
-    servers: `${url.protocol}//${url.host}`,
-    name: options.name,
-    ...(url.username !== '' && {
-      user: decodeURIComponent(url.username),
-      pass: decodeURIComponent(url.password),
-    }),
-    waitOnFirstConnect: true,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-    reconnectJitter: 250,
-    pingInterval: 5_000,
-  })
-  void tellStatus(connection, options.log)
-  return connection
+  onUp: () => void
+}): QueueConnection => {
+  const closing = new AbortController()
+  let connection: NatsConnection | null = null
+  let isUp: boolean | null = null
+
+  const tell = (up: boolean, reason?: string): void => {
+    if (up === isUp || closing.signal.aborted) return
+    isUp = up
+    if (up) options.log.info({ event: 'queue_connected' })
+    else options.log.warn({ event: 'queue_away', reason })
+    if (up) options.onUp()
+  }
+
+  const follow = async (followed: NatsConnection): Promise<void> => {
+    for await (const status of followed.status()) {
+      if (status.type === Events.Disconnect) tell(false, 'the connection was lost')
+      if (status.type === Events.Reconnect) tell(true)
+    }
+  }
+
+  const hold = async (): Promise<void> => {
+    connection = await connect(connectionOptions(options))
+    // The door may have been shut while the connection was made.
+    if (closing.signal.aborted) return connection.close()
+    tell(true)
+    void follow(connection)
+    await connection.closed()
+    tell(false, 'the server ended the connection')
+  }
+
+  const keep = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      await hold().catch((error: unknown) => tell(false, error instanceof Error ? error.message : 'unknown'))
+      await pause(RECONNECT_MS, undefined, { signal: closing.signal }).catch(() => undefined)
+    }
+  }
+
+  const kept = keep()
+  const close = async (): Promise<void> => {
+    closing.abort()
+    if (isUp === true && connection !== null)
+      await Promise.race([connection.drain().catch(() => undefined), pause(DRAIN_MS)])
+    await connection?.close()
+    await kept
+  }
+  return { current: () => (isUp === true ? connection : null), close }
 }
 
-const tellStatus = async (connection: NatsConnection, log: Log): Promise<void> => {
-  for await (const status of connection.status()) {
-    if (status.type === Events.Disconnect) log.warn({ event: 'queue_disconnected' })
-    if (status.type === Events.Reconnect) log.info({ event: 'queue_reconnected' })
+const connectionOptions = (options: { natsUrl: string; name: string }): ConnectionOptions => {
+  const url = new URL(options.natsUrl)
+  const user = decodeURIComponent(url.username)
+  const password = decodeURIComponent(url.password)
+  return {
+    servers: url.host,
+    name: options.name,
+    ...(url.protocol === 'tls:' && { tls: {} }),
+    // NATS reads a URL with a user name alone as one with a token.
+    ...(user !== '' && (password === '' ? { token: user } : { user, pass: password })),
+    timeout: 3_000,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RECONNECT_MS,
+    reconnectJitter: RECONNECT_MS,
+    pingInterval: 5_000,
   }
 }

@@ -1,0 +1,123 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { JetStreamClient, NatsConnection } from 'nats'
+import type { Log } from '../runtime/log.ts'
+import { startLoop } from '../runtime/loop.ts'
+import { connectQueue } from './connect.ts'
+import { deleteDeliveryStream, ensureDeliveryStream } from './delivery-stream.ts'
+
+export type QueueState = 'ok' | 'away'
+
+/** A stream that is made again whenever it is seen to be missing. */
+export type KeptStream = {
+  readonly name: string
+  /** `ok` when there is a connection, and behind it the stream and its consumer when last seen. */
+  state(): QueueState
+  /** JetStream's client; null while NATS is away. */
+  jetstream(): JetStreamClient | null
+  /** Makes the stream and its consumer now, where they are missing. Rejects with `QueueAway` without a connection. */
+  ensure(): Promise<void>
+  /** Says that the stream or its consumer may be gone: it is looked after soon. */
+  lost(): void
+  /** Says that JetStream has lost the stream's files and stores nothing in it any more: it is deleted and made anew. */
+  broken(): void
+  close(): Promise<void>
+}
+
+/** Thrown where something needs NATS and there is no connection. */
+export class QueueAway extends Error {
+  override name = 'QueueAway'
+  override message = 'NATS is away'
+}
+
+/** How long JetStream may take to answer, ms. */
+export const ANSWER_MS = 3_000
+
+/** How often a stream that could not be made is tried again, ms. */
+const RETRY_MS = 500
+
+/**
+ * How long to wait before making a stream that was there before, ms. nats-server 2.9 deletes a stream's files in the
+ * background: one made anew at once can have its own taken away.
+ */
+const DELETION_MS = 250
+
+/** Connects to NATS and returns at once; the stream is looked after whenever the connection is there again. */
+export const keepStream = (options: {
+  natsUrl: string
+  stream: string
+  name: string
+  maxBytes: number
+  log: Log
+}): KeptStream => {
+  let isThere = false
+  let isBroken = false
+  let wasThere = false
+  let ensuring: Promise<void> | null = null
+
+  const lost = (): void => {
+    isThere = false
+    keeper.wake()
+  }
+  const broken = (): void => {
+    isBroken = true
+    options.log.error({ event: 'queue_stream_broken', stream: options.stream })
+    lost()
+  }
+  const connection = connectQueue({ ...options, onUp: lost })
+
+  const makeStream = async (): Promise<void> => {
+    const current = connection.current()
+    if (current === null) throw new QueueAway()
+    const manager = await current.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS })
+    if (isBroken) await deleteDeliveryStream(manager, options.stream)
+    isBroken = false
+    if (wasThere) await pause(DELETION_MS)
+    await ensureDeliveryStream({ manager, stream: options.stream, maxBytes: options.maxBytes })
+    isThere = true
+    wasThere = true
+  }
+  const ensure = (): Promise<void> => {
+    ensuring ??= makeStream().finally(() => {
+      ensuring = null
+    })
+    return ensuring
+  }
+
+  const keeper = startLoop({
+    name: 'queue',
+    idleMs: RETRY_MS,
+    round: async () => {
+      if (!isThere && connection.current() !== null) await ensure()
+      return false
+    },
+    // NATS is never a condition to run: whatever is wrong there may be mended there.
+    isOutage: () => true,
+    log: options.log,
+  })
+
+  const close = async (): Promise<void> => {
+    await keeper.stop()
+    await connection.close()
+  }
+  return {
+    name: options.stream,
+    state: () => (isThere && connection.current() !== null ? 'ok' : 'away'),
+    jetstream: clientOf(() => connection.current()),
+    ensure,
+    lost,
+    broken,
+    close,
+  }
+}
+
+/** One client a connection, not one a message. */
+const clientOf = (current: () => NatsConnection | null): (() => JetStreamClient | null) => {
+  let known: { connection: NatsConnection; client: JetStreamClient } | null = null
+  return () => {
+    const connection = current()
+    if (connection === null) return null
+    if (known?.connection !== connection)
+      known = { connection, client: connection.jetstream({ timeout: ANSWER_MS }) }
+    return known.client
+  }
+}

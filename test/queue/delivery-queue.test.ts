@@ -1,0 +1,262 @@
+import { connect, type NatsConnection } from 'nats'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { DueMessage } from '../../src/queue/consume-due.ts'
+import { type DeliveryQueue, openDeliveryQueue } from '../../src/queue/delivery-queue.ts'
+import { CONSUMER, subjectOf } from '../../src/queue/delivery-stream.ts'
+import { createLog } from '../../src/runtime/log.ts'
+import { prepareNatsServer } from './own-nats-server.ts'
+
+const natsUrl = process.env['NATS_URL'] ?? 'nats://127.0.0.1:4222'
+const log = createLog({ name: 'test', level: 'silent' })
+
+let admin: NatsConnection
+const cleanUp: (() => Promise<unknown>)[] = []
+
+beforeAll(async () => {
+  admin = await connect({ servers: natsUrl })
+})
+afterEach(async () => {
+  for (const step of cleanUp.splice(0).toReversed()) await step()
+})
+afterAll(() => admin.close())
+
+const uniqueStream = (): string => {
+  const stream = `test_${process.pid}_${Math.random().toString(36).slice(2)}`
+  cleanUp.push(async () => (await admin.jetstreamManager()).streams.delete(stream).catch(() => undefined))
+  return stream
+}
+
+const open = (given: { natsUrl?: string; stream?: string; maxBytes?: number } = {}): DeliveryQueue => {
+  const queue = openDeliveryQueue({ natsUrl, stream: uniqueStream(), name: 'test', log, ...given })
+  cleanUp.push(() => queue.close())
+  return queue
+}
+
+const untilOk = (queue: DeliveryQueue): Promise<void> =>
+  vi.waitFor(() => expect(queue.state()).toBe('ok'), { timeout: 10_000, interval: 20 })
+
+/** Acknowledges everything, and lists it. */
+const collect = (queue: DeliveryQueue): { ids: bigint[]; messages: DueMessage[] } => {
+  const messages: DueMessage[] = []
+  const ids: bigint[] = []
+  const consumption = queue.consume({
+    prefetch: 8,
+    onMessage: async (message) => {
+      messages.push(message)
+      ids.push(message.deliveryId)
+      message.ack()
+    },
+  })
+  cleanUp.push(() => consumption.stop())
+  return { ids, messages }
+}
+
+const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 15_000, interval: 20 })
+
+describe('the delivery stream', () => {
+  it('is a bounded work queue on disk with one durable pull consumer', async () => {
+    const stream = uniqueStream()
+    await untilOk(open({ stream, maxBytes: 1_000_000 }))
+    const manager = await admin.jetstreamManager()
+    const { config } = await manager.streams.info(stream)
+    expect(config).toMatchObject({
+      subjects: [subjectOf(stream)],
+      storage: 'file',
+      retention: 'workqueue',
+      discard: 'new',
+      max_bytes: 1_000_000,
+      max_age: 86_400e9,
+      duplicate_window: 120e9,
+    })
+    const consumer = await manager.consumers.info(stream, CONSUMER)
+    expect(consumer.config).toMatchObject({ ack_policy: 'explicit', ack_wait: 60e9, max_deliver: -1 })
+    expect(consumer.config.backoff ?? []).toEqual([])
+    expect(consumer.config.deliver_subject).toBeUndefined()
+    expect(consumer.config.max_ack_pending).toBeGreaterThanOrEqual(50_000)
+  })
+
+  it('is left as it is when it exists, and shared by all who open it', async () => {
+    const stream = uniqueStream()
+    await untilOk(open({ stream, maxBytes: 1_000_000 }))
+    const other = open({ stream, maxBytes: 2_000_000 })
+    await untilOk(other)
+    const manager = await admin.jetstreamManager()
+    expect((await manager.streams.info(stream)).config.max_bytes).toBe(1_000_000)
+  })
+
+  it('is not taken over when its name belongs to something else', async () => {
+    const stream = uniqueStream()
+    const manager = await admin.jetstreamManager()
+    await manager.streams.add({ name: stream, subjects: [`${stream}.other`] })
+    const queue = open({ stream })
+    await expect(queue.publish({ deliveryId: 1n, publishNumber: 1 })).rejects.toThrow()
+    expect(queue.state()).toBe('away')
+  })
+})
+
+describe('the delivery queue', () => {
+  it('carries what is due to a dispatcher, and a repeated number only once', async () => {
+    const queue = open()
+    await untilOk(queue)
+    await queue.publish({ deliveryId: 7n, publishNumber: 1 })
+    await queue.publish({ deliveryId: 7n, publishNumber: 1 })
+    await queue.publish({ deliveryId: 7n, publishNumber: 2 })
+    const { messages } = collect(queue)
+    await until(() => expect(messages).toHaveLength(2))
+    await queue.publish({ deliveryId: 9_007_199_254_740_993n, publishNumber: 1 })
+    await until(() => expect(messages).toHaveLength(3))
+    expect(messages.map(({ deliveryId, publishNumber }) => [deliveryId, publishNumber])).toEqual([
+      [7n, 1],
+      [7n, 2],
+      [9_007_199_254_740_993n, 1],
+    ])
+  })
+
+  it('hands a released message to another at once', async () => {
+    const stream = uniqueStream()
+    const queue = open({ stream })
+    await untilOk(queue)
+    const seen: number[] = []
+    const consumption = queue.consume({
+      prefetch: 1,
+      onMessage: async (message) => {
+        seen.push(message.publishNumber)
+        if (seen.length === 1) message.release()
+        else message.ack()
+      },
+    })
+    cleanUp.push(() => consumption.stop())
+    await queue.publish({ deliveryId: 1n, publishNumber: 1 })
+    await until(() => expect(seen).toEqual([1, 1]))
+  })
+
+  it('holds no more messages than asked for while they are not taken over', async () => {
+    const stream = uniqueStream()
+    const queue = open({ stream })
+    await untilOk(queue)
+    for (let id = 1n; id <= 50n; id += 1n) await queue.publish({ deliveryId: id, publishNumber: 1 })
+    let letGo = (): void => undefined
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    const seen: bigint[] = []
+    const consumption = queue.consume({
+      prefetch: 4,
+      onMessage: async (message) => {
+        seen.push(message.deliveryId)
+        await held
+        message.ack()
+      },
+    })
+    cleanUp.push(() => consumption.stop())
+    const manager = await admin.jetstreamManager()
+    const unacknowledged = async () => (await manager.consumers.info(stream, CONSUMER)).num_ack_pending
+    await vi.waitFor(async () => expect(await unacknowledged()).toBeGreaterThan(0), { timeout: 10_000 })
+    expect(await unacknowledged()).toBeLessThanOrEqual(4)
+    expect(seen).toHaveLength(1)
+    letGo()
+    await until(() => expect(seen).toHaveLength(50))
+  })
+
+  it('throws away what is no message of ours, and goes on', async () => {
+    const stream = uniqueStream()
+    const queue = open({ stream })
+    await untilOk(queue)
+    await admin.jetstream().publish(subjectOf(stream), new Uint8Array([255, 255, 255]))
+    await queue.publish({ deliveryId: 5n, publishNumber: 1 })
+    const { ids } = collect(queue)
+    await until(() => expect(ids).toEqual([5n]))
+  })
+
+  it('refuses when the stream is full, and takes again when there is room', async () => {
+    const queue = open({ maxBytes: 2560 })
+    await untilOk(queue)
+    const publish = (id: bigint): Promise<void> => queue.publish({ deliveryId: id, publishNumber: 1 })
+    const first = [1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n, 10n]
+    await Promise.all(first.map(publish))
+    await expect(publish(11n)).rejects.toThrow('maximum messages')
+    const { ids } = collect(queue)
+    await until(() => expect(ids).toEqual(first))
+    await vi.waitFor(() => publish(12n), { timeout: 10_000 })
+    await until(() => expect(ids).toEqual([...first, 12n]))
+  })
+
+  it('makes a deleted stream again when it publishes', async () => {
+    const stream = uniqueStream()
+    const queue = open({ stream })
+    await untilOk(queue)
+    const manager = await admin.jetstreamManager()
+    await manager.streams.delete(stream)
+    await queue.publish({ deliveryId: 1n, publishNumber: 1 })
+    expect((await manager.streams.info(stream)).state.messages).toBe(1)
+    expect((await manager.consumers.info(stream, CONSUMER)).name).toBe(CONSUMER)
+  })
+
+  it.each(['stream', 'consumer'])('goes on consuming after its %s was deleted', async (what) => {
+    const stream = uniqueStream()
+    const queue = open({ stream })
+    await untilOk(queue)
+    const { ids } = collect(queue)
+    await queue.publish({ deliveryId: 1n, publishNumber: 1 })
+    await until(() => expect(ids).toEqual([1n]))
+    const manager = await admin.jetstreamManager()
+    if (what === 'stream') await manager.streams.delete(stream)
+    else await manager.consumers.delete(stream, CONSUMER)
+    await vi.waitFor(() => manager.consumers.info(stream, CONSUMER), { timeout: 15_000 })
+    await queue.publish({ deliveryId: 2n, publishNumber: 1 })
+    await until(() => expect(ids).toEqual([1n, 2n]))
+  })
+})
+
+describe('a queue whose files disappear under the running server', () => {
+  it('is made anew', async () => {
+    const server = await prepareNatsServer()
+    cleanUp.push(() => server.drop())
+    await server.start()
+    const queue = open({ natsUrl: server.url, stream: 'own' })
+    await untilOk(queue)
+    const { ids } = collect(queue)
+    await queue.publish({ deliveryId: 1n, publishNumber: 1 })
+    await until(() => expect(ids).toEqual([1n]))
+    await server.forget()
+    let number = 0
+    await vi.waitFor(
+      () => {
+        number += 1
+        return queue.publish({ deliveryId: 2n, publishNumber: number })
+      },
+      { timeout: 15_000 },
+    )
+    await until(() => expect(ids).toContain(2n))
+  }, 30_000)
+})
+
+describe('a queue whose NATS is not there', () => {
+  it('opens, refuses to publish, and closes', async () => {
+    const queue = open({ natsUrl: 'nats://127.0.0.1:1', stream: 'never' })
+    const consumption = queue.consume({ prefetch: 1, onMessage: () => Promise.resolve() })
+    await expect(queue.publish({ deliveryId: 1n, publishNumber: 1 })).rejects.toThrow('NATS is away')
+    expect(queue.state()).toBe('away')
+    await consumption.stop()
+  })
+
+  it('is there when NATS comes, goes away with it, and is made anew when NATS forgot everything', async () => {
+    const server = await prepareNatsServer()
+    cleanUp.push(() => server.drop())
+    const queue = open({ natsUrl: server.url, stream: 'own' })
+    const { ids } = collect(queue)
+    expect(queue.state()).toBe('away')
+    await server.start()
+    await untilOk(queue)
+    await queue.publish({ deliveryId: 1n, publishNumber: 1 })
+    await until(() => expect(ids).toEqual([1n]))
+
+    await server.stop()
+    await until(() => expect(queue.state()).toBe('away'))
+    await server.forget()
+    await server.start()
+    await untilOk(queue)
+    await queue.publish({ deliveryId: 2n, publishNumber: 1 })
+    await until(() => expect(ids).toEqual([1n, 2n]))
+  })
+})
