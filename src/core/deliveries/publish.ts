@@ -1,0 +1,107 @@
+import { sql } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import { isOutage } from '../../database/outage.ts'
+import type { DeliveryQueue } from '../../queue/delivery-queue.ts'
+import type { DueNumber } from '../../queue/due-message.ts'
+import type { Log } from '../../runtime/log.ts'
+import { type Loop, startLoop } from '../../runtime/loop.ts'
+
+/** How often the outbox is looked at for what became due by the clock, ms: `wake` tells of what is due at once. */
+const IDLE_MS = 200
+
+/** Rows a round takes at most, and so messages under way at once. */
+const BATCH = 500
+
+/** What was published this long ago and is still due is published again: it bounds the damage of any loss, seconds. */
+const SWEEP_SECONDS = 120
+
+/** The pause after a publish failed, ms; doubled each time, up to the longest. */
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 10_000
+
+/**
+ * Tells the queue of deliveries that are due: outbox to JetStream. A row is published when JetStream says that it is stored;
+ * else it is due to be published again at once, under its next number, after a growing pause of the whole loop. Without a
+ * queue (`null`), or while it is away, nothing is done: dispatchers then find what is due by themselves. `wake` when a
+ * delivery was committed.
+ */
+export const startPublishing = (options: {
+  database: Database
+  queue: DeliveryQueue | null
+  log: Log
+  nowMs: () => number
+}): Loop => {
+  const { database, queue } = options
+  const pause = createPause(options)
+
+  const round = async (): Promise<boolean> => {
+    if (queue === null || queue.state() !== 'ok' || pause.isOn()) return false
+    const rows = await takeUnpublished(database)
+    const outcomes = await Promise.allSettled(rows.map((row) => queue.publish(row)))
+    const unsure = rows.filter((_row, index) => outcomes[index]?.status === 'rejected')
+    if (unsure.length > 0) {
+      pause.begin(outcomes.find((outcome) => outcome.status === 'rejected')?.reason, unsure.length)
+      await markUnpublished(database, unsure)
+    } else if (rows.length > 0) pause.end()
+    return unsure.length === 0 && rows.length === BATCH
+  }
+
+  return startLoop({ name: 'publish', idleMs: IDLE_MS, round, isOutage, log: options.log })
+}
+
+/** The loop's pause after a failure; logged when the trouble begins and when it ends. */
+const createPause = (options: { log: Log; nowMs: () => number }) => {
+  let failures = 0
+  let untilMs = 0
+  return {
+    isOn: (): boolean => failures > 0 && options.nowMs() < untilMs,
+    begin: (error: unknown, deliveries: number): void => {
+      const reason = error instanceof Error ? error.message : String(error)
+      if (failures === 0) options.log.warn({ event: 'publishing_held_up', reason, deliveries })
+      untilMs = options.nowMs() + Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS)
+      failures += 1
+    },
+    end: (): void => {
+      if (failures > 0) options.log.info({ event: 'publishing_resumed', failures })
+      failures = 0
+    },
+  }
+}
+
+/**
+ * Takes what is due, not yet published (or published so long ago that the message must be lost) and with no dispatcher,
+ * gives each the next publish number, and takes it for published: should this process end now, the sweep finds it.
+ */
+export const takeUnpublished = async (database: Database): Promise<DueNumber[]> => {
+  const { rows } = await sql<{ delivery_id: bigint; publish_number: number }>`
+    WITH due AS (
+      SELECT delivery_id FROM to_deliver
+      WHERE publish_at <= now() AND due_at <= now() AND leased_until <= now()
+      ORDER BY publish_at LIMIT ${BATCH}
+      FOR UPDATE SKIP LOCKED
+    )
+    UPDATE to_deliver
+    SET publish_number = publish_number + 1, publish_at = now() + make_interval(secs => ${SWEEP_SECONDS})
+    FROM due WHERE to_deliver.delivery_id = due.delivery_id
+    RETURNING to_deliver.delivery_id, to_deliver.publish_number
+  `.execute(database)
+  return rows.map((row) => ({ deliveryId: row.delivery_id, publishNumber: row.publish_number }))
+}
+
+/** Makes rows due to be published again, unless somebody has done so meanwhile. */
+const markUnpublished = async (database: Database, rows: readonly DueNumber[]): Promise<void> => {
+  await sql`
+    WITH unsure AS (
+      SELECT to_deliver.delivery_id FROM to_deliver
+      JOIN unnest(
+        ${rows.map((row) => row.deliveryId)}::bigint[],
+        ${rows.map((row) => row.publishNumber)}::integer[]
+      ) AS given (delivery_id, publish_number)
+        ON to_deliver.delivery_id = given.delivery_id AND to_deliver.publish_number = given.publish_number
+      ORDER BY to_deliver.delivery_id
+      FOR UPDATE OF to_deliver SKIP LOCKED
+    )
+    UPDATE to_deliver SET publish_at = now()
+    FROM unsure WHERE to_deliver.delivery_id = unsure.delivery_id
+  `.execute(database)
+}

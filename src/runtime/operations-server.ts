@@ -1,0 +1,97 @@
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import type { Registry } from 'prom-client'
+import type { Log } from './log.ts'
+
+/** Whether a process can do its work now, and what it found of the parts that it needs. */
+export type Readiness = { ready: boolean; parts: Record<string, string> }
+
+export type OperationsServer = {
+  url: string
+  close(): Promise<void>
+}
+
+/**
+ * The port for operators, never the public one: `/healthz` (the process is alive), `/readyz` (200 when it can do its work, else
+ * 503; the body names each part's state) and `/metrics` (Prometheus). Port 0 takes a free one. Rejects when the port is taken.
+ */
+export const startOperationsServer = async (options: {
+  host: string
+  port: number
+  registry: Registry
+  readiness: () => Promise<Readiness>
+  log: Log
+}): Promise<OperationsServer> => {
+  const server = createServer(answer(options))
+  await listen(server, options)
+  return { url: urlOf(server, options.host), close: () => close(server) }
+}
+
+const urlOf = (server: Server, host: string): string => {
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the server listens on no port')
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+}
+
+const listen = (server: Server, options: { host: string; port: number }): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port, options.host, resolve)
+  })
+
+const close = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+
+type Page = { status: number; type: string; body: string }
+
+const json = (status: number, value: unknown): Page => ({
+  status,
+  type: 'application/json',
+  body: JSON.stringify(value),
+})
+
+const answer =
+  (options: { registry: Registry; readiness: () => Promise<Readiness>; log: Log }): RequestListener =>
+  (request, response) => {
+    // Nothing here takes a body.
+    request.resume()
+    render(options, request.method ?? '', request.url?.replace(/\?.*$/, '') ?? '/')
+      .catch((error: unknown) => {
+        options.log.error({ event: 'operations_request_failed', err: error })
+        return json(500, { error: 'failed, see the log' })
+      })
+      .then((page) => send(response, page, request.method))
+      .catch((error: unknown) => options.log.error({ event: 'operations_answer_failed', err: error }))
+  }
+
+const render = async (
+  options: { registry: Registry; readiness: () => Promise<Readiness> },
+  method: string,
+  path: string,
+): Promise<Page> => {
+  if (method !== 'GET' && method !== 'HEAD') return json(405, { error: 'only GET' })
+  switch (path) {
+    case '/healthz':
+      return json(200, { alive: true })
+    case '/readyz': {
+      const { ready, parts } = await options.readiness()
+      return json(ready ? 200 : 503, { ready, ...parts })
+    }
+    case '/metrics':
+      return { status: 200, type: options.registry.contentType, body: await options.registry.metrics() }
+    default:
+      return json(404, { error: 'there are /healthz, /readyz and /metrics' })
+  }
+}
+
+const send = (response: ServerResponse, page: Page, method: string | undefined): void => {
+  response.writeHead(page.status, {
+    'content-type': page.type,
+    'content-length': Buffer.byteLength(page.body),
+    'cache-control': 'no-store',
+    ...(page.status === 405 && { allow: 'GET, HEAD' }),
+  })
+  response.end(method === 'HEAD' ? undefined : page.body)
+}
