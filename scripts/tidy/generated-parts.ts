@@ -1,0 +1,89 @@
+import { ARROWS } from '../../src/core/payments/payment.ts'
+import { SETTINGS, type Setting } from '../../src/runtime/settings.ts'
+import { outcomesAsMarkdown } from '../../src/simulator/outcomes-table.ts'
+import type { Finding, ProjectFile, Rule } from './project.ts'
+
+/** A part of a page that is written from the code: it stands between `<!-- name:start -->` and `<!-- name:end -->`. */
+type Part = { name: string; lines: readonly string[] }
+
+const toTable = (headings: readonly string[], rows: readonly (readonly string[])[]): string[] =>
+  [headings, headings.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`)
+
+const defaultOf = ({ default: text }: Setting<unknown>): string => {
+  if (text === undefined) return 'required'
+  return text === null ? 'none' : `\`${text}\``
+}
+
+/** The settings as a table: what the code reads, in its order. A value that somebody set is never among it. */
+export const settingsAsMarkdown = (): string[] =>
+  toTable(
+    ['Variable', 'Default', 'What it is'],
+    Object.entries<Setting<unknown>>(SETTINGS).map(([name, setting]) => [
+      `\`${name}\``,
+      defaultOf(setting),
+      setting.secret === true ? `${setting.help} (secret)` : setting.help,
+    ]),
+  )
+
+/** Where each state of a payment may lead, as a table. */
+export const arrowsAsMarkdown = (): string[] =>
+  toTable(
+    ['From', 'To'],
+    Object.entries(ARROWS).map(([from, to]) => [
+      `\`${from}\``,
+      to.map((state) => `\`${state}\``).join(', ') || 'nothing: final',
+    ]),
+  )
+
+const parts = (): Part[] => [
+  { name: 'settings', lines: settingsAsMarkdown() },
+  { name: 'outcomes', lines: outcomesAsMarkdown() },
+  { name: 'arrows', lines: arrowsAsMarkdown() },
+]
+
+const marked = (name: string): RegExp =>
+  new RegExp(`(<!-- ${name}:start -->\n)[\\s\\S]*?(<!-- ${name}:end -->)`)
+
+/** The page's text with every generated part as the code would have it. */
+export const fillIn = (text: string): string =>
+  parts().reduce(
+    (page, { name, lines }) =>
+      page.replace(
+        marked(name),
+        (_found, start: string, end: string) => `${start}\n${lines.join('\n')}\n\n${end}`,
+      ),
+    text,
+  )
+
+/** Where each part must be. */
+const HOMES: readonly { path: string; name: string }[] = [
+  { path: 'README.md', name: 'settings' },
+  { path: 'README.md', name: 'outcomes' },
+  { path: 'docs/simulator.md', name: 'outcomes' },
+  { path: 'docs/architecture.md', name: 'arrows' },
+]
+
+/** The pages' generated parts are in step with the code, and where they belong. */
+export const generatedParts: Rule = (files) => [
+  ...missing(files),
+  ...files.filter(isPage).flatMap(differences),
+]
+
+export const isPage = ({ path }: ProjectFile): boolean => path.endsWith('.md')
+
+const missing = (files: readonly ProjectFile[]): Finding[] =>
+  HOMES.filter(
+    ({ path, name }) => !marked(name).test(files.find((file) => file.path === path)?.text ?? ''),
+  ).map(({ path, name }) => ({
+    path,
+    line: 1,
+    problem: `has no part <!-- ${name}:start --> … <!-- ${name}:end -->`,
+  }))
+
+const differences = ({ path, text }: ProjectFile): Finding[] => {
+  const [is, should] = [text.split('\n'), fillIn(text).split('\n')]
+  const index = should.findIndex((line, at) => line !== is[at])
+  return index < 0 && is.length === should.length
+    ? []
+    : [{ path, line: Math.max(index, 0) + 1, problem: 'is behind the code: run `npm run generate`' }]
+}

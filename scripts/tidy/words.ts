@@ -1,0 +1,111 @@
+import { type Finding, type ProjectFile, type Rule } from './project.ts'
+
+/** A word that has another place or another spelling here. */
+type Word = {
+  /** What is not to be written; global. */
+  pattern: RegExp
+  /** The files it is looked for in. */
+  where: RegExp
+  /** Files where it is at home. */
+  except?: RegExp
+  /** True: comments may say it, code may not. */
+  onlyCode?: boolean
+  /** What to write instead. */
+  instead: string
+}
+
+const EVERYWHERE = /^(?:src|scripts|bench|proto|test|docs)\/|^README\.md$/
+const INSIDE = /^src\/|^proto\//
+const PROSE = /\.(?:md|proto)$/
+
+/** One meaning a word: the glossary is in docs/architecture.md, under "Words". */
+const WORDS: readonly Word[] = [
+  {
+    pattern: /(?<!Standard )webhooks?(?![-_a-z]*(?:id|timestamp|signature|attempt)\b)/gi,
+    where: INSIDE,
+    // OpenAPI has a field of this name, and its page shows it, for what a server sends.
+    except: /^src\/facade\/(?:openapi|docs-page)/,
+    instead: 'callback (from Daraja) or delivery (to a partner); webhook is for the headers’ names only',
+  },
+  {
+    pattern: /\btransaction_?ids?\b/gi,
+    where: /^src\//,
+    except: /^src\/(?:facade|local)\/|^src\/core\/deliveries\//,
+    onlyCode: true,
+    instead: 'payment id; transaction_id is on the partners’ wire only',
+  },
+  {
+    pattern: /\b(?:phone|phoneNumber|phone_number)\b/g,
+    where: /^src\/(?:core|database|dispatcher|queue|cli|values)\//,
+    except: /^src\/core\/deliveries\//,
+    onlyCode: true,
+    instead: 'msisdn; phone is on the partners’ wire only',
+  },
+  {
+    // The policy and the parser of the wire's `callback_url` keep its name.
+    pattern: /\bcallbacks?(?!_url|_allow|Url)/gi,
+    where: /^src\/dispatcher\//,
+    onlyCode: true,
+    instead: 'delivery or attempt; a callback is what Daraja posts to us',
+  },
+  {
+    pattern: /\b(?:partner['’]s|partners['’]|partner) callbacks?\b(?! (?:url|host|address))/gi,
+    where: /^(?:src|proto)\/|^docs\/(?!partner-guide)|^README/,
+    instead: 'delivery; a callback is what Daraja posts to us',
+  },
+  {
+    pattern: /\b(?:customer|subscriber_?number|payer_?phone)s?\b/g,
+    where: INSIDE,
+    instead: 'payer',
+  },
+  {
+    pattern: /\bidempotenc[ey][ _-]?tokens?\b|\bidempotence[ _-]?keys?\b/gi,
+    where: EVERYWHERE,
+    instead: 'idempotency key',
+  },
+  { pattern: /\bdead[-_]?letter(?:ed|ing)\b|\bdeadletter/gi, where: EVERYWHERE, instead: 'dead' },
+  { pattern: /\b(?:KSh|Kshs|KES\.|Ksh)\b/g, where: EVERYWHERE, instead: 'KES' },
+  { pattern: /\b(?:Mpesa|MPesa|M-Pesa|M-pesa|MPESA)\b/g, where: PROSE, instead: 'M-PESA' },
+  { pattern: /\bJetstream\b/g, where: EVERYWHERE, instead: 'JetStream' },
+  { pattern: /\b(?:Grpc|GRPC)\b/g, where: EVERYWHERE, instead: 'gRPC' },
+  {
+    pattern: /\b(?:Postgre|PostgreSql|PostgresSQL|PostgresQL|PostGres)\b/g,
+    where: PROSE,
+    instead: 'Postgres',
+  },
+  {
+    pattern:
+      /\b(?:const|let|function)\s+(?:req|res|ctx|cfg|conn|tx|trx|db|opts|cb|idx|tmp|msg|str|num|val|arr|obj|evt|acc|cur|prev)\b/g,
+    where: /^(?:src|scripts|bench|test)\/.*ts$/,
+    instead: 'the whole word',
+  },
+]
+
+const DRAWERS = /(?:^|\/)(?:utils?|helpers?|common|lib|misc|shared|index)(?:\/|\.m?ts$)/
+
+/** Finds words that are not the glossary's, and files named after no thing at all. */
+export const words: Rule = (files) => files.flatMap((file) => [...drawer(file), ...WORDS.flatMap(look(file))])
+
+const drawer = ({ path }: ProjectFile): Finding[] =>
+  DRAWERS.test(path) && !path.endsWith('.json')
+    ? [{ path, line: 1, problem: 'a file is named after the one thing in it, not after a drawer' }]
+    : []
+
+const look =
+  (file: ProjectFile) =>
+  (word: Word): Finding[] => {
+    if (!word.where.test(file.path) || word.except?.test(file.path) || isAboutWords(file)) return []
+    return file.text.split('\n').flatMap((text, index) => {
+      if (word.onlyCode && isComment(text)) return []
+      return [...text.matchAll(word.pattern)].map(([found]) => ({
+        path: file.path,
+        line: index + 1,
+        problem: `"${found}": write ${word.instead}`,
+      }))
+    })
+  }
+
+const isComment = (line: string): boolean => /^\s*(?:\/\/|\/?\*)/.test(line)
+
+/** This rule and its test write down what nobody else may. */
+const isAboutWords = ({ path }: ProjectFile): boolean => /^(?:test\/)?scripts\/tidy.*words/.test(path)

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest'
+import { words } from '../../scripts/tidy/words.ts'
+
+const problemsOf = (path: string, text: string) => words([{ path, text }]).map(({ problem }) => problem)
+
+describe('the words of the glossary', () => {
+  it.each([
+    ['src/core/callbacks/receive.ts', 'const webhooks = 1'],
+    ['src/core/payments/find.ts', 'const transactionId = row.id'],
+    ['src/core/payments/find.ts', "select(['transaction_id'])"],
+    ['src/database/schema/payments.ts', '  phone: string'],
+    ['src/dispatcher/post.ts', 'const callback = 1'],
+    ['docs/operations.md', 'PostgresQL'],
+    ['docs/operations.md', 'when a partner’s callback fails'],
+    ['src/core/payments/find.ts', '// the customer waits'],
+    ['README.md', 'an idempotence key'],
+    ['docs/operations.md', 'what was dead-lettered'],
+    ['docs/operations.md', 'Ksh 100'],
+    ['docs/operations.md', 'M-Pesa'],
+    ['src/queue/connect.ts', '// Jetstream is away'],
+    ['docs/operations.md', 'PostGres'],
+    ['src/facade/server.ts', 'const req = request'],
+  ])('%s may not say %s', (path, text) => {
+    expect(problemsOf(path, text)).toHaveLength(1)
+  })
+
+  it.each([
+    ['src/dispatcher/sign.ts', "'webhook-id', 'webhook-timestamp', 'webhook-signature', 'webhook-attempt'"],
+    ['src/dispatcher/sign.ts', '// Signed as Standard Webhooks has it.'],
+    ['src/database/schema/deliveries.ts', '  webhook_id: string'],
+    ['src/core/deliveries/enqueue.ts', 'transaction_id: 1, phone: event.msisdn'],
+    ['src/core/payments/find.ts', "// the partners' `transaction_id`"],
+    ['src/facade/partner-api/get-transaction.ts', 'transaction_id: Number(payment.paymentId)'],
+    ['src/core/daraja/stk-push.ts', 'PhoneNumber: Number(push.msisdn)'],
+    ['src/core/payments/submit.ts', '// the payer has the phone in hand'],
+    ['src/dispatcher/post.ts', 'row.callback_url; config.CALLBACK_ALLOW_HTTP; parseCallbackUrl()'],
+    ['docs/partner-guide.md', 'the partner callback'],
+    ['src/core/daraja/stk-push.ts', "'CustomerPayBillOnline'"],
+    ['docs/operations.md', 'Postgres and PostgreSQL, M-PESA, JetStream, gRPC, GRPC_PORT, 100 KES'],
+    ['src/core/daraja/parse-callback.ts', "items.get('MpesaReceiptNumber')"],
+    ['src/facade/server.ts', 'const request = 1; const response = 2'],
+  ])('%s may say %s', (path, text) => {
+    expect(problemsOf(path, text)).toEqual([])
+  })
+
+  it('wants files named after the one thing in them', () => {
+    expect(problemsOf('src/core/utils.ts', '')).toHaveLength(1)
+    expect(problemsOf('src/helpers/one.ts', '')).toHaveLength(1)
+    expect(problemsOf('src/core/index.ts', '')).toHaveLength(1)
+    expect(problemsOf('src/core/indexing.ts', '')).toEqual([])
+  })
+})

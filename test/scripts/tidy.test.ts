@@ -1,0 +1,180 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  arrowsAsMarkdown,
+  fillIn,
+  generatedParts,
+  settingsAsMarkdown,
+} from '../../scripts/tidy/generated-parts.ts'
+import { links } from '../../scripts/tidy/links.ts'
+import { operatorsWords } from '../../scripts/tidy/operators-words.ts'
+import { readProject } from '../../scripts/tidy/project.ts'
+import { standsAlone } from '../../scripts/tidy/stands-alone.ts'
+import { testHabits } from '../../scripts/tidy/test-habits.ts'
+import { ARROWS } from '../../src/core/payments/payment.ts'
+import { SETTINGS } from '../../src/runtime/settings.ts'
+
+describe('the reading of the project', () => {
+  it('takes what people wrote, and nothing that machines did', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'tidy-'))
+    onTestFinished(() => rm(root, { recursive: true }))
+    await mkdir(join(root, 'src', 'gen'), { recursive: true })
+    await mkdir(join(root, 'src', 'core'))
+    await mkdir(join(root, 'node_modules'))
+    for (const path of [
+      'README.md',
+      'package-lock.json',
+      'src/gen/a.js',
+      'src/core/a.ts',
+      'node_modules/a.ts',
+      'src/a.bin',
+    ])
+      await writeFile(join(root, path), path)
+    expect(await readProject(root)).toEqual([
+      { path: 'README.md', text: 'README.md' },
+      { path: 'src/core/a.ts', text: 'src/core/a.ts' },
+    ])
+  })
+})
+
+describe('generated parts', () => {
+  it('hold every setting with its default, and no value of a secret', () => {
+    const rows = settingsAsMarkdown()
+    expect(rows).toHaveLength(Object.keys(SETTINGS).length + 2)
+    expect(rows).toContain('| `HTTP_PORT` | `8080` | its port; 0 takes a free one |')
+    expect(rows.find((row) => row.startsWith('| `SECRET_KEY` |'))).toMatch(/\| required \|.*\(secret\) \|$/)
+    expect(rows.find((row) => row.startsWith('| `NATS_URL` |'))).toMatch(/\| none \|/)
+  })
+
+  it('hold every state with where it leads', () => {
+    const rows = arrowsAsMarkdown()
+    expect(rows).toHaveLength(Object.keys(ARROWS).length + 2)
+    expect(rows).toContain('| `failed` | `successful` |')
+    expect(rows).toContain('| `successful` | nothing: final |')
+  })
+
+  it('are written between their markers and nowhere else', () => {
+    const page = 'before\n<!-- arrows:start -->\nold\n<!-- arrows:end -->\nafter $& $1\n'
+    const filled = fillIn(page)
+    expect(filled).toBe(
+      `before\n<!-- arrows:start -->\n\n${arrowsAsMarkdown().join('\n')}\n\n<!-- arrows:end -->\nafter $& $1\n`,
+    )
+    expect(fillIn(filled)).toBe(filled)
+  })
+
+  it('are reported when they are missing or behind the code', () => {
+    const page = (text: string) => ({ path: 'docs/architecture.md', text })
+    const problems = (text: string) =>
+      generatedParts([page(text)])
+        .filter(({ path }) => path === 'docs/architecture.md')
+        .map(({ line, problem }) => `${line} ${problem}`)
+    const written = fillIn('# A\n<!-- arrows:start -->\n<!-- arrows:end -->\n')
+    expect(problems(written)).toEqual([])
+    expect(problems(written.replace('`failed` | `successful`', '`failed` | `accepted`'))).toEqual([
+      `${written.split('\n').findIndex((line) => line.startsWith('| `failed`')) + 1} is behind the code: run \`npm run generate\``,
+    ])
+    expect(problems('# A\n')).toEqual(['1 has no part <!-- arrows:start --> … <!-- arrows:end -->'])
+  })
+})
+
+describe('operators’ words', () => {
+  const page = (...rows: string[]) => ({
+    path: 'docs/operations.md',
+    text: ['| event | meaning |', '|---|---|', ...rows, '', '| `fsync` | a setting of Postgres |'].join('\n'),
+  })
+  const code = {
+    path: 'src/core/a.ts',
+    text: "log.info({ event: 'it_began' })\nlog.info({ event: `it_${how}` })",
+  }
+  const metric = { path: 'src/core/b.ts', text: "new Counter({ name: 'gateway_things_total' })" }
+
+  it('are all explained', () => {
+    const explained = page('| `it_began` | x |', '| `it_ended` | x |', '| `gateway_things_total` | x |')
+    expect(operatorsWords([explained, code, metric])).toEqual([])
+  })
+
+  it('are reported where they are not, and where nothing says them', () => {
+    expect(operatorsWords([page('| `it_began` | x |', '| `gone` | x |'), code, metric])).toEqual([
+      {
+        path: 'src/core/b.ts',
+        line: 1,
+        problem: 'gateway_things_total is not explained in docs/operations.md',
+      },
+      { path: 'docs/operations.md', line: 4, problem: 'nothing in src says gone' },
+    ])
+  })
+})
+
+describe('standing alone', () => {
+  it.each(['see ../shared/design.md', '/work/main/src', 'cd /root', 'in /home/jane/project'])(
+    'finds %s',
+    (text) => {
+      expect(standsAlone([{ path: 'src/a.ts', text: `\n${text}` }])).toMatchObject([
+        { path: 'src/a.ts', line: 2 },
+      ])
+    },
+  )
+
+  it.each(['https://shop.co.ke/work/1', '(`/root`, where only root may enter)', './work/x', 'homework/'])(
+    'leaves %s',
+    (text) => {
+      expect(standsAlone([{ path: 'src/a.ts', text }])).toEqual([])
+    },
+  )
+})
+
+describe('test habits', () => {
+  it.each([
+    'it.only("x", () => {})',
+    'describe.skip("x", () => {})',
+    'test.concurrent.only("x", () => {})',
+    'it.todo("x")',
+    'await pause(100)',
+    'await sleep(\n  1_000)',
+    'await new Promise((resolve) => setTimeout(resolve, 250))',
+    'await setTimeout(500)',
+  ])('finds %s', (text) => {
+    expect(testHabits([{ path: 'test/a.test.ts', text }])).toHaveLength(1)
+  })
+
+  it.each([
+    'it("x", () => {})',
+    'await pause(20)',
+    'await vi.waitFor(check, { timeout: 5_000 })',
+    'setTimeout(resolve, lengthMs)',
+    'it.skipIf(!isRoot)("x", () => {})',
+  ])('leaves %s', (text) => {
+    expect(testHabits([{ path: 'test/a.test.ts', text }])).toEqual([])
+  })
+
+  it('is for tests only', () => {
+    expect(testHabits([{ path: 'src/runtime/loop.ts', text: 'await pause(500)' }])).toEqual([])
+  })
+})
+
+describe('links', () => {
+  const files = [
+    { path: 'docs/b.md', text: '# A heading: with `code`, and more' },
+    { path: 'src/core/a.ts', text: '' },
+  ]
+  const problems = (text: string) =>
+    links([{ path: 'docs/a.md', text }, ...files]).map(({ problem }) => problem)
+
+  it('lead somewhere', () => {
+    expect(
+      problems(
+        '[b](b.md) [h](b.md#a-heading-with-code-and-more) [up](../docs/b.md) [web](https://a.co.ke/x) `src/core/a.ts` `src/core/`',
+      ),
+    ).toEqual([])
+  })
+
+  it('are reported where they do not', () => {
+    expect(problems('[c](c.md)\n[h](b.md#other)\n`src/core/b.ts`')).toEqual([
+      'the link leads to docs/c.md, which is not there',
+      'docs/b.md has no heading #other',
+      'there is no src/core/b.ts',
+    ])
+  })
+})
