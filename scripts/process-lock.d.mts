@@ -3,8 +3,8 @@ export type ProcessIdentity = { readonly pid: number; readonly startedAt: string
 
 export type ProcessLock = {
   /** Makes the lock last as long as that process too. */
-  share(pid: number): void
-  release(): void
+  readonly share: (pid: number) => void
+  readonly release: () => void
 }
 
 export declare const identify: (pid: number) => ProcessIdentity | null

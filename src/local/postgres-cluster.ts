@@ -65,6 +65,7 @@ export const createCluster = async (options: {
       ...(options.signal !== undefined && { signal: options.signal }),
     })
   } catch (error) {
+    options.signal?.throwIfAborted()
     const output = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error)
     throw new LocalProblem(`Postgres' initdb failed: ${output.trim()}`, { cause: error })
   }

@@ -1,0 +1,92 @@
+// `npm start`: everything on one machine.
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Command, CommanderError } from 'commander'
+import { takeLock } from '../../scripts/process-lock.mjs'
+import { BadSettings, readConfig } from '../runtime/config.ts'
+import { createLog, flushLog } from '../runtime/log.ts'
+import { untilAskedToStop } from '../runtime/shutdown.ts'
+import { LocalProblem } from './problem.ts'
+import { runEverything } from './run-everything.ts'
+import { voiceForPeople, voiceForScripts } from './voice.ts'
+
+/** Exit codes, those of the other commands: 0 done, 1 failed, 2 called or set up wrongly. */
+const FAILED = 1
+const MISUSED = 2
+
+/** The file that holds the commands. */
+const COMMANDS = join(import.meta.dirname, '..', 'cli', 'main.ts')
+
+/** Thrown out of what is under way when somebody asks to stop during the start. */
+class AskedToStop extends Error {
+  override name = 'AskedToStop'
+}
+
+const command = (): Command =>
+  new Command('npm start --')
+    .description('Runs the gateway on this machine with all that it needs, until Ctrl-C.')
+    .option(
+      '--json',
+      'print one line of JSON on standard output when all is ready, and logs on standard error',
+    )
+    .allowExcessArguments(false)
+    .addHelpText(
+      'after',
+      '\nIts data is kept in DATA_DIR (.data). DATABASE_URL, NATS_URL and DARAJA_BASE_URL, when set, replace the parts it would start; the other settings are those of the README.',
+    )
+    .exitOverride()
+
+/** Takes DATA_DIR for this process alone. Throws `LocalProblem` when another has it, or when it cannot be used. */
+const claim = async (dataDir: string): Promise<() => void> => {
+  const { heldBy, lock } = await mkdir(dataDir, { recursive: true })
+    .then(() => takeLock(join(dataDir, 'start.lock')))
+    .catch((error: Error) => {
+      throw new LocalProblem(`DATA_DIR ${dataDir} cannot be used: ${error.message}`, { cause: error })
+    })
+  if (lock !== null) return lock.release
+  throw new LocalProblem(
+    `npm start runs already with DATA_DIR ${dataDir}, as process ${heldBy}. End that one first, or name another DATA_DIR.`,
+  )
+}
+
+const start = async (json: boolean): Promise<void> => {
+  const stopping = new AbortController()
+  void untilAskedToStop({ withParent: false }).then(() => stopping.abort(new AskedToStop()))
+  const environment = process.env
+  const { DATA_DIR: dataDir, LOG_LEVEL: level } = readConfig(environment, ['DATA_DIR', 'LOG_LEVEL'])
+  const release = await claim(dataDir)
+  const voice = json ? voiceForScripts(level) : voiceForPeople(dataDir)
+  const log = createLog({ name: 'start', level })
+  try {
+    await runEverything({ environment, dataDir, voice, log, commands: COMMANDS, asked: stopping.signal })
+  } catch (error) {
+    if (!(error instanceof AskedToStop)) throw error
+  } finally {
+    release()
+    await voice.finish()
+    await flushLog(log)
+  }
+}
+
+const explain = (error: unknown): { text: string; code: number } => {
+  if (error instanceof BadSettings) return { text: error.message, code: MISUSED }
+  if (error instanceof LocalProblem) return { text: error.message, code: FAILED }
+  return { text: error instanceof Error ? (error.stack ?? error.message) : String(error), code: FAILED }
+}
+
+const main = async (): Promise<void> => {
+  try {
+    const { json } = command().parse().opts<{ json?: true }>()
+    await start(json === true)
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : MISUSED
+      return
+    }
+    const { text, code } = explain(error)
+    process.stderr.write(`${text}\n`)
+    process.exitCode = code
+  }
+}
+
+await main()

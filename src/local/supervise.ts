@@ -1,0 +1,65 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { describeEnding } from './child.ts'
+import type { Tethered } from './tether.ts'
+
+const FIRST_PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 10_000
+
+/** A process that is started again whenever it ends unasked. */
+export type Supervised<Process extends Tethered> = {
+  /** The one that runs now, or ran last. */
+  readonly current: () => Process
+  readonly stop: () => Promise<void>
+}
+
+/**
+ * Starts a process and keeps it running: one that ends unasked is started again, with growing pauses between attempts that
+ * fail. The first start is not repeated: what it throws is thrown. `onRestarted` hears of each new process.
+ */
+export const supervise = async <Process extends Tethered>(options: {
+  name: string
+  start: () => Promise<Process>
+  say: (text: string) => void
+  onRestarted: () => void
+}): Promise<Supervised<Process>> => {
+  const { name, say } = options
+  const stopping = new AbortController()
+  let current = await options.start()
+
+  const startAgain = async (): Promise<Process | null> => {
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      await pause(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined)
+      if (stopping.signal.aborted) return null
+      try {
+        return await options.start()
+      } catch (error) {
+        if (stopping.signal.aborted) return null
+        say(`${name} does not start: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    }
+  }
+
+  const watch = async (): Promise<void> => {
+    for (;;) {
+      const ending = await current.ended
+      if (stopping.signal.aborted) return
+      say(`${name} (process ${current.pid}) ended unasked, ${describeEnding(ending)}: starting it again`)
+      const next = await startAgain()
+      if (next === null) return
+      current = next
+      if (stopping.signal.aborted) return
+      say(`${name} runs again (process ${current.pid})`)
+      options.onRestarted()
+    }
+  }
+
+  const watching = watch()
+  const stop = async (): Promise<void> => {
+    stopping.abort()
+    await current.stop()
+    await watching
+    // It may have been starting while the one before was stopped.
+    await current.stop()
+  }
+  return { current: () => current, stop }
+}
