@@ -34,5 +34,6 @@ export const printTable = (rows: readonly Record<string, unknown>[], none: strin
 export const toText = (value: unknown): string => {
   if (value === null || value === undefined) return '-'
   if (value instanceof Date) return value.toISOString()
-  return Array.isArray(value) ? value.join(', ') : String(value)
+  if (Array.isArray(value)) return value.join(', ')
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }

@@ -4,10 +4,13 @@ export type Log = Logger
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
 
+const GATHERED_MS = 100
+const GATHERED_BYTES = 4096
+
 /**
  * The process's log: one JSON line an event, on standard error, so that standard output stays free for answers and the
- * ready line. `name` is the process (`serve`, `dispatch`, …). Lines are written asynchronously in chunks of 4 kB at most:
- * a line costs the hot path no system call; `flushLog` writes what is left.
+ * ready line. `name` is the process (`serve`, `dispatch`, …). Lines are gathered for at most `GATHERED_MS` and written
+ * together: a line costs the hot path no system call. What is left is written when the process exits.
  */
 export const createLog = (options: { name: string; level: LogLevel; to?: DestinationStream }): Log =>
   pino(
@@ -18,7 +21,7 @@ export const createLog = (options: { name: string; level: LogLevel; to?: Destina
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    options.to ?? destination({ fd: 2, sync: false, minLength: 0 }),
+    options.to ?? destination({ fd: 2, sync: false, minLength: GATHERED_BYTES, periodicFlush: GATHERED_MS }),
   )
 
 /** Writes out what the log still holds; resolves when it has. */

@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto'
+import { createKeyCheck } from '../../src/core/partners/authenticate.ts'
+import { createPartner } from '../../src/core/partners/partner.ts'
+import { createAcceptor } from '../../src/core/payments/accept.ts'
+import { createInProcessClients } from '../../src/core/server/in-process.ts'
+import { createPaymentService } from '../../src/core/services/payment-service.ts'
+import { connectDatabase } from '../../src/database/connect.ts'
+import { startFacade } from '../../src/facade/server.ts'
+import { readConfig } from '../../src/runtime/config.ts'
+import { createLog } from '../../src/runtime/log.ts'
+
+// The gateway's way from the socket to the commit and back, with everything `serve` does on it: routing, authentication,
+// every check, idempotency, the durable commit of payment, key and duty, the log line. The loops that come after the answer
+// do not run: they belong to other figures, and their simulator would eat the same two cores.
+const config = readConfig(process.env, ['DATABASE_URL', 'DATABASE_POOL_SIZE', 'SUBMIT_TTL_MS', 'LOG_LEVEL'])
+const log = createLog({ name: 'bench', level: config.LOG_LEVEL })
+const database = connectDatabase({
+  databaseUrl: config.DATABASE_URL,
+  poolSize: config.DATABASE_POOL_SIZE,
+  log,
+})
+const noToken = () => Promise.resolve(null)
+const payments = createPaymentService({
+  database,
+  acceptor: createAcceptor({ database, submitTtlMs: config.SUBMIT_TTL_MS }),
+  checks: { checkKey: createKeyCheck({ database, nowMs: () => performance.now() }), findScopes: noToken },
+  callbackUrlPolicy: { allowHttp: false, allowPrivateNetworks: false },
+  log,
+  onAccepted: () => undefined,
+})
+const unused = () => Promise.reject(new Error('not part of this measurement'))
+const clients = createInProcessClients({
+  payments,
+  darajaCallbacks: { receiveStkCallback: unused },
+  partners: { createPartner: unused },
+})
+const facade = await startFacade({ ...clients, log, randomBytes, host: '127.0.0.1', port: 0 })
+const { apiKey } = await createPartner({ database, name: 'Bench', randomBytes })
+process.stdout.write(`${JSON.stringify({ ready: true, url: facade.url, api_key: apiKey })}\n`)

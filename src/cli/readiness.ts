@@ -1,0 +1,26 @@
+import { sql } from 'kysely'
+import type { Database } from '../database/connect.ts'
+import type { Readiness } from '../runtime/operations-server.ts'
+
+/** How long a look at the database may take before it counts as away, ms. */
+const DATABASE_TIMEOUT_MS = 2_000
+
+/** What `/readyz` tells: ready while Postgres answers, for it alone carries the work; the queue only makes it faster. */
+export const readinessOf = async (options: {
+  database: Database
+  queueState: () => string
+}): Promise<Readiness> => {
+  const isUp = await answers(options.database)
+  return { ready: isUp, parts: { database: isUp ? 'ok' : 'away', queue: options.queueState() } }
+}
+
+const answers = async (database: Database): Promise<boolean> => {
+  const late = new Promise<boolean>((resolve) => {
+    setTimeout(() => resolve(false), DATABASE_TIMEOUT_MS).unref()
+  })
+  const asked = sql`SELECT 1`.execute(database).then(
+    () => true,
+    () => false,
+  )
+  return Promise.race([asked, late])
+}
