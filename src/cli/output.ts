@@ -33,7 +33,8 @@ export const printTable = (rows: readonly Record<string, unknown>[], none: strin
 /** A value as a person reads it. */
 export const toText = (value: unknown): string => {
   if (value === null || value === undefined) return '-'
-  if (value instanceof Date) return value.toISOString()
-  if (Array.isArray(value)) return value.join(', ')
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  if (typeof value === 'string') return value
+  if (typeof value === 'bigint') return value.toString()
+  if (Array.isArray(value)) return value.map(toText).join(', ')
+  return value instanceof Date ? value.toISOString() : JSON.stringify(value)
 }
