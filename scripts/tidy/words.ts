@@ -42,10 +42,8 @@ const WORDS: readonly Word[] = [
     instead: 'msisdn; phone is on the partners’ wire only',
   },
   {
-    // The policy and the parser of the wire's `callback_url` keep its name.
-    pattern: /\bcallbacks?(?!_url|_allow|Url)/gi,
-    where: /^src\/dispatcher\//,
-    onlyCode: true,
+    pattern: /\b(?:send|post|deliver|retry|queue|failed|due|pending)_?callbacks?(?!_?url)/gi,
+    where: /^src\/(?:dispatcher|queue|core\/deliveries)\//,
     instead: 'delivery or attempt; a callback is what Daraja posts to us',
   },
   {
