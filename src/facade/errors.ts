@@ -35,7 +35,8 @@ export const MESSAGES = {
   noSuchTransaction: 'no such transaction',
   tooSlow: 'the request took too long to arrive',
   headersTooLarge: 'the headers are too large',
-  unavailable: 'the gateway cannot answer just now: repeat the request, with the same X-Idempotency-Key if it had one',
+  unavailable:
+    'the gateway cannot answer just now: repeat the request, with the same X-Idempotency-Key if it had one',
 } as const
 
 /** Told of a body over the limit. */
@@ -46,10 +47,14 @@ const internalError = (requestId: string): string =>
   `internal error: quote the request id ${requestId} when you report it`
 
 /** The exact body of every error (guide). */
-export const renderError = (message: string): string => `{"status":"error","message":${JSON.stringify(message)}}`
+export const renderError = (message: string): string =>
+  `{"status":"error","message":${JSON.stringify(message)}}`
 
 /** Decides what a caller is told of whatever was thrown while its request was answered. */
-export const toErrorAnswer = (error: unknown, options: { requestId: string; maxBodyBytes: number }): ErrorAnswer => {
+export const toErrorAnswer = (
+  error: unknown,
+  options: { requestId: string; maxBodyBytes: number },
+): ErrorAnswer => {
   if (error instanceof Refusal) return error
   if (error instanceof ConnectError) return fromCore(error, options.requestId)
   switch (fastifyStatusOf(error)) {
@@ -68,28 +73,30 @@ export const toErrorAnswer = (error: unknown, options: { requestId: string; maxB
 const fastifyStatusOf = (error: unknown): unknown =>
   error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
 
+/** What the core's codes are in HTTP; a code that is not here is a defect. A duplicate is no error: never 409. */
+const STATUS_OF_CODE: ReadonlyMap<Code, number> = new Map([
+  [Code.InvalidArgument, 400],
+  [Code.Unauthenticated, 401],
+  [Code.PermissionDenied, 403],
+  [Code.NotFound, 404],
+  [Code.FailedPrecondition, 422],
+  [Code.ResourceExhausted, 429],
+  [Code.Unavailable, 503],
+])
+
 const fromCore = (error: ConnectError, requestId: string): ErrorAnswer => {
-  switch (error.code) {
-    case Code.InvalidArgument:
-      return { status: 400, message: describeViolation(error), headers: {} }
-    case Code.Unauthenticated:
-      return { status: 401, message: error.rawMessage, headers: {} }
-    case Code.PermissionDenied:
-      return { status: 403, message: error.rawMessage, headers: {} }
-    case Code.NotFound:
-      return { status: 404, message: MESSAGES.noSuchTransaction, headers: {} }
-    case Code.FailedPrecondition:
-      return { status: 422, message: error.rawMessage, headers: {} }
-    case Code.ResourceExhausted:
-      return { status: 429, message: error.rawMessage, headers: retryAfter(error) }
-    case Code.Unavailable:
-      return { status: 503, message: MESSAGES.unavailable, headers: retryAfter(error) }
-    default:
-      return { status: 500, message: internalError(requestId), headers: {} }
+  const status = STATUS_OF_CODE.get(error.code) ?? 500
+  if (status === 500) return { status, message: internalError(requestId), headers: {} }
+  return {
+    status,
+    message: describe(error),
+    headers: status === 429 || status === 503 ? retryAfter(error) : {},
   }
 }
 
-const describeViolation = (error: ConnectError): string => {
+const describe = (error: ConnectError): string => {
+  if (error.code === Code.NotFound) return MESSAGES.noSuchTransaction
+  if (error.code === Code.Unavailable) return MESSAGES.unavailable
   const violation = error.findDetails(FieldViolationSchema)[0]
   if (!violation) return error.rawMessage
   return `${REST_NAMES.get(violation.field) ?? violation.field} ${violation.problem}`

@@ -5,7 +5,10 @@ import { JSON_TYPE } from './json-type.ts'
 
 /** What is told of HTTP that Node's parser gave up on, by the error's code; everything else is a 400. */
 const ANSWERS: ReadonlyMap<string, { status: string; message: string }> = new Map([
-  ['HPE_HEADER_OVERFLOW', { status: '431 Request Header Fields Too Large', message: MESSAGES.headersTooLarge }],
+  [
+    'HPE_HEADER_OVERFLOW',
+    { status: '431 Request Header Fields Too Large', message: MESSAGES.headersTooLarge },
+  ],
   ['ERR_HTTP_REQUEST_TIMEOUT', { status: '408 Request Timeout', message: MESSAGES.tooSlow }],
 ])
 

@@ -7,6 +7,7 @@ import { answerErrors, sendError } from './answer-errors.ts'
 import { registerPostStkCallback } from './daraja/post-stk-callback.ts'
 import { MAX_BODY_BYTES, MESSAGES, Refusal } from './errors.ts'
 import { answerMalformedHttp, refuseTunnels } from './malformed-http.ts'
+import { registerGetDocs } from './operations/get-docs.ts'
 import { registerGetHealth } from './operations/get-health.ts'
 import { registerPartnerApi } from './partner-api/partner-api.ts'
 import { createRequestIds, type RequestIds } from './request-id.ts'
@@ -56,6 +57,7 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
   finishAnswers(server)
   answerErrors(server, options)
   registerGetHealth(server)
+  registerGetDocs(server)
   server.register((scope, _options, done) => {
     registerPartnerApi(scope, options)
     done()
