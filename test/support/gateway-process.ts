@@ -1,0 +1,59 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+/** How much of a process's log is shown when it fails to start. */
+const SHOWN_CHARACTERS = 4_000
+
+export type GatewayProcess = {
+  pid: number
+  /** The fields of its ready line. */
+  ready: Record<string, string>
+  /** Everything it has written to standard error so far. */
+  log(): string
+  /** Sends a signal and resolves with the exit code, or the signal that ended it. */
+  end(signal?: NodeJS.Signals): Promise<number | string | null>
+}
+
+/** Starts `gateway <command> --json` as a process of its own; resolves when it says that it is ready. */
+export const startGatewayProcess = async (
+  command: 'serve' | 'dispatch' | 'simulator',
+  environment: Record<string, string>,
+): Promise<GatewayProcess> => {
+  const child = spawn(process.execPath, [MAIN, command, '--json'], {
+    env: { PATH: process.env['PATH'], ...environment, GATEWAY_WITH_PARENT: '1' },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  let log = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text
+  })
+  const line = await Promise.race([firstLine(child), diedEarly(child, () => log)])
+  return {
+    pid: child.pid ?? 0,
+    ready: JSON.parse(line),
+    log: () => log,
+    end: async (signal = 'SIGTERM') => {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? child.signalCode
+      child.kill(signal)
+      await once(child, 'exit')
+      return child.exitCode ?? child.signalCode
+    },
+  }
+}
+
+const firstLine = async (child: ChildProcess): Promise<string> => {
+  let text = ''
+  for await (const chunk of child.stdout ?? []) {
+    text += String(chunk)
+    if (text.includes('\n')) break
+  }
+  return text.split('\n')[0] ?? ''
+}
+
+const diedEarly = async (child: ChildProcess, log: () => string): Promise<never> => {
+  await once(child, 'exit')
+  throw new Error(`ended with ${child.exitCode ?? child.signalCode}:\n${log().slice(-SHOWN_CHARACTERS)}`)
+}
