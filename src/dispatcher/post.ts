@@ -1,0 +1,185 @@
+import { Agent, type Dispatcher } from 'undici'
+import type { Clock } from '../runtime/clock.ts'
+import { KEPT_BYTES, renderAnswer } from './answer.ts'
+import { AttemptTimeout, classifyError, classifyStatus } from './classify-error.ts'
+import type { AddressGuard } from './guard-address.ts'
+import type { AttemptResult } from './plan.ts'
+import { type AddressObserver, observeAddresses } from './remote-address.ts'
+import { parseRetryAfter } from './retry-after.ts'
+
+/** One POST to be made. */
+export type PostRequest = { url: string; headers: Record<string, string>; body: string }
+
+/** What came of one POST. */
+export type PostResult = AttemptResult & {
+  durationMs: number
+  /** The address that was connected to; null when none was. */
+  address: string | null
+  /** The beginning of the answer, numbers masked; null without one. */
+  answer: string | null
+}
+
+export type Poster = {
+  /** Never rejects: whatever goes wrong is a result. */
+  post(request: PostRequest): Promise<PostResult>
+  /** Closes the connections; attempts under way fail. */
+  close(): Promise<void>
+}
+
+/** How long and how much an attempt may take. */
+export type PostLimits = {
+  connectMs: number
+  /** From the start of the attempt to the end of the answer's headers. */
+  headersMs: number
+  /** From the start of the attempt to the end of the answer. */
+  totalMs: number
+  answerBytes: number
+}
+
+export const POST_LIMITS: PostLimits = {
+  connectMs: 3_000,
+  headersMs: 10_000,
+  totalMs: 15_000,
+  answerBytes: 64 * 1024,
+}
+
+/**
+ * Makes POSTs to partners' endpoints, under the limits and past the guard. Redirects are answers like any other: followed,
+ * a 302 would repeat the request as a GET without its body. The answer is read to its end, or to a limit and no further.
+ */
+export const createPoster = (options: {
+  guard: AddressGuard
+  limits?: PostLimits
+  clock: Clock
+  nowMs: () => number
+}): Poster => {
+  const limits = options.limits ?? POST_LIMITS
+  const observer = observeAddresses()
+  const agent = new Agent({
+    allowH2: false,
+    pipelining: 1,
+    connect: { timeout: limits.connectMs, lookup: options.guard.lookup },
+    maxResponseSize: limits.answerBytes,
+    // An idle time-out never ends a dripping body: an attempt has a clock of its own.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  })
+
+  const post = async (request: PostRequest): Promise<PostResult> => {
+    const startedMs = options.nowMs()
+    const exchange = await attempt({ ...options, agent, observer, limits, request, startedMs })
+    return { ...judge(exchange, options.clock), durationMs: Math.round(options.nowMs() - startedMs) }
+  }
+
+  const close = async (): Promise<void> => {
+    observer.stop()
+    await agent.destroy()
+  }
+  return { post, close }
+}
+
+/** What was seen of one request and its answer. */
+type Exchange = {
+  error: unknown
+  status: number | null
+  address: string | null
+  retryAfter: string | undefined
+  kept: Buffer[]
+}
+
+type AttemptOptions = {
+  guard: AddressGuard
+  agent: Agent
+  observer: AddressObserver
+  limits: PostLimits
+  nowMs: () => number
+  request: PostRequest
+  startedMs: number
+}
+
+const attempt = (options: AttemptOptions): Promise<Exchange> =>
+  new Promise((resolve) => {
+    const seen: Exchange = { error: null, status: null, address: null, retryAfter: undefined, kept: [] }
+    try {
+      const url = new URL(options.request.url)
+      options.guard.refuseLiteral(url.hostname)
+      const end = (error: unknown): void => resolve(Object.assign(seen, { error }))
+      options.agent.dispatch(toDispatch(url, options.request), createHandler({ ...options, seen, end }))
+    } catch (error) {
+      resolve(Object.assign(seen, { error }))
+    }
+  })
+
+const toDispatch = (url: URL, request: PostRequest): Dispatcher.DispatchOptions => ({
+  origin: url.origin,
+  path: `${url.pathname}${url.search}`,
+  method: 'POST',
+  headers: request.headers,
+  body: request.body,
+})
+
+/** Follows one request under its clock, and calls `end` once, with the error that ended it or null. */
+const createHandler = (
+  options: AttemptOptions & { seen: Exchange; end: (error: unknown) => void },
+): Dispatcher.DispatchHandler => {
+  const { seen, limits } = options
+  let controller: Dispatcher.DispatchController | null = null
+  let expired: AttemptTimeout | null = null
+  let keptBytes = 0
+
+  const finish = (error: unknown): void => {
+    clearTimeout(timer)
+    options.end(error)
+  }
+  const expire = (stage: string): void => {
+    expired = new AttemptTimeout(`the ${stage} took too long`)
+    controller?.abort(expired)
+    finish(expired)
+  }
+  let timer = setTimeout(expire, limits.headersMs, 'answer')
+
+  return {
+    onRequestStart: (started) => {
+      // A connection that came too late: nothing is sent any more.
+      if (expired !== null) return started.abort(expired)
+      controller = started
+      options.observer.expect((address) => {
+        seen.address = address
+      })
+    },
+    onResponseStart: (_controller, status, headers) => {
+      if (status < 200) return
+      seen.status = status
+      seen.retryAfter = headers['retry-after']?.toString()
+      clearTimeout(timer)
+      const leftMs = options.startedMs + limits.totalMs - options.nowMs()
+      timer = setTimeout(expire, leftMs, "answer's body")
+    },
+    onResponseData: (_controller, chunk) => {
+      if (keptBytes > KEPT_BYTES) return
+      keptBytes += chunk.length
+      seen.kept.push(chunk)
+    },
+    onResponseEnd: () => finish(null),
+    onResponseError: (_controller, error) => {
+      seen.address ??= addressOf(error)
+      finish(error)
+    },
+  }
+}
+
+/** The address in a system error such as `connect ECONNREFUSED 203.0.113.7:443`. */
+const addressOf = (error: unknown): string | null =>
+  error instanceof Error && 'address' in error && typeof error.address === 'string' ? error.address : null
+
+/** A status that is a failure says more than how the answer ended; a 2xx counts only when it was read to its end. */
+const judge = (exchange: Exchange, clock: Clock): Omit<PostResult, 'durationMs'> => {
+  const ofStatus = exchange.status === null ? null : classifyStatus(exchange.status)
+  return {
+    status: exchange.status,
+    errorClass: ofStatus ?? (exchange.error === null ? null : classifyError(exchange.error)),
+    retryAfterMs: parseRetryAfter(exchange.retryAfter, clock()),
+    address: exchange.address,
+    answer: renderAnswer(Buffer.concat(exchange.kept)),
+  }
+}

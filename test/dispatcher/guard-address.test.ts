@@ -1,0 +1,95 @@
+import type { LookupAddress } from 'node:dns'
+import { describe, expect, it } from 'vitest'
+import {
+  type Address,
+  createAddressGuard,
+  createResolver,
+  ownAddresses,
+} from '../../src/dispatcher/guard-address.ts'
+
+const guardOf = (given: { addresses?: string[]; allowPrivateNetworks?: boolean; own?: string[] }) =>
+  createAddressGuard({
+    allowPrivateNetworks: given.allowPrivateNetworks ?? false,
+    resolve: async () =>
+      (given.addresses ?? []).map((address): Address => ({ address, family: address.includes(':') ? 6 : 4 })),
+    ownAddresses: () => new Set(given.own),
+  })
+
+const lookUp = (
+  guard: ReturnType<typeof guardOf>,
+  options: { all?: boolean; family?: number } = { all: true },
+): Promise<string | LookupAddress[]> =>
+  new Promise((resolve, reject) => {
+    guard.lookup('shop.example', options, (error, address) => (error ? reject(error) : resolve(address)))
+  })
+
+describe('a name', () => {
+  it('leads to all its addresses when all are public', async () => {
+    const guard = guardOf({ addresses: ['203.0.114.1', '2a00:1450::1'] })
+    expect(await lookUp(guard)).toEqual([
+      { address: '203.0.114.1', family: 4 },
+      { address: '2a00:1450::1', family: 6 },
+    ])
+    expect(await lookUp(guard, { all: false })).toBe('203.0.114.1')
+    expect(await lookUp(guard, { all: false, family: 6 })).toBe('2a00:1450::1')
+  })
+
+  it.each(['127.0.0.1', '10.0.0.1', '169.254.169.254', '192.168.1.1', '::1', '::ffff:10.0.0.1', 'fd00::1'])(
+    'is refused when it leads to %s',
+    async (address) => {
+      await expect(lookUp(guardOf({ addresses: [address] }))).rejects.toMatchObject({
+        name: 'BlockedAddress',
+      })
+    },
+  )
+
+  it('is refused when one of several addresses is not public', async () => {
+    const guard = guardOf({ addresses: ['203.0.114.1', '10.0.0.1'] })
+    await expect(lookUp(guard)).rejects.toMatchObject({ name: 'BlockedAddress' })
+  })
+
+  it('is refused when it leads to this machine', async () => {
+    const guard = guardOf({ addresses: ['203.0.114.1'], own: ['203.0.114.1'] })
+    await expect(lookUp(guard)).rejects.toMatchObject({ name: 'BlockedAddress' })
+  })
+
+  it('without addresses is not found', async () => {
+    await expect(lookUp(guardOf({ addresses: [] }))).rejects.toMatchObject({ code: 'ENOTFOUND' })
+  })
+
+  it('may lead anywhere when private networks are allowed', async () => {
+    const guard = guardOf({ addresses: ['127.0.0.1'], allowPrivateNetworks: true, own: ['127.0.0.1'] })
+    expect(await lookUp(guard)).toEqual([{ address: '127.0.0.1', family: 4 }])
+  })
+})
+
+describe('an address', () => {
+  it.each(['127.0.0.1', '[::1]', '[::ffff:7f00:1]', '10.1.2.3', '168.63.129.16', '0.0.0.0'])(
+    '%s is refused',
+    (hostname) =>
+      expect(() => guardOf({}).refuseLiteral(hostname)).toThrow(
+        expect.objectContaining({ name: 'BlockedAddress' }),
+      ),
+  )
+  it.each(['203.0.114.1', '[2a00:1450::1]', 'shop.co.ke'])('%s passes', (hostname) =>
+    expect(() => guardOf({}).refuseLiteral(hostname)).not.toThrow(),
+  )
+  it('of this machine is refused', () =>
+    expect(() => guardOf({ own: ['203.0.114.1'] }).refuseLiteral('203.0.114.1')).toThrow())
+  it('passes when private networks are allowed', () =>
+    expect(() => guardOf({ allowPrivateNetworks: true }).refuseLiteral('127.0.0.1')).not.toThrow())
+  it('of this machine is known', () => expect(ownAddresses()).toContain('127.0.0.1'))
+})
+
+describe('the resolver', () => {
+  it('knows localhost when private networks are allowed', async () => {
+    const resolve = createResolver({ allowPrivateNetworks: true })
+    expect(await resolve('localhost')).toContainEqual({ address: '127.0.0.1', family: 4 })
+    expect(await resolve('shop.localhost')).toContainEqual({ address: '127.0.0.1', family: 4 })
+  })
+
+  it('says of a name that cannot exist that it has no address', async () => {
+    const resolve = createResolver({ allowPrivateNetworks: false })
+    await expect(resolve('nowhere.invalid')).rejects.toThrow()
+  })
+})
