@@ -15,4 +15,4 @@ export const collectAllowedMethods = (server: FastifyInstance): AllowedMethods =
 
 /** Our paths hold letters, digits, `/`, `_` and `.` beside their parameters. */
 const toPattern = (url: string): RegExp =>
-  new RegExp(`^${url.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]+')}$`)
+  new RegExp(`^${url.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]*')}$`)
