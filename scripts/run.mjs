@@ -7,7 +7,8 @@ import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { CannotInstall, ensureInstalled } from './install.mjs'
+import { CannotInstall } from './cannot-install.mjs'
+import { ensureInstalled } from './install.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const binaries = join(root, 'node_modules', '.bin')
@@ -50,7 +51,8 @@ main().then(
     process.exitCode = code
   },
   (error) => {
-    say(error instanceof CannotInstall ? error.message : error.stack)
-    process.exitCode = 1
+    const isExplained = error instanceof CannotInstall
+    say(isExplained ? error.message : error.stack)
+    process.exitCode = isExplained ? error.exitCode : 1
   },
 )

@@ -1,0 +1,154 @@
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { identify } from '../../scripts/process-lock.mjs'
+import { type Clone, createClone } from './clone.ts'
+
+let clone: Clone
+
+beforeEach(async () => {
+  clone = await createClone()
+})
+afterEach(() => clone.drop())
+
+describe('installing', () => {
+  it('happens before the first command and not again, and keeps standard output clean', async () => {
+    const first = await clone.run(['show', 'partners', 'list', '--json'])
+    expect(first).toMatchObject({ code: 0, stdout: 'partners list --json\n' })
+    expect(first.stderr).toContain('installing the locked dependencies')
+
+    const second = await clone.run(['show', 'again'])
+    expect(second).toEqual({ code: 0, stdout: 'again\n', stderr: '' })
+    expect(await clone.npmCalls()).toHaveLength(1)
+  })
+
+  it('is npm ci, with the development dependencies whatever npm around it was told', async () => {
+    await clone.run(['show'], {
+      npm_config_omit: 'dev',
+      npm_config_loglevel: 'silent',
+      NODE_ENV: 'production',
+    })
+    expect(await clone.npmCalls()).toEqual([expect.stringMatching(/^ci --include=dev .* omit= loglevel=$/)])
+  })
+
+  it('happens again when package-lock.json has changed', async () => {
+    await clone.run(['show'])
+    await clone.write('package-lock.json', '{"packages":{"":{},"node_modules/new":{"integrity":"sha512-a"}}}')
+    const { code, stderr } = await clone.run(['show'])
+    expect(code).toBe(0)
+    expect(stderr).toContain('not those of package-lock.json')
+    expect(await clone.npmCalls()).toHaveLength(2)
+  })
+
+  it('is left out when npm ci was run by hand', async () => {
+    await clone.run(['show'])
+    await clone.write('node_modules/.installed-from', 'another lock file')
+    expect(await clone.run(['show', 'x'])).toEqual({ code: 0, stdout: 'x\n', stderr: '' })
+    expect(await clone.npmCalls()).toHaveLength(1)
+  })
+
+  it('that fails is told without a stack, starts nothing, and is tried again by the next command', async () => {
+    const failed = await clone.run(['show', 'x'], { FAKE_NPM: 'fail' })
+    expect(failed).toMatchObject({ code: 1, stdout: '' })
+    expect(failed.stderr).toContain('npm error: no network')
+    expect(failed.stderr).toContain('npm ci ended with code 7')
+    expect(failed.stderr).not.toMatch(/^\s+at /m)
+    expect(await clone.run(['show', 'x'])).toMatchObject({ code: 0, stdout: 'x\n' })
+  })
+
+  it('says so when there is no npm', async () => {
+    await clone.write('bin/npm', '')
+    const failed = await clone.run(['show'], { PATH: join(clone.folder, 'nowhere') })
+    expect(failed.code).toBe(1)
+    expect(failed.stderr).toMatch(/cannot run npm .*on PATH\?\n$/)
+  })
+
+  it('that is interrupted ends npm, and is done afresh by the next command', async () => {
+    const { child, outcome } = clone.start(['show'], { FAKE_NPM: 'hang' })
+    const npmPid = await vi.waitFor(async () => {
+      const pid = Number(await readFile(join(clone.folder, 'npm-pid'), 'utf8'))
+      expect(pid).toBeGreaterThan(0)
+      return pid
+    })
+    child.kill('SIGTERM')
+    expect(await outcome).toMatchObject({ code: 143, stdout: '' })
+    expect(identify(npmPid)).toBeNull()
+    expect(await clone.run(['show', 'x'])).toMatchObject({ code: 0, stdout: 'x\n' })
+  })
+
+  it('is done once by two commands at once', async () => {
+    const both = await Promise.all([
+      clone.run(['show', 'a'], { FAKE_NPM: 'slow' }),
+      clone.run(['show', 'b'], { FAKE_NPM: 'slow' }),
+    ])
+    expect(both.map(({ code, stdout }) => [code, stdout])).toEqual([
+      [0, 'a\n'],
+      [0, 'b\n'],
+    ])
+    expect(await clone.npmCalls()).toHaveLength(1)
+    expect(both.some(({ stderr }) => /Waiting for process \d+/.test(stderr))).toBe(true)
+  })
+
+  it('waits while the npm of a killed command still runs, and takes over when it is gone', async () => {
+    const { child } = clone.start(['show'], { FAKE_NPM: 'hang' })
+    const npmPid = await vi.waitFor(async () => {
+      const lock = await readFile(join(clone.folder, '.data', 'install.lock'), 'utf8')
+      const holders: { pid: number }[] = JSON.parse(lock)
+      expect(holders).toHaveLength(2)
+      return holders[1]?.pid ?? 0
+    })
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    const next = clone.start(['show', 'x'])
+    let told = ''
+    next.child.stderr?.on('data', (chunk: Buffer) => {
+      told += chunk.toString()
+    })
+    await vi.waitFor(() => expect(told).toContain(`Waiting for process ${npmPid}`))
+    process.kill(npmPid)
+    expect(await next.outcome).toMatchObject({ code: 0, stdout: 'x\n' })
+  })
+})
+
+describe('running', () => {
+  beforeEach(async () => {
+    await clone.run(['show'])
+  })
+
+  it('gives a TypeScript file its arguments and passes its exit code on', async () => {
+    await clone.write('exit.ts', 'const code: number = Number(process.argv[2]); process.exitCode = code')
+    expect(await clone.run(['exit.ts', '42'])).toEqual({ code: 42, stdout: '', stderr: '' })
+  })
+
+  it('puts the installed commands first on PATH', async () => {
+    await clone.write('path.ts', `console.log(process.env['PATH']?.split(':')[0])`)
+    const { stdout } = await clone.run(['path.ts'])
+    expect(stdout).toMatch(/\/node_modules\/\.bin\n$/)
+  })
+
+  it('adds a signal that ended the program to 128', async () => {
+    await clone.write('killed.ts', `process.kill(process.pid, 'SIGKILL')`)
+    expect(await clone.run(['killed.ts'])).toMatchObject({ code: 137 })
+  })
+
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'passes %s on and waits for the program to finish',
+    async (signal) => {
+      await clone.write(
+        'waits.ts',
+        `process.on('${signal}', () => setTimeout(() => { console.log('finished'); process.exit(3) }, 100))
+       console.log('started'); setInterval(() => undefined, 1000)`,
+      )
+      const { child, outcome } = clone.start(['waits.ts'])
+      await new Promise((resolve) => child.stdout?.once('data', resolve))
+      child.kill(signal)
+      expect(await outcome).toMatchObject({ code: 3, stdout: 'started\nfinished\n' })
+    },
+  )
+
+  it('says that a command does not exist', async () => {
+    const { code, stderr } = await clone.run(['nonsense'])
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'mpesa-gateway: there is no command nonsense\n' })
+  })
+})
