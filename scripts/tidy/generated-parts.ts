@@ -1,4 +1,5 @@
 import { ARROWS } from '../../src/core/payments/payment.ts'
+import { banner } from '../../src/local/banner.ts'
 import { SETTINGS, type Setting } from '../../src/runtime/settings.ts'
 import { outcomesAsMarkdown } from '../../src/simulator/outcomes-table.ts'
 import type { Finding, ProjectFile, Rule } from './project.ts'
@@ -35,7 +36,31 @@ export const arrowsAsMarkdown = (): string[] =>
     ]),
   )
 
+/** What `npm start` prints, with the usual ports, and nothing in the place of secrets. */
+export const bannerAsMarkdown = (): string[] => {
+  const text = banner({
+    dataDir: '.data',
+    unique: '1a2b3c',
+    running: {
+      ready: true,
+      http_url: 'http://127.0.0.1:8080',
+      grpc_url: 'http://127.0.0.1:9090',
+      connect_url: 'http://127.0.0.1:9080',
+      ops_url: 'http://127.0.0.1:8081',
+      dispatcher_ops_url: 'http://127.0.0.1:8082',
+      simulator_url: 'http://127.0.0.1:8090',
+      receiver_url: 'http://127.0.0.1:8091',
+      database_url: 'postgres://postgres:…@127.0.0.1:5432/gateway',
+      nats_url: 'nats://127.0.0.1:4222',
+      api_key: 'mpg_…',
+      pids: {},
+    },
+  })
+  return ['```text', ...text.trimEnd().split('\n'), '```']
+}
+
 const parts = (): Part[] => [
+  { name: 'banner', lines: bannerAsMarkdown() },
   { name: 'settings', lines: settingsAsMarkdown() },
   { name: 'outcomes', lines: outcomesAsMarkdown() },
   { name: 'arrows', lines: arrowsAsMarkdown() },
@@ -57,6 +82,7 @@ export const fillIn = (text: string): string =>
 
 /** Where each part must be. */
 const HOMES: readonly { path: string; name: string }[] = [
+  { path: 'README.md', name: 'banner' },
   { path: 'README.md', name: 'settings' },
   { path: 'README.md', name: 'outcomes' },
   { path: 'docs/simulator.md', name: 'outcomes' },

@@ -11,7 +11,7 @@ export const demoCurl = (running: Running, idempotencyKey: string): string =>
   ].join('\n')
 
 const table = (rows: readonly (readonly [string, string])[]): string =>
-  rows.map(([name, value]) => `  ${name.padEnd(16)}${value}`).join('\n')
+  rows.map(([name, value]) => `  ${name.padEnd(18)}${value}`).join('\n')
 
 /** What a person sees when everything runs: where what is, and what to type next. */
 export const banner = (options: {

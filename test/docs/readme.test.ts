@@ -1,0 +1,106 @@
+import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { freePort } from '../support/core.ts'
+import { eventually } from '../support/eventually.ts'
+import { createTestStream } from '../support/streams.ts'
+import { onDatabase, runStatement, testDatabaseName } from '../support/test-run.ts'
+import { blocksOf, type PageBlock, toPattern } from './page-blocks.ts'
+import { openTerminal, type Terminal } from './terminal.ts'
+
+const README = await readFile(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8')
+
+/** The usual ports, which the page names, and the settings that name others. */
+const PORTS = {
+  '8080': 'HTTP_PORT',
+  '8081': 'OPS_PORT',
+  '8090': 'SIMULATOR_PORT',
+  '8091': null,
+  '9080': 'CONNECT_PORT',
+  '9090': 'GRPC_PORT',
+} as const
+
+const ADDRESS =
+  /postgres:\/\/gateway:secret@127\.0\.0\.1:5432\/gateway|nats:\/\/127\.0\.0\.1:4222|(127\.0\.0\.1:|listen\()(\d{4})\b/g
+
+/** What the reader has and a test has not: the usual ports, and a Postgres and a NATS of one's own. */
+type Places = { databaseUrl: string; natsUrl: string; ports: ReadonlyMap<string, number> }
+
+const atPlaces = (text: string, { databaseUrl, natsUrl, ports }: Places): string =>
+  text.replaceAll(ADDRESS, (found, before?: string, port?: string) => {
+    if (port !== undefined) return `${before}${ports.get(port) ?? port}`
+    return found.startsWith('nats') ? natsUrl : databaseUrl
+  })
+
+const hasCurl = spawnSync('curl', ['--version']).status === 0
+
+describe.skipIf(!hasCurl)('what the README shows, typed as it stands', () => {
+  const stream = createTestStream()
+  let places: Places
+  let terminal: Terminal
+  /** What was exported in every terminal, and the secrets that were shown once. */
+  let exported = ''
+  let failed = false
+  const secrets = new Map<string, string>()
+
+  beforeAll(async () => {
+    const name = testDatabaseName(inject('testRun'), randomBytes(6).toString('hex'))
+    await runStatement(inject('databaseUrl'), `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`)
+    const ports = new Map<string, number>()
+    for (const usual of Object.keys(PORTS)) ports.set(usual, await freePort())
+    places = { databaseUrl: onDatabase(inject('databaseUrl'), name), natsUrl: inject('natsUrl'), ports }
+    const settings = Object.entries(PORTS).flatMap(([usual, setting]) =>
+      setting === null ? [] : [[setting, String(ports.get(usual))]],
+    )
+    terminal = openTerminal({ ...Object.fromEntries(settings), NATS_STREAM: stream.name })
+  })
+
+  afterAll(async () => {
+    await terminal?.close()
+    await stream.delete()
+  })
+
+  const typed = (block: PageBlock): string =>
+    exported + atPlaces(block.command, places).replaceAll(/mp[gs]_…/g, (name) => secrets.get(name) ?? name)
+
+  const remember = (block: PageBlock, printed: string): void => {
+    if (block.kind === 'run') {
+      const lines = typed(block).slice(exported.length).split('\n')
+      exported += lines
+        .filter((line) => line.startsWith('export '))
+        .map((line) => `${line}\n`)
+        .join('')
+    }
+    for (const [secret] of printed.matchAll(/\bmp[gs]_[0-9A-Za-z]{49}\b/g)) {
+      const name = `${secret.slice(0, 4)}…`
+      if (!secrets.has(name)) secrets.set(name, secret)
+    }
+  }
+
+  const expectPrinted = (block: PageBlock, printed: string): void => {
+    if (block.prints !== null) expect(printed.trim()).toMatch(toPattern(atPlaces(block.prints, places)))
+  }
+
+  it.each(blocksOf(README).map((block) => [block.command.trim().split('\n').at(-1), block] as const))(
+    '%s',
+    async (_name, block) => {
+      if (failed) throw new Error('a command before this one failed')
+      failed = true
+      let printed = ''
+      if (block.kind === 'background') {
+        const read = terminal.start(typed(block))
+        await eventually(() => expectPrinted(block, read()))
+      } else {
+        const once = async (): Promise<void> => {
+          printed = await terminal.run(typed(block))
+          expectPrinted(block, printed)
+        }
+        await (block.kind === 'until' ? eventually(once) : once())
+      }
+      remember(block, printed)
+      failed = false
+    },
+  )
+})

@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+
+/** A shell in the project's folder, as a reader of the page has it open. */
+export type Terminal = {
+  /** Runs the commands to their end; resolves with what they printed, rejects when the last one fails. */
+  run(commands: string): Promise<string>
+  /** Starts commands that stay; returns how to read what they have printed so far. */
+  start(commands: string): () => string
+  /** Ends everything that was started, and waits until it is gone. */
+  close(): Promise<void>
+}
+
+type Running = { child: ChildProcess; closed: Promise<unknown>; printed: () => string; said: () => string }
+
+/** Opens terminals that share the environment, which is laid over this process's own. */
+export const openTerminal = (environment: Record<string, string>): Terminal => {
+  const staying: Running[] = []
+  const spawnShell = (commands: string): Running => {
+    const child = spawn('sh', ['-c', commands], {
+      cwd: ROOT,
+      env: { ...process.env, ...environment },
+      // A group of its own, to be ended whole: npm, our launcher and the command itself.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let printed = ''
+    let said = ''
+    child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
+    return { child, closed: once(child, 'close'), printed: () => printed, said: () => said }
+  }
+
+  const run = async (commands: string): Promise<string> => {
+    const { child, closed, printed, said } = spawnShell(commands)
+    await closed
+    if (child.exitCode === 0) return printed()
+    throw new Error(`exit code ${child.exitCode}: ${commands}\n${printed()}${said()}`)
+  }
+  const start = (commands: string): (() => string) => {
+    const one = spawnShell(commands)
+    staying.push(one)
+    return () => {
+      if (one.child.exitCode !== null) throw new Error(`it ended: ${commands}\n${one.printed()}${one.said()}`)
+      return one.printed()
+    }
+  }
+  const close = async (): Promise<void> => {
+    for (const { child } of staying)
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM')
+    await Promise.all(staying.map(({ closed }) => closed))
+  }
+  return { run, start, close }
+}
