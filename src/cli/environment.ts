@@ -35,5 +35,19 @@ export const SERVE_SETTINGS = [
   'LOG_LEVEL',
 ] as const satisfies readonly SettingName[]
 
+/** The settings of `dispatch`. */
+export const DISPATCH_SETTINGS = [
+  'DATABASE_URL',
+  'DATABASE_POOL_SIZE',
+  'NATS_URL',
+  'NATS_STREAM',
+  'OPS_HOST',
+  'OPS_PORT',
+  'DELIVERY_SCHEDULE',
+  'DELIVERY_CONCURRENCY',
+  'CALLBACK_ALLOW_PRIVATE_NETWORKS',
+  'LOG_LEVEL',
+] as const satisfies readonly SettingName[]
+
 /** True for a process that `npm start` began: it ends when its parent is gone. */
 export const hasParent = (environment: Environment): boolean => environment['GATEWAY_WITH_PARENT'] === '1'

@@ -8,7 +8,6 @@ import { createInProcessClients } from '../core/server/in-process.ts'
 import { connectDatabase, type Database } from '../database/connect.ts'
 import { warnOfLostCommits } from '../database/durability.ts'
 import { endureOutage } from '../database/endure.ts'
-import { isMigrated } from '../database/migrate.ts'
 import { startFacade } from '../facade/server.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
 import { systemClock } from '../runtime/clock.ts'
@@ -19,13 +18,10 @@ import { type Readiness, startOperationsServer } from '../runtime/operations-ser
 import { announceReady } from '../runtime/ready.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
 import { type Environment, hasParent, SERVE_SETTINGS } from './environment.ts'
-import { CommandError } from './output.ts'
 import { readinessOf } from './readiness.ts'
+import { DATABASE_PATIENCE_MS, requireSchema } from './require-schema.ts'
 
 type ServeConfig = Config<(typeof SERVE_SETTINGS)[number]>
-
-/** How long `serve` waits at its start for a database that is away, ms. */
-const DATABASE_PATIENCE_MS = 60_000
 
 /** `serve`: the REST facade and the core, with its loops. Any number of replicas. */
 export const serveCommand = (environment: Environment): Command =>
@@ -78,12 +74,6 @@ const openQueue = (config: ServeConfig, log: Log): DeliveryQueue | null =>
   config.NATS_URL === null
     ? null
     : openDeliveryQueue({ natsUrl: config.NATS_URL, stream: config.NATS_STREAM, name: 'serve', log })
-
-const requireSchema = async (database: Database): Promise<void> => {
-  if (!(await isMigrated(database))) {
-    throw new CommandError('the database does not have the current schema: run `gateway migrate` first')
-  }
-}
 
 const coreOptions = (parts: { config: ServeConfig; database: Database; log: Log }) => {
   const { config } = parts

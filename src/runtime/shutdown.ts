@@ -5,9 +5,14 @@
  */
 export const untilAskedToStop = (options: { withParent: boolean }): Promise<string> =>
   new Promise((resolve) => {
-    process.on('SIGINT', () => resolve('SIGINT'))
-    process.on('SIGTERM', () => resolve('SIGTERM'))
+    const stop = (reason: string): void => {
+      // Left open, standard input would keep the process alive after everything has stopped.
+      if (options.withParent) process.stdin.destroy()
+      resolve(reason)
+    }
+    process.on('SIGINT', () => stop('SIGINT'))
+    process.on('SIGTERM', () => stop('SIGTERM'))
     if (!options.withParent) return
-    process.stdin.on('end', () => resolve('stdin')).on('error', () => resolve('stdin'))
+    process.stdin.on('end', () => stop('stdin')).on('error', () => stop('stdin'))
     process.stdin.resume()
   })

@@ -1,0 +1,123 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { Command } from 'commander'
+import { connectDatabase, type Database } from '../database/connect.ts'
+import { endureOutage } from '../database/endure.ts'
+import { startDispatcher } from '../dispatcher/dispatcher.ts'
+import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { type Config, readConfig } from '../runtime/config.ts'
+import { createLog, flushLog, type Log } from '../runtime/log.ts'
+import { createMetrics } from '../runtime/metrics.ts'
+import { type Readiness, startOperationsServer } from '../runtime/operations-server.ts'
+import { announceReady } from '../runtime/ready.ts'
+import { untilAskedToStop } from '../runtime/shutdown.ts'
+import { DISPATCH_SETTINGS, type Environment, hasParent } from './environment.ts'
+import { readinessOf } from './readiness.ts'
+import { DATABASE_PATIENCE_MS, requireSchema } from './require-schema.ts'
+
+type DispatchConfig = Config<(typeof DISPATCH_SETTINGS)[number]>
+
+/** Where operators look when `OPS_PORT` is not set. */
+const DEFAULT_OPS_PORT = 8082
+
+/** How long the ready line waits for the queue, so that it tells what is usual; nothing else does, ms. */
+const QUEUE_PATIENCE_MS = 1_000
+
+/** `dispatch`: delivers outcomes to partners. Any number of replicas. */
+export const dispatchCommand = (environment: Environment): Command =>
+  new Command('dispatch')
+    .description('run the dispatcher: tells partners the outcomes, with retries')
+    .option('--json', 'print one line of JSON when it is ready')
+    .action(async (options: { json?: true }) => {
+      process.exitCode = await runDispatch({ json: options.json === true, environment })
+    })
+
+/**
+ * Runs the dispatcher until the process is asked to stop, or a defect shows. Resolves with the exit code: 0 when everything
+ * under way was finished, 1 after a defect. Rejects when it cannot start: bad settings, no database, a port that is taken.
+ */
+export const runDispatch = async (options: { json: boolean; environment: Environment }): Promise<number> => {
+  const asked = untilAskedToStop({ withParent: hasParent(options.environment) })
+  const config = readConfig(options.environment, DISPATCH_SETTINGS)
+  const log = createLog({ name: 'dispatch', level: config.LOG_LEVEL })
+  const dispatch = await assemble(config, log)
+  await queueSettled(dispatch.queueState)
+  const fields = { process: 'dispatch', ops_url: dispatch.opsUrl, queue: dispatch.queueState() }
+  announceReady({ json: options.json, text: textOf(fields), fields })
+  log.info({ event: 'ready', ...fields })
+  const code = await Promise.race([asked, dispatch.failed]).then(
+    (reason) => {
+      log.info({ event: 'stopping', reason })
+      return 0
+    },
+    (error: unknown) => {
+      log.fatal({ event: 'defect', err: error })
+      return 1
+    },
+  )
+  await dispatch.stop()
+  log.info({ event: 'stopped' })
+  await flushLog(log)
+  return code
+}
+
+/** Starts the parts, one after the other; when one cannot, those before it are stopped again. */
+const assemble = async (config: DispatchConfig, log: Log) => {
+  await using starting = new AsyncDisposableStack()
+  const poolSize = config.DATABASE_POOL_SIZE
+  const database = connectDatabase({ databaseUrl: config.DATABASE_URL, poolSize, log })
+  starting.defer(() => database.destroy())
+  await endureOutage(DATABASE_PATIENCE_MS, () => requireSchema(database))
+  const queue = openQueue(config, log)
+  const queueState = (): string => queue?.state() ?? 'none'
+  starting.defer(() => queue?.close())
+  const registry = createMetrics()
+  let isStopping = false
+  const operations = await startOperationsServer({
+    host: config.OPS_HOST,
+    port: config.OPS_PORT ?? DEFAULT_OPS_PORT,
+    registry,
+    readiness: () => readinessOfDispatch({ database, queueState, isStopping }),
+    log,
+  })
+  starting.defer(() => operations.close())
+  const dispatcher = startDispatcher({ ...tuning(config), database, queue, registry, log, ...SYSTEM })
+  starting.defer(() => dispatcher.stop())
+  starting.defer(() => {
+    isStopping = true
+  })
+  const started = starting.move()
+  const stop = (): Promise<void> => started.disposeAsync()
+  return { opsUrl: operations.url, queueState, failed: dispatcher.failed, stop }
+}
+
+const SYSTEM = { clock: systemClock, nowMs: () => performance.now(), random: Math.random }
+
+/** Ready until it begins to stop, while Postgres answers. */
+const readinessOfDispatch = async (options: {
+  database: Database
+  queueState: () => string
+  isStopping: boolean
+}): Promise<Readiness> => {
+  const { ready, parts } = await readinessOf(options)
+  return options.isStopping ? { ready: false, parts: { ...parts, process: 'stopping' } } : { ready, parts }
+}
+
+const tuning = (config: DispatchConfig) => ({
+  scheduleMs: config.DELIVERY_SCHEDULE,
+  concurrency: config.DELIVERY_CONCURRENCY,
+  allowPrivateNetworks: config.CALLBACK_ALLOW_PRIVATE_NETWORKS,
+})
+
+const openQueue = (config: DispatchConfig, log: Log): DeliveryQueue | null =>
+  config.NATS_URL === null
+    ? null
+    : openDeliveryQueue({ natsUrl: config.NATS_URL, stream: config.NATS_STREAM, name: 'dispatch', log })
+
+const queueSettled = async (queueState: () => string): Promise<void> => {
+  const untilMs = performance.now() + QUEUE_PATIENCE_MS
+  while (queueState() === 'away' && performance.now() < untilMs) await pause(10)
+}
+
+const textOf = (fields: { ops_url: string; queue: string }): string =>
+  `The dispatcher delivers. Health and metrics: ${fields.ops_url}. Queue: ${fields.queue}.`

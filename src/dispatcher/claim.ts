@@ -1,0 +1,104 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Database } from '../database/connect.ts'
+
+/** An attempt that its holder, and nobody else, may now make: it is written down as started. */
+export type Claim = {
+  deliveryId: bigint
+  paymentId: bigint
+  partnerId: bigint
+  webhookId: string
+  callbackUrl: string
+  /** The exact bytes to send. */
+  body: string
+  /** Which attempt of the delivery this is, from 1. */
+  attempt: number
+  /** By the database's clock. */
+  startedAt: Date
+  /** True when the attempt before was never recorded: its dispatcher died, and its outcome is unknown. */
+  isAfterLost: boolean
+}
+
+/**
+ * How long a claim is its holder's alone, seconds: above the longest POST and its recording. A dispatcher that died with it
+ * delays its delivery by this much.
+ */
+export const LEASE_SECONDS = 60
+
+/** What is due, and not leased by another. Rows that another transaction has in hand are another's, or come again. */
+const IS_FREE = sql`due_at <= now() AND leased_until <= now()`
+
+/** Claims the deliveries among the given that are due and free; the others are another's, not due, or gone. */
+export const claimDeliveries = (database: Database, ids: readonly bigint[]): Promise<Claim[]> =>
+  claim(
+    database,
+    sql`
+      SELECT delivery_id, leased_until FROM to_deliver
+      WHERE delivery_id = ANY(${ids}::bigint[]) AND ${IS_FREE}
+      ORDER BY delivery_id FOR UPDATE SKIP LOCKED
+    `,
+  )
+
+/** Claims at most `limit` deliveries that have been due, and free, for longer than `overdueMs`; the longest due first. */
+export const claimOverdue = (
+  database: Database,
+  options: { limit: number; overdueMs: number },
+): Promise<Claim[]> =>
+  claim(
+    database,
+    sql`
+      SELECT delivery_id, leased_until FROM to_deliver
+      WHERE due_at <= now() - make_interval(secs => ${options.overdueMs / 1000}) AND ${IS_FREE}
+      ORDER BY due_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED
+    `,
+  )
+
+type ClaimRow = {
+  delivery_id: bigint
+  payment_id: bigint
+  partner_id: bigint
+  webhook_id: string
+  callback_url: string
+  body: string
+  attempt: number
+  started_at: Date
+  is_after_lost: boolean
+}
+
+/**
+ * Leases what `free` locks, counts the attempt and writes it down as started, all in one statement, so in one transaction
+ * that is durable before the first byte is sent. `started_at` is cut to ms, for it comes back as a key when the attempt is
+ * recorded.
+ */
+const claim = async (database: Database, free: RawBuilder<unknown>): Promise<Claim[]> => {
+  const { rows } = await sql<ClaimRow>`
+    WITH free AS (${free}),
+    leased AS (
+      UPDATE to_deliver SET leased_until = now() + make_interval(secs => ${LEASE_SECONDS})
+      FROM free WHERE to_deliver.delivery_id = free.delivery_id
+    ),
+    counted AS (
+      UPDATE deliveries SET attempts = attempts + 1
+      FROM free WHERE deliveries.id = free.delivery_id
+      RETURNING deliveries.*, free.leased_until > '-infinity' AS is_after_lost
+    ),
+    started AS (
+      INSERT INTO attempts (delivery_id, number, started_at)
+      SELECT id, attempts, date_trunc('milliseconds', now()) FROM counted
+      RETURNING delivery_id, started_at
+    )
+    SELECT delivery_id, payment_id, partner_id, webhook_id, callback_url, body, attempts AS attempt, started_at,
+           is_after_lost
+    FROM counted JOIN started ON started.delivery_id = counted.id
+  `.execute(database)
+  return rows.map((row) => ({
+    deliveryId: row.delivery_id,
+    paymentId: row.payment_id,
+    partnerId: row.partner_id,
+    webhookId: row.webhook_id,
+    callbackUrl: row.callback_url,
+    body: row.body,
+    attempt: row.attempt,
+    startedAt: row.started_at,
+    isAfterLost: row.is_after_lost,
+  }))
+}

@@ -1,0 +1,112 @@
+import type { Database } from '../database/connect.ts'
+import { createBatcher } from '../runtime/batch.ts'
+import type { Log } from '../runtime/log.ts'
+import { type Claim, claimDeliveries } from './claim.ts'
+import type { DispatcherMetrics } from './metrics.ts'
+import type { Outlast } from './outlast.ts'
+import { type Plan, planNext } from './plan.ts'
+import type { Poster, PostRequest, PostResult } from './post.ts'
+import { type FinishedAttempt, type Recorded, recordAttempts } from './record.ts'
+
+export type Deliverer = {
+  /** Makes an attempt if the delivery is due and nobody else's; resolves when it is recorded, or there was nothing to do. */
+  deliverIfDue(deliveryId: bigint): Promise<void>
+  /** Makes the attempt that was claimed; resolves when it is recorded. */
+  deliver(claim: Claim): Promise<void>
+}
+
+/** Claims and records go to Postgres in batches, so many at once. */
+const BATCHES = { maxItems: 256, maxRunning: 2, maxWaiting: 20_000 }
+
+/**
+ * One attempt, from its claim to its record: claimed and written down as started (committed), posted, planned, recorded
+ * (committed). Should the process die between the two commits, the lease runs out and the attempt is seen as one whose outcome
+ * is unknown. Both outlast an outage of Postgres.
+ */
+export const createDeliverer = (options: {
+  database: Database
+  poster: Poster
+  outlast: Outlast
+  scheduleMs: readonly number[]
+  random: () => number
+  metrics: DispatcherMetrics
+  log: Log
+}): Deliverer => {
+  const claims = createBatcher<bigint, Claim | null>({
+    ...BATCHES,
+    run: async (ids) => {
+      const claimed = await options.outlast(() => claimDeliveries(options.database, ids))
+      const unclaimed = new Map(claimed.map((claim) => [claim.deliveryId, claim]))
+      return ids.map((id) => takeOut(unclaimed, id))
+    },
+  })
+  const records = createBatcher<FinishedAttempt, Recorded>({
+    ...BATCHES,
+    run: (attempts) => options.outlast(() => recordAttempts(options.database, attempts)),
+  })
+
+  const deliver = async (claim: Claim): Promise<void> => {
+    if (claim.isAfterLost) tellLost(options, claim)
+    const result = await options.poster.post(toRequest(claim))
+    const plan = planNext({ ...options, attempt: claim.attempt, result, random: options.random() })
+    const recorded = await records.add({ claim, result, plan })
+    options.metrics.attempted({ plan, ...result })
+    options.log.info(describe({ claim, result, plan }, recorded))
+  }
+
+  const deliverIfDue = async (deliveryId: bigint): Promise<void> => {
+    const claim = await claims.add(deliveryId)
+    if (claim !== null) await deliver(claim)
+  }
+
+  return { deliver, deliverIfDue }
+}
+
+/** Two messages for one delivery can meet in a batch: only one of them gets its claim. */
+const takeOut = (unclaimed: Map<bigint, Claim>, id: bigint): Claim | null => {
+  const claim = unclaimed.get(id) ?? null
+  unclaimed.delete(id)
+  return claim
+}
+
+/** Our own part of a delivery travels in headers (Standard Webhooks): the body is the partner guide's, to the byte. */
+const toRequest = (claim: Claim): PostRequest => ({
+  url: claim.callbackUrl,
+  headers: {
+    'content-type': 'application/json',
+    'user-agent': 'mpesa-gateway',
+    'webhook-id': claim.webhookId,
+    'webhook-timestamp': String(Math.floor(claim.startedAt.getTime() / 1000)),
+    'webhook-attempt': String(claim.attempt),
+  },
+  body: claim.body,
+})
+
+const tellLost = (options: { metrics: DispatcherMetrics; log: Log }, claim: Claim): void => {
+  options.metrics.lost()
+  options.log.warn({
+    event: 'attempt_outcome_unknown',
+    delivery_id: Number(claim.deliveryId),
+    attempt: claim.attempt - 1,
+  })
+}
+
+/** One wide line an attempt; of the URL the host alone, for its path can be a secret. */
+const describe = (
+  { claim, result, plan }: { claim: Claim; result: PostResult; plan: Plan },
+  recorded: Recorded,
+): Record<string, unknown> => ({
+  event: 'delivery_attempted',
+  delivery_id: Number(claim.deliveryId),
+  payment_id: Number(claim.paymentId),
+  partner_id: Number(claim.partnerId),
+  attempt: claim.attempt,
+  host: hostOf(claim.callbackUrl),
+  status: result.status,
+  error_class: result.errorClass,
+  duration_ms: result.durationMs,
+  outcome: recorded.isCurrent ? plan.kind : 'superseded',
+  next: recorded.nextAttemptAt,
+})
+
+const hostOf = (url: string): string | null => (URL.canParse(url) ? new URL(url).host : null)

@@ -1,0 +1,100 @@
+import type { Registry } from 'prom-client'
+import type { Database } from '../database/connect.ts'
+import { isOutage } from '../database/outage.ts'
+import type { DeliveryQueue } from '../queue/delivery-queue.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import { startConsuming } from './consume.ts'
+import { createDeliverer } from './deliver.ts'
+import { createAddressGuard, createResolver, ownAddresses } from './guard-address.ts'
+import { createDispatcherMetrics } from './metrics.ts'
+import { createOutlast } from './outlast.ts'
+import { createPoster, type PostLimits } from './post.ts'
+import { OVERDUE_MS, startRecovering } from './recover.ts'
+import { createSlots } from './slots.ts'
+
+export type DispatcherOptions = {
+  database: Database
+  /** Null where there is no NATS: Postgres alone carries it. */
+  queue: DeliveryQueue | null
+  /** The pause before each attempt, ms. */
+  scheduleMs: readonly number[]
+  /** Attempts under way at once. */
+  concurrency: number
+  allowPrivateNetworks: boolean
+  registry: Registry
+  log: Log
+  clock: Clock
+  nowMs: () => number
+  random: () => number
+  limits?: PostLimits
+  /** How long something may be due while the queue is up before it counts as lost by it, ms. */
+  overdueMs?: number
+}
+
+export type Dispatcher = {
+  /** Takes nothing new, finishes and records what is under way; resolves when that is done. */
+  stop(): Promise<void>
+  /** Rejects with the first defect: its owner ends the process. Never resolves. */
+  readonly failed: Promise<never>
+}
+
+/** How long `stop` waits for Postgres to take the last records, from its call, ms: longer than the longest POST. */
+const GIVE_UP_MS = 20_000
+
+/**
+ * Delivers: the queue tells what is due, Postgres says whether it may be attempted and keeps what came of it. Any number of
+ * dispatchers share the work.
+ */
+export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
+  const { database, queue, log } = options
+  const giveUp = new AbortController()
+  const defect = Promise.withResolvers<never>()
+  defect.promise.catch(() => undefined)
+
+  const slots = createSlots(options.concurrency)
+  const poster = createPoster({ ...options, guard: createGuard(options) })
+  const deliverer = createDeliverer({
+    ...options,
+    poster,
+    outlast: createOutlast({ giveUp: giveUp.signal, log }),
+    metrics: createDispatcherMetrics(options.registry, database),
+  })
+
+  /** An outage comes through only after giving up: then the lease runs out, and nothing is lost. */
+  const settle = async (work: Promise<void>): Promise<boolean> => {
+    try {
+      await work
+      return true
+    } catch (error) {
+      if (isOutage(error)) log.warn({ event: 'attempt_not_recorded', err: error })
+      else defect.reject(error)
+      return false
+    }
+  }
+
+  const recovery = startRecovering({
+    ...options,
+    slots,
+    deliver: (claim) => settle(deliverer.deliver(claim)),
+    overdueMs: options.overdueMs ?? OVERDUE_MS,
+  })
+  recovery.ended.catch((error: unknown) => defect.reject(error))
+  const consumption =
+    queue === null
+      ? null
+      : startConsuming({ ...options, queue, slots, deliver: (id) => settle(deliverer.deliverIfDue(id)) })
+
+  const stop = async (): Promise<void> => {
+    const timer = setTimeout(() => giveUp.abort(), GIVE_UP_MS)
+    slots.close()
+    await Promise.all([consumption?.stop(), recovery.stop().catch(() => undefined)])
+    await slots.allFree()
+    clearTimeout(timer)
+    await poster.close()
+  }
+  return { stop, failed: defect.promise }
+}
+
+const createGuard = (options: { allowPrivateNetworks: boolean }) =>
+  createAddressGuard({ ...options, resolve: createResolver(options), ownAddresses })

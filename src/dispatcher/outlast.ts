@@ -1,0 +1,37 @@
+import { endureOutage } from '../database/endure.ts'
+import { isOutage } from '../database/outage.ts'
+import type { Log } from '../runtime/log.ts'
+
+/** Runs work on Postgres until it succeeds, however long Postgres is away. The work must be safe to repeat. */
+export type Outlast = <Result>(work: () => Promise<Result>) => Promise<Result>
+
+/** How long an outage lasts before it is told, and how often it is asked whether to give up, ms. */
+const PATIENCE_MS = 2_000
+
+/**
+ * Outlasts outages until `giveUp` is aborted: then the next outage is thrown. Says in the log, once for all work that waits,
+ * that Postgres is away and that it is back.
+ */
+export const createOutlast = (options: { giveUp: AbortSignal; log: Log }): Outlast => {
+  let isAway = false
+  const tellBack = (): void => {
+    if (isAway) options.log.info({ event: 'database_back' })
+    isAway = false
+  }
+  const tellAway = (error: unknown): void => {
+    if (!isAway) options.log.warn({ event: 'database_away', err: error })
+    isAway = true
+  }
+  return async (work) => {
+    for (;;) {
+      try {
+        const result = await endureOutage(PATIENCE_MS, work)
+        tellBack()
+        return result
+      } catch (error) {
+        if (!isOutage(error) || options.giveUp.aborted) throw error
+        tellAway(error)
+      }
+    }
+  }
+}

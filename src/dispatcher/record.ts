@@ -1,0 +1,103 @@
+import { sql } from 'kysely'
+import type { Database } from '../database/connect.ts'
+import type { DeliveryStateName } from '../database/schema/deliveries.ts'
+import type { Claim } from './claim.ts'
+import type { Plan } from './plan.ts'
+import type { PostResult } from './post.ts'
+
+/** An attempt that was made. */
+export type FinishedAttempt = { claim: Claim; result: PostResult; plan: Plan }
+
+/** What the record did to the delivery. */
+export type Recorded = {
+  /** False: a later attempt has been claimed meanwhile, and what becomes of the delivery is that one's to say. */
+  isCurrent: boolean
+  /** When the next attempt is due, by the database's clock; null when none is. */
+  nextAttemptAt: Date | null
+}
+
+/**
+ * Records attempts in one statement, so in one transaction: each attempt as finished, its delivery's state and next time, and
+ * the duty moved or deleted. Guarded by the attempt's number: repeated, or done after the lease ran out and another
+ * dispatcher went on, it changes nothing. Returns one result an attempt, in their order.
+ */
+export const recordAttempts = async (
+  database: Database,
+  attempts: readonly FinishedAttempt[],
+): Promise<Recorded[]> => {
+  const { rows } = await sql<{ id: bigint; attempts: number; next_attempt_at: Date | null }>`
+    WITH given AS (${given(attempts)}),
+    held AS (
+      SELECT to_deliver.delivery_id FROM to_deliver JOIN given ON to_deliver.delivery_id = given.delivery_id
+      ORDER BY to_deliver.delivery_id FOR UPDATE OF to_deliver
+    ),
+    finished AS (
+      UPDATE attempts
+      SET finished_at = now(), duration_ms = given.duration_ms, status = given.status, address = given.address,
+          error_class = given.error_class, answer = given.answer
+      FROM given
+      WHERE attempts.delivery_id = given.delivery_id AND attempts.number = given.number
+        AND attempts.started_at = given.started_at AND attempts.finished_at IS NULL
+        AND attempts.started_at >= ${earliestStart(attempts)}
+    ),
+    moved AS (
+      UPDATE deliveries
+      SET state = given.state,
+          next_attempt_at = CASE WHEN given.state = 'pending' THEN now() + make_interval(secs => given.delay_seconds) END,
+          ended_at = CASE WHEN given.state <> 'pending' THEN now() END,
+          dead_reason = given.dead_reason
+      FROM given JOIN held ON held.delivery_id = given.delivery_id
+      WHERE deliveries.id = given.delivery_id AND deliveries.attempts = given.number AND deliveries.state = 'pending'
+      RETURNING deliveries.id, deliveries.attempts, deliveries.next_attempt_at
+    ),
+    moved_duties AS (
+      UPDATE to_deliver
+      SET due_at = moved.next_attempt_at, publish_at = moved.next_attempt_at, leased_until = '-infinity'
+      FROM moved WHERE to_deliver.delivery_id = moved.id AND moved.next_attempt_at IS NOT NULL
+    ),
+    ended_duties AS (
+      DELETE FROM to_deliver USING moved
+      WHERE to_deliver.delivery_id = moved.id AND moved.next_attempt_at IS NULL
+    )
+    SELECT id, attempts, next_attempt_at FROM moved
+  `.execute(database)
+  const moved = new Map(rows.map((row) => [keyOf(row.id, row.attempts), row]))
+  return attempts.map(({ claim }) => {
+    const row = moved.get(keyOf(claim.deliveryId, claim.attempt))
+    return { isCurrent: row !== undefined, nextAttemptAt: row?.next_attempt_at ?? null }
+  })
+}
+
+const keyOf = (deliveryId: bigint, attempt: number): string => `${deliveryId}:${attempt}`
+
+/** Lets the planner leave out the months before: `attempts` is partitioned by the start. */
+const earliestStart = (attempts: readonly FinishedAttempt[]): Date =>
+  new Date(Math.min(...attempts.map(({ claim }) => claim.startedAt.getTime())))
+
+const STATE_AFTER: Record<Plan['kind'], DeliveryStateName> = {
+  delivered: 'delivered',
+  retry: 'pending',
+  dead: 'dead',
+}
+
+const given = (attempts: readonly FinishedAttempt[]) => {
+  const claims = attempts.map((attempt) => attempt.claim)
+  const results = attempts.map((attempt) => attempt.result)
+  const plans = attempts.map((attempt) => attempt.plan)
+  return sql`
+    SELECT * FROM unnest(
+      ${claims.map((claim) => claim.deliveryId)}::bigint[],
+      ${claims.map((claim) => claim.attempt)}::integer[],
+      ${claims.map((claim) => claim.startedAt)}::timestamptz[],
+      ${results.map((result) => result.durationMs)}::integer[],
+      ${results.map((result) => result.status)}::integer[],
+      ${results.map((result) => result.address)}::text[],
+      ${results.map((result) => result.errorClass)}::text[],
+      ${results.map((result) => result.answer)}::text[],
+      ${plans.map((plan) => STATE_AFTER[plan.kind])}::delivery_state[],
+      ${plans.map((plan) => (plan.kind === 'retry' ? plan.delayMs / 1000 : null))}::double precision[],
+      ${plans.map((plan) => (plan.kind === 'dead' ? plan.reason : null))}::text[]
+    ) AS given (delivery_id, number, started_at, duration_ms, status, address, error_class, answer, state, delay_seconds,
+                dead_reason)
+  `
+}
