@@ -1,19 +1,18 @@
 import { connect, type NatsConnection } from 'nats'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { DueMessage } from '../../src/queue/consume-due.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../../src/queue/delivery-queue.ts'
 import { CONSUMER, subjectOf } from '../../src/queue/delivery-stream.ts'
-import { createLog } from '../../src/runtime/log.ts'
+import { quietLog } from '../support/core.ts'
+import { eventually } from '../support/eventually.ts'
+import { createTestStream } from '../support/streams.ts'
 import { prepareNatsServer } from './own-nats-server.ts'
-
-const natsUrl = process.env['NATS_URL'] ?? 'nats://127.0.0.1:4222'
-const log = createLog({ name: 'test', level: 'silent' })
 
 let admin: NatsConnection
 const cleanUp: (() => Promise<unknown>)[] = []
 
 beforeAll(async () => {
-  admin = await connect({ servers: natsUrl })
+  admin = await connect({ servers: inject('natsUrl') })
 })
 afterEach(async () => {
   for (const step of cleanUp.splice(0).toReversed()) await step()
@@ -21,19 +20,24 @@ afterEach(async () => {
 afterAll(() => admin.close())
 
 const uniqueStream = (): string => {
-  const stream = `test_${process.pid}_${Math.random().toString(36).slice(2)}`
-  cleanUp.push(async () => (await admin.jetstreamManager()).streams.delete(stream).catch(() => undefined))
-  return stream
+  const stream = createTestStream()
+  cleanUp.push(() => stream.delete())
+  return stream.name
 }
 
 const open = (given: { natsUrl?: string; stream?: string; maxBytes?: number } = {}): DeliveryQueue => {
-  const queue = openDeliveryQueue({ natsUrl, stream: uniqueStream(), name: 'test', log, ...given })
+  const queue = openDeliveryQueue({
+    natsUrl: inject('natsUrl'),
+    stream: given.stream ?? uniqueStream(),
+    name: 'test',
+    log: quietLog,
+    ...given,
+  })
   cleanUp.push(() => queue.close())
   return queue
 }
 
-const untilOk = (queue: DeliveryQueue): Promise<void> =>
-  vi.waitFor(() => expect(queue.state()).toBe('ok'), { timeout: 10_000, interval: 20 })
+const untilOk = (queue: DeliveryQueue): Promise<void> => eventually(() => expect(queue.state()).toBe('ok'))
 
 /** Acknowledges everything, and lists it. */
 const collect = (queue: DeliveryQueue): { ids: bigint[]; messages: DueMessage[] } => {
@@ -50,8 +54,6 @@ const collect = (queue: DeliveryQueue): { ids: bigint[]; messages: DueMessage[] 
   cleanUp.push(() => consumption.stop())
   return { ids, messages }
 }
-
-const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 15_000, interval: 20 })
 
 describe('the delivery stream', () => {
   it('is a bounded work queue on disk with one durable pull consumer', async () => {
@@ -102,9 +104,9 @@ describe('the delivery queue', () => {
     await queue.publish({ deliveryId: 7n, publishNumber: 1 })
     await queue.publish({ deliveryId: 7n, publishNumber: 2 })
     const { messages } = collect(queue)
-    await until(() => expect(messages).toHaveLength(2))
+    await eventually(() => expect(messages).toHaveLength(2))
     await queue.publish({ deliveryId: 9_007_199_254_740_993n, publishNumber: 1 })
-    await until(() => expect(messages).toHaveLength(3))
+    await eventually(() => expect(messages).toHaveLength(3))
     expect(messages.map(({ deliveryId, publishNumber }) => [deliveryId, publishNumber])).toEqual([
       [7n, 1],
       [7n, 2],
@@ -127,7 +129,7 @@ describe('the delivery queue', () => {
     })
     cleanUp.push(() => consumption.stop())
     await queue.publish({ deliveryId: 1n, publishNumber: 1 })
-    await until(() => expect(seen).toEqual([1, 1]))
+    await eventually(() => expect(seen).toEqual([1, 1]))
   })
 
   it('holds no more messages than asked for while they are not taken over', async () => {
@@ -151,11 +153,11 @@ describe('the delivery queue', () => {
     cleanUp.push(() => consumption.stop())
     const manager = await admin.jetstreamManager()
     const unacknowledged = async () => (await manager.consumers.info(stream, CONSUMER)).num_ack_pending
-    await vi.waitFor(async () => expect(await unacknowledged()).toBeGreaterThan(0), { timeout: 10_000 })
+    await eventually(async () => expect(await unacknowledged()).toBeGreaterThan(0))
     expect(await unacknowledged()).toBeLessThanOrEqual(4)
     expect(seen).toHaveLength(1)
     letGo()
-    await until(() => expect(seen).toHaveLength(50))
+    await eventually(() => expect(seen).toHaveLength(50))
   })
 
   it('throws away what is no message of ours, and goes on', async () => {
@@ -165,7 +167,7 @@ describe('the delivery queue', () => {
     await admin.jetstream().publish(subjectOf(stream), new Uint8Array([255, 255, 255]))
     await queue.publish({ deliveryId: 5n, publishNumber: 1 })
     const { ids } = collect(queue)
-    await until(() => expect(ids).toEqual([5n]))
+    await eventually(() => expect(ids).toEqual([5n]))
   })
 
   it('refuses when the stream is full, and takes again when there is room', async () => {
@@ -176,9 +178,9 @@ describe('the delivery queue', () => {
     await Promise.all(first.map(publish))
     await expect(publish(11n)).rejects.toThrow('maximum messages')
     const { ids } = collect(queue)
-    await until(() => expect(ids).toEqual(first))
-    await vi.waitFor(() => publish(12n), { timeout: 10_000 })
-    await until(() => expect(ids).toEqual([...first, 12n]))
+    await eventually(() => expect(ids).toEqual(first))
+    await eventually(() => publish(12n))
+    await eventually(() => expect(ids).toEqual([...first, 12n]))
   })
 
   it('makes a deleted stream again when it publishes', async () => {
@@ -198,13 +200,13 @@ describe('the delivery queue', () => {
     await untilOk(queue)
     const { ids } = collect(queue)
     await queue.publish({ deliveryId: 1n, publishNumber: 1 })
-    await until(() => expect(ids).toEqual([1n]))
+    await eventually(() => expect(ids).toEqual([1n]))
     const manager = await admin.jetstreamManager()
     if (what === 'stream') await manager.streams.delete(stream)
     else await manager.consumers.delete(stream, CONSUMER)
-    await vi.waitFor(() => manager.consumers.info(stream, CONSUMER), { timeout: 15_000 })
+    await eventually(() => manager.consumers.info(stream, CONSUMER))
     await queue.publish({ deliveryId: 2n, publishNumber: 1 })
-    await until(() => expect(ids).toEqual([1n, 2n]))
+    await eventually(() => expect(ids).toEqual([1n, 2n]))
   })
 })
 
@@ -217,18 +219,15 @@ describe('a queue whose files disappear under the running server', () => {
     await untilOk(queue)
     const { ids } = collect(queue)
     await queue.publish({ deliveryId: 1n, publishNumber: 1 })
-    await until(() => expect(ids).toEqual([1n]))
+    await eventually(() => expect(ids).toEqual([1n]))
     await server.forget()
     let number = 0
-    await vi.waitFor(
-      () => {
-        number += 1
-        return queue.publish({ deliveryId: 2n, publishNumber: number })
-      },
-      { timeout: 15_000 },
-    )
-    await until(() => expect(ids).toContain(2n))
-  }, 30_000)
+    await eventually(() => {
+      number += 1
+      return queue.publish({ deliveryId: 2n, publishNumber: number })
+    })
+    await eventually(() => expect(ids).toContain(2n))
+  })
 })
 
 describe('a queue whose NATS is not there', () => {
@@ -249,14 +248,14 @@ describe('a queue whose NATS is not there', () => {
     await server.start()
     await untilOk(queue)
     await queue.publish({ deliveryId: 1n, publishNumber: 1 })
-    await until(() => expect(ids).toEqual([1n]))
+    await eventually(() => expect(ids).toEqual([1n]))
 
     await server.stop()
-    await until(() => expect(queue.state()).toBe('away'))
+    await eventually(() => expect(queue.state()).toBe('away'))
     await server.forget()
     await server.start()
     await untilOk(queue)
     await queue.publish({ deliveryId: 2n, publishNumber: 1 })
-    await until(() => expect(ids).toEqual([1n, 2n]))
+    await eventually(() => expect(ids).toEqual([1n, 2n]))
   })
 })

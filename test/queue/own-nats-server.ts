@@ -1,10 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, connect as dial } from 'node:net'
+import { connect as dial } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { vi } from 'vitest'
+import { findNatsServer, searchPathOf } from '../../src/local/find-nats-server.ts'
+import { freePort } from '../support/core.ts'
+import { eventually } from '../support/eventually.ts'
+
+/** Where the suite keeps a nats-server that it had to fetch. */
+const BIN_FOLDER = join(import.meta.dirname, '..', '..', '.data', 'bin')
 
 /** A nats-server of one test's own, to be taken away and brought back. */
 export type OwnNatsServer = {
@@ -22,11 +27,16 @@ export const prepareNatsServer = async (): Promise<OwnNatsServer> => {
   const folder = await mkdtemp(join(tmpdir(), 'nats-'))
   let server: ChildProcess | null = null
 
+  const program = await findNatsServer({
+    binFolder: BIN_FOLDER,
+    searchPath: searchPathOf(process.env),
+    say: (text) => process.stderr.write(`tests: ${text}\n`),
+  })
   const start = async (): Promise<void> => {
-    server = spawn('nats-server', ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', folder], {
+    server = spawn(program, ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', folder], {
       stdio: 'ignore',
     })
-    await vi.waitFor(() => answers(port), { timeout: 10_000, interval: 20 })
+    await eventually(() => answers(port))
   }
   const stop = async (): Promise<void> => {
     if (server === null || server.exitCode !== null) return
@@ -40,15 +50,6 @@ export const prepareNatsServer = async (): Promise<OwnNatsServer> => {
     await rm(folder, { recursive: true, force: true })
   }
   return { url: `nats://127.0.0.1:${port}`, start, stop, forget, drop }
-}
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
 
 const answers = (port: number): Promise<void> =>
