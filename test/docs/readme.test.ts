@@ -16,6 +16,7 @@ const README = await readFile(join(import.meta.dirname, '..', '..', 'README.md')
 const PORTS = {
   '8080': 'HTTP_PORT',
   '8081': 'OPS_PORT',
+  '8082': null,
   '8090': 'SIMULATOR_PORT',
   '8091': null,
   '9080': 'CONNECT_PORT',
@@ -27,6 +28,8 @@ const ADDRESS =
 
 /** What the reader has and a test has not: the usual ports, and a Postgres and a NATS of one's own. */
 type Places = { databaseUrl: string; natsUrl: string; ports: ReadonlyMap<string, number> }
+
+const DISPATCH = 'npm run --silent gateway -- dispatch'
 
 const atPlaces = (text: string, { databaseUrl, natsUrl, ports }: Places): string =>
   text.replaceAll(ADDRESS, (found, before?: string, port?: string) => {
@@ -63,7 +66,11 @@ describe.skipIf(!hasCurl)('what the README shows, typed as it stands', () => {
   })
 
   const typed = (block: PageBlock): string =>
-    exported + atPlaces(block.command, places).replaceAll(/mp[gs]_…/g, (name) => secrets.get(name) ?? name)
+    exported +
+    atPlaces(block.command, places)
+      .replaceAll(/mp[gs]_…/g, (name) => secrets.get(name) ?? name)
+      // The one setting that two processes share and that means another port to each.
+      .replace(DISPATCH, `OPS_PORT=${places.ports.get('8082')} ${DISPATCH}`)
 
   const remember = (block: PageBlock, printed: string): void => {
     if (block.kind === 'run') {
