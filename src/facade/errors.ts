@@ -32,6 +32,7 @@ export const MESSAGES = {
   malformedJson: 'the body must be valid JSON in UTF-8',
   notObject: 'the body must be a JSON object, like {"phone":"254712345678",…}',
   noSuchPath: 'there is nothing at this path',
+  noProxy: 'this server is no proxy',
   noSuchTransaction: 'no such transaction',
   tooSlow: 'the request took too long to arrive',
   headersTooLarge: 'the headers are too large',

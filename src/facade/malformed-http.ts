@@ -37,7 +37,7 @@ export const refuseTunnels = (server: Server, newRequestId: () => string): void 
   server.on('connect', (_request, socket) => {
     endWith(socket, {
       status: '405 Method Not Allowed',
-      message: MESSAGES.noSuchPath,
+      message: MESSAGES.noProxy,
       requestId: newRequestId(),
       headers: 'Allow: GET, HEAD, POST\r\n',
     })

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { errorBody, exchange, parseAnswers, type TestFacade } from '../facade/harness.ts'
+import { countPayments, errorBody, exchange, parseAnswers, type TestFacade } from '../facade/harness.ts'
 
 /**
  * Checks a refusal to the byte: its status, its two fields, the headers that every answer has, and that nothing was stored.
@@ -20,9 +20,4 @@ export const expectRefusal = async (
   })
   expect(await countPayments(test)).toBe(before)
   return answers[0]?.headers ?? {}
-}
-
-const countPayments = async ({ database }: TestFacade): Promise<number> => {
-  const rows = await database.selectFrom('payments').select('id').execute()
-  return rows.length
 }

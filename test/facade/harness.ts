@@ -135,3 +135,21 @@ export const push = (
 
 /** The exact body of an error. */
 export const errorBody = (message: string): string => JSON.stringify({ status: 'error', message })
+
+/** A request for a payment whose connection would stay open after it. */
+export const keptOpen = (test: TestFacade, key: string): string =>
+  requestWithBody(`POST ${STK_PUSH}`, [...partnerHeaders(test), `X-Idempotency-Key: ${key}`], paymentBody())
+    .toString()
+    .replace('Connection: close\r\n', '')
+
+/** A new connection, and what will have come on it when it is closed. */
+export const openConnection = async (
+  test: TestFacade,
+): Promise<{ socket: Socket; came: Promise<string> }> => {
+  const socket = connect(test.httpPort, '127.0.0.1')
+  await once(socket, 'connect')
+  return { socket, came: readToEnd(socket) }
+}
+
+export const countPayments = async ({ database }: TestFacade): Promise<number> =>
+  (await database.selectFrom('payments').select('id').execute()).length

@@ -19,26 +19,26 @@ export const registerPostStkCallback = (
   server: FastifyInstance,
   { darajaCallbacks }: { darajaCallbacks: Client<typeof DarajaCallbackService> },
 ): void => {
-  server.addContentTypeParser(
-    '*',
-    { parseAs: 'buffer', bodyLimit: MAX_CALLBACK_BYTES },
-    (_request, body, done) => done(null, body),
-  )
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   server.addHook('onRequest', (request, _reply, done) => {
     // Fastify refuses a content type that it cannot parse. What is kept of the headers are the raw ones.
     request.headers['content-type'] = 'application/octet-stream'
     done()
   })
-  server.post<{ Params: { token: string }; Body: Buffer }>(STK_CALLBACK_PATH, async (request, reply) => {
-    await darajaCallbacks.receiveStkCallback({
-      token: request.params.token,
-      body: request.body,
-      headers: pairsOf(request.raw.rawHeaders),
-      sourceAddress: request.socket.remoteAddress ?? '',
-    })
-    reply.header('content-type', JSON_TYPE)
-    return ACKNOWLEDGEMENT
-  })
+  server.post<{ Params: { token: string }; Body: Buffer }>(
+    STK_CALLBACK_PATH,
+    { bodyLimit: MAX_CALLBACK_BYTES },
+    async (request, reply) => {
+      await darajaCallbacks.receiveStkCallback({
+        token: request.params.token,
+        body: request.body,
+        headers: pairsOf(request.raw.rawHeaders),
+        sourceAddress: request.socket.remoteAddress ?? '',
+      })
+      reply.header('content-type', JSON_TYPE)
+      return ACKNOWLEDGEMENT
+    },
+  )
 }
 
 /** Node lists names and values in turn. */

@@ -1,0 +1,127 @@
+import { once } from 'node:events'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  countPayments,
+  keptOpen,
+  openConnection,
+  openFacade,
+  parseAnswers,
+  STK_PUSH,
+  type TestFacade,
+} from './harness.ts'
+import { lockIdempotencyKeys } from './lock.ts'
+
+let test: TestFacade
+beforeAll(async () => {
+  test = await openFacade()
+})
+afterAll(() => test.stop())
+
+describe('HTTP that nobody can read', () => {
+  it.each([
+    ['nonsense', 'nonsense\r\n\r\n', 400, 'the request is not valid HTTP'],
+    ['another protocol', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'the request is not valid HTTP'],
+    ['a method nobody knows', 'PAY / HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'the request is not valid HTTP'],
+    [
+      'a header with a control character',
+      'GET / HTTP/1.1\r\nHost: x\r\nA: \u0001\r\n\r\n',
+      400,
+      'the request is not valid HTTP',
+    ],
+    [
+      'two lengths',
+      `POST ${STK_PUSH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n`,
+      400,
+      'the request is not valid HTTP',
+    ],
+    [
+      'headers without end',
+      `GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(17_000)}\r\n\r\n`,
+      431,
+      'the headers are too large',
+    ],
+    ['no Host', 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'the header Host is required'],
+    ['a tunnel', 'CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n', 405, 'this server is no proxy'],
+  ])('%s is answered and its connection ended', async (_what, bytes, status, message) => {
+    const { socket, came } = await openConnection(test)
+    socket.write(bytes)
+    const answers = parseAnswers(await came)
+    expect(answers).toEqual([
+      {
+        status,
+        headers: expect.objectContaining({
+          'content-type': 'application/json; charset=utf-8',
+          'x-request-id': expect.stringMatching(/^[A-Za-z0-9._-]{1,128}$/),
+          connection: 'close',
+        }),
+        body: JSON.stringify({ status: 'error', message }),
+      },
+    ])
+  })
+
+  it('HTTP/1.0 needs no Host', async () => {
+    const { socket, came } = await openConnection(test)
+    socket.write('GET /healthz HTTP/1.0\r\n\r\n')
+    expect(parseAnswers(await came)).toMatchObject([{ status: 200, body: '{"status":"ok"}' }])
+  })
+
+  it('behind a payment under way is not taken for its answer: the connection is cut', async () => {
+    const { socket, came } = await openConnection(test)
+    const lock = await lockIdempotencyKeys(test.database)
+    socket.write(keptOpen(test, 'pipelined'))
+    await lock.untilSomebodyWaits()
+    socket.write('nonsense\r\n\r\n')
+    expect(await came).toBe('')
+    await lock.release()
+    const again = await openConnection(test)
+    again.socket.write(`${keptOpen(test, 'pipelined')}GET /healthz HTTP/1.0\r\n\r\n`)
+    expect(parseAnswers(await again.came)).toMatchObject([
+      { status: 200, body: expect.stringContaining('"status":"duplicate"') },
+      { status: 200 },
+    ])
+  })
+
+  it('after an answer is told apart from it', async () => {
+    const { socket, came } = await openConnection(test)
+    socket.write(keptOpen(test, 'first'))
+    await once(socket, 'data')
+    socket.write('nonsense\r\n\r\n')
+    expect(parseAnswers(await came).map((answer) => answer.status)).toEqual([200, 400])
+  })
+})
+
+it('answers requests of one connection in their order', async () => {
+  const { socket, came } = await openConnection(test)
+  socket.write(
+    `${keptOpen(test, 'a')}${keptOpen(test, 'a')}GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+  )
+  const answers = parseAnswers(await came)
+  expect(answers.map((answer) => answer.body.slice(0, 20))).toEqual([
+    '{"status":"success",',
+    '{"status":"duplicate',
+    '{"status":"ok"}',
+    '{"status":"error","m',
+  ])
+})
+
+it('reads to the end of a body that is too large, and the connection stays', async () => {
+  const { socket, came } = await openConnection(test)
+  const body = 'x'.repeat(1_000_000)
+  socket.write(
+    `POST ${STK_PUSH} HTTP/1.1\r\nHost: x\r\nX-API-KEY: k\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}` +
+      'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+  )
+  expect(parseAnswers(await came).map((answer) => answer.status)).toEqual([413, 200])
+})
+
+it('survives a client that leaves in the middle of its body', async () => {
+  const before = await countPayments(test)
+  const { socket, came } = await openConnection(test)
+  socket.write(keptOpen(test, 'gone').slice(0, -10))
+  socket.destroy()
+  await came
+  const next = await openConnection(test)
+  next.socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  expect(parseAnswers(await next.came)).toMatchObject([{ status: 200 }])
+  expect(await countPayments(test)).toBe(before)
+})

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startCore } from '../../src/core/core.ts'
+import { createInProcessClients } from '../../src/core/server/in-process.ts'
+import { connectDatabase } from '../../src/database/connect.ts'
+import { startFacade } from '../../src/facade/server.ts'
+import { freePort } from '../support/core.ts'
+import { type CuttableConnection, openCuttableConnection } from './cuttable-connection.ts'
+import {
+  ask,
+  countPayments,
+  errorBody,
+  openFacade,
+  partnerHeaders,
+  paymentBody,
+  push,
+  type TestFacade,
+} from './harness.ts'
+
+describe('while the database is away', () => {
+  const UNAVAILABLE =
+    'the gateway cannot answer just now: repeat the request, with the same X-Idempotency-Key if it had one'
+  let whole: TestFacade
+  /** Beside the whole one, on the same database, by a way that is cut. */
+  let test: TestFacade
+  let way: CuttableConnection
+
+  beforeAll(async () => {
+    whole = await openFacade()
+    way = await openCuttableConnection(whole.databaseUrl)
+    const { log } = whole.options
+    const database = connectDatabase({ databaseUrl: way.url, poolSize: 4, log })
+    const core = startCore({ ...whole.options, database })
+    const httpPort = await freePort()
+    const facade = await startFacade({
+      ...createInProcessClients(core.services),
+      log,
+      randomBytes,
+      host: '127.0.0.1',
+      port: httpPort,
+    })
+    const stop = async (): Promise<void> => {
+      await facade.close()
+      await core.stop()
+      await database.destroy()
+    }
+    test = { ...whole, facade, core, httpPort, url: facade.url, stop }
+    expect((await push(test, paymentBody())).status).toBe(200)
+    await way.cut()
+  })
+  afterAll(async () => {
+    await test.stop()
+    await whole.stop()
+  })
+
+  it.each([
+    ['a payment', `POST /api/v1/mpesa/stk_push`, paymentBody()],
+    ['a transaction', 'GET /api/v1/mpesa/transactions/1', undefined],
+    ['the list', 'GET /api/v1/mpesa/transactions', undefined],
+    ['a callback', 'POST /callbacks/stk/abc', '{}'],
+  ])('whoever asks for %s is told to try again', async (_what, line, body) => {
+    const answer = await ask(test, line, partnerHeaders(test), body)
+    expect(answer).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '1', 'x-request-id': expect.any(String) },
+      body: errorBody(UNAVAILABLE),
+    })
+    const id = answer.headers['x-request-id'] ?? ''
+    expect(whole.logLines.filter((logged) => logged.includes(id)).join('')).toContain(
+      '"event":"request_unavailable"',
+    )
+  })
+
+  it('what is wrong by itself is told as ever, and the process is alive', async () => {
+    expect((await ask(test, 'GET /healthz')).status).toBe(200)
+    expect((await ask(test, 'GET /api/v1/mpesa/transactions')).status).toBe(401)
+    expect((await push(test, '{')).status).toBe(400)
+  })
+
+  it('nothing was accepted', async () => {
+    expect(await countPayments(whole)).toBe(1)
+  })
+})
+
+describe('a defect', () => {
+  let test: TestFacade
+  beforeAll(async () => {
+    test = await openFacade()
+    await test.database.schema.dropTable('idempotency_keys').execute()
+  })
+  afterAll(() => test.stop())
+
+  it('tells the request id and nothing of the inside; the cause is in the log', async () => {
+    const answer = await push(test, paymentBody(), ['X-Request-Id: defect-1', 'X-Idempotency-Key: k'])
+    expect(answer).toMatchObject({
+      status: 500,
+      headers: { 'x-request-id': 'defect-1' },
+      body: errorBody('internal error: quote the request id defect-1 when you report it'),
+    })
+    const line = test.logLines.find((logged) => logged.includes('"event":"request_failed"')) ?? '{}'
+    expect(JSON.parse(line)).toMatchObject({
+      level: 'error',
+      request_id: 'defect-1',
+      method: 'POST',
+      route: '/api/v1/mpesa/stk_push',
+      status: 500,
+      err: { message: expect.any(String) },
+    })
+    expect(line).toContain('idempotency_keys')
+    expect(line).not.toContain(test.apiKey)
+    expect(line).not.toContain('254700000022')
+  })
+})
