@@ -1,0 +1,36 @@
+import { sql } from 'kysely'
+import type { Database } from '../../src/database/connect.ts'
+
+/** Puts a delivery for each URL into the outbox, due at once, as settling payments would; returns their ids. */
+export const addDeliveries = async (
+  database: Database,
+  callbackUrls: readonly string[],
+): Promise<bigint[]> => {
+  const { rows } = await sql<{ id: bigint }>`
+    WITH added AS (
+      INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, body)
+      SELECT 1000 + number, 7, 'msg_' || gen_random_uuid(), url, '{"transaction_id":' || number || '}'
+      FROM unnest(${callbackUrls}::text[]) WITH ORDINALITY AS given (url, number)
+      RETURNING id
+    ), due AS (INSERT INTO to_deliver (delivery_id) SELECT id FROM added)
+    SELECT id FROM added ORDER BY id
+  `.execute(database)
+  return rows.map((row) => row.id)
+}
+
+/** Puts one delivery into the outbox, due at once; returns its id. */
+export const addDelivery = async (database: Database, callbackUrl: string): Promise<bigint> => {
+  const [id] = await addDeliveries(database, [callbackUrl])
+  if (id === undefined) throw new Error('nothing was added')
+  return id
+}
+
+export const readDelivery = (database: Database, id: bigint) =>
+  database.selectFrom('deliveries').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+
+export const readDuty = (database: Database, id: bigint) =>
+  database.selectFrom('to_deliver').selectAll().where('delivery_id', '=', id).executeTakeFirst()
+
+/** The attempts of a delivery, in their order. */
+export const readAttempts = (database: Database, id: bigint) =>
+  database.selectFrom('attempts').selectAll().where('delivery_id', '=', id).orderBy('number').execute()
