@@ -1,3 +1,4 @@
+import { DISPATCH_SETTINGS, SERVE_SETTINGS } from '../../src/cli/environment.ts'
 import { ARROWS } from '../../src/core/payments/payment.ts'
 import { banner } from '../../src/local/banner.ts'
 import { SETTINGS, type Setting } from '../../src/runtime/settings.ts'
@@ -15,12 +16,23 @@ const defaultOf = ({ default: text }: Setting<unknown>): string => {
   return text === null ? 'none' : `\`${text}\``
 }
 
+/** Which commands read a setting, in the words of the README. */
+const readersOf = (name: string): string => {
+  const readers = [
+    ...(SERVE_SETTINGS.some((one) => one === name) ? ['serve'] : []),
+    ...(DISPATCH_SETTINGS.some((one) => one === name) ? ['dispatch'] : []),
+    ...(name.startsWith('SIMULATOR_') ? ['simulator'] : []),
+  ]
+  return readers.join(', ') || 'npm start'
+}
+
 /** The settings as a table: what the code reads, in its order. A value that somebody set is never among it. */
 export const settingsAsMarkdown = (): string[] =>
   toTable(
-    ['Variable', 'Default', 'What it is'],
+    ['Variable', 'Read by', 'Default', 'What it is'],
     Object.entries<Setting<unknown>>(SETTINGS).map(([name, setting]) => [
       `\`${name}\``,
+      readersOf(name),
       defaultOf(setting),
       setting.secret === true ? `${setting.help} (secret)` : setting.help,
     ]),

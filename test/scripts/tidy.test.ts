@@ -43,9 +43,9 @@ describe('generated parts', () => {
   it('hold every setting with its default, and no value of a secret', () => {
     const rows = settingsAsMarkdown()
     expect(rows).toHaveLength(Object.keys(SETTINGS).length + 2)
-    expect(rows).toContain('| `HTTP_PORT` | `8080` | its port; 0 takes a free one |')
+    expect(rows).toContain('| `HTTP_PORT` | serve | `8080` | its port; 0 takes a free one |')
     expect(rows.find((row) => row.startsWith('| `SECRET_KEY` |'))).toMatch(/\| required \|.*\(secret\) \|$/)
-    expect(rows.find((row) => row.startsWith('| `NATS_URL` |'))).toMatch(/\| none \|/)
+    expect(rows.find((row) => row.startsWith('| `NATS_URL` |'))).toMatch(/\| serve, dispatch \| none \|/)
   })
 
   it('hold every state with where it leads', () => {
