@@ -18,7 +18,7 @@ export type Consumption = {
 }
 
 /** How soon a consumption that ended is begun again, ms. */
-const RETRY_MS = 500
+const RETRY_MS = 50
 
 /** A pull asks for this long, and hears a heartbeat this often; two missed ones tell that the consumer is gone, ms. */
 const PULL_MS = 5_000

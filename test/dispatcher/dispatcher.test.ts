@@ -1,0 +1,367 @@
+import { sql } from 'kysely'
+import { connect } from 'nats'
+import { Registry } from 'prom-client'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { prepareNatsServer } from '../queue/own-nats-server.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { addDeliveries, addDelivery, readAttempts, readDelivery, readDuty } from '../support/deliveries.ts'
+import { eventually } from '../support/eventually.ts'
+import { runStatement } from '../support/test-run.ts'
+import { type Harness, startHarness } from './harness.ts'
+import { answerWith } from './receiver.ts'
+
+let testDatabase: TestDatabase
+let test: Harness
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase()
+})
+afterAll(() => testDatabase.drop())
+beforeEach(async () => {
+  test = await startHarness(testDatabase.url)
+})
+afterEach(() => test.stop())
+
+const untilState = (id: bigint, state: 'delivered' | 'dead'): Promise<void> =>
+  eventually(async () => expect((await readDelivery(test.database, id)).state).toBe(state))
+
+/** The number of each request's attempt, in the order they came. */
+const attemptsReceived = (): string[] =>
+  test.receiver.received.map((one) => one.headers['webhook-attempt'] ?? '')
+
+describe.each([
+  ['JetStream and Postgres', true],
+  ['Postgres alone', false],
+])('driven by %s, a delivery', (_how, withQueue) => {
+  beforeEach(() => {
+    if (!withQueue) return test.dispatch()
+    const queue = test.openQueue()
+    test.publish(queue)
+    return test.dispatch({ queue })
+  })
+
+  it('arrives as it was written, with its headers, and is done', async () => {
+    const id = await addDelivery(test.database, `${test.receiver.url}/hook?shop=3`)
+    await untilState(id, 'delivered')
+    const delivery = await readDelivery(test.database, id)
+    expect(test.receiver.received).toHaveLength(1)
+    const [one] = test.receiver.received
+    expect(one).toMatchObject({ method: 'POST', path: '/hook?shop=3', body: delivery.body })
+    expect(one?.headers).toMatchObject({
+      'content-type': 'application/json',
+      'user-agent': 'mpesa-gateway',
+      'webhook-id': delivery.webhook_id,
+      'webhook-attempt': '1',
+    })
+    const [attempt] = await readAttempts(test.database, id)
+    expect(attempt).toMatchObject({
+      number: 1,
+      status: 200,
+      error_class: null,
+      answer: 'ok',
+      address: '127.0.0.1',
+    })
+    expect(attempt?.finished_at).not.toBeNull()
+    const startedSeconds = Math.floor((attempt?.started_at.getTime() ?? 0) / 1000)
+    expect(Number(one?.headers['webhook-timestamp'])).toBe(startedSeconds)
+    expect(delivery).toMatchObject({ attempts: 1, next_attempt_at: null, dead_reason: null })
+    expect(delivery.ended_at).not.toBeNull()
+    expect(await readDuty(test.database, id)).toBeUndefined()
+  })
+
+  it('is repeated after a failure under the same webhook-id, and the attempts count up', async () => {
+    test.receiver.behave((received, response) => {
+      answerWith(received.headers['webhook-attempt'] === '3' ? 200 : 500, 'hm')(received, response)
+    })
+    const id = await addDelivery(test.database, test.receiver.url)
+    await untilState(id, 'delivered')
+    expect(attemptsReceived()).toEqual(['1', '2', '3'])
+    expect(new Set(test.receiver.received.map((one) => one.headers['webhook-id'])).size).toBe(1)
+    expect(new Set(test.receiver.received.map((one) => one.body)).size).toBe(1)
+    const attempts = await readAttempts(test.database, id)
+    expect(attempts.map((one) => [one.number, one.status, one.error_class])).toEqual([
+      [1, 500, 'status'],
+      [2, 500, 'status'],
+      [3, 200, null],
+    ])
+  })
+
+  it('is dead when its retries run out, with the reason', async () => {
+    test.receiver.behave(answerWith(500))
+    const id = await addDelivery(test.database, test.receiver.url)
+    await untilState(id, 'dead')
+    const delivery = await readDelivery(test.database, id)
+    expect(delivery).toMatchObject({
+      attempts: 3,
+      next_attempt_at: null,
+      dead_reason: 'attempt 3 was the last and failed: status, HTTP 500',
+    })
+    expect(delivery.ended_at).not.toBeNull()
+    expect(await readDuty(test.database, id)).toBeUndefined()
+  })
+
+  it('is dead at once after a 410', async () => {
+    test.receiver.behave(answerWith(410))
+    const id = await addDelivery(test.database, test.receiver.url)
+    await untilState(id, 'dead')
+    expect((await readDelivery(test.database, id)).dead_reason).toBe('the endpoint answered 410 Gone')
+    expect(attemptsReceived()).toEqual(['1'])
+  })
+})
+
+describe('a dispatcher', () => {
+  it('waits as long as Retry-After asks', async () => {
+    test.receiver.behave(answerWith(503, '', { 'retry-after': '3600' }))
+    test.dispatch()
+    const id = await addDelivery(test.database, test.receiver.url)
+    await eventually(async () => expect((await readAttempts(test.database, id))[0]?.finished_at).toBeTruthy())
+    const { rows } = await sql<{ seconds: number; duty_agrees: boolean }>`
+      SELECT extract(epoch FROM next_attempt_at - finished_at)::float8 AS seconds,
+             to_deliver.due_at = next_attempt_at AND to_deliver.publish_at = next_attempt_at AS duty_agrees
+      FROM deliveries JOIN to_deliver ON to_deliver.delivery_id = deliveries.id
+      JOIN attempts ON attempts.delivery_id = deliveries.id WHERE deliveries.id = ${id}
+    `.execute(test.database)
+    expect(rows).toEqual([{ seconds: 3600, duty_agrees: true }])
+  })
+
+  it('tells an operator of each attempt in one line that holds no secret', async () => {
+    test.receiver.behave(answerWith(500, 'unknown payer 254712345678'))
+    test.dispatch()
+    const id = await addDelivery(test.database, `${test.receiver.url}/secret-path`)
+    await untilState(id, 'dead')
+    await eventually(() =>
+      expect(test.lines.filter((line) => line['event'] === 'delivery_attempted')).toHaveLength(3),
+    )
+    const [first, , last] = test.lines.filter((line) => line['event'] === 'delivery_attempted')
+    expect(first).toMatchObject({
+      delivery_id: Number(id),
+      payment_id: 1001,
+      partner_id: 7,
+      attempt: 1,
+      host: `127.0.0.1:${test.receiver.port}`,
+      status: 500,
+      error_class: 'status',
+      outcome: 'retry',
+    })
+    expect(Date.parse(String(first?.['next']))).toBeGreaterThan(0)
+    expect(last).toMatchObject({ attempt: 3, outcome: 'dead', next: null })
+    expect(JSON.stringify(test.lines)).not.toMatch(/secret-path|254712345678|transaction_id/)
+    expect((await readAttempts(test.database, id))[0]?.answer).toBe('unknown payer ************')
+  })
+
+  it('does not connect to a name that leads to a private address', async () => {
+    test.dispatch({ allowPrivateNetworks: false })
+    const id = await addDelivery(test.database, `http://127.0.0.1:${test.receiver.port}/`)
+    await untilState(id, 'dead')
+    expect(test.receiver.received).toEqual([])
+    expect((await readAttempts(test.database, id)).map((one) => one.error_class)).toEqual([
+      'blocked',
+      'blocked',
+      'blocked',
+    ])
+  })
+
+  it('keeps one slow endpoint from holding up the others', async () => {
+    test.receiver.behave((received, response) => {
+      if (received.path !== '/slow') answerWith(200)(received, response)
+    })
+    test.dispatch()
+    await addDeliveries(
+      test.database,
+      Array.from({ length: 8 }, () => `${test.receiver.url}/slow`),
+    )
+    const others = await addDeliveries(
+      test.database,
+      Array.from({ length: 100 }, () => `${test.receiver.url}/quick`),
+    )
+    await Promise.all(others.map((id) => untilState(id, 'delivered')))
+    await test.receiver.close()
+  })
+
+  it('finishes and records what is under way when it stops, and takes nothing new', async () => {
+    let answer = (): void => undefined
+    test.receiver.behave((received, response) => {
+      answer = () => answerWith(200)(received, response)
+    })
+    const dispatcher = test.dispatch()
+    const id = await addDelivery(test.database, test.receiver.url)
+    await eventually(() => expect(test.receiver.received).toHaveLength(1))
+    const stopped = dispatcher.stop()
+    const next = await addDelivery(test.database, test.receiver.url)
+    answer()
+    await stopped
+    expect((await readDelivery(test.database, id)).state).toBe('delivered')
+    expect(await readDelivery(test.database, next)).toMatchObject({ state: 'pending', attempts: 0 })
+  })
+
+  it('counts attempts and shows the backlog', async () => {
+    const registry = new Registry()
+    test.receiver.behave((received, response) => {
+      answerWith(received.path === '/good' ? 200 : 410)(received, response)
+    })
+    test.dispatch({ registry })
+    const good = await addDelivery(test.database, `${test.receiver.url}/good`)
+    const gone = await addDelivery(test.database, `${test.receiver.url}/gone`)
+    await untilState(good, 'delivered')
+    await untilState(gone, 'dead')
+    await sql`INSERT INTO to_deliver (delivery_id, due_at, leased_until)
+      VALUES (1000001, now() - interval '100 seconds', now() + interval '1 hour'), (1000002, now() + interval '1 hour', now())
+    `.execute(test.database)
+    await eventually(async () => {
+      const text = await registry.metrics()
+      expect(text).toContain('gateway_delivery_attempts_total{outcome="delivered",error_class="none"} 1')
+      expect(text).toContain('gateway_delivery_attempts_total{outcome="dead",error_class="status"} 1')
+      expect(text).toMatch(/gateway_delivery_attempt_duration_seconds_count\{outcome="delivered"\} 1/)
+      expect(text).toContain('gateway_open_deliveries{due="now"} 1')
+      expect(text).toContain('gateway_open_deliveries{due="later"} 1')
+      expect(text).toMatch(/gateway_oldest_overdue_delivery_age_seconds 10\d\./)
+    })
+  })
+})
+
+describe('several dispatchers', () => {
+  it.each([
+    ['JetStream and Postgres', true],
+    ['Postgres alone', false],
+  ])('driven by %s share the work, and no attempt is made twice', async (_how, withQueue) => {
+    for (const _one of [1, 2, 3]) {
+      const queue = withQueue ? test.openQueue() : null
+      if (queue !== null) test.publish(queue)
+      test.dispatch({ queue, overdueMs: 0 })
+    }
+    test.receiver.behave((received, response) => {
+      answerWith(received.headers['webhook-attempt'] === '2' ? 200 : 503)(received, response)
+    })
+    const ids = await addDeliveries(
+      test.database,
+      Array.from({ length: 500 }, () => test.receiver.url),
+    )
+    await eventually(async () => {
+      const { rows } = await sql<{ open: number }>`SELECT count(*)::int AS open FROM to_deliver`.execute(
+        test.database,
+      )
+      expect(rows[0]?.open).toBe(0)
+    })
+    const made = test.receiver.received.map(
+      (one) => `${one.headers['webhook-id']} ${one.headers['webhook-attempt']}`,
+    )
+    expect(made).toHaveLength(2 * ids.length)
+    expect(new Set(made).size).toBe(2 * ids.length)
+  })
+})
+
+describe('what the queue loses', () => {
+  it('is found in Postgres: a delivery that nobody published', async () => {
+    test.dispatch({ queue: test.openQueue(), overdueMs: 300 })
+    const id = await addDelivery(test.database, test.receiver.url)
+    await untilState(id, 'delivered')
+  })
+
+  it('is made good when the stream is deleted under the dispatcher', async () => {
+    const queue = test.openQueue()
+    test.publish(queue)
+    // Nothing but the queue could deliver in time.
+    test.dispatch({ queue, overdueMs: 3_600_000 })
+    const before = await addDelivery(test.database, test.receiver.url)
+    await untilState(before, 'delivered')
+    const admin = await connect({ servers: inject('natsUrl') })
+    const manager = await admin.jetstreamManager()
+    await manager.streams.delete(test.stream.name)
+    await eventually(() => manager.consumers.info(test.stream.name, 'dispatcher'))
+    await admin.close()
+    await eventually(() => expect(queue.state()).toBe('ok'))
+    const after = await addDelivery(test.database, test.receiver.url)
+    await untilState(after, 'delivered')
+  })
+
+  it('does not hold up deliveries while NATS is away, before it came and after it went', async () => {
+    const server = await prepareNatsServer()
+    try {
+      const queue = test.openQueue(server.url)
+      test.publish(queue)
+      test.dispatch({ queue, overdueMs: 3_600_000 })
+      await untilState(await addDelivery(test.database, test.receiver.url), 'delivered')
+      await server.start()
+      await eventually(() => expect(queue.state()).toBe('ok'))
+      await untilState(await addDelivery(test.database, test.receiver.url), 'delivered')
+      await server.stop()
+      await untilState(await addDelivery(test.database, test.receiver.url), 'delivered')
+    } finally {
+      await server.drop()
+    }
+  })
+})
+
+describe('an attempt whose dispatcher died', () => {
+  /** A claim that nobody will ever record. */
+  const abandon = (id: bigint) =>
+    sql`
+    WITH duty AS (UPDATE to_deliver SET leased_until = now() - interval '1 second' WHERE delivery_id = ${id}),
+         counted AS (UPDATE deliveries SET attempts = 1 WHERE id = ${id})
+    INSERT INTO attempts (delivery_id, number) VALUES (${id}, 1)
+  `.execute(test.database)
+
+  it('stays with an unknown outcome, and the delivery is sent again under its id with the next number', async () => {
+    const id = await addDelivery(test.database, test.receiver.url)
+    await abandon(id)
+    test.dispatch()
+    await untilState(id, 'delivered')
+    expect(attemptsReceived()).toEqual(['2'])
+    const attempts = await readAttempts(test.database, id)
+    expect(attempts.map((one) => [one.number, one.finished_at === null, one.status])).toEqual([
+      [1, true, null],
+      [2, false, 200],
+    ])
+    expect(test.lines).toContainEqual(
+      expect.objectContaining({ event: 'attempt_outcome_unknown', delivery_id: Number(id), attempt: 1 }),
+    )
+  })
+
+  it('is left alone until its lease has run out', async () => {
+    const id = await addDelivery(test.database, test.receiver.url)
+    await abandon(id)
+    await sql`UPDATE to_deliver SET leased_until = now() + interval '1 second'`.execute(test.database)
+    test.dispatch()
+    await untilState(id, 'delivered')
+    const { rows } = await sql<{ waited: boolean }>`
+      SELECT second.started_at - first.started_at > interval '900 ms' AS waited
+      FROM attempts first JOIN attempts second USING (delivery_id) WHERE first.number = 1 AND second.number = 2
+    `.execute(test.database)
+    expect(rows).toEqual([{ waited: true }])
+  })
+})
+
+describe('Postgres', () => {
+  const killConnections = () =>
+    runStatement(
+      inject('databaseUrl'),
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = '${new URL(testDatabase.url).pathname.slice(1)}'`,
+    )
+
+  it('may cut its connections at any moment: everything still arrives', async () => {
+    const queue = test.openQueue()
+    test.publish(queue)
+    test.dispatch({ queue, overdueMs: 200 })
+    const ids = await addDeliveries(
+      test.database,
+      Array.from({ length: 400 }, () => test.receiver.url),
+    )
+    for (const share of [50, 150, 300]) {
+      await eventually(() => expect(test.receiver.received.length).toBeGreaterThan(share))
+      await killConnections()
+      // A claim whose commit nobody heard of waits for its lease: let it run out.
+      await eventually(() =>
+        sql`UPDATE to_deliver SET leased_until = now() WHERE leased_until > now()`.execute(test.database),
+      )
+    }
+    await eventually(async () => {
+      const states = await test.database
+        .selectFrom('deliveries')
+        .select('id')
+        .where('state', '=', 'delivered')
+        .execute()
+      expect(states).toHaveLength(ids.length)
+    })
+  })
+})
