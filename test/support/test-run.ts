@@ -77,7 +77,8 @@ const databasesOfKilledRuns = async (client: Client): Promise<string[]> => {
   const { rows } = await client.query<{ name: string }>(
     `SELECT datname AS name FROM pg_database
      WHERE datname ~ $1 AND NOT EXISTS (
-       SELECT FROM pg_stat_activity WHERE application_name <> '' AND starts_with(pg_database.datname, application_name || '_')
+       SELECT FROM pg_stat_activity
+       WHERE application_name <> '' AND starts_with(pg_database.datname, application_name || '_')
      )`,
     [`^${PREFIX}_[0-9a-f]{8}_`],
   )
