@@ -54,7 +54,11 @@ const logError = (options: {
     route: request.routeOptions.url,
     status: answer.status,
   }
-  if (answer.status === 503) log.warn({ event: 'request_unavailable', ...line })
+  if (answer.status === 503) log.warn({ event: 'request_unavailable', ...line, cause: causeOf(error) })
   else if (answer.status >= 500) log.error({ event: 'request_failed', ...line, err: error })
   else log.debug({ event: 'request_refused', ...line, message: answer.message })
 }
+
+/** What made the core unavailable, in one line: during an outage there is one for every request. */
+const causeOf = (error: unknown): string | undefined =>
+  error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined

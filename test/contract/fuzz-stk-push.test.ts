@@ -155,11 +155,15 @@ describe('POST stk_push with whatever comes', () => {
     return { status: answer.statusCode, headers: answer.headers, body: await answer.body.text() }
   }
 
+  const logOf = (answer: Awaited<ReturnType<typeof send>>): string =>
+    test.logLines.filter((line) => line.includes(String(answer.headers['x-request-id']))).join('')
+
   /** Holds an answer against the contract and against what the request asked for. */
   const check = (fuzzed: Fuzzed, answer: Awaited<ReturnType<typeof send>>): void => {
     expect(answer.headers['content-type']).toBe('application/json; charset=utf-8')
     expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f]{24}-[0-9a-z]+$/)
     const told = JSON.parse(answer.body)
+    expect(answer.status, logOf(answer)).toBeLessThan(500)
     if (answer.status === 200) {
       expect(judge(fuzzed)).toBe('accept')
       expect(answer.body).toMatch(
@@ -200,7 +204,9 @@ describe('POST stk_push with whatever comes', () => {
           WHERE NOT EXISTS (SELECT FROM payments WHERE id = payment_id)) AS orphaned
     `.execute(test.database)
     expect(rows).toEqual([{ unsubmitted: 0n, orphaned: 0n }])
-    const failures = test.logLines.filter((line) => /"level":"(error|fatal)"/.test(line))
+    const failures = test.logLines.filter((line) =>
+      /"level":"(error|fatal)"|"request_unavailable"/.test(line),
+    )
     expect(failures).toEqual([])
   })
 })
