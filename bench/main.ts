@@ -1,0 +1,21 @@
+import { Command } from 'commander'
+import { benchAccept } from './accept.ts'
+
+const wholeNumber = (text: string): number => {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new Error(`${text} must be a whole number from 1 up`)
+  return value
+}
+
+const program = new Command('bench').description(
+  'how fast it is, as ratios against yardsticks of the same run',
+)
+program
+  .command('accept')
+  .description(
+    'stk_push with a durable commit each, beside a bare echo and a server with one INSERT a request',
+  )
+  .option('--rounds <count>', 'how often each server has its turn', wholeNumber, 5)
+  .option('--seconds <count>', 'how long a turn is, seconds', wholeNumber, 8)
+  .action(benchAccept)
+await program.parseAsync()
