@@ -10,11 +10,23 @@ export type Terminal = {
   run(commands: string): Promise<string>
   /** Starts commands that stay; returns how to read what they have printed so far. */
   start(commands: string): () => string
-  /** Ends everything that was started, and waits until it is gone. */
+  /** Asks everything that was started to end, and waits until it is gone; rejects when it had to be killed. */
   close(): Promise<void>
 }
 
 type Running = { child: ChildProcess; closed: Promise<unknown>; printed: () => string; said: () => string }
+
+/** How long what was started may take to end when it is asked to, ms. */
+const PATIENCE_MS = 30_000
+
+/** Signals a shell's whole group, if anything of it is left. */
+const signal = (group: number | undefined, name: NodeJS.Signals): void => {
+  try {
+    if (group !== undefined) process.kill(-group, name)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}
 
 /** Opens terminals that share the environment, which is laid over this process's own. */
 export const openTerminal = (environment: Record<string, string>): Terminal => {
@@ -48,10 +60,20 @@ export const openTerminal = (environment: Record<string, string>): Terminal => {
       return one.printed()
     }
   }
+  const endOne = async ({ child, closed, said }: Running): Promise<void> => {
+    signal(child.pid, 'SIGTERM')
+    let isLate = false
+    const late = setTimeout(() => {
+      isLate = true
+      signal(child.pid, 'SIGKILL')
+    }, PATIENCE_MS)
+    // Closed: nothing holds its output any more, so not only the shell has ended.
+    await closed
+    clearTimeout(late)
+    if (isLate) throw new Error(`did not end when asked, and was killed:\n${said()}`)
+  }
   const close = async (): Promise<void> => {
-    for (const { child } of staying)
-      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM')
-    await Promise.all(staying.map(({ closed }) => closed))
+    await Promise.all(staying.map(endOne))
   }
   return { run, start, close }
 }
