@@ -1,0 +1,86 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { STATUSES } from '../../src/facade/partner-api/transaction.ts'
+import { SETTINGS } from '../../src/runtime/settings.ts'
+import { ask, openFacade, PRODUCTION, partnerHeaders, push, type TestFacade } from '../facade/harness.ts'
+
+const FIELDS = [
+  'transaction_id',
+  'merchant_request_id',
+  'checkout_request_id',
+  'result_code',
+  'result_desc',
+  'amount',
+  'mpesa_receipt',
+  'transaction_date',
+  'phone',
+  'status',
+]
+
+let page: string
+let test: TestFacade
+beforeAll(async () => {
+  page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'partner-guide.md'), 'utf8')
+  test = await openFacade({ callbackUrlPolicy: PRODUCTION })
+})
+afterAll(() => test.stop())
+
+/** The page's blocks of one language. */
+const blocks = (language: string): string[] =>
+  [...page.matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'gm'))].map(
+    ([, text]) => text?.trim() ?? '',
+  )
+
+/** The cells of the rows of the tables, as they are written. */
+const rows = (): string[][] =>
+  page
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
+
+describe('the partner guide', () => {
+  it('shows a request that is accepted, and its answers as they are', async () => {
+    const [curl = ''] = blocks('sh')
+    const body = /-d '([^']*)'/.exec(curl)?.[1] ?? ''
+    const [success, refusal, duplicate, , , , error] = blocks('json')
+    const key = ['X-Idempotency-Key: guide']
+    const first = await push(test, body, key)
+    const again = await push(test, body, key)
+    const withId = (answer = '') => answer.replace('102', String(JSON.parse(first.body).transaction_id))
+    expect([first.body, again.body]).toEqual([withId(success), withId(duplicate)])
+    expect((await push(test, '{}')).body).toBe(refusal)
+    expect((await push(test, body.replace('150', '"150"'))).body).toBe(error)
+  })
+
+  it('shows the outcome with its ten fields in their order, and explains each', () => {
+    const outcome = z.record(z.string(), z.unknown()).parse(JSON.parse(blocks('json')[3] ?? ''))
+    expect(Object.keys(outcome)).toEqual(FIELDS)
+    const explained = rows().map(([cell = '']) => cell)
+    for (const field of FIELDS) expect(explained.join()).toContain(`\`${field}\``)
+  })
+
+  it('shows a transaction with the fields that it has', async () => {
+    const shown = z.looseObject({ transaction: z.looseObject({}) }).parse(JSON.parse(blocks('json')[4] ?? ''))
+    const [curl = ''] = blocks('sh')
+    const { transaction_id } = JSON.parse((await push(test, /-d '([^']*)'/.exec(curl)?.[1] ?? '')).body)
+    const { body } = await ask(test, `GET /api/v1/mpesa/transactions/${transaction_id}`, partnerHeaders(test))
+    expect(Object.keys(shown.transaction)).toEqual(Object.keys(JSON.parse(body).transaction))
+  })
+
+  it('explains every status', () => {
+    const explained = rows().map(([cell]) => cell)
+    for (const status of STATUSES.keys()) expect(explained).toContain(`\`${status}\``)
+  })
+
+  it('tells the schedule of the attempts as it is', () => {
+    const [, ...pauses] = rows().find(([cell]) => cell === 'Pause') ?? []
+    expect(pauses).toEqual(SETTINGS.DELIVERY_SCHEDULE.default.replace(/^0s/, '0').split(','))
+  })
+})
