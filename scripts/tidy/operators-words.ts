@@ -4,7 +4,7 @@ import { type Finding, matchesIn, type ProjectFile, type Rule } from './project.
 const PAGE = 'docs/operations.md'
 
 const EVENT = /\bevent: (?:'([^']+)'|`([^`]+)`)/g
-const METRIC = /\bname: '(gateway_[a-z0-9_]+)'/g
+const METRIC = /'(gateway_[a-z0-9_]+)'/g
 
 type Named = { path: string; line: number; name: string }
 

@@ -52,6 +52,7 @@ describe('the import rule', () => {
     ['src/core/callbacks/interpret.ts', '../payments/settle.ts'],
     ['src/core/services/payment-service.ts', '../payments/accept.ts'],
     ['src/core/core.ts', './server/services.ts'],
+    ['src/core/payments/submit.ts', '../metrics.ts'],
     ['src/dispatcher/record.ts', '../database/connect.ts'],
     ['src/cli/serve.ts', '../facade/server.ts'],
     ['src/local/start.ts', '../../scripts/process-lock.mjs'],

@@ -88,7 +88,7 @@ describe('operators’ words', () => {
     path: 'src/core/a.ts',
     text: "log.info({ event: 'it_began' })\nlog.info({ event: `it_${how}` })",
   }
-  const metric = { path: 'src/core/b.ts', text: "new Counter({ name: 'gateway_things_total' })" }
+  const metric = { path: 'src/core/b.ts', text: "counterOf('gateway_things_total', 'Things')" }
 
   it('are all explained', () => {
     const explained = page('| `it_began` | x |', '| `it_ended` | x |', '| `gateway_things_total` | x |')
