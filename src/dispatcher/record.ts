@@ -28,8 +28,8 @@ export const recordAttempts = async (
   const { rows } = await sql<{ id: bigint; attempts: number; next_attempt_at: Date | null }>`
     WITH given AS (${given(attempts)}),
     held AS (
-      SELECT to_deliver.delivery_id FROM to_deliver JOIN given ON to_deliver.delivery_id = given.delivery_id
-      ORDER BY to_deliver.delivery_id FOR UPDATE OF to_deliver
+      SELECT given.* FROM given JOIN to_deliver ON to_deliver.delivery_id = given.delivery_id
+      ORDER BY given.delivery_id FOR UPDATE OF to_deliver
     ),
     finished AS (
       UPDATE attempts
@@ -42,12 +42,12 @@ export const recordAttempts = async (
     ),
     moved AS (
       UPDATE deliveries
-      SET state = given.state,
-          next_attempt_at = CASE WHEN given.state = 'pending' THEN now() + make_interval(secs => given.delay_seconds) END,
-          ended_at = CASE WHEN given.state <> 'pending' THEN now() END,
-          dead_reason = given.dead_reason
-      FROM given JOIN held ON held.delivery_id = given.delivery_id
-      WHERE deliveries.id = given.delivery_id AND deliveries.attempts = given.number AND deliveries.state = 'pending'
+      SET state = held.state,
+          next_attempt_at = CASE WHEN held.state = 'pending' THEN now() + make_interval(secs => held.delay_seconds) END,
+          ended_at = CASE WHEN held.state <> 'pending' THEN now() END,
+          dead_reason = held.dead_reason
+      FROM held
+      WHERE deliveries.id = held.delivery_id AND deliveries.attempts = held.number AND deliveries.state = 'pending'
       RETURNING deliveries.id, deliveries.attempts, deliveries.next_attempt_at
     ),
     moved_duties AS (

@@ -7,7 +7,7 @@ import { type Claim, claimOverdue } from './claim.ts'
 import type { Slots } from './slots.ts'
 
 /** How often Postgres is asked for what nobody has told of, ms. */
-const IDLE_MS = 200
+const IDLE_MS = 100
 
 /** How long something may be due while the queue is up before it counts as lost by it, ms. */
 export const OVERDUE_MS = 5_000

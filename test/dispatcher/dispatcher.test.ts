@@ -149,7 +149,7 @@ describe('a dispatcher', () => {
     expect((await readAttempts(test.database, id))[0]?.answer).toBe('unknown payer ************')
   })
 
-  it('does not connect to a name that leads to a private address', async () => {
+  it('does not connect to an address that is not public', async () => {
     test.dispatch({ allowPrivateNetworks: false })
     const id = await addDelivery(test.database, `http://127.0.0.1:${test.receiver.port}/`)
     await untilState(id, 'dead')

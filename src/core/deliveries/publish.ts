@@ -82,8 +82,8 @@ export const takeUnpublished = async (database: Database): Promise<DueNumber[]> 
     )
     UPDATE to_deliver
     SET publish_number = publish_number + 1, publish_at = now() + make_interval(secs => ${SWEEP_SECONDS})
-    FROM due WHERE to_deliver.delivery_id = due.delivery_id
-    RETURNING to_deliver.delivery_id, to_deliver.publish_number
+    WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM due))
+    RETURNING delivery_id, publish_number
   `.execute(database)
   return rows.map((row) => ({ deliveryId: row.delivery_id, publishNumber: row.publish_number }))
 }

@@ -1,0 +1,229 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { type Claim, claimDeliveries, claimOverdue } from '../../src/dispatcher/claim.ts'
+import type { Plan } from '../../src/dispatcher/plan.ts'
+import type { PostResult } from '../../src/dispatcher/post.ts'
+import { recordAttempts } from '../../src/dispatcher/record.ts'
+import { quietLog } from '../support/core.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { addDeliveries, addDelivery, readAttempts, readDelivery, readDuty } from '../support/deliveries.ts'
+
+let database: Database
+let dropDatabase: () => Promise<void>
+
+beforeAll(async () => {
+  const { url, drop } = await createTestDatabase()
+  database = connectDatabase({ databaseUrl: url, poolSize: 8, log: quietLog })
+  dropDatabase = drop
+})
+afterAll(async () => {
+  await database.destroy()
+  await dropDatabase()
+})
+beforeEach(() => sql`TRUNCATE deliveries, to_deliver, attempts`.execute(database))
+
+const URLS = Array.from({ length: 200 }, () => 'https://shop.co.ke/')
+
+const succeeded: PostResult = {
+  status: 200,
+  errorClass: null,
+  retryAfterMs: null,
+  durationMs: 12,
+  address: '203.0.113.9',
+  answer: 'it\'s "ok", {a,b} \\ ä',
+}
+const failed: PostResult = { ...succeeded, status: 503, errorClass: 'status' }
+const RETRY: Plan = { kind: 'retry', delayMs: 90_000 }
+const DELIVERED: Plan = { kind: 'delivered' }
+
+const claimOne = async (id: bigint): Promise<Claim> => {
+  const [claim] = await claimDeliveries(database, [id])
+  if (!claim) throw new Error('not claimed')
+  return claim
+}
+
+/** As if the claim's dispatcher had died a minute ago. */
+const endLease = (id: bigint) =>
+  sql`UPDATE to_deliver SET leased_until = now() - interval '1 second' WHERE delivery_id = ${id}`.execute(
+    database,
+  )
+
+describe('a claim', () => {
+  it('writes the attempt down as started and leases the delivery for a minute', async () => {
+    const id = await addDelivery(database, 'https://shop.co.ke/a?b')
+    const claim = await claimOne(id)
+    expect(claim).toMatchObject({
+      deliveryId: id,
+      partnerId: 7n,
+      callbackUrl: 'https://shop.co.ke/a?b',
+      attempt: 1,
+      isAfterLost: false,
+    })
+    const [attempt] = await readAttempts(database, id)
+    expect(attempt).toMatchObject({ number: 1, started_at: claim.startedAt, finished_at: null, status: null })
+    const { rows } = await sql<{ seconds: number }>`
+      SELECT extract(epoch FROM leased_until - now())::float8 AS seconds FROM to_deliver
+    `.execute(database)
+    expect(rows[0]?.seconds).toBeGreaterThan(50)
+    expect(rows[0]?.seconds).toBeLessThanOrEqual(60)
+  })
+
+  it('is refused for what is gone, not due or leased by another', async () => {
+    const [notDue = 0n, leased = 0n, free = 0n] = await addDeliveries(database, URLS.slice(0, 3))
+    await sql`UPDATE to_deliver SET due_at = now() + interval '1 second' WHERE delivery_id = ${notDue}`.execute(
+      database,
+    )
+    await claimOne(leased)
+    const claims = await claimDeliveries(database, [notDue, leased, free, 999_999n])
+    expect(claims.map((claim) => claim.deliveryId)).toEqual([free])
+  })
+
+  it('is given to one of many who ask at once', async () => {
+    const ids = await addDeliveries(database, URLS)
+    const claims = await Promise.all([
+      ...[1, 2, 3].map(() => claimDeliveries(database, ids)),
+      ...[1, 2, 3].map(() => claimOverdue(database, { limit: 200, overdueMs: 0 })),
+    ])
+    const claimed = claims.flat().map((claim) => claim.deliveryId)
+    expect(new Set(claimed).size).toBe(claimed.length)
+    expect(claimed).toHaveLength(ids.length)
+    expect(claims.flat().every((claim) => claim.attempt === 1)).toBe(true)
+  })
+
+  it('finds what is overdue, the longest due first, and no more than asked for', async () => {
+    const [first = 0n, second = 0n, third = 0n] = await addDeliveries(database, URLS.slice(0, 3))
+    const makeOverdue = (id: bigint, seconds: number) =>
+      sql`UPDATE to_deliver SET due_at = now() - make_interval(secs => ${seconds}) WHERE delivery_id = ${id}`.execute(
+        database,
+      )
+    await makeOverdue(second, 60)
+    await makeOverdue(third, 30)
+    const claim = async (limit: number) =>
+      (await claimOverdue(database, { limit, overdueMs: 20_000 })).map((one) => one.deliveryId)
+    expect(await claim(1)).toEqual([second])
+    expect(await claim(5)).toEqual([third])
+    expect(await readDelivery(database, first)).toMatchObject({ attempts: 0 })
+  })
+
+  it('after a lease that ran out says so, and counts on', async () => {
+    const id = await addDelivery(database, 'https://shop.co.ke/')
+    await claimOne(id)
+    await endLease(id)
+    expect(await claimOne(id)).toMatchObject({ attempt: 2, isAfterLost: true })
+  })
+})
+
+describe('a record', () => {
+  it('of a success ends the delivery and its duty', async () => {
+    const id = await addDelivery(database, 'https://shop.co.ke/')
+    const claim = await claimOne(id)
+    expect(await recordAttempts(database, [{ claim, result: succeeded, plan: DELIVERED }])).toEqual([
+      { isCurrent: true, nextAttemptAt: null },
+    ])
+    expect((await readAttempts(database, id))[0]).toMatchObject({
+      status: 200,
+      duration_ms: 12,
+      address: '203.0.113.9',
+      error_class: null,
+      answer: succeeded.answer,
+    })
+    expect(await readDelivery(database, id)).toMatchObject({ state: 'delivered', next_attempt_at: null })
+    expect(await readDuty(database, id)).toBeUndefined()
+  })
+
+  it('of a failure moves the duty to the next time, free and to be published then', async () => {
+    const id = await addDelivery(database, 'https://shop.co.ke/')
+    const claim = await claimOne(id)
+    const [recorded] = await recordAttempts(database, [{ claim, result: failed, plan: RETRY }])
+    const delivery = await readDelivery(database, id)
+    expect(recorded).toEqual({ isCurrent: true, nextAttemptAt: delivery.next_attempt_at })
+    expect(delivery).toMatchObject({ state: 'pending', attempts: 1, ended_at: null })
+    const { rows } = await sql`
+      SELECT due_at = next_attempt_at AS due_agrees, publish_at = due_at AS publish_agrees,
+             leased_until = '-infinity' AS is_free, due_at - finished_at = interval '90 seconds' AS waits
+      FROM to_deliver JOIN attempts USING (delivery_id) JOIN deliveries ON id = delivery_id
+    `.execute(database)
+    expect(rows).toEqual([{ due_agrees: true, publish_agrees: true, is_free: true, waits: true }])
+    await sql`UPDATE to_deliver SET due_at = now()`.execute(database)
+    expect(await claimOne(id)).toMatchObject({ attempt: 2, isAfterLost: false })
+  })
+
+  it('of a death keeps the reason', async () => {
+    const id = await addDelivery(database, 'https://shop.co.ke/')
+    const claim = await claimOne(id)
+    await recordAttempts(database, [{ claim, result: failed, plan: { kind: 'dead', reason: 'gone' } }])
+    expect(await readDelivery(database, id)).toMatchObject({ state: 'dead', dead_reason: 'gone' })
+    expect(await readDuty(database, id)).toBeUndefined()
+  })
+
+  it('that comes after another attempt was claimed finishes its own attempt, and decides nothing', async () => {
+    const id = await addDelivery(database, 'https://shop.co.ke/')
+    const late = await claimOne(id)
+    await endLease(id)
+    const current = await claimOne(id)
+    expect(await recordAttempts(database, [{ claim: late, result: failed, plan: RETRY }])).toEqual([
+      { isCurrent: false, nextAttemptAt: null },
+    ])
+    expect(await readDelivery(database, id)).toMatchObject({ state: 'pending', attempts: 2 })
+    expect(await claimDeliveries(database, [id])).toEqual([])
+    const both = await recordAttempts(database, [
+      { claim: current, result: succeeded, plan: DELIVERED },
+      { claim: late, result: failed, plan: RETRY },
+    ])
+    expect(both.map((one) => one.isCurrent)).toEqual([true, false])
+    expect(await readDelivery(database, id)).toMatchObject({ state: 'delivered' })
+    expect((await readAttempts(database, id)).map((one) => one.status)).toEqual([503, 200])
+  })
+
+  it('changes nothing when it is repeated after its commit', async () => {
+    const id = await addDelivery(database, 'https://shop.co.ke/')
+    const claim = await claimOne(id)
+    await recordAttempts(database, [{ claim, result: succeeded, plan: DELIVERED }])
+    const before = [await readDelivery(database, id), await readAttempts(database, id)]
+    const [again] = await recordAttempts(database, [{ claim, result: failed, plan: RETRY }])
+    expect(again).toEqual({ isCurrent: false, nextAttemptAt: null })
+    expect([await readDelivery(database, id), await readAttempts(database, id)]).toEqual(before)
+  })
+
+  it('takes many at once, each its own outcome', async () => {
+    const ids = await addDeliveries(database, URLS)
+    const claims = await claimDeliveries(database, ids)
+    const recorded = await recordAttempts(
+      database,
+      claims.map((claim, index) => ({
+        claim,
+        result: index % 2 === 0 ? succeeded : failed,
+        plan: index % 2 === 0 ? DELIVERED : RETRY,
+      })),
+    )
+    expect(recorded.map((one) => one.nextAttemptAt === null)).toEqual(
+      claims.map((_one, index) => index % 2 === 0),
+    )
+    const { rows } = await sql`SELECT count(*)::int AS open FROM to_deliver`.execute(database)
+    expect(rows).toEqual([{ open: 100 }])
+  })
+
+  it('beside claims of the same deliveries never ends in a deadlock', async () => {
+    const ids = await addDeliveries(database, URLS)
+    const claims = await claimDeliveries(database, ids)
+    await sql`UPDATE to_deliver SET leased_until = now()`.execute(database)
+    await Promise.all([
+      recordAttempts(
+        database,
+        claims.toReversed().map((claim) => ({ claim, result: failed, plan: RETRY })),
+      ),
+      claimDeliveries(database, ids),
+      claimOverdue(database, { limit: 200, overdueMs: 0 }),
+      recordAttempts(
+        database,
+        claims.map((claim) => ({ claim, result: failed, plan: RETRY })),
+      ),
+    ])
+    const { rows } = await sql`
+      SELECT count(*)::int AS wrong FROM deliveries
+      WHERE attempts <> (SELECT count(*) FROM attempts WHERE delivery_id = id)
+    `.execute(database)
+    expect(rows).toEqual([{ wrong: 0 }])
+  })
+})
