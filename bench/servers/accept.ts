@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { Registry } from 'prom-client'
+import { createCoreMetrics } from '../../src/core/metrics.ts'
 import { createKeyCheck } from '../../src/core/partners/authenticate.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { createAcceptor } from '../../src/core/payments/accept.ts'
@@ -26,6 +28,7 @@ const payments = createPaymentService({
   checks: { checkKey: createKeyCheck({ database, nowMs: () => performance.now() }), findScopes: noToken },
   callbackUrlPolicy: { allowHttp: false, allowPrivateNetworks: false },
   log,
+  metrics: createCoreMetrics(new Registry(), database),
   onAccepted: () => undefined,
 })
 const unused = () => Promise.reject(new Error('not part of this measurement'))

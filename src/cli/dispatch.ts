@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Command } from 'commander'
-import { connectDatabase, type Database } from '../database/connect.ts'
+import { connectDatabase } from '../database/connect.ts'
 import { endureOutage } from '../database/endure.ts'
 import { startDispatcher } from '../dispatcher/dispatcher.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
@@ -8,7 +8,7 @@ import { systemClock } from '../runtime/clock.ts'
 import { type Config, readConfig } from '../runtime/config.ts'
 import { createLog, flushLog, type Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
-import { type Readiness, startOperationsServer } from '../runtime/operations-server.ts'
+import { startOperationsServer } from '../runtime/operations-server.ts'
 import { announceReady } from '../runtime/ready.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
 import { DISPATCH_SETTINGS, type Environment, hasParent } from './environment.ts'
@@ -77,7 +77,7 @@ const assemble = async (config: DispatchConfig, log: Log) => {
     host: config.OPS_HOST,
     port: config.OPS_PORT ?? DEFAULT_OPS_PORT,
     registry,
-    readiness: () => readinessOfDispatch({ database, queueState, isStopping }),
+    readiness: () => readinessOf({ database, queueState, isStopping }),
     log,
   })
   starting.defer(() => operations.close())
@@ -92,16 +92,6 @@ const assemble = async (config: DispatchConfig, log: Log) => {
 }
 
 const SYSTEM = { clock: systemClock, nowMs: () => performance.now(), random: Math.random }
-
-/** Ready until it begins to stop, while Postgres answers. */
-const readinessOfDispatch = async (options: {
-  database: Database
-  queueState: () => string
-  isStopping: boolean
-}): Promise<Readiness> => {
-  const { ready, parts } = await readinessOf(options)
-  return options.isStopping ? { ready: false, parts: { ...parts, process: 'stopping' } } : { ready, parts }
-}
 
 const tuning = (config: DispatchConfig) => ({
   scheduleMs: config.DELIVERY_SCHEDULE,

@@ -5,13 +5,24 @@ import type { Readiness } from '../runtime/operations-server.ts'
 /** How long a look at the database may take before it counts as away, ms. */
 const DATABASE_TIMEOUT_MS = 2_000
 
-/** What `/readyz` tells: ready while Postgres answers, for it alone carries the work; the queue only makes it faster. */
+/**
+ * What `/readyz` tells: ready while Postgres answers, for it alone carries the work (the queue only makes it faster), until
+ * the process begins to stop.
+ */
 export const readinessOf = async (options: {
   database: Database
   queueState: () => string
+  isStopping: boolean
 }): Promise<Readiness> => {
   const isUp = await answers(options.database)
-  return { ready: isUp, parts: { database: isUp ? 'ok' : 'away', queue: options.queueState() } }
+  return {
+    ready: isUp && !options.isStopping,
+    parts: {
+      database: isUp ? 'ok' : 'away',
+      queue: options.queueState(),
+      ...(options.isStopping && { process: 'stopping' }),
+    },
+  }
 }
 
 const answers = async (database: Database): Promise<boolean> => {

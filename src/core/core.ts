@@ -11,6 +11,7 @@ import { createCallbackTokens } from './callbacks/token.ts'
 import type { DarajaAccount } from './daraja/account.ts'
 import { createDarajaClient } from './daraja/client.ts'
 import { createTokenSource } from './daraja/token.ts'
+import type { CoreMetrics } from './metrics.ts'
 import { createKeyCheck } from './partners/authenticate.ts'
 import { findScopes } from './partners/service-token.ts'
 import { createAcceptor } from './payments/accept.ts'
@@ -25,6 +26,7 @@ import { createPaymentService } from './services/payment-service.ts'
 export type CoreOptions = {
   database: Database
   log: Log
+  metrics: CoreMetrics
   clock: Clock
   /** A monotonic time, ms. */
   nowMs: () => number
@@ -57,7 +59,7 @@ const PARTITIONS_EVERY_MS = 3_600_000
 
 /** Puts the stages of the core together and starts its loops. */
 export const startCore = (options: CoreOptions): Core => {
-  const { database, log } = options
+  const { database } = options
   const tokens = createCallbackTokens(options)
   const acceptor = createAcceptor(options)
   const receiver = createReceiver(options)
@@ -90,10 +92,10 @@ export const startCore = (options: CoreOptions): Core => {
     services: {
       payments: createPaymentService({ ...options, acceptor, checks, onAccepted: submitting.wake }),
       darajaCallbacks: createDarajaCallbackService({
+        ...options,
         receiver,
         tokens,
         checks,
-        log,
         onReceived: interpreting.wake,
       }),
       partners: createPartnerService({ ...options, checks }),

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
+import { Registry } from 'prom-client'
 import { type Core, type CoreOptions, startCore } from '../../src/core/core.ts'
+import { createCoreMetrics } from '../../src/core/metrics.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { createInProcessClients, type InProcessClients } from '../../src/core/server/in-process.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
@@ -84,6 +86,7 @@ const defaultOptions = (parts: {
 }): CoreOptions => ({
   database: parts.database,
   log: quietLog,
+  metrics: createCoreMetrics(new Registry(), parts.database),
   clock: systemClock,
   nowMs: () => performance.now(),
   random: Math.random,

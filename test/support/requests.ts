@@ -1,5 +1,7 @@
+import type { GivenPaymentRequest } from '../../src/core/payments/payment-request.ts'
+
 /** A request that is right in every field, with what a test wants otherwise. */
-export const paymentRequest = <Overrides extends object>(overrides?: Overrides) => ({
+export const paymentRequest = (overrides: Partial<GivenPaymentRequest> = {}) => ({
   msisdn: '254712345678',
   amountKes: 150,
   reference: 'INV-2025-001',

@@ -5,8 +5,9 @@ import type { Schema } from '../../database/schema/schema.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { parseCallback, type StkCallback } from '../daraja/parse-callback.ts'
-import { logSettlements } from '../payments/log-settlements.ts'
+import type { CoreMetrics } from '../metrics.ts'
 import { type Evidence, type Settlement, settle } from '../payments/settle.ts'
+import { tellSettlements } from '../payments/tell-settlements.ts'
 
 /** Callbacks that one transaction takes. */
 const BATCH = 200
@@ -26,7 +27,12 @@ type Interpreted = { found: number; notUnderstood: DueCallback[]; settlements: S
  * a batch. `onSettled` is called after each batch that settled anything, for its deliveries are due. A callback that cannot
  * be read is kept and reported; one that makes the batch fail is set aside alone and tried again in a minute.
  */
-export const startInterpreting = (options: { database: Database; log: Log; onSettled: () => void }): Loop => {
+export const startInterpreting = (options: {
+  database: Database
+  log: Log
+  metrics: CoreMetrics
+  onSettled: () => void
+}): Loop => {
   const round = async (): Promise<boolean> => {
     const interpreted = await interpretBatch(options.database, BATCH).catch((error: unknown) => {
       if (isOutage(error)) throw error
@@ -35,7 +41,7 @@ export const startInterpreting = (options: { database: Database; log: Log; onSet
     for (const { id, payment_id } of interpreted.notUnderstood) {
       options.log.warn({ event: 'callback_not_understood', callback_id: id, payment_id })
     }
-    logSettlements(options.log, interpreted.settlements)
+    tellSettlements(options, interpreted.settlements)
     if (interpreted.settlements.length > 0) options.onSettled()
     return interpreted.found === BATCH
   }

@@ -5,8 +5,10 @@ import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import type { Daraja } from '../daraja/call.ts'
 import { queryStk } from '../daraja/query.ts'
-import { logSettlements } from './log-settlements.ts'
+import type { CoreMetrics } from '../metrics.ts'
+
 import { type Settlement, settle } from './settle.ts'
+import { tellSettlements } from './tell-settlements.ts'
 
 /** Queries under way at once. */
 const CONCURRENCY = 8
@@ -29,6 +31,7 @@ export const startReconciling = (options: {
   timeoutMs: number
   random: () => number
   log: Log
+  metrics: CoreMetrics
   onSettled: () => void
 }): Loop => {
   const round = async (): Promise<boolean> => {
@@ -55,9 +58,10 @@ const takeDue = async (options: { database: Database; leaseMs: number }): Promis
 const reconcile = async (options: Parameters<typeof startReconciling>[0], due: DueQuery): Promise<void> => {
   const answer =
     due.checkout_request_id === null ? null : await queryStk(options.daraja, due.checkout_request_id)
+  if (answer !== null) options.metrics.queried(answer.kind)
   if (answer?.kind === 'definite') {
     const settlements = await settleByQuery(options.database, due.payment_id, answer)
-    logSettlements(options.log, settlements)
+    tellSettlements(options, settlements)
     options.onSettled()
     return
   }

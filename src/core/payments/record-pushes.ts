@@ -3,7 +3,7 @@ import type { Database } from '../../database/connect.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import type { PushOutcome } from '../daraja/stk-push.ts'
 import { type MovedTo, movePayments } from './move.ts'
-import { type Evidence, settle } from './settle.ts'
+import { type Evidence, type Settlement, settle } from './settle.ts'
 
 /** A payment that was pushed, and what came of it. */
 export type Pushed = { paymentId: bigint; outcome: PushOutcome }
@@ -14,13 +14,13 @@ type PushedAs<Kind extends PushOutcome['kind']> = { paymentId: bigint; outcome: 
 /**
  * Records what came of pushes, in one transaction, and turns each duty into the next: to query what was accepted, to submit
  * again later what was certainly not processed, nothing for what failed or is unknown. A callback may have settled a payment
- * before: then only Daraja's ids are written down. Resolves with how many payments failed.
+ * before: then only Daraja's ids are written down. Resolves with what the refusals did.
  */
 export const recordPushes = (options: {
   database: Database
   reconcileAfterMs: number
   pushes: readonly Pushed[]
-}): Promise<number> =>
+}): Promise<Settlement[]> =>
   options.database.transaction().execute(async (transaction) => {
     const accepted = options.pushes.filter(isKind('accepted'))
     const refused = options.pushes.filter(isKind('refused'))
@@ -46,8 +46,7 @@ export const recordPushes = (options: {
       later.filter((push) => moved.has(push.paymentId)),
     )
     await endDuties(transaction, [...accepted, ...unknown])
-    const settlements = await settle(transaction, refused.map(toRefusal))
-    return settlements.filter(({ decision }) => decision.kind === 'move').length
+    return settle(transaction, refused.map(toRefusal))
   })
 
 const isKind =

@@ -8,8 +8,10 @@ import { maskMsisdn } from '../../values/msisdn.ts'
 import type { CallbackTokens } from '../callbacks/token.ts'
 import type { Daraja } from '../daraja/call.ts'
 import { type PushOutcome, pushStk } from '../daraja/stk-push.ts'
+import type { CoreMetrics } from '../metrics.ts'
 import { type Pushed, recordPushes } from './record-pushes.ts'
 import { type DuePayment, takeDuePayments } from './take-due-payments.ts'
+import { tellSettlements } from './tell-settlements.ts'
 
 /** How long the loop rests when nothing is due and nobody wakes it, ms. */
 const IDLE_MS = 500
@@ -34,6 +36,7 @@ export const startSubmitting = (options: {
   timeoutMs: number
   reconcileAfterMs: number
   log: Log
+  metrics: CoreMetrics
   onSettled: () => void
 }): Loop => {
   // Each call may be repeated once after a refused token, and may ask for a token each time.
@@ -46,6 +49,7 @@ export const startSubmitting = (options: {
       ...payment,
       callbackUrl: `${options.publicUrl}/callbacks/stk/${options.tokens.issue(payment.paymentId)}`,
     })
+    options.metrics.pushed(outcome.kind)
     logOutcome(options.log, payment, outcome)
     // The outcome is known to nobody else: it is worth waiting for Postgres, for as long as the lease keeps others away.
     await endureOutage(RECORDING_MS, () => records.add({ paymentId: payment.paymentId, outcome }))
@@ -73,9 +77,8 @@ export const startSubmitting = (options: {
     })
     for (const found of taken.orphans)
       options.log.warn({ event: 'payment_unconfirmed', payment_id: found, cause: 'submitter_lost' })
-    if (taken.expired.length > 0) options.onSettled()
-    for (const expired of taken.expired)
-      options.log.info({ event: 'payment_failed', payment_id: expired, cause: 'submit_deadline_passed' })
+    tellSettlements(options, taken.settlements)
+    if (taken.settlements.length > 0) options.onSettled()
     for (const payment of taken.toPush) start(payment)
     return taken.found === free && underWay.size < options.concurrency
   }
@@ -91,6 +94,8 @@ export const startSubmitting = (options: {
 const createRecorder = (options: {
   database: Database
   reconcileAfterMs: number
+  log: Log
+  metrics: CoreMetrics
   onSettled: () => void
 }): Batcher<Pushed, void> =>
   createBatcher({
@@ -98,8 +103,9 @@ const createRecorder = (options: {
     maxRunning: 2,
     maxWaiting: 10_000,
     run: async (pushes) => {
-      const settled = await recordPushes({ ...options, pushes })
-      if (settled > 0) options.onSettled()
+      const settlements = await recordPushes({ ...options, pushes })
+      tellSettlements(options, settlements)
+      if (settlements.length > 0) options.onSettled()
       return pushes.map(() => undefined)
     },
   })

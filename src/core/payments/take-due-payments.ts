@@ -3,7 +3,7 @@ import type { Database } from '../../database/connect.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { type MovedTo, movePayments } from './move.ts'
-import { type Evidence, settle } from './settle.ts'
+import { type Evidence, type Settlement, settle } from './settle.ts'
 
 /** A payment that its taker, and nobody else, may now push. */
 export type DuePayment = { paymentId: bigint; msisdn: string; amountKes: number; reference: string | null }
@@ -16,8 +16,8 @@ export type TakenPayments = {
   toPush: DuePayment[]
   /** Found in `submitting` after their submitter's lease ended: moved to `unconfirmed`. */
   orphans: bigint[]
-  /** Their submit-by deadline passed before anybody was prompted: failed. */
-  expired: bigint[]
+  /** Of those whose submit-by deadline passed before anybody was prompted: failed. */
+  settlements: Settlement[]
 }
 
 type DueRow = {
@@ -48,13 +48,13 @@ export const takeDuePayments = (options: {
     const expired = rows.filter((row) => row.state === 'accepted' && row.too_old).map((row) => row.id)
     const orphans = rows.filter((row) => row.state === 'submitting').map((row) => row.id)
     await movePayments(transaction, [...due.map(({ id }) => toSubmitting(id)), ...orphans.map(toUnconfirmed)])
-    await settle(transaction, expired.map(toExpiry))
+    const settlements = await settle(transaction, expired.map(toExpiry))
     const dueIds = new Set(due.map((row) => row.id))
     await endDuties(
       transaction,
       leased.filter((id) => !dueIds.has(id)),
     )
-    return { found: leased.length, toPush: due.map(toDuePayment), orphans, expired }
+    return { found: leased.length, toPush: due.map(toDuePayment), orphans, settlements }
   })
 
 const leaseDuties = async (options: {

@@ -4,6 +4,7 @@ import type { Batcher } from '../../runtime/batch.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { ReceivedCallback } from '../callbacks/receive.ts'
 import type { CallbackTokens } from '../callbacks/token.ts'
+import type { CoreMetrics } from '../metrics.ts'
 import { type CallerChecks, requireScope } from './caller.ts'
 import { tellErrors } from './errors.ts'
 
@@ -13,6 +14,7 @@ export const createDarajaCallbackService = (parts: {
   tokens: CallbackTokens
   checks: CallerChecks
   log: Log
+  metrics: CoreMetrics
   onReceived: () => void
 }): ServiceImpl<typeof DarajaCallbackService> => ({
   receiveStkCallback: (request, context) =>
@@ -25,6 +27,7 @@ export const createDarajaCallbackService = (parts: {
         headers: request.headers,
         sourceAddress: request.sourceAddress,
       })
+      parts.metrics.calledBack(paymentId === null ? 'unknown' : 'known')
       const about = { source_address: request.sourceAddress, bytes: request.body.length }
       if (paymentId === null) parts.log.warn({ event: 'callback_of_unknown_token', ...about })
       else parts.log.info({ event: 'callback_received', payment_id: Number(paymentId), ...about })

@@ -9,6 +9,7 @@ import type { Batcher } from '../../runtime/batch.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { CallbackUrlPolicy } from '../../values/callback-url.ts'
 import { maskMsisdn } from '../../values/msisdn.ts'
+import type { CoreMetrics } from '../metrics.ts'
 import type { Acceptance, AcceptItem } from '../payments/accept.ts'
 import { findPayment, listPayments } from '../payments/find.ts'
 import { parsePaymentRequest } from '../payments/payment-request.ts'
@@ -25,6 +26,7 @@ export type PaymentServiceParts = {
   checks: CallerChecks
   callbackUrlPolicy: CallbackUrlPolicy
   log: Log
+  metrics: CoreMetrics
   /** Called after a payment became durable: somebody may prompt its payer now. */
   onAccepted: () => void
 }
@@ -48,6 +50,7 @@ const requestPayment = async (
   if ('refusal' in parsed) throw invalidField(parsed.refusal.field, parsed.refusal.problem)
   const { request } = parsed
   const acceptance = await parts.acceptor.add({ partnerId, request })
+  parts.metrics.requested(acceptance.kind)
   parts.log.info({
     event: `payment_${acceptance.kind}`,
     payment_id: Number(acceptance.paymentId),

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { assert, bigInt, property } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createCallbackTokens } from '../../../src/core/callbacks/token.ts'
 
@@ -9,8 +9,8 @@ describe('a callback token', () => {
   const tokens = createCallbackTokens({ secretKey: KEY, previousSecretKey: null })
 
   it('names its payment', () => {
-    fc.assert(
-      fc.property(fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }), (id) => {
+    assert(
+      property(bigInt({ min: 1n, max: 2n ** 63n - 1n }), (id) => {
         expect(tokens.read(tokens.issue(id))).toBe(id)
       }),
     )

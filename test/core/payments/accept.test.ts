@@ -86,11 +86,11 @@ describe('accepting payments', () => {
     const acceptances = await Promise.all(
       Array.from({ length: 400 }, (_one, index) => {
         const request = requestOf({ idempotencyKey: `race ${index % 5}` })
-        return acceptors[index % 4]?.add({ partnerId: 5n, request })
+        return (acceptors[index % 4] ?? newAcceptor()).add({ partnerId: 5n, request })
       }),
     )
-    expect(acceptances.filter((one) => one?.kind === 'accepted')).toHaveLength(5)
-    expect(acceptances.filter((one) => one?.kind === 'duplicate')).toHaveLength(395)
+    expect(acceptances.filter((one) => one.kind === 'accepted')).toHaveLength(5)
+    expect(acceptances.filter((one) => one.kind === 'duplicate')).toHaveLength(395)
     const stored = database.selectFrom('payments').select('id').where('partner_id', '=', 5n)
     expect(await stored.execute()).toHaveLength(5)
   })

@@ -1,9 +1,20 @@
 import type { Log } from '../../runtime/log.ts'
+import type { CoreMetrics } from '../metrics.ts'
 import type { Settlement } from './settle.ts'
 
-/** One line for each piece of evidence, once its transaction is committed: what it did, and loudly where truths collide. */
-export const logSettlements = (log: Log, settlements: readonly Settlement[]): void => {
-  for (const settlement of settlements) logSettlement(log, settlement)
+/**
+ * Tells what each piece of evidence did, once its transaction is committed: a line in the log, loud where truths collide, and
+ * a count of what was settled.
+ */
+export const tellSettlements = (
+  parts: { log: Log; metrics: CoreMetrics },
+  settlements: readonly Settlement[],
+): void => {
+  for (const settlement of settlements) {
+    logSettlement(parts.log, settlement)
+    const { decision, evidence } = settlement
+    if (decision.kind === 'move') parts.metrics.settled({ outcome: decision.to, cause: evidence.cause })
+  }
 }
 
 const logSettlement = (log: Log, { evidence, from, decision }: Settlement): void => {
