@@ -3,6 +3,7 @@ import { readRunning } from '../local/running.ts'
 import { readConfig } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
 import type { Environment } from './environment.ts'
+import { requireSchema } from './require-schema.ts'
 
 /**
  * The environment with a `DATABASE_URL`: its own, or that of the `npm start` which runs with the same `DATA_DIR`, so that
@@ -24,6 +25,7 @@ export const useDatabase = async <Result>(
   const log = createLog({ name: 'gateway', level: config.LOG_LEVEL })
   const database = connectDatabase({ databaseUrl: config.DATABASE_URL, poolSize: 2, log })
   try {
+    await requireSchema(database)
     return await work(database)
   } finally {
     await database.destroy()

@@ -77,11 +77,14 @@ export const startCore = (options: CoreOptions): Core => {
   const stage = {
     ...options,
     daraja,
-    tokens,
     timeoutMs: options.darajaTimeoutMs,
     onSettled: options.onDeliveriesDue,
   }
-  const submitting = startSubmitting({ ...stage, concurrency: options.submitConcurrency })
+  const submitting = startSubmitting({
+    ...stage,
+    concurrency: options.submitConcurrency,
+    callbackUrlOf: (paymentId) => `${options.publicUrl}/callbacks/stk/${tokens.issue(paymentId)}`,
+  })
   const interpreting = startInterpreting(stage)
   const loops = [submitting, interpreting, startReconciling(stage), startPartitioning(options)]
   const checks = {

@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Database } from '../database/connect.ts'
-import type { Cause, Outcome } from './payments/payment.ts'
+import type { Outcome } from '../database/schema/payments.ts'
+import type { Cause } from './payments/payment.ts'
 
 export type CoreMetrics = {
   /** Counts a request for a payment that was answered. */

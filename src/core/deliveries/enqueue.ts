@@ -1,8 +1,8 @@
 import { sql, type Transaction } from 'kysely'
+import type { Outcome } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { toGuideInstant } from '../../values/instant.ts'
 import { toWireResultCode } from '../../values/result-code.ts'
-import type { Outcome } from '../payments/payment.ts'
 
 /** What a partner is told of one outcome. */
 export type OutcomeEvent = {

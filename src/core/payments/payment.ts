@@ -1,4 +1,4 @@
-import type { PaymentStateName } from '../../database/schema/payments.ts'
+import type { Outcome, PaymentStateName } from '../../database/schema/payments.ts'
 
 // The states of a payment, what enters and what leaves each:
 //
@@ -39,9 +39,6 @@ export type Cause =
   | 'submit_deadline_passed'
   | 'callback'
   | 'query'
-
-/** A state that tells the partner something. */
-export type Outcome = 'successful' | 'failed'
 
 /** What is done with evidence of an outcome. */
 export type SettleDecision =

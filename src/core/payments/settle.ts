@@ -1,9 +1,9 @@
 import { sql, type Transaction } from 'kysely'
-import type { PaymentStateName } from '../../database/schema/payments.ts'
+import type { Outcome, PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { enqueueDeliveries, type OutcomeEvent } from '../deliveries/enqueue.ts'
 import { type Move, recordMoves } from './history.ts'
-import { type Cause, decideSettlement, type Outcome, type SettleDecision } from './payment.ts'
+import { type Cause, decideSettlement, type SettleDecision } from './payment.ts'
 
 /** What somebody with authority says became of a payment. */
 export type Evidence = {

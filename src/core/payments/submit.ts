@@ -5,7 +5,6 @@ import { type Batcher, createBatcher } from '../../runtime/batch.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { maskMsisdn } from '../../values/msisdn.ts'
-import type { CallbackTokens } from '../callbacks/token.ts'
 import type { Daraja } from '../daraja/call.ts'
 import { type PushOutcome, pushStk } from '../daraja/stk-push.ts'
 import type { CoreMetrics } from '../metrics.ts'
@@ -30,8 +29,8 @@ const LEASE_MARGIN_MS = 30_000
 export const startSubmitting = (options: {
   database: Database
   daraja: Daraja
-  tokens: CallbackTokens
-  publicUrl: string
+  /** Where Daraja is to call back for a payment. */
+  callbackUrlOf: (paymentId: bigint) => string
   concurrency: number
   timeoutMs: number
   reconcileAfterMs: number
@@ -47,7 +46,7 @@ export const startSubmitting = (options: {
   const submit = async (payment: DuePayment): Promise<void> => {
     const outcome = await pushStk(options.daraja, {
       ...payment,
-      callbackUrl: `${options.publicUrl}/callbacks/stk/${options.tokens.issue(payment.paymentId)}`,
+      callbackUrl: options.callbackUrlOf(payment.paymentId),
     })
     options.metrics.pushed(outcome.kind)
     logOutcome(options.log, payment, outcome)

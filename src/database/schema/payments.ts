@@ -8,6 +8,9 @@ export type PaymentStateName =
   | 'successful'
   | 'failed'
 
+/** A state that tells the partner something. */
+export type Outcome = Extract<PaymentStateName, 'successful' | 'failed'>
+
 /**
  * One row a payment; range-partitioned by id. Indexes only on (id), (partner_id, id) and BRIN (created_at): an index on a
  * column that changes with the state would end HOT updates.
