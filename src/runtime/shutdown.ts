@@ -1,3 +1,5 @@
+import { Socket } from 'node:net'
+
 /**
  * Resolves with the name of the first signal that asks this process to end (SIGINT or SIGTERM), or with `'stdin'` when
  * `withParent` is set and standard input closes: the parent that held its other end is gone. Later signals change nothing,
@@ -5,14 +7,11 @@
  */
 export const untilAskedToStop = (options: { withParent: boolean }): Promise<string> =>
   new Promise((resolve) => {
-    const stop = (reason: string): void => {
-      // Left open, standard input would keep the process alive after everything has stopped.
-      if (options.withParent) process.stdin.destroy()
-      resolve(reason)
-    }
-    process.on('SIGINT', () => stop('SIGINT'))
-    process.on('SIGTERM', () => stop('SIGTERM'))
+    process.on('SIGINT', () => resolve('SIGINT'))
+    process.on('SIGTERM', () => resolve('SIGTERM'))
     if (!options.withParent) return
-    process.stdin.on('end', () => stop('stdin')).on('error', () => stop('stdin'))
+    process.stdin.on('end', () => resolve('stdin')).on('error', () => resolve('stdin'))
     process.stdin.resume()
+    // Else a process that cannot start, or has stopped, would stay for as long as its parent. A file has no `unref`.
+    if (process.stdin instanceof Socket) process.stdin.unref()
   })

@@ -48,9 +48,10 @@ const firstLine = async (child: ChildProcess): Promise<string> => {
   let text = ''
   for await (const chunk of child.stdout ?? []) {
     text += String(chunk)
-    if (text.includes('\n')) break
+    if (text.includes('\n')) return text.split('\n')[0] ?? ''
   }
-  return text.split('\n')[0] ?? ''
+  // It ended without one: how is for its exit to tell, which comes after the end of its output.
+  return new Promise(() => undefined)
 }
 
 const diedEarly = async (child: ChildProcess, log: () => string): Promise<never> => {

@@ -1,0 +1,147 @@
+import { sql } from 'kysely'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { answerWith, type Receiver, startReceiver } from '../dispatcher/receiver.ts'
+import { quietLog } from '../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { addDelivery, readAttempts, readDelivery } from '../support/deliveries.ts'
+import { eventually } from '../support/eventually.ts'
+import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+
+let testDatabase: TestDatabase
+let database: Database
+let receiver: Receiver
+const running: GatewayProcess[] = []
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase()
+  database = connectDatabase({ databaseUrl: testDatabase.url, poolSize: 4, log: quietLog })
+})
+afterAll(async () => {
+  await database.destroy()
+  await testDatabase.drop()
+})
+beforeEach(async () => {
+  receiver = await startReceiver()
+})
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((one) => one.end('SIGKILL')))
+  await receiver.close()
+})
+
+const dispatch = async (given: Record<string, string> = {}): Promise<GatewayProcess> => {
+  const started = await startGatewayProcess('dispatch', {
+    DATABASE_URL: testDatabase.url,
+    DATABASE_POOL_SIZE: '4',
+    OPS_PORT: '0',
+    CALLBACK_ALLOW_PRIVATE_NETWORKS: 'on',
+    ...given,
+  })
+  running.push(started)
+  return started
+}
+
+const readiness = async (process: GatewayProcess) => {
+  const answer = await fetch(`${process.ready['ops_url']}/readyz`)
+  return { status: answer.status, body: await answer.json() }
+}
+
+const untilDelivered = (id: bigint): Promise<void> =>
+  eventually(async () => expect((await readDelivery(database, id)).state).toBe('delivered'))
+
+describe('gateway dispatch', () => {
+  it('delivers without NATS, says so, and ends cleanly', async () => {
+    const process = await dispatch()
+    expect(process.ready).toEqual({
+      ready: true,
+      process: 'dispatch',
+      ops_url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      queue: 'none',
+    })
+    await untilDelivered(await addDelivery(database, receiver.url))
+    expect(await readiness(process)).toEqual({
+      status: 200,
+      body: { ready: true, database: 'ok', queue: 'none' },
+    })
+    const metrics = await (await fetch(`${process.ready['ops_url']}/metrics`)).text()
+    expect(metrics).toContain('gateway_delivery_attempts_total{outcome="delivered",error_class="none"} 1')
+    expect(await process.end('SIGTERM')).toBe(0)
+  })
+
+  it('starts and delivers while NATS is away, and is ready all the same', async () => {
+    const process = await dispatch({ NATS_URL: 'nats://user:hush@127.0.0.1:1' })
+    expect(process.ready['queue']).toBe('away')
+    await untilDelivered(await addDelivery(database, receiver.url))
+    expect(await readiness(process)).toMatchObject({ status: 200, body: { ready: true, queue: 'away' } })
+    expect(await process.end('SIGINT')).toBe(0)
+    expect(process.log()).not.toContain('hush')
+  })
+
+  it('finishes the attempts under way before it ends', async () => {
+    let answer = (): void => undefined
+    receiver.behave((received, response) => {
+      answer = () => answerWith(200)(received, response)
+    })
+    const process = await dispatch()
+    const id = await addDelivery(database, receiver.url)
+    await eventually(() => expect(receiver.received).toHaveLength(1))
+    const ended = process.end('SIGTERM')
+    await eventually(async () => expect((await readiness(process)).status).toBe(503))
+    answer()
+    expect(await ended).toBe(0)
+    expect(await readDelivery(database, id)).toMatchObject({ state: 'delivered', attempts: 1 })
+  })
+
+  it('killed during an attempt: another sends it again under its id, and the first stays unknown', async () => {
+    receiver.behave((received, response) => {
+      if (received.headers['webhook-attempt'] === '2') answerWith(200)(received, response)
+    })
+    const first = await dispatch()
+    const id = await addDelivery(database, receiver.url)
+    await eventually(() => expect(receiver.received).toHaveLength(1))
+    expect(await first.end('SIGKILL')).toBe('SIGKILL')
+    await sql`UPDATE to_deliver SET leased_until = now() WHERE delivery_id = ${id}`.execute(database)
+    await dispatch()
+    await untilDelivered(id)
+    expect(receiver.received.map((one) => one.headers['webhook-attempt'])).toEqual(['1', '2'])
+    expect(new Set(receiver.received.map((one) => one.headers['webhook-id'])).size).toBe(1)
+    expect((await readAttempts(database, id)).map((one) => one.status)).toEqual([null, 200])
+  })
+
+  it('ends with code 1 when it meets a defect, instead of living on half dead', async () => {
+    const process = await dispatch()
+    await sql`ALTER TABLE to_deliver RENAME COLUMN leased_until TO renamed`.execute(database)
+    try {
+      // A signal that asks for nothing: the process ends by itself.
+      expect(await process.end('SIGCONT')).toBe(1)
+      expect(process.log()).toContain('"event":"defect"')
+    } finally {
+      await sql`ALTER TABLE to_deliver RENAME COLUMN renamed TO leased_until`.execute(database)
+    }
+  })
+
+  it('tells what is wrong with its settings, all at once, and shows no secret', async () => {
+    const failed = dispatch({
+      DATABASE_URL: 'mysql://root:hush@127.0.0.1/x',
+      DELIVERY_SCHEDULE: 'soon',
+      DELIVERY_CONCURRENCY: '0',
+    })
+    await expect(failed).rejects.toThrow(/^ended with 2:/)
+    await expect(failed).rejects.toThrow(
+      /DATABASE_URL must[^]*DELIVERY_SCHEDULE must[^]*DELIVERY_CONCURRENCY must/,
+    )
+    await expect(failed).rejects.not.toThrow('hush')
+  })
+
+  it('asks for the migration when the schema is not there', async () => {
+    await expect(dispatch({ DATABASE_URL: inject('databaseUrl') })).rejects.toThrow(
+      'ended with 2:\nthe database does not have the current schema: run `gateway migrate` first',
+    )
+  })
+
+  it('says so when its port is taken', async () => {
+    await expect(dispatch({ OPS_PORT: String(receiver.port) })).rejects.toThrow(
+      /^ended with 1:[^]*another process listens there/,
+    )
+  })
+})
