@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import type { Brand } from './brand.ts'
 import { invalid, type Parsed, valid } from './parsed.ts'
@@ -64,8 +63,8 @@ export const parseCallbackUrl = (text: string, policy: CallbackUrlPolicy): Parse
 }
 
 const judgeAuthority = (text: string, authority: string, policy: CallbackUrlPolicy): string | null => {
-  if (!URL.canParse(text)) return 'must hold a valid host and a port from 1 to 65535'
-  const url = new URL(text)
+  const url = URL.parse(text)
+  if (url === null) return 'must hold a valid host and a port from 1 to 65535'
   const host = authority.replace(/:\d*$/, '')
   return judgePort(url, policy) ?? (policy.allowPrivateNetworks ? null : judgeHost(host, url.hostname))
 }
@@ -83,7 +82,8 @@ const judgeHost = (written: string, parsed: string): string | null => {
   if (parsed.startsWith('['))
     return isPublicAddress(parsed.slice(1, -1)) && sameIpv6(written, parsed) ? null : NOT_PUBLIC
   if (written !== parsed) return NOT_PUBLIC
-  if (isIP(parsed) !== 0) return isPublicAddress(parsed) ? null : NOT_PUBLIC
+  // WHATWG parsing makes an IPv4 address of every host whose last label is a number.
+  if (/\.\d+$/.test(parsed)) return isPublicAddress(parsed) ? null : NOT_PUBLIC
   return judgeName(parsed.replace(/\.$/, ''))
 }
 
