@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises'
 import type { Client } from '@connectrpc/connect'
 import { type FastifyInstance, fastify } from 'fastify'
 import type { DarajaCallbackService } from '../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
@@ -38,7 +39,9 @@ export const startFacade = async (
   options: FacadeOptions & { host: string; port: number },
 ): Promise<Facade> => {
   const server = createFacade(options)
-  const url = await server.listen({ host: options.host, port: options.port })
+  // For the name `localhost` Fastify would open a second server, without what this one does for malformed HTTP.
+  const { address } = await lookup(options.host)
+  const url = await server.listen({ host: address, port: options.port })
   const close = async (): Promise<void> => {
     const impatience = setTimeout(() => server.server.closeAllConnections(), CLOSE_GRACE_MS)
     await server.close()
@@ -53,7 +56,7 @@ export const startFacade = async (
  * answer has an `X-Request-Id`, and every error the two fields of the guide's.
  */
 export const createFacade = (options: FacadeOptions): FastifyInstance => {
-  const server = createServer(createRequestIds(options.randomBytes))
+  const server = createServer({ log: options.log, requestIdOf: createRequestIds(options.randomBytes) })
   finishAnswers(server)
   answerErrors(server, options)
   registerGetHealth(server)
@@ -70,7 +73,7 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
 }
 
 /** A server without routes. */
-const createServer = (requestIdOf: RequestIds): FastifyInstance => {
+const createServer = ({ log, requestIdOf }: { log: Log; requestIdOf: RequestIds }): FastifyInstance => {
   const server = fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -81,7 +84,11 @@ const createServer = (requestIdOf: RequestIds): FastifyInstance => {
     // What still comes in while the server closes is served as ever, and its connection ends with the answer.
     return503OnClosing: false,
     genReqId: requestIdOf,
-    clientErrorHandler: (error, socket) => answerMalformedHttp(error, socket, requestIdOf()),
+    clientErrorHandler: (error, socket) => {
+      const requestId = requestIdOf()
+      log.debug({ event: 'malformed_http', request_id: requestId, code: error.code })
+      answerMalformedHttp(error, socket, requestId)
+    },
     frameworkErrors: (_error, request, reply) => {
       reply.header('x-request-id', request.id)
       sendError(reply, new Refusal(400, MESSAGES.malformedPath))

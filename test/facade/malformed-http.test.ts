@@ -1,11 +1,17 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { answerMalformedHttp } from '../../src/facade/malformed-http.ts'
+import { startFacade } from '../../src/facade/server.ts'
 import {
   countPayments,
+  errorBody,
   keptOpen,
   openConnection,
   openFacade,
   parseAnswers,
+  readToEnd,
   STK_PUSH,
   type TestFacade,
 } from './harness.ts'
@@ -124,4 +130,31 @@ it('survives a client that leaves in the middle of its body', async () => {
   next.socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
   expect(parseAnswers(await next.came)).toMatchObject([{ status: 200 }])
   expect(await countPayments(test)).toBe(before)
+})
+
+it('that comes too slowly is told so', async () => {
+  const slow = Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
+  const server = createServer((socket) => answerMalformedHttp(slow, socket, 'slow-1')).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  expect(parseAnswers(await readToEnd(client))).toMatchObject([
+    {
+      status: 408,
+      headers: { 'x-request-id': 'slow-1' },
+      body: errorBody('the request took too long to arrive'),
+    },
+  ])
+  server.close()
+})
+
+it('is answered under every name of the machine', async () => {
+  const { log } = test.options
+  const facade = await startFacade({ ...test.clients, log, randomBytes, host: 'localhost', port: 0 })
+  const { hostname, port } = new URL(facade.url)
+  const client = connect(Number(port), hostname.replaceAll(/[[\]]/g, ''))
+  client.write('nonsense\r\n\r\n')
+  expect(parseAnswers(await readToEnd(client))).toMatchObject([
+    { status: 400, body: errorBody('the request is not valid HTTP') },
+  ])
+  await facade.close()
 })
