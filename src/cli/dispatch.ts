@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Command } from 'commander'
-import { connectDatabase } from '../database/connect.ts'
+import { connectDatabase, type Database } from '../database/connect.ts'
 import { endureOutage } from '../database/endure.ts'
 import { startDispatcher } from '../dispatcher/dispatcher.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
@@ -64,8 +64,7 @@ export const runDispatch = async (options: { json: boolean; environment: Environ
 /** Starts the parts, one after the other; when one cannot, those before it are stopped again. */
 const assemble = async (config: DispatchConfig, log: Log) => {
   await using starting = new AsyncDisposableStack()
-  const poolSize = config.DATABASE_POOL_SIZE
-  const database = connectDatabase({ databaseUrl: config.DATABASE_URL, poolSize, log })
+  const database = openDatabase(config, log)
   starting.defer(() => database.destroy())
   await endureOutage(DATABASE_PATIENCE_MS, () => requireSchema(database))
   const queue = openQueue(config, log)
@@ -98,6 +97,16 @@ const tuning = (config: DispatchConfig) => ({
   concurrency: config.DELIVERY_CONCURRENCY,
   allowPrivateNetworks: config.CALLBACK_ALLOW_PRIVATE_NETWORKS,
 })
+
+const openDatabase = (config: DispatchConfig, log: Log): Database =>
+  connectDatabase({
+    databaseUrl: config.DATABASE_URL,
+    poolSize: config.DATABASE_POOL_SIZE,
+    log,
+    // Statements are planned once. Planned while a month's partition is still small, they would go on to read all of it when
+    // it is large; all that the dispatcher asks for, it finds by an index.
+    settings: { enable_seqscan: 'off' },
+  })
 
 const openQueue = (config: DispatchConfig, log: Log): DeliveryQueue | null =>
   config.NATS_URL === null

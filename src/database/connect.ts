@@ -20,13 +20,22 @@ const MAX_NAMED_STATEMENTS = 200
  * Opens a pool of at most `poolSize` connections. Commits are durable (`synchronous_commit = on`) whatever the server's
  * default is, for law 1 rests on it. A connection that breaks is logged and replaced; what it was doing fails.
  */
-export const connectDatabase = (options: { databaseUrl: string; poolSize: number; log: Log }): Database => {
+export const connectDatabase = (options: {
+  databaseUrl: string
+  poolSize: number
+  log: Log
+  /** Settings of Postgres for these connections, by name. */
+  settings?: Record<string, string>
+}): Database => {
+  const settings = { synchronous_commit: 'on', timezone: 'UTC', ...options.settings }
   const pool = new Pool({
     connectionString: options.databaseUrl,
     max: options.poolSize,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
-    options: '-c synchronous_commit=on -c timezone=UTC',
+    options: Object.entries(settings)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
     types: bigintTypes(),
   })
   // The pool listens to its idle connections only: one that breaks while in use would end the process.

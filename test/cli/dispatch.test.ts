@@ -122,7 +122,7 @@ describe('gateway dispatch', () => {
 
   it('tells what is wrong with its settings, all at once, and shows no secret', async () => {
     const failed = dispatch({
-      DATABASE_URL: 'mysql://root:hush@127.0.0.1/x',
+      DATABASE_URL: 'mysql://user:hush@127.0.0.1/x',
       DELIVERY_SCHEDULE: 'soon',
       DELIVERY_CONCURRENCY: '0',
     })

@@ -2,12 +2,13 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Address, createAddressGuard } from '../../src/dispatcher/guard-address.ts'
-import { createPoster, type PostLimits, type PostResult } from '../../src/dispatcher/post.ts'
+import { createPoster, POST_LIMITS, type PostLimits, type PostResult } from '../../src/dispatcher/post.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { eventually } from '../support/eventually.ts'
 import { answerWith, type Receiver, startReceiver } from './receiver.ts'
 
-const LIMITS: PostLimits = { connectMs: 3_000, headersMs: 400, totalMs: 800, answerBytes: 64 * 1024 }
+/** For attempts that are to run into them. */
+const SHORT: PostLimits = { ...POST_LIMITS, headersMs: 400, totalMs: 800 }
 const cleanUp: (() => Promise<unknown>)[] = []
 
 afterEach(async () => {
@@ -34,14 +35,20 @@ const rawServer = async (onConnection: (socket: Socket) => void): Promise<string
   return `127.0.0.1:${address.port}`
 }
 
-const posterWith = (given: { allowPrivateNetworks?: boolean; resolve?: () => Promise<Address[]> }) => {
+type PosterOptions = {
+  allowPrivateNetworks?: boolean
+  resolve?: () => Promise<Address[]>
+  limits?: PostLimits
+}
+
+const posterWith = (given: PosterOptions) => {
   const poster = createPoster({
     guard: createAddressGuard({
       allowPrivateNetworks: given.allowPrivateNetworks ?? true,
       resolve: given.resolve ?? (async () => [{ address: '127.0.0.1', family: 4 }]),
       ownAddresses: () => new Set(),
     }),
-    limits: LIMITS,
+    limits: given.limits ?? POST_LIMITS,
     clock: systemClock,
     nowMs: () => performance.now(),
   })
@@ -49,7 +56,7 @@ const posterWith = (given: { allowPrivateNetworks?: boolean; resolve?: () => Pro
   return poster
 }
 
-const post = (url: string, given: Parameters<typeof posterWith>[0] = {}): Promise<PostResult> =>
+const post = (url: string, given: PosterOptions = {}): Promise<PostResult> =>
   posterWith(given).post({
     url,
     headers: { 'content-type': 'application/json', 'webhook-id': 'msg_1' },
@@ -117,7 +124,7 @@ describe('a POST', () => {
   it('times out when no answer begins', async () => {
     const { url, behave, received } = await receiver()
     behave(() => undefined)
-    const result = await post(url)
+    const result = await post(url, { limits: SHORT })
     expect(result).toMatchObject({ status: null, errorClass: 'timeout', address: '127.0.0.1' })
     expect(received).toHaveLength(1)
   })
@@ -128,7 +135,10 @@ describe('a POST', () => {
       const timer = setInterval(() => socket.write('x-a: b\r\n'), 20)
       socket.on('close', () => clearInterval(timer))
     })
-    expect(await post(`http://${host}/`)).toMatchObject({ status: null, errorClass: 'timeout' })
+    expect(await post(`http://${host}/`, { limits: SHORT })).toMatchObject({
+      status: null,
+      errorClass: 'timeout',
+    })
   })
 
   it('times out when a body drips for ever, though its status was good', async () => {
@@ -142,7 +152,7 @@ describe('a POST', () => {
         closed = true
       })
     })
-    const result = await post(url)
+    const result = await post(url, { limits: SHORT })
     expect(result).toMatchObject({ status: 200, errorClass: 'timeout' })
     expect(result.answer).toMatch(/^\.+$/)
     await eventually(() => expect(closed).toBe(true))
