@@ -107,6 +107,25 @@ describe.each([
 })
 
 describe('a dispatcher', () => {
+  it('makes one attempt however often the queue tells of it', async () => {
+    const queue = test.openQueue()
+    await eventually(() => expect(queue.state()).toBe('ok'))
+    const ids = await addDeliveries(
+      test.database,
+      Array.from({ length: 5 }, () => test.receiver.url),
+    )
+    for (const publishNumber of [1, 2, 3])
+      await Promise.all(ids.map((deliveryId) => queue.publish({ deliveryId, publishNumber })))
+    test.dispatch({ queue, overdueMs: 3_600_000 })
+    const manager = await test.natsManager()
+    await eventually(async () => {
+      const { num_pending, num_ack_pending } = await manager.consumers.info(test.stream.name, 'dispatcher')
+      expect([num_pending, num_ack_pending]).toEqual([0, 0])
+    })
+    await Promise.all(ids.map((id) => untilState(id, 'delivered')))
+    expect(test.receiver.received).toHaveLength(5)
+  })
+
   it('waits as long as Retry-After asks', async () => {
     test.receiver.behave(answerWith(503, '', { 'retry-after': '3600' }))
     test.dispatch()

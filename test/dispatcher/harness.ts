@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { connect, type JetStreamManager } from 'nats'
 import { Registry } from 'prom-client'
 import { startPublishing } from '../../src/core/deliveries/publish.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
@@ -18,6 +19,8 @@ export type Harness = {
   /** The log lines of the dispatchers. */
   lines: Record<string, unknown>[]
   openQueue(natsUrl?: string): DeliveryQueue
+  /** To look at the stream from outside. */
+  natsManager(): Promise<JetStreamManager>
   /** Starts what `serve` does: outbox to queue. */
   publish(queue: DeliveryQueue): void
   dispatch(given?: Partial<DispatcherOptions>): Dispatcher
@@ -51,6 +54,11 @@ export const startHarness = async (databaseUrl: string): Promise<Harness> => {
     cleanUp.push(() => queue.close())
     return queue
   }
+  const natsManager = async (): Promise<JetStreamManager> => {
+    const connection = await connect({ servers: stream.natsUrl })
+    cleanUp.push(() => connection.close())
+    return connection.jetstreamManager()
+  }
   const publish = (queue: DeliveryQueue): void => {
     const loop = startPublishing({ database, queue, log: quietLog, nowMs: () => performance.now() })
     cleanUp.push(() => loop.stop())
@@ -75,5 +83,5 @@ export const startHarness = async (databaseUrl: string): Promise<Harness> => {
   const stop = async (): Promise<void> => {
     for (const step of cleanUp.splice(0).toReversed()) await step()
   }
-  return { database, stream, receiver, lines, openQueue, publish, dispatch, stop }
+  return { database, stream, receiver, lines, openQueue, natsManager, publish, dispatch, stop }
 }

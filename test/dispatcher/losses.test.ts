@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import { connect } from 'nats'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { prepareNatsServer } from '../queue/own-nats-server.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -73,11 +72,9 @@ describe('what the queue loses', () => {
     test.dispatch({ queue, overdueMs: 3_600_000 })
     const before = await addDelivery(test.database, test.receiver.url)
     await untilState(before, 'delivered')
-    const admin = await connect({ servers: inject('natsUrl') })
-    const manager = await admin.jetstreamManager()
+    const manager = await test.natsManager()
     await manager.streams.delete(test.stream.name)
     await eventually(() => manager.consumers.info(test.stream.name, 'dispatcher'))
-    await admin.close()
     await eventually(() => expect(queue.state()).toBe('ok'))
     const after = await addDelivery(test.database, test.receiver.url)
     await untilState(after, 'delivered')
