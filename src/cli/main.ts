@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { isOutage } from '../database/outage.ts'
 import { BadSettings } from '../runtime/config.ts'
+import { armCrashPoint } from '../runtime/crash-point.ts'
 import { dispatchCommand } from './dispatch.ts'
 import { migrateCommand } from './migrate.ts'
 import { CommandError } from './output.ts'
@@ -54,6 +55,7 @@ const messageOf = (error: unknown): string => {
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)]
 
 const main = async (): Promise<void> => {
+  armCrashPoint(process.env['CRASH_AT'])
   const gateway = program()
   for (const command of everyCommand(gateway)) command.exitOverride()
   try {

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../database/connect.ts'
+import { crashPoint } from '../runtime/crash-point.ts'
 
 /** An attempt that its holder, and nobody else, may now make: it is written down as started. */
 export type Claim = {
@@ -70,6 +71,7 @@ type ClaimRow = {
  * recorded.
  */
 const claim = async (database: Database, free: RawBuilder<unknown>): Promise<Claim[]> => {
+  crashPoint('claim.before_commit')
   const { rows } = await sql<ClaimRow>`
     WITH free AS (${free}),
     leased AS (
@@ -90,6 +92,7 @@ const claim = async (database: Database, free: RawBuilder<unknown>): Promise<Cla
            is_after_lost
     FROM counted JOIN started ON started.delivery_id = counted.id
   `.execute(database)
+  crashPoint('claim.after_commit', rows.length)
   return rows.map((row) => ({
     deliveryId: row.delivery_id,
     paymentId: row.payment_id,

@@ -1,5 +1,6 @@
 import type { Consumption } from '../queue/consume-due.ts'
 import type { DeliveryQueue } from '../queue/delivery-queue.ts'
+import { crashPoint } from '../runtime/crash-point.ts'
 import type { Slots } from './slots.ts'
 
 /** Messages that wait in this process beside those under way: another dispatcher may be idle. */
@@ -23,8 +24,10 @@ export const startConsuming = (options: {
       if (!(await options.slots.take())) return message.release()
       void options.deliver(message.deliveryId).then((isDone) => {
         options.slots.give(1)
-        if (isDone) message.ack()
-        else message.release()
+        if (!isDone) return message.release()
+        crashPoint('due.before_ack')
+        message.ack()
+        crashPoint('due.after_ack')
       })
     },
   })

@@ -1,5 +1,6 @@
 import type { Database } from '../database/connect.ts'
 import { createBatcher } from '../runtime/batch.ts'
+import { crashPoint } from '../runtime/crash-point.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Claim, claimDeliveries } from './claim.ts'
 import type { DispatcherMetrics } from './metrics.ts'
@@ -47,7 +48,9 @@ export const createDeliverer = (options: {
 
   const deliver = async (claim: Claim): Promise<void> => {
     if (claim.isAfterLost) tellLost(options, claim)
+    crashPoint('post.before_send')
     const result = await options.poster.post(toRequest(claim))
+    crashPoint('post.after_send')
     const plan = planNext({ ...options, attempt: claim.attempt, result, random: options.random() })
     const recorded = await records.add({ claim, result, plan })
     options.metrics.attempted({ plan, ...result })

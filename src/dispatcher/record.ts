@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../database/connect.ts'
 import type { DeliveryStateName } from '../database/schema/deliveries.ts'
+import { crashPoint } from '../runtime/crash-point.ts'
 import type { Claim } from './claim.ts'
 import type { Plan } from './plan.ts'
 import type { PostResult } from './post.ts'
@@ -25,6 +26,7 @@ export const recordAttempts = async (
   database: Database,
   attempts: readonly FinishedAttempt[],
 ): Promise<Recorded[]> => {
+  crashPoint('record_attempt.before_commit')
   const { rows } = await sql<{ id: bigint; attempts: number; next_attempt_at: Date | null }>`
     WITH given AS (${given(attempts)}),
     held AS (
@@ -61,6 +63,7 @@ export const recordAttempts = async (
     )
     SELECT id, attempts, next_attempt_at FROM moved
   `.execute(database)
+  crashPoint('record_attempt.after_commit')
   const moved = new Map(rows.map((row) => [keyOf(row.id, row.attempts), row]))
   return attempts.map(({ claim }) => {
     const row = moved.get(keyOf(claim.deliveryId, claim.attempt))

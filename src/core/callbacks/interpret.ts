@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { isOutage } from '../../database/outage.ts'
 import type { Schema } from '../../database/schema/schema.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { parseCallback, type StkCallback } from '../daraja/parse-callback.ts'
@@ -48,8 +49,8 @@ export const startInterpreting = (options: {
   return startLoop({ name: 'interpret', idleMs: IDLE_MS, round, isOutage, log: options.log })
 }
 
-const interpretBatch = (database: Database, limit: number): Promise<Interpreted> =>
-  database.transaction().execute(async (transaction) => {
+const interpretBatch = async (database: Database, limit: number): Promise<Interpreted> => {
+  const interpreted = await database.transaction().execute(async (transaction) => {
     const due = await takeDue(transaction, limit)
     const read = due.map((callback) => ({ callback, content: parseCallback(callback.body) }))
     const evidence = read.flatMap(({ callback, content }) =>
@@ -58,8 +59,12 @@ const interpretBatch = (database: Database, limit: number): Promise<Interpreted>
     const settlements = await settle(transaction, evidence)
     await endDuties(transaction, due)
     const notUnderstood = read.filter(({ content }) => content === null).map(({ callback }) => callback)
+    crashPoint('interpret.before_commit', due.length)
     return { found: due.length, notUnderstood, settlements }
   })
+  crashPoint('interpret.after_commit', interpreted.found)
+  return interpreted
+}
 
 /** After a batch failed: each callback by itself, and the one that fails is put off. */
 const interpretOneByOne = async (options: {
@@ -103,6 +108,7 @@ const endDuties = async (transaction: Transaction<Schema>, due: readonly DueCall
 }
 
 const putOffFirst = async (database: Database): Promise<void> => {
+  crashPoint('put_off.before_commit')
   await sql`
     UPDATE to_interpret SET due_at = now() + make_interval(secs => ${RETRY_SECONDS})
     WHERE callback_id = (
@@ -110,6 +116,7 @@ const putOffFirst = async (database: Database): Promise<void> => {
       ORDER BY due_at, callback_id LIMIT 1 FOR UPDATE SKIP LOCKED
     )
   `.execute(database)
+  crashPoint('put_off.after_commit')
 }
 
 const toEvidence = (paymentId: bigint, content: StkCallback): Evidence => ({

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { runRows } from '../../database/run-rows.ts'
 import { type Batcher, createBatcher } from '../../runtime/batch.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
 
 /** A callback as it came. */
 export type ReceivedCallback = {
@@ -29,6 +30,7 @@ export const createReceiver = (options: { database: Database }): Batcher<Receive
   })
 
 const insertCallbacks = async (database: Database, callbacks: readonly ReceivedCallback[]): Promise<void> => {
+  crashPoint('receive.before_commit')
   await sql`
     WITH added AS (
       INSERT INTO callbacks (payment_id, source_address, headers, body)
@@ -42,6 +44,7 @@ const insertCallbacks = async (database: Database, callbacks: readonly ReceivedC
     )
     INSERT INTO to_interpret (callback_id, received_at) SELECT id, received_at FROM added WHERE payment_id IS NOT NULL
   `.execute(database)
+  crashPoint('receive.after_commit')
 }
 
 const renderHeaders = (callback: ReceivedCallback): string =>

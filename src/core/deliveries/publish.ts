@@ -3,6 +3,7 @@ import type { Database } from '../../database/connect.ts'
 import { isOutage } from '../../database/outage.ts'
 import type { DeliveryQueue } from '../../queue/delivery-queue.ts'
 import type { DueNumber } from '../../queue/due-message.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 
@@ -37,7 +38,9 @@ export const startPublishing = (options: {
   const round = async (): Promise<boolean> => {
     if (queue === null || queue.state() !== 'ok' || pause.isOn()) return false
     const rows = await takeUnpublished(database)
+    crashPoint('publish.before_send', rows.length)
     const outcomes = await Promise.allSettled(rows.map((row) => queue.publish(row)))
+    crashPoint('publish.after_send', rows.length)
     const unsure = rows.filter((_row, index) => outcomes[index]?.status === 'rejected')
     if (unsure.length > 0) {
       pause.begin(outcomes.find((outcome) => outcome.status === 'rejected')?.reason, unsure.length)
@@ -73,6 +76,7 @@ const createPause = (options: { log: Log; nowMs: () => number }) => {
  * gives each the next publish number, and takes it for published: should this process end now, the sweep finds it.
  */
 export const takeUnpublished = async (database: Database): Promise<DueNumber[]> => {
+  crashPoint('take_unpublished.before_commit')
   const { rows } = await sql<{ delivery_id: bigint; publish_number: number }>`
     WITH due AS (
       SELECT delivery_id FROM to_deliver
@@ -85,11 +89,13 @@ export const takeUnpublished = async (database: Database): Promise<DueNumber[]> 
     WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM due))
     RETURNING delivery_id, publish_number
   `.execute(database)
+  crashPoint('take_unpublished.after_commit', rows.length)
   return rows.map((row) => ({ deliveryId: row.delivery_id, publishNumber: row.publish_number }))
 }
 
 /** Makes rows due to be published again, unless somebody has done so meanwhile. */
 const markUnpublished = async (database: Database, rows: readonly DueNumber[]): Promise<void> => {
+  crashPoint('mark_unpublished.before_commit')
   await sql`
     WITH unsure AS (
       SELECT to_deliver.delivery_id FROM to_deliver
@@ -104,4 +110,5 @@ const markUnpublished = async (database: Database, rows: readonly DueNumber[]): 
     UPDATE to_deliver SET publish_at = now()
     FROM unsure WHERE to_deliver.delivery_id = unsure.delivery_id
   `.execute(database)
+  crashPoint('mark_unpublished.after_commit')
 }

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { runRows } from '../../database/run-rows.ts'
 import { type Batcher, createBatcher } from '../../runtime/batch.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
 import { fingerprintOf, hashIdempotencyKey, type PaymentRequest } from './payment-request.ts'
 
 /** What became of a request: a new payment, the one its idempotency key already names, or a key re-used for another. */
@@ -28,7 +29,7 @@ export const createAcceptor = (options: {
 }): Batcher<AcceptItem, Acceptance> =>
   createBatcher({
     maxItems: 500,
-    maxRunning: 2,
+    maxRunning: 1,
     maxWaiting: 10_000,
     run: (items) => runRows(items, (rows) => acceptBatch({ ...options, items: rows })),
   })
@@ -87,6 +88,7 @@ const insertPayments = async (options: {
   entries: readonly Entry[]
 }): Promise<Map<Entry, bigint>> => {
   const { entries } = options
+  crashPoint('accept.before_commit')
   const { rows } = await sql<{ id: bigint; position: bigint }>`
     WITH given AS MATERIALIZED (
       SELECT nextval('payments_id_seq') AS id, * FROM unnest(
@@ -115,6 +117,7 @@ const insertPayments = async (options: {
     )
     SELECT id, position FROM fresh
   `.execute(options.database)
+  crashPoint('accept.after_commit')
   const created = new Map<Entry, bigint>()
   for (const row of rows) {
     const entry = entries[Number(row.position) - 1]

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { isOutage } from '../../database/outage.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import type { Daraja } from '../daraja/call.ts'
@@ -43,6 +44,7 @@ export const startReconciling = (options: {
 }
 
 const takeDue = async (options: { database: Database; leaseMs: number }): Promise<DueQuery[]> => {
+  crashPoint('take_query.before_commit')
   const { rows } = await sql<DueQuery>`
     UPDATE to_query SET leased_until = now() + make_interval(secs => ${options.leaseMs / 1000}), queries = queries + 1
     FROM payments
@@ -52,12 +54,15 @@ const takeDue = async (options: { database: Database; leaseMs: number }): Promis
     )
     RETURNING to_query.payment_id, payments.checkout_request_id, to_query.queries
   `.execute(options.database)
+  crashPoint('take_query.after_commit', rows.length)
   return rows
 }
 
 const reconcile = async (options: Parameters<typeof startReconciling>[0], due: DueQuery): Promise<void> => {
+  crashPoint('query.before_send')
   const answer =
     due.checkout_request_id === null ? null : await queryStk(options.daraja, due.checkout_request_id)
+  crashPoint('query.after_send')
   if (answer !== null) options.metrics.queried(answer.kind)
   if (answer?.kind === 'definite') {
     const settlements = await settleByQuery(options.database, due.payment_id, answer)
@@ -79,13 +84,13 @@ const reconcile = async (options: Parameters<typeof startReconciling>[0], due: D
   await postpone(options.database, due.payment_id, delayMs)
 }
 
-const settleByQuery = (
+const settleByQuery = async (
   database: Database,
   paymentId: bigint,
   answer: { resultCode: string; resultDesc: string },
-): Promise<Settlement[]> =>
-  database.transaction().execute((transaction) =>
-    settle(transaction, [
+): Promise<Settlement[]> => {
+  const settlements = await database.transaction().execute(async (transaction) => {
+    const settled = await settle(transaction, [
       {
         paymentId,
         outcome: answer.resultCode === '0' ? 'successful' : 'failed',
@@ -97,16 +102,23 @@ const settleByQuery = (
         merchantRequestId: null,
         checkoutRequestId: null,
       },
-    ]),
-  )
+    ])
+    crashPoint('settle_by_query.before_commit')
+    return settled
+  })
+  crashPoint('settle_by_query.after_commit')
+  return settlements
+}
 
 /** Half as long again each time, with up to a fifth more at random, so that what was pushed together is not asked together. */
 export const nextDelay = (options: { firstMs: number; queries: number; random: () => number }): number =>
   Math.round(Math.min(options.firstMs * 1.5 ** options.queries, MAX_DELAY_MS) * (1 + options.random() / 5))
 
 const postpone = async (database: Database, paymentId: bigint, delayMs: number): Promise<void> => {
+  crashPoint('postpone_query.before_commit')
   await sql`
     UPDATE to_query SET leased_until = '-infinity', due_at = now() + make_interval(secs => ${delayMs / 1000})
     WHERE payment_id = ${paymentId}
   `.execute(database)
+  crashPoint('postpone_query.after_commit')
 }

@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Schema } from '../../database/schema/schema.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
 import type { PushOutcome } from '../daraja/stk-push.ts'
 import { type MovedTo, movePayments } from './move.ts'
 import { type Evidence, type Settlement, settle } from './settle.ts'
@@ -16,12 +17,12 @@ type PushedAs<Kind extends PushOutcome['kind']> = { paymentId: bigint; outcome: 
  * again later what was certainly not processed, nothing for what failed or is unknown. A callback may have settled a payment
  * before: then only Daraja's ids are written down. Resolves with what the refusals did.
  */
-export const recordPushes = (options: {
+export const recordPushes = async (options: {
   database: Database
   reconcileAfterMs: number
   pushes: readonly Pushed[]
-}): Promise<Settlement[]> =>
-  options.database.transaction().execute(async (transaction) => {
+}): Promise<Settlement[]> => {
+  const settlements = await options.database.transaction().execute(async (transaction) => {
     const accepted = options.pushes.filter(isKind('accepted'))
     const refused = options.pushes.filter(isKind('refused'))
     const later = options.pushes.filter(isKind('later'))
@@ -46,8 +47,13 @@ export const recordPushes = (options: {
       later.filter((push) => moved.has(push.paymentId)),
     )
     await endDuties(transaction, [...accepted, ...unknown])
-    return settle(transaction, refused.map(toRefusal))
+    const settled = await settle(transaction, refused.map(toRefusal))
+    crashPoint('record_push.before_commit')
+    return settled
   })
+  crashPoint('record_push.after_commit')
+  return settlements
+}
 
 const isKind =
   <Kind extends PushOutcome['kind']>(kind: Kind) =>

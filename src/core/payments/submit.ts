@@ -2,6 +2,7 @@ import type { Database } from '../../database/connect.ts'
 import { endureOutage } from '../../database/endure.ts'
 import { isOutage } from '../../database/outage.ts'
 import { type Batcher, createBatcher } from '../../runtime/batch.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { maskMsisdn } from '../../values/msisdn.ts'
@@ -44,10 +45,12 @@ export const startSubmitting = (options: {
   const records = createRecorder(options)
 
   const submit = async (payment: DuePayment): Promise<void> => {
+    crashPoint('push.before_send')
     const outcome = await pushStk(options.daraja, {
       ...payment,
       callbackUrl: options.callbackUrlOf(payment.paymentId),
     })
+    crashPoint('push.after_send')
     options.metrics.pushed(outcome.kind)
     logOutcome(options.log, payment, outcome)
     // The outcome is known to nobody else: it is worth waiting for Postgres, for as long as the lease keeps others away.

@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
 import { type MovedTo, movePayments } from './move.ts'
 import { type Evidence, type Settlement, settle } from './settle.ts'
 
@@ -36,12 +37,12 @@ const NOT_PROMPTED = { resultCode: 'NOT_PROMPTED', resultDesc: 'The payer was no
  * Takes at most `limit` due payments, under a lease of `leaseMs`. Everything is committed when it resolves: `submitting` is
  * durable before the first byte goes to Daraja (law 2).
  */
-export const takeDuePayments = (options: {
+export const takeDuePayments = async (options: {
   database: Database
   limit: number
   leaseMs: number
-}): Promise<TakenPayments> =>
-  options.database.transaction().execute(async (transaction) => {
+}): Promise<TakenPayments> => {
+  const taken = await options.database.transaction().execute(async (transaction) => {
     const leased = await leaseDuties({ ...options, transaction })
     const rows = await lockPayments(transaction, leased)
     const due = rows.filter((row) => row.state === 'accepted' && !row.too_old)
@@ -54,8 +55,12 @@ export const takeDuePayments = (options: {
       transaction,
       leased.filter((id) => !dueIds.has(id)),
     )
+    crashPoint('take.before_commit', leased.length)
     return { found: leased.length, toPush: due.map(toDuePayment), orphans, settlements }
   })
+  crashPoint('take.after_commit', taken.found)
+  return taken
+}
 
 const leaseDuties = async (options: {
   transaction: Transaction<Schema>
