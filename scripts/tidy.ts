@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { crashPoints } from './tidy/crash-points.ts'
 import { generatedParts } from './tidy/generated-parts.ts'
 import { importRule } from './tidy/import-rule.ts'
 import { links } from './tidy/links.ts'
@@ -14,6 +15,7 @@ import { words } from './tidy/words.ts'
 
 const RULES: Readonly<Record<string, Rule>> = {
   'import rule': importRule,
+  'crash points': crashPoints,
   words,
   'generated parts': generatedParts,
   'operators’ words': operatorsWords,
