@@ -54,6 +54,7 @@ describe('settings', () => {
     ['SECRET_KEY', 'ab'],
     ['SUBMIT_TTL_MS', '0'],
     ['DELIVERY_SCHEDULE', '0,2'],
+    ['DELIVERY_SCHEDULE', '2s,5s'],
     ['LOG_LEVEL', 'loud'],
     ['CALLBACK_ALLOW_HTTP', 'yes'],
   ])('%s refuses %j and says what would be right', (name, value) => {

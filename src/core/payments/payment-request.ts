@@ -1,4 +1,4 @@
-import { createHash, hash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type Kes, parseKes } from '../../values/amount.ts'
 import { type CallbackUrl, type CallbackUrlPolicy, parseCallbackUrl } from '../../values/callback-url.ts'
 import { type IdempotencyKey, parseIdempotencyKey } from '../../values/idempotency-key.ts'
@@ -55,7 +55,7 @@ export const parsePaymentRequest = (
 const refuse = (field: string, problem: string): { refusal: Refusal } => ({ refusal: { field, problem } })
 
 /** SHA-256 of an idempotency key: what is stored and compared, so that a key of any length is one narrow index entry. */
-export const hashIdempotencyKey = (key: IdempotencyKey): Buffer => createHash('sha256').update(key).digest()
+export const hashIdempotencyKey = (key: IdempotencyKey): Buffer => hash('sha256', key, 'buffer')
 
 /**
  * SHA-256 over a version and the four parsed fields: two requests with the same fingerprint ask for the same payment, however
