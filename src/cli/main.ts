@@ -55,6 +55,8 @@ const messageOf = (error: unknown): string => {
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)]
 
 const main = async (): Promise<void> => {
+  // Whoever reads the output may stop reading, as `head` does: nothing is wrong then.
+  process.stdout.on('error', () => process.exit())
   armCrashPoint(process.env['CRASH_AT'])
   const gateway = program()
   for (const command of everyCommand(gateway)) command.exitOverride()
