@@ -28,7 +28,7 @@ export const readableLogLine = (name: string, line: string): string | null => {
   const { level, time, event = '' } = parsed
   if (!LEVELS_TOLD.has(level) && !event.startsWith('delivery')) return null
   const details = Object.entries(parsed)
-    .filter(([key]) => !UNTOLD.has(key))
+    .filter(([key, value]) => !UNTOLD.has(key) && value !== null)
     .map(([key, value]) => `${key}=${valueAsText(value)}`)
   const levelTold = level === 'info' ? [] : [`${level}:`]
   return [time.slice(11, 19), `${name}:`, ...levelTold, event, ...details].join(' ')

@@ -1,0 +1,65 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Running, readRunning, removeRunning, writeRunning } from '../../src/local/running.ts'
+import { keepSecret } from '../../src/local/secret-file.ts'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'running-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const state: Running = {
+  ready: true,
+  http_url: 'http://127.0.0.1:8080',
+  grpc_url: 'http://127.0.0.1:9090',
+  connect_url: 'http://127.0.0.1:9080',
+  ops_url: 'http://127.0.0.1:8081',
+  dispatcher_ops_url: 'http://127.0.0.1:8082',
+  simulator_url: null,
+  receiver_url: 'http://127.0.0.1:8091',
+  database_url: 'postgres://postgres:secret@127.0.0.1:1/gateway',
+  nats_url: null,
+  api_key: 'key',
+  pids: { start: process.pid },
+}
+
+const file = (): string => join(folder, 'running.json')
+const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777
+
+describe('running.json', () => {
+  it('tells what runs to this user alone, until it is removed', async () => {
+    await writeRunning(folder, state)
+    expect(await readRunning(folder)).toEqual(state)
+    expect(await modeOf(file())).toBe(0o600)
+    await removeRunning(folder)
+    expect(await readRunning(folder)).toBeNull()
+    await removeRunning(folder)
+  })
+
+  it('tells nothing when the process that wrote it is gone, though another has its pid', async () => {
+    await writeRunning(folder, state)
+    const written: unknown = JSON.parse(await readFile(file(), 'utf8'))
+    await writeFile(
+      file(),
+      JSON.stringify({ ...(written as object), process: { pid: process.pid, startedAt: 'long ago' } }),
+    )
+    expect(await readRunning(folder)).toBeNull()
+  })
+
+  it.each(['', '{', 'null', '{"process":{"pid":1}}'])('tells nothing when it holds %j', async (content) => {
+    await writeFile(file(), content)
+    expect(await readRunning(folder)).toBeNull()
+  })
+})
+
+describe('a kept secret', () => {
+  it('is made once, and for this user alone', async () => {
+    const path = join(folder, 'deeper', 'secret-key')
+    expect(await keepSecret(path, () => 'first')).toBe('first')
+    expect(await keepSecret(path, () => 'second')).toBe('first')
+    expect(await modeOf(path)).toBe(0o600)
+  })
+})
