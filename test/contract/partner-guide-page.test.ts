@@ -5,19 +5,7 @@ import { z } from 'zod'
 import { STATUSES } from '../../src/facade/partner-api/transaction.ts'
 import { SETTINGS } from '../../src/runtime/settings.ts'
 import { ask, openFacade, PRODUCTION, partnerHeaders, push, type TestFacade } from '../facade/harness.ts'
-
-const FIELDS = [
-  'transaction_id',
-  'merchant_request_id',
-  'checkout_request_id',
-  'result_code',
-  'result_desc',
-  'amount',
-  'mpesa_receipt',
-  'transaction_date',
-  'phone',
-  'status',
-]
+import { DELIVERY_FIELDS } from '../support/guide.ts'
 
 let page: string
 let test: TestFacade
@@ -61,9 +49,9 @@ describe('the partner guide', () => {
 
   it('shows the outcome with its ten fields in their order, and explains each', () => {
     const outcome = z.record(z.string(), z.unknown()).parse(JSON.parse(blocks('json')[3] ?? ''))
-    expect(Object.keys(outcome)).toEqual(FIELDS)
+    expect(Object.keys(outcome)).toEqual(DELIVERY_FIELDS)
     const explained = rows().map(([cell = '']) => cell)
-    for (const field of FIELDS) expect(explained.join()).toContain(`\`${field}\``)
+    for (const field of DELIVERY_FIELDS) expect(explained.join()).toContain(`\`${field}\``)
   })
 
   it('shows a transaction with the fields that it has', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Deployment, deliveriesOf, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
 import { startGatewayProcess } from '../support/gateway-process.ts'
+import { DELIVERY_FIELDS } from '../support/guide.ts'
 
 type Answer = {
   status: number
@@ -60,18 +61,7 @@ describe('serve and dispatch as separate processes', () => {
       `{"status":"duplicate","transaction_id":${id},"message":"Duplicate request (idempotency)"}`,
     )
     const { headers, body } = await firstDelivery(id)
-    expect(Object.keys(JSON.parse(body))).toEqual([
-      'transaction_id',
-      'merchant_request_id',
-      'checkout_request_id',
-      'result_code',
-      'result_desc',
-      'amount',
-      'mpesa_receipt',
-      'transaction_date',
-      'phone',
-      'status',
-    ])
+    expect(Object.keys(JSON.parse(body))).toEqual(DELIVERY_FIELDS)
     expect(JSON.parse(body)).toMatchObject({
       transaction_id: id,
       result_code: 0,

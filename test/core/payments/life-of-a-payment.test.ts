@@ -3,6 +3,7 @@ import { createCallbackTokens } from '../../../src/core/callbacks/token.ts'
 import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { eventually } from '../../support/eventually.ts'
+import { DELIVERY_FIELDS } from '../../support/guide.ts'
 import { paymentRequest } from '../../support/requests.ts'
 
 /** The payer's number that chooses an outcome of the simulator: docs/simulator.md. */
@@ -73,18 +74,7 @@ describe('the life of a payment', () => {
       'submitted>successful callback',
     ])
     const [body] = await bodiesFor(id)
-    expect(Object.keys(body ?? {})).toEqual([
-      'transaction_id',
-      'merchant_request_id',
-      'checkout_request_id',
-      'result_code',
-      'result_desc',
-      'amount',
-      'mpesa_receipt',
-      'transaction_date',
-      'phone',
-      'status',
-    ])
+    expect(Object.keys(body ?? {})).toEqual(DELIVERY_FIELDS)
     expect(body).toMatchObject({
       transaction_id: Number(id),
       checkout_request_id: payment.checkout_request_id,
