@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { Command } from 'commander'
+import { createCallbackIds } from '../core/callbacks/callback-id.ts'
+import { createCallbackMetrics } from '../core/callbacks/callback-metrics.ts'
+import { openSpool } from '../core/callbacks/spool.ts'
 import { type Core, startCore } from '../core/core.ts'
 import { startPublishing } from '../core/deliveries/publish.ts'
 import { createCoreMetrics } from '../core/metrics.ts'
@@ -38,6 +41,9 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   const log = createLog({ name: 'serve', level: config.LOG_LEVEL })
   await using open = new AsyncDisposableStack()
 
+  const newId = createCallbackIds({ clock: systemClock, randomBytes })
+  const spool = await openSpool({ folder: config.SPOOL_DIR, newId, log })
+
   const { DATABASE_URL: databaseUrl, DATABASE_POOL_SIZE: poolSize } = config
   const database = open.adopt(connectDatabase({ databaseUrl, poolSize, log }), (one) => one.destroy())
   await endureOutage(DATABASE_PATIENCE_MS, () => requireSchema(database))
@@ -59,7 +65,15 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   const publishing = startPublishing({ database, queue, log, nowMs: () => performance.now() })
   open.defer(() => publishing.stop().catch(() => undefined))
   const metrics = createCoreMetrics(registry, database)
-  const core = startCore({ ...settingsOf(config), database, log, metrics, onDeliveriesDue: publishing.wake })
+  const core = startCore({
+    ...settingsOf(config),
+    database,
+    log,
+    metrics,
+    spool,
+    callbackMetrics: createCallbackMetrics(registry, spool),
+    onDeliveriesDue: publishing.wake,
+  })
   open.defer(() => core.stop())
   const urls = { ...(await openDoors({ config, core, log, open })), ops_url: operations.url }
 
@@ -89,6 +103,8 @@ const settingsOf = (config: ServeConfig) => ({
   secretKey: config.SECRET_KEY,
   previousSecretKey: config.SECRET_KEY_PREVIOUS,
   publicUrl: config.PUBLIC_URL,
+  callbackPatienceMs: CALLBACK_PATIENCE_MS,
+  callbackSources: { mode: config.CALLBACK_SOURCES_MODE, list: config.CALLBACK_SOURCES },
   callbackUrlPolicy: {
     allowHttp: config.CALLBACK_ALLOW_HTTP,
     allowPrivateNetworks: config.CALLBACK_ALLOW_PRIVATE_NETWORKS,
@@ -108,6 +124,9 @@ const settingsOf = (config: ServeConfig) => ({
   reconcileAfterMs: config.RECONCILE_AFTER_MS,
 })
 
+/** How long a callback waits for Postgres before the disk takes it, ms: Daraja is to be answered within a second. */
+const CALLBACK_PATIENCE_MS = 500
+
 /** Where operators look when `OPS_PORT` is not set. */
 const DEFAULT_OPS_PORT = 8081
 
@@ -125,6 +144,7 @@ const openDoors = async (parts: {
     ...clients,
     log,
     randomBytes,
+    trustedProxies: config.TRUSTED_PROXIES ?? [],
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,
   })

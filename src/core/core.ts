@@ -5,8 +5,14 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 import type { CallbackUrlPolicy } from '../values/callback-url.ts'
+import { createCallbackIds } from './callbacks/callback-id.ts'
+import type { CallbackMetrics } from './callbacks/callback-metrics.ts'
 import { startInterpreting } from './callbacks/interpret.ts'
+import { createPresence } from './callbacks/presence.ts'
 import { createReceiver } from './callbacks/receive.ts'
+import { startReplaying } from './callbacks/replay.ts'
+import type { CallbackSources } from './callbacks/sources.ts'
+import type { Spool } from './callbacks/spool.ts'
 import { createCallbackTokens } from './callbacks/token.ts'
 import type { DarajaAccount } from './daraja/account.ts'
 import { createDarajaClient } from './daraja/client.ts'
@@ -36,6 +42,12 @@ export type CoreOptions = {
   previousSecretKey: Uint8Array | null
   /** What Daraja calls back, without a slash at its end. */
   publicUrl: string
+  /** Where callbacks are durable while Postgres is away. */
+  spool: Spool
+  callbackMetrics: CallbackMetrics
+  /** How long a callback waits for Postgres before it goes to the spool, ms. */
+  callbackPatienceMs: number
+  callbackSources: CallbackSources
   callbackUrlPolicy: CallbackUrlPolicy
   darajaBaseUrl: string
   darajaAccount: DarajaAccount
@@ -62,7 +74,8 @@ export const startCore = (options: CoreOptions): Core => {
   const { database } = options
   const tokens = createCallbackTokens(options)
   const acceptor = createAcceptor(options)
-  const receiver = createReceiver(options)
+  const presence = createPresence(options)
+  const receiver = createReceiver({ ...options, presence, patienceMs: options.callbackPatienceMs })
   const client = createDarajaClient({
     baseUrl: options.darajaBaseUrl,
     timeoutMs: options.darajaTimeoutMs,
@@ -86,7 +99,8 @@ export const startCore = (options: CoreOptions): Core => {
     callbackUrlOf: (paymentId) => `${options.publicUrl}/callbacks/stk/${tokens.issue(paymentId)}`,
   })
   const interpreting = startInterpreting(stage)
-  const loops = [submitting, interpreting, startReconciling(stage), startPartitioning(options)]
+  const replaying = startReplaying({ ...options, presence, onReceived: interpreting.wake })
+  const loops = [submitting, interpreting, replaying, startReconciling(stage), startPartitioning(options)]
   const checks = {
     checkKey: createKeyCheck(options),
     findScopes: (token: string) => findScopes(database, token),
@@ -98,6 +112,8 @@ export const startCore = (options: CoreOptions): Core => {
         ...options,
         receiver,
         tokens,
+        sources: options.callbackSources,
+        newId: createCallbackIds(options),
         checks,
         onReceived: interpreting.wake,
       }),
@@ -108,6 +124,7 @@ export const startCore = (options: CoreOptions): Core => {
       await Promise.all([acceptor.drained(), receiver.drained()])
       await Promise.allSettled(loops.map((loop) => loop.stop()))
       await client.close()
+      await options.spool.close()
     },
   }
 }

@@ -1,4 +1,5 @@
-import { sql, type Transaction } from 'kysely'
+import { type RawBuilder, sql, type Transaction } from 'kysely'
+import { DatabaseError } from 'pg'
 import type { Database } from './connect.ts'
 import type { Schema } from './schema/schema.ts'
 
@@ -21,7 +22,7 @@ const BY_MONTH = ['payment_history', 'callbacks', 'attempts'] as const
  */
 export const ensurePartitions = async (database: Database): Promise<void> => {
   await database.transaction().execute(async (transaction) => {
-    await sql`SELECT pg_advisory_xact_lock(hashtext('mpesa-gateway partitions'))`.execute(transaction)
+    await lockPartitions(transaction)
     for (const { table, sequence } of BY_ID) {
       const { rows } = await sql<{
         last: bigint
@@ -31,10 +32,40 @@ export const ensurePartitions = async (database: Database): Promise<void> => {
       await createIdPartition({ transaction, table, number: current + 1n })
     }
     for (const table of BY_MONTH) {
-      for (let month = 0; month <= MONTHS_AHEAD; month += 1)
-        await createMonthPartition({ transaction, table, month })
+      for (let month = 0; month <= MONTHS_AHEAD; month += 1) {
+        const start = sql`date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => ${month})`
+        await createMonthPartition({ transaction, table, start })
+      }
     }
   })
+}
+
+/** True when an insert failed for want of the partition that its row belongs to. */
+export const isWithoutPartition = (error: unknown): boolean =>
+  error instanceof DatabaseError &&
+  error.code === '23514' &&
+  error.message.startsWith('no partition of relation')
+
+/**
+ * Creates the partitions of the months that hold `instants`, for a table by month: for rows of long ago, or from a machine
+ * whose clock is wrong.
+ */
+export const ensureMonths = async (
+  database: Database,
+  table: (typeof BY_MONTH)[number],
+  instants: readonly Date[],
+): Promise<void> => {
+  await database.transaction().execute(async (transaction) => {
+    await lockPartitions(transaction)
+    for (const month of new Set(instants.map((instant) => instant.toISOString().slice(0, 7)))) {
+      await createMonthPartition({ transaction, table, start: sql`(${`${month}-01`}::text)::timestamp` })
+    }
+  })
+}
+
+/** One at a time creates partitions; the others then find them. */
+const lockPartitions = async (transaction: Transaction<Schema>): Promise<void> => {
+  await sql`SELECT pg_advisory_xact_lock(hashtext('mpesa-gateway partitions'))`.execute(transaction)
 }
 
 const createIdPartition = async (options: {
@@ -54,11 +85,12 @@ const createIdPartition = async (options: {
 const createMonthPartition = async (options: {
   transaction: Transaction<Schema>
   table: string
-  month: number
+  /** The first instant of the month, UTC, as an SQL expression without a time zone. */
+  start: RawBuilder<unknown>
 }): Promise<void> => {
   const { rows } = await sql<{ label: string; from: string; to: string }>`
     SELECT to_char(start, 'YYYY_MM') AS label, start::text AS "from", (start + interval '1 month')::text AS "to"
-    FROM (SELECT date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => ${options.month}) AS start) months
+    FROM (SELECT ${options.start} AS start) months
   `.execute(options.transaction)
   for (const { label, from, to } of rows) {
     await sql`

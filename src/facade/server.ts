@@ -4,6 +4,7 @@ import { type FastifyInstance, fastify } from 'fastify'
 import type { DarajaCallbackService } from '../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
 import type { PaymentService } from '../gen/mpesa/gateway/v1/payments_pb.js'
 import type { Log } from '../runtime/log.ts'
+import type { AddressList } from '../values/address-list.ts'
 import { answerErrors, sendError } from './answer-errors.ts'
 import { registerPostStkCallback } from './daraja/post-stk-callback.ts'
 import { MAX_BODY_BYTES, MESSAGES, Refusal } from './errors.ts'
@@ -25,6 +26,8 @@ export type FacadeOptions = {
   darajaCallbacks: Client<typeof DarajaCallbackService>
   log: Log
   randomBytes: (count: number) => Buffer
+  /** Whose `X-Forwarded-For` is believed; nobody's when left out. */
+  trustedProxies?: AddressList
 }
 
 export type Facade = {

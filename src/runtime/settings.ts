@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseAddressList } from '../values/address-list.ts'
 
 /** One setting of the environment: how its text is read, what stands for its absence, and what to tell a person. */
 export type Setting<Value> = {
@@ -57,6 +58,13 @@ const schedule = z
       .split(',')
       .map((step) => Number(step.slice(0, -1)) * (SECONDS_PER_UNIT[step.slice(-1)] ?? 0) * 1000),
   )
+
+const addressList = z.string().transform((value, context) => {
+  const parsed = parseAddressList(value)
+  if (parsed.ok) return parsed.value
+  context.addIssue(parsed.problem)
+  return z.NEVER
+})
 
 /** What Daraja refuses anywhere in a callback URL, in any case. */
 const FORBIDDEN_IN_CALLBACK_URLS = /mpesa|safaricom|exe|cmd|sql|query/i
@@ -122,6 +130,28 @@ export const SETTINGS = {
   PUBLIC_URL: {
     parse: publicUrl,
     help: 'the address at which Daraja reaches `HTTP_PORT`, https in production',
+  },
+  SPOOL_DIR: {
+    parse: text,
+    default: './spool',
+    help: 'a folder on a local disk that survives the process: where callbacks are durable while Postgres is away',
+  },
+  CALLBACK_SOURCES_MODE: {
+    parse: z.enum(['off', 'log', 'enforce'], 'must be off, log or enforce'),
+    default: 'off',
+    help: 'callbacks from other addresses than `CALLBACK_SOURCES` are taken (`off`), told of in the log (`log`) or refused (`enforce`)',
+  },
+  CALLBACK_SOURCES: {
+    parse: addressList,
+    default:
+      '196.201.214.200,196.201.214.206,196.201.214.207,196.201.214.208,196.201.213.114,196.201.213.44,' +
+      '196.201.212.127,196.201.212.138,196.201.212.129,196.201.212.136,196.201.212.74,196.201.212.69',
+    help: 'the addresses that Daraja calls back from, also as CIDR ranges',
+  },
+  TRUSTED_PROXIES: {
+    parse: addressList,
+    default: null,
+    help: 'addresses or CIDR ranges of your load balancers: their `X-Forwarded-For` is believed',
   },
   DARAJA_BASE_URL: {
     parse: url(['http:', 'https:']).transform((value) => value.replace(/\/+$/, '')),

@@ -5,6 +5,7 @@ import { createInProcessClients } from '../../src/core/server/in-process.ts'
 import { connectDatabase } from '../../src/database/connect.ts'
 import { startFacade } from '../../src/facade/server.ts'
 import { freePort } from '../support/core.ts'
+import { eventually } from '../support/eventually.ts'
 import { type CuttableConnection, openCuttableConnection } from './cuttable-connection.ts'
 import {
   ask,
@@ -57,7 +58,6 @@ describe('while the database is away', () => {
     ['a payment', `POST /api/v1/mpesa/stk_push`, paymentBody()],
     ['a transaction', 'GET /api/v1/mpesa/transactions/1', undefined],
     ['the list', 'GET /api/v1/mpesa/transactions', undefined],
-    ['a callback', 'POST /callbacks/stk/abc', '{}'],
   ])('whoever asks for %s is told to try again', async (_what, line, body) => {
     const answer = await ask(test, line, partnerHeaders(test), body)
     expect(answer).toMatchObject({
@@ -69,6 +69,15 @@ describe('while the database is away', () => {
     expect(whole.logLines.filter((logged) => logged.includes(id)).join('')).toContain(
       '"event":"request_unavailable"',
     )
+  })
+
+  it('a callback is acknowledged, and stored once some replica with the same spool reaches the database', async () => {
+    const answer = await ask(test, 'POST /callbacks/stk/abc', [], '{"while":"away"}')
+    expect(answer).toMatchObject({ status: 200, body: '{"ResultCode":0,"ResultDesc":"Success"}' })
+    await eventually(async () => {
+      const stored = await whole.database.selectFrom('callbacks').select('body').execute()
+      expect(stored.map(({ body }) => body.toString())).toEqual(['{"while":"away"}'])
+    })
   })
 
   it('what is wrong by itself is told as ever, and the process is alive', async () => {

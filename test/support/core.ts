@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Registry } from 'prom-client'
+import { createCallbackIds } from '../../src/core/callbacks/callback-id.ts'
+import { createCallbackMetrics } from '../../src/core/callbacks/callback-metrics.ts'
+import { openSpool, type Spool } from '../../src/core/callbacks/spool.ts'
 import { type Core, type CoreOptions, startCore } from '../../src/core/core.ts'
 import { createCoreMetrics } from '../../src/core/metrics.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
@@ -55,7 +61,9 @@ export const startTestCore = async (overrides: Partial<CoreOptions> = {}): Promi
     random: Math.random,
   })
   const httpPort = await freePort()
-  const options = { ...defaultOptions({ database, simulator, httpPort }), ...overrides }
+  const spoolFolder = await mkdtemp(join(tmpdir(), 'gateway-spool-'))
+  const spool = await openTestSpool(spoolFolder)
+  const options = { ...defaultOptions({ database, simulator, httpPort, spool }), ...overrides }
   const core = startCore(options)
   const { partnerId, apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', randomBytes })
   const stop = async (): Promise<void> => {
@@ -63,6 +71,7 @@ export const startTestCore = async (overrides: Partial<CoreOptions> = {}): Promi
     await simulator.close()
     await database.destroy()
     await drop()
+    await rm(spoolFolder, { recursive: true, force: true })
   }
   return {
     core,
@@ -79,10 +88,15 @@ export const startTestCore = async (overrides: Partial<CoreOptions> = {}): Promi
   }
 }
 
+/** A spool in `folder`. */
+export const openTestSpool = (folder: string, log: Log = quietLog): Promise<Spool> =>
+  openSpool({ folder, newId: createCallbackIds({ clock: systemClock, randomBytes }), log })
+
 const defaultOptions = (parts: {
   database: Database
   simulator: Simulator
   httpPort: number
+  spool: Spool
 }): CoreOptions => ({
   database: parts.database,
   log: quietLog,
@@ -94,6 +108,11 @@ const defaultOptions = (parts: {
   secretKey: randomBytes(32),
   previousSecretKey: null,
   publicUrl: `http://127.0.0.1:${parts.httpPort}`,
+  spool: parts.spool,
+  callbackMetrics: createCallbackMetrics(new Registry(), parts.spool),
+  // A loaded machine is not an outage: what a test sends is in Postgres when it was answered.
+  callbackPatienceMs: 20_000,
+  callbackSources: { mode: 'off', list: [] },
   callbackUrlPolicy: { allowHttp: true, allowPrivateNetworks: true },
   darajaBaseUrl: parts.simulator.url,
   darajaAccount: {

@@ -19,7 +19,7 @@ const IDLE_MS = 500
 /** When a callback whose interpretation failed is tried again, seconds. */
 const RETRY_SECONDS = 60
 
-type DueCallback = { id: bigint; payment_id: bigint; body: Buffer }
+type DueCallback = { id: string; payment_id: bigint; body: Buffer }
 
 type Interpreted = { found: number; notUnderstood: DueCallback[]; settlements: Settlement[] }
 
@@ -104,7 +104,7 @@ const takeDue = async (transaction: Transaction<Schema>, limit: number): Promise
 const endDuties = async (transaction: Transaction<Schema>, due: readonly DueCallback[]): Promise<void> => {
   if (due.length === 0) return
   const ids = due.map((callback) => callback.id)
-  await sql`DELETE FROM to_interpret WHERE callback_id = ANY(${ids}::bigint[])`.execute(transaction)
+  await sql`DELETE FROM to_interpret WHERE callback_id = ANY(${ids}::uuid[])`.execute(transaction)
 }
 
 const putOffFirst = async (database: Database): Promise<void> => {

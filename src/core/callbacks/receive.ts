@@ -1,51 +1,74 @@
-import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import { runRows } from '../../database/run-rows.ts'
-import { type Batcher, createBatcher } from '../../runtime/batch.ts'
-import { crashPoint } from '../../runtime/crash-point.ts'
+import { createBatcher } from '../../runtime/batch.ts'
+import type { ReceivedCallback } from './callback.ts'
+import type { Presence } from './presence.ts'
+import type { Spool } from './spool.ts'
+import { storeCallbacks } from './store.ts'
 
-/** A callback as it came. */
-export type ReceivedCallback = {
-  /** The payment that its URL's token names; null when nobody here issued the token. */
-  paymentId: bigint | null
-  body: Uint8Array
-  headers: { name: string; value: string }[]
-  sourceAddress: string
+export type CallbackReceiver = {
+  /** Resolves once the callback is durable, and where; rejects when neither Postgres nor the disk takes it. */
+  receive(callback: ReceivedCallback): Promise<'database' | 'spool'>
+  /** Resolves when nothing waits for Postgres. */
+  drained(): Promise<void>
+}
+
+/** Postgres was asked and has not answered; whether it has stored the callbacks is unknown. */
+export class DatabaseTooSlow extends Error {
+  override name = 'DatabaseTooSlow'
 }
 
 /**
- * Makes callbacks durable, many in one commit: `add` resolves after the commit, and only then may Daraja be answered, for it
- * delivers once (law 3). Nothing is interpreted here: a callback of a known payment gets the duty to interpret it.
+ * Makes callbacks durable, many in one commit, and only then may Daraja be answered, for it delivers once (law 3). What
+ * Postgres does not take within `patienceMs`, for whatever reason, goes to the spool, and so does all that comes after it
+ * until `replay` finds Postgres again. Nothing is interpreted here.
  */
-export const createReceiver = (options: { database: Database }): Batcher<ReceivedCallback, void> =>
-  createBatcher({
-    maxItems: 500,
-    maxRunning: 2,
-    maxWaiting: 10_000,
-    run: (items) =>
-      runRows(items, async (callbacks) => {
-        await insertCallbacks(options.database, callbacks)
-        return callbacks.map(() => undefined)
-      }),
-  })
+export const createReceiver = (options: {
+  database: Database
+  spool: Spool
+  presence: Presence
+  patienceMs: number
+}): CallbackReceiver => {
+  const { database, spool, presence, patienceMs } = options
 
-const insertCallbacks = async (database: Database, callbacks: readonly ReceivedCallback[]): Promise<void> => {
-  crashPoint('receive.before_commit')
-  await sql`
-    WITH added AS (
-      INSERT INTO callbacks (payment_id, source_address, headers, body)
-      SELECT * FROM unnest(
-        ${callbacks.map((callback) => callback.paymentId)}::bigint[],
-        ${callbacks.map((callback) => callback.sourceAddress)}::text[],
-        ${callbacks.map(renderHeaders)}::jsonb[],
-        ${callbacks.map((callback) => Buffer.from(callback.body))}::bytea[]
-      )
-      RETURNING id, received_at, payment_id
-    )
-    INSERT INTO to_interpret (callback_id, received_at) SELECT id, received_at FROM added WHERE payment_id IS NOT NULL
-  `.execute(database)
-  crashPoint('receive.after_commit')
+  const store = async (callbacks: ReceivedCallback[]): Promise<(Error | undefined)[]> => {
+    // It was lost while these waited for their turn.
+    if (presence.isAway()) throw new DatabaseTooSlow('Postgres is away')
+    try {
+      return await inTime(storeCallbacks(database, callbacks), patienceMs)
+    } catch (error) {
+      presence.lost(error)
+      throw error
+    }
+  }
+
+  const batcher = createBatcher({ maxItems: 500, maxRunning: 2, maxWaiting: 10_000, run: store })
+  return {
+    receive: async (callback) => {
+      if (!presence.isAway()) {
+        const isStored = await batcher.add(callback).then(
+          () => true,
+          () => false,
+        )
+        if (isStored) return 'database'
+      }
+      await spool.add(callback)
+      return 'spool'
+    },
+    drained: () => batcher.drained(),
+  }
 }
 
-const renderHeaders = (callback: ReceivedCallback): string =>
-  JSON.stringify(callback.headers.map(({ name, value }) => [name, value]))
+/** Rejects with `DatabaseTooSlow` when `work` takes longer; it goes on, and whatever it does then changes nothing. */
+export const inTime = async <Result>(work: Promise<Result>, patienceMs: number): Promise<Result> => {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () => late.reject(new DatabaseTooSlow(`Postgres did not answer within ${patienceMs} ms`)),
+    patienceMs,
+  )
+  work.catch(() => undefined)
+  try {
+    return await Promise.race([work, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,37 +1,93 @@
-import type { ServiceImpl } from '@connectrpc/connect'
-import type { DarajaCallbackService } from '../../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
-import type { Batcher } from '../../runtime/batch.ts'
+import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect'
+import type {
+  DarajaCallbackService,
+  ReceiveStkCallbackRequest,
+} from '../../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
+import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
-import type { ReceivedCallback } from '../callbacks/receive.ts'
+import type { ReceivedCallback } from '../callbacks/callback.ts'
+import type { CallbackMetrics } from '../callbacks/callback-metrics.ts'
+import type { CallbackReceiver } from '../callbacks/receive.ts'
+import { type CallbackSources, createStrangersBudget, judgeSource } from '../callbacks/sources.ts'
 import type { CallbackTokens } from '../callbacks/token.ts'
 import type { CoreMetrics } from '../metrics.ts'
 import { type CallerChecks, requireScope } from './caller.ts'
 import { tellErrors } from './errors.ts'
 
-/** The one implementation of DarajaCallbackService. `onReceived` is called after a callback became durable. */
-export const createDarajaCallbackService = (parts: {
-  receiver: Batcher<ReceivedCallback, void>
+type Parts = {
+  receiver: CallbackReceiver
   tokens: CallbackTokens
+  sources: CallbackSources
+  newId: () => string
+  clock: Clock
+  nowMs: () => number
   checks: CallerChecks
   log: Log
   metrics: CoreMetrics
+  callbackMetrics: CallbackMetrics
   onReceived: () => void
-}): ServiceImpl<typeof DarajaCallbackService> => ({
-  receiveStkCallback: (request, context) =>
-    tellErrors(parts.log, context, async () => {
-      await requireScope(context, parts.checks, 'callbacks:write')
-      const paymentId = parts.tokens.read(request.token)
-      await parts.receiver.add({
-        paymentId,
-        body: request.body,
-        headers: request.headers,
-        sourceAddress: request.sourceAddress,
-      })
-      parts.metrics.calledBack(paymentId === null ? 'unknown' : 'known')
-      const about = { source_address: request.sourceAddress, bytes: request.body.length }
-      if (paymentId === null) parts.log.warn({ event: 'callback_of_unknown_token', ...about })
-      else parts.log.info({ event: 'callback_received', payment_id: Number(paymentId), ...about })
-      parts.onReceived()
-      return {}
-    }),
+}
+
+/** The one implementation of DarajaCallbackService. `onReceived` is called after a callback became durable. */
+export const createDarajaCallbackService = (parts: Parts): ServiceImpl<typeof DarajaCallbackService> => {
+  const mayKeepStranger = createStrangersBudget(parts.nowMs)
+  return {
+    receiveStkCallback: (request, context) =>
+      tellErrors(parts.log, context, async () => {
+        await requireScope(context, parts.checks, 'callbacks:write')
+        const verdict = judgeSource(parts.sources, request.sourceAddress)
+        const callback = toCallback(parts, request, verdict === 'refused')
+        const isKept = !callback.isRefused || callback.paymentId !== null || mayKeepStranger()
+        if (isKept) await keep(parts, callback)
+        if (verdict === 'told_of')
+          parts.log.warn({ event: 'callback_from_unlisted_address', ...about(callback) })
+        if (callback.isRefused) refuse(parts, callback, isKept)
+        return {}
+      }),
+  }
+}
+
+const toCallback = (
+  parts: Parts,
+  request: ReceiveStkCallbackRequest,
+  isRefused: boolean,
+): ReceivedCallback => ({
+  id: parts.newId(),
+  receivedAt: parts.clock(),
+  paymentId: parts.tokens.read(request.token),
+  isRefused,
+  body: request.body,
+  headers: request.headers.map(({ name, value }) => ({ name, value })),
+  sourceAddress: request.sourceAddress,
+})
+
+const keep = async (parts: Parts, callback: ReceivedCallback): Promise<void> => {
+  const where = await parts.receiver.receive(callback).catch((error: unknown) => {
+    parts.callbackMetrics.notKept()
+    throw new ConnectError(
+      'the callback could not be made durable: send it again',
+      Code.Unavailable,
+      { 'retry-after': '1' },
+      undefined,
+      error,
+    )
+  })
+  parts.metrics.calledBack(callback.paymentId === null ? 'unknown' : 'known')
+  const line = { ...about(callback), kept_in: where }
+  if (callback.paymentId === null) parts.log.warn({ event: 'callback_of_unknown_token', ...line })
+  else parts.log.info({ event: 'callback_received', payment_id: Number(callback.paymentId), ...line })
+  parts.onReceived()
+}
+
+const refuse = (parts: Parts, callback: ReceivedCallback, isKept: boolean): never => {
+  parts.callbackMetrics.refused({ isKept })
+  // One that is not kept is one of a flood, which must not flood the log too.
+  if (isKept) parts.log.warn({ event: 'callback_refused', ...about(callback) })
+  throw new ConnectError('callbacks are not taken from this address', Code.PermissionDenied)
+}
+
+const about = (callback: ReceivedCallback) => ({
+  callback_id: callback.id,
+  source_address: callback.sourceAddress,
+  bytes: callback.body.length,
 })

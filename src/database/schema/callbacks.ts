@@ -2,10 +2,13 @@ import type { ColumnType, Generated } from 'kysely'
 
 /** What Daraja posted, as it came; append only, partitioned by month. */
 export type CallbacksTable = {
-  id: Generated<bigint>
-  received_at: Generated<Date>
+  /** A UUID of version 7, given by the process that took it. */
+  id: string
+  received_at: Date
   /** The payment that the callback URL's token names; null when nobody issued the token. */
   payment_id: bigint | null
+  /** It came from an address that may not call back: never interpreted. */
+  is_refused: boolean
   source_address: string
   /** `[name, value]` pairs in the order they came. */
   headers: ColumnType<[string, string][], string, never>
@@ -14,7 +17,7 @@ export type CallbacksTable = {
 
 /** A duty: this callback is to be interpreted. No lease: that takes one transaction, which holds the row. */
 export type ToInterpretTable = {
-  callback_id: bigint
+  callback_id: string
   /** The callback's: says in which partition it is. */
   received_at: Date
   due_at: Generated<Date>

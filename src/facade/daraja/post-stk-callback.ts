@@ -1,7 +1,9 @@
 import type { Client } from '@connectrpc/connect'
 import type { FastifyInstance } from 'fastify'
 import type { DarajaCallbackService } from '../../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
+import type { AddressList } from '../../values/address-list.ts'
 import { JSON_TYPE } from '../json-type.ts'
+import { sourceOf } from './source.ts'
 
 export const STK_CALLBACK_PATH = '/callbacks/stk/:token'
 
@@ -17,7 +19,10 @@ const ACKNOWLEDGEMENT = '{"ResultCode":0,"ResultDesc":"Success"}'
  */
 export const registerPostStkCallback = (
   server: FastifyInstance,
-  { darajaCallbacks }: { darajaCallbacks: Client<typeof DarajaCallbackService> },
+  {
+    darajaCallbacks,
+    trustedProxies = [],
+  }: { darajaCallbacks: Client<typeof DarajaCallbackService>; trustedProxies?: AddressList },
 ): void => {
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   server.addHook('onRequest', (request, _reply, done) => {
@@ -33,7 +38,11 @@ export const registerPostStkCallback = (
         token: request.params.token,
         body: request.body,
         headers: pairsOf(request.raw.rawHeaders),
-        sourceAddress: request.socket.remoteAddress ?? '',
+        sourceAddress: sourceOf({
+          connected: request.socket.remoteAddress ?? '',
+          forwardedFor: request.headers['x-forwarded-for'],
+          trustedProxies,
+        }),
       })
       reply.header('content-type', JSON_TYPE)
       return ACKNOWLEDGEMENT

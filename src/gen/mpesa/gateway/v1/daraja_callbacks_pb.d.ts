@@ -36,7 +36,7 @@ export declare type ReceiveStkCallbackRequest = Message<"mpesa.gateway.v1.Receiv
   headers: Header[];
 
   /**
-   * The address that connected to us.
+   * The address that it came from, behind the proxies that are ours.
    *
    * @generated from field: string source_address = 4;
    */
@@ -91,7 +91,8 @@ export declare const ReceiveStkCallbackResponseSchema: GenMessage<ReceiveStkCall
 export declare const DarajaCallbackService: GenService<{
   /**
    * Makes the callback durable, byte for byte, and answers; what it means is worked out afterwards. Bodies that nobody
-   * understands and tokens that nobody issued are kept too. Errors: UNAVAILABLE when it could not be made durable.
+   * understands and tokens that nobody issued are kept too. Errors: UNAVAILABLE when it could not be made durable; PERMISSION_DENIED when its source may not call
+   * back, and then it is never interpreted.
    *
    * @generated from rpc mpesa.gateway.v1.DarajaCallbackService.ReceiveStkCallback
    */

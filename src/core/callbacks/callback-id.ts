@@ -1,0 +1,37 @@
+import type { Clock } from '../../runtime/clock.ts'
+
+/** How many ids of one millisecond keep their order. */
+const COUNT_LIMIT = 4096
+
+/**
+ * Makes the ids of callbacks: UUIDs of version 7 (RFC 9562, method 1), which sort by time, and those of one process in the
+ * order they were made. A callback has its id before it is stored anywhere, so that it can be on its way to Postgres and in
+ * the spool at once and still be stored once.
+ */
+export const createCallbackIds = (options: {
+  clock: Clock
+  randomBytes: (count: number) => Buffer
+}): (() => string) => {
+  let lastMs = 0
+  let count = 0
+  return () => {
+    const nowMs = options.clock().getTime()
+    // A clock that is set back, or a full millisecond, borrows from the time to come: the order is what matters.
+    if (nowMs > lastMs) {
+      lastMs = nowMs
+      count = 0
+    } else if (count === COUNT_LIMIT - 1) {
+      lastMs += 1
+      count = 0
+    } else count += 1
+    return render(lastMs, count, options.randomBytes(8))
+  }
+}
+
+const render = (ms: number, count: number, random: Buffer): string => {
+  const time = ms.toString(16).padStart(12, '0')
+  random[0] = ((random[0] ?? 0) & 0x3f) | 0x80
+  const rest = random.toString('hex')
+  const counted = count.toString(16).padStart(3, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${counted}-${rest.slice(0, 4)}-${rest.slice(4)}`
+}

@@ -1,0 +1,43 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+import type { Spool } from './spool.ts'
+
+export type CallbackMetrics = {
+  /** Counts a callback that neither Postgres nor the disk took: it was answered 503 and may be lost. */
+  notKept(): void
+  /** Counts a callback from an address that may not call back. */
+  refused(options: { isKept: boolean }): void
+}
+
+/** What is counted of callbacks beside `CoreMetrics`. What the spool holds is asked of its folder when the metrics are read. */
+export const createCallbackMetrics = (registry: Registry, spool: Spool): CallbackMetrics => {
+  const notKept = new Counter({
+    name: 'gateway_callbacks_not_kept_total',
+    help: 'Callbacks answered 503, since neither Postgres nor the disk took them',
+    registers: [registry],
+  })
+  const refused = new Counter({
+    name: 'gateway_callbacks_refused_total',
+    help: 'Callbacks from addresses that may not call back: were they kept?',
+    labelNames: ['kept'] as const,
+    registers: [registry],
+  })
+  const aside = new Gauge({
+    name: 'gateway_spool_files_aside',
+    help: 'Files of the spool that no replay could use, for an operator to look at',
+    registers: [registry],
+  })
+  const spooled = new Gauge({
+    name: 'gateway_spooled_callbacks',
+    help: 'Callbacks in SPOOL_DIR that are not in Postgres yet',
+    registers: [registry],
+    collect: async () => {
+      const counted = await spool.count()
+      spooled.set(counted.callbacks)
+      aside.set(counted.aside)
+    },
+  })
+  return {
+    notKept: () => notKept.inc(),
+    refused: ({ isKept }) => refused.inc({ kept: isKept ? 'yes' : 'no' }),
+  }
+}

@@ -1,0 +1,14 @@
+/** A callback as it came, and what was known of it at once. */
+export type ReceivedCallback = {
+  /** A UUID of version 7, ours: by it the callback is stored once, whichever ways it takes. */
+  id: string
+  /** When it came, UTC, whenever it gets into Postgres. */
+  receivedAt: Date
+  /** The payment that its URL's token names; null when nobody here issued the token. */
+  paymentId: bigint | null
+  /** True when it came from an address that may not call back: kept, and never interpreted. */
+  isRefused: boolean
+  body: Uint8Array
+  headers: readonly { name: string; value: string }[]
+  sourceAddress: string
+}

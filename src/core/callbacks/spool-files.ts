@@ -1,0 +1,138 @@
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { BadSettings } from '../../runtime/config.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+
+// What the files of the spool are called: `.open` is being written, `.sealed` is written no more and waits to be replayed,
+// `.aside` holds what no replay could use. Renaming one is atomic, and no record is acknowledged before its writer has
+// seen, after the fsync, that its file still has the name it was opened under. So whoever renames an `.open` file has every
+// acknowledged record of it, whether its writer is dead, asleep or alive, and no lock has to outlive anybody.
+
+/** The ends of the files' names. */
+export const OPEN = '.open'
+export const SEALED = '.sealed'
+const ASIDE = '.aside'
+
+/** Callbacks hold phone numbers: they are for the gateway's own user. */
+const FOLDER_MODE = 0o700
+const FILE_MODE = 0o600
+
+/** A file being written: its name, and what `stat` tells it from another of that name by. */
+export type OpenFile = { path: string; handle: FileHandle; inode: number }
+
+/** Makes the folder if it is missing, and tries it. Throws `BadSettings` when a callback could not be kept there. */
+export const prepareFolder = async (folder: string): Promise<void> => {
+  try {
+    const made = await mkdir(folder, { recursive: true, mode: FOLDER_MODE })
+    if (made !== undefined) await syncFolder(dirname(made))
+    const trial = await createFile(folder, 'trial')
+    await trial.handle.writeFile('x')
+    await syncFile(trial.handle)
+    await trial.handle.close()
+    await removeFile(trial.path)
+  } catch (error) {
+    throw new BadSettings(
+      `SPOOL_DIR must be a folder that this process can write to, for callbacks that come while Postgres is away; ${folder}: ${messageOf(error)}`,
+    )
+  }
+}
+
+/** Creates a file whose name is as durable as what will be written to it. */
+export const createFile = async (folder: string, name: string): Promise<OpenFile> => {
+  const path = join(folder, name)
+  const handle = await open(path, 'wx', FILE_MODE)
+  try {
+    await syncFolder(folder)
+    return { path, handle, inode: (await handle.stat()).ino }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+/** True while the file is found under the name it was opened with. */
+export const hasItsName = async (file: OpenFile): Promise<boolean> =>
+  (await stat(file.path).catch(() => null))?.ino === file.inode
+
+export const syncFile = async (handle: FileHandle): Promise<void> => {
+  crashPoint('spool.before_sync')
+  await handle.sync()
+  crashPoint('spool.after_sync')
+}
+
+/** Ends the writing of a file; false when somebody else has done so. After a crash either name may be found. */
+export const sealFile = async (path: string): Promise<boolean> => {
+  crashPoint('spool.before_seal')
+  const sealed = await rename(path, path.slice(0, -OPEN.length) + SEALED).then(
+    () => true,
+    (error: unknown) => {
+      if (isMissing(error)) return false
+      throw error
+    },
+  )
+  crashPoint('spool.after_seal')
+  return sealed
+}
+
+/** Removes a file that may be gone already. One that a crash brings back is replayed once more, which changes nothing. */
+export const removeFile = async (path: string): Promise<void> => {
+  crashPoint('spool.before_remove')
+  await rm(path, { force: true })
+  crashPoint('spool.after_remove')
+}
+
+/** A file of the folder: its path, its size, and how long ago it was written or renamed, ms. */
+export type SpoolFile = { path: string; name: string; bytes: number; idleMs: number }
+
+/** The files of a kind, oldest first: their names begin with the ids of callbacks, which sort by time. */
+export const listFiles = async (folder: string, kind: string): Promise<SpoolFile[]> => {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(kind)).sort()
+  const files = await Promise.all(names.map((name) => look(folder, name)))
+  return files.filter((file) => file !== null)
+}
+
+export const listAside = (folder: string): Promise<SpoolFile[]> => listFiles(folder, ASIDE)
+
+/** What a file holds; null when it is gone. */
+export const readWhole = (path: string): Promise<Buffer | null> =>
+  readFile(path).catch((error: unknown) => {
+    if (isMissing(error)) return null
+    throw error
+  })
+
+/** Keeps bytes that no replay could use, durably, beside the file they are from: an operator decides. Returns the path. */
+export const keepAside = async (path: string, offset: number | string, bytes: Buffer): Promise<string> => {
+  const aside = `${path.slice(0, -SEALED.length)}-${offset}${ASIDE}`
+  const handle = await open(aside, 'w', FILE_MODE)
+  try {
+    await handle.writeFile(bytes)
+    await syncFile(handle)
+  } finally {
+    await handle.close()
+  }
+  await syncFolder(dirname(aside))
+  return aside
+}
+
+const syncFolder = async (folder: string): Promise<void> => {
+  const handle = await open(folder, 'r')
+  try {
+    crashPoint('spool_folder.before_sync')
+    await handle.sync()
+    crashPoint('spool_folder.after_sync')
+  } finally {
+    await handle.close()
+  }
+}
+
+const look = async (folder: string, name: string): Promise<SpoolFile | null> => {
+  const path = join(folder, name)
+  const found = await stat(path).catch(() => null)
+  // After a clock was set back a file may seem to be from the future: its age counts either way.
+  return found && { path, name, bytes: found.size, idleMs: Math.abs(Date.now() - found.ctimeMs) }
+}
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT'
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

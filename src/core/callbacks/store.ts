@@ -1,0 +1,59 @@
+import { sql } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import { ensureMonths, isWithoutPartition } from '../../database/partitions.ts'
+import { runRows } from '../../database/run-rows.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import type { ReceivedCallback } from './callback.ts'
+
+/**
+ * Stores callbacks in one commit, each with the duty to interpret it where it has a payment and was not refused. A callback
+ * that is stored already, by its id, changes nothing: the same one may come from a request, whose commit was not heard of,
+ * and from the spool, in any order. Resolves with an `Error` in the place of a callback that Postgres refuses for what it
+ * holds. Storing none tells whether Postgres would take one.
+ */
+export const storeCallbacks = (
+  database: Database,
+  callbacks: readonly ReceivedCallback[],
+): Promise<(Error | undefined)[]> =>
+  runRows(callbacks, async (some) => {
+    await insertCallbacks(database, some).catch(async (error: unknown) => {
+      if (!isWithoutPartition(error)) throw error
+      // Its month was long ago, or the clock of the machine that took it was wrong.
+      await ensureMonths(
+        database,
+        'callbacks',
+        some.map((callback) => callback.receivedAt),
+      )
+      await insertCallbacks(database, some)
+    })
+    return some.map(() => undefined)
+  })
+
+const insertCallbacks = async (database: Database, callbacks: readonly ReceivedCallback[]): Promise<void> => {
+  crashPoint('receive.before_commit', callbacks.length)
+  await sql`
+    WITH added AS (
+      INSERT INTO callbacks (id, received_at, payment_id, is_refused, source_address, headers, body)
+      SELECT * FROM unnest(
+        ${callbacks.map((callback) => callback.id)}::uuid[],
+        ${callbacks.map((callback) => callback.receivedAt)}::timestamptz[],
+        ${callbacks.map((callback) => callback.paymentId)}::bigint[],
+        ${callbacks.map((callback) => callback.isRefused)}::boolean[],
+        ${callbacks.map((callback) => toStorable(callback.sourceAddress))}::text[],
+        ${callbacks.map(renderHeaders)}::jsonb[],
+        ${callbacks.map((callback) => Buffer.from(callback.body))}::bytea[]
+      )
+      ON CONFLICT (id, received_at) DO NOTHING
+      RETURNING id, received_at, payment_id, is_refused
+    )
+    INSERT INTO to_interpret (callback_id, received_at)
+    SELECT id, received_at FROM added WHERE payment_id IS NOT NULL AND NOT is_refused
+  `.execute(database)
+  crashPoint('receive.after_commit', callbacks.length)
+}
+
+const renderHeaders = (callback: ReceivedCallback): string =>
+  JSON.stringify(callback.headers.map(({ name, value }) => [toStorable(name), toStorable(value)]))
+
+/** Text that Postgres can hold; HTTP carries no other, callers over gRPC may. */
+const toStorable = (text: string): string => text.replaceAll('\u0000', '\ufffd').toWellFormed()
