@@ -13,6 +13,8 @@ export type GatewayProcess = {
   ready: Record<string, string>
   /** Everything it has written to standard error so far. */
   log(): string
+  /** Resolves with the exit code, or the signal that ended it, whenever it ends. */
+  ended: Promise<number | string | null>
   /** Sends a signal and resolves with the exit code, or the signal that ended it. */
   end(signal?: NodeJS.Signals): Promise<number | string | null>
 }
@@ -26,6 +28,7 @@ export const startGatewayProcess = async (
     env: { PATH: process.env['PATH'], ...environment, GATEWAY_WITH_PARENT: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
+  const ended = once(child, 'exit').then(() => child.exitCode ?? child.signalCode)
   let log = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log += text
@@ -35,11 +38,10 @@ export const startGatewayProcess = async (
     pid: child.pid ?? 0,
     ready: JSON.parse(line),
     log: () => log,
-    end: async (signal = 'SIGTERM') => {
-      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? child.signalCode
+    ended,
+    end: (signal = 'SIGTERM') => {
       child.kill(signal)
-      await once(child, 'exit')
-      return child.exitCode ?? child.signalCode
+      return ended
     },
   }
 }

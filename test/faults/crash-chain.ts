@@ -1,0 +1,153 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createPartner } from '../../src/core/partners/partner.ts'
+import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { freePort, quietLog } from '../support/core.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+import { createTestStream } from '../support/streams.ts'
+import type { CrashPoint } from './crash-points.ts'
+import { type Comparison, compareLedgers } from './ledgers.ts'
+import { startOutsideWorld } from './outside-world.ts'
+import { createPartnerClient, type PartnerClient } from './partner-client.ts'
+import { faultEnvironment, type Mortal, startMortal } from './processes.ts'
+import { letTimePass, openDuties } from './quiet.ts'
+
+/** What became of one crash point. */
+export type PointResult = {
+  point: string
+  /** What ended its process. */
+  endedBy: number | string | null
+  /** How many payments were asked for meanwhile, how many of them were never answered, and what states they are in. */
+  asked: number
+  unanswered: number
+  states: string[]
+}
+
+export type ChainResult = { points: PointResult[]; comparison: Comparison }
+
+/** How long a process may take to come to its crash point, and then everything to be finished, ms. */
+const REACH_MS = 30_000
+const FINISH_MS = 45_000
+
+/** How long one round of payments may take to bring it there before another is asked for, ms. */
+const ROUND_MS = 2_000
+
+/** Longer than every lease and pause, seconds. */
+const LONG_SECONDS = 3_600
+
+/**
+ * Kills a process of one deployment at one crash point after the other: each time payments are asked for, the process comes
+ * to its point and is gone. What it left is taken over by those that go on: a second, unarmed `serve`, and the next process,
+ * which is armed with the next point only. At the end everything is killed, every lease runs out, `serve` and `dispatch`
+ * start unarmed, and all must finish.
+ */
+export const runChain = async (
+  command: 'serve' | 'dispatch',
+  points: readonly CrashPoint[],
+): Promise<ChainResult> => {
+  await using open = new AsyncDisposableStack()
+  const { url: databaseUrl, drop } = await createTestDatabase()
+  open.defer(drop)
+  const database = open.adopt(connectDatabase({ databaseUrl, poolSize: 3, log: quietLog }), (one) =>
+    one.destroy(),
+  )
+  const world = open.adopt(await startOutsideWorld({ random: Math.random }), (one) => one.close())
+  const stream = open.adopt(createTestStream(), (one) => one.delete())
+  const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', randomBytes })
+  const publicPort = await freePort()
+  const environment = faultEnvironment({
+    databaseUrl,
+    natsUrl: stream.natsUrl,
+    natsStream: stream.name,
+    darajaUrl: world.simulator.url,
+    publicPort,
+  })
+  const client = open.adopt(
+    createPartnerClient({
+      httpUrl: `http://127.0.0.1:${publicPort}`,
+      apiKey,
+      callbackUrl: `${world.receiver.url}/told`,
+    }),
+    (one) => one.close(),
+  )
+  const start = async (
+    one: 'serve' | 'dispatch',
+    given: Record<string, string> = {},
+  ): Promise<GatewayProcess> => {
+    const process = await startGatewayProcess(one, { ...environment, ...given })
+    open.defer(() => process.end('SIGKILL').then(() => undefined))
+    return process
+  }
+  const survivors =
+    command === 'dispatch'
+      ? [await start('serve')]
+      : await Promise.all([start('serve', { HTTP_PORT: '0' }), start('dispatch')])
+  const results: PointResult[] = []
+  const asked: Promise<void>[] = []
+  for (const point of points) {
+    await using prepared = await point.prepare({ database, natsUrl: stream.natsUrl })
+    const mortal = startMortal(command, { ...environment, ...prepared.environment }, point.path)
+    const endedBy = await askUntilDead({ client, point, mortal, asked })
+    await mortal.started.then((process) => process?.end('SIGKILL'))
+    results.push({ point: point.name, endedBy, asked: 0, unanswered: 0, states: [] })
+  }
+  await Promise.all(survivors.map((one) => one.end('SIGKILL')))
+  await letTimePass(database, LONG_SECONDS)
+  await Promise.all([start('serve'), start('dispatch')])
+  await finish({ database, asked })
+  for (const result of results) Object.assign(result, await statesOf(database, result.point, client))
+  return { points: results, comparison: await compareLedgers({ database, client, world }) }
+}
+
+/** Asks for the point's payments, again and again until the process is dead: others share its work. */
+const askUntilDead = async (parts: {
+  client: PartnerClient
+  point: CrashPoint
+  mortal: Mortal
+  asked: Promise<void>[]
+}): Promise<number | string | null> => {
+  const untilMs = performance.now() + REACH_MS
+  for (let round = 0; performance.now() < untilMs; round += 1) {
+    parts.asked.push(...ask(parts.client, parts.point, round))
+    // Until it listens, the first round is asked for again and again.
+    await parts.mortal.started
+    const late = pause(ROUND_MS, undefined, { ref: false })
+    const endedBy = await Promise.race([parts.mortal.ended, late])
+    if (endedBy !== undefined) return endedBy
+  }
+  return 'nothing in time'
+}
+
+const ask = (client: PartnerClient, point: CrashPoint, round: number): Promise<void>[] =>
+  point.payments.map(({ phone, amountKes }, index) =>
+    client.ask({ key: `${point.name} ${round}.${index}`, phone, amountKes: amountKes ?? 150 }),
+  )
+
+/** Waits until every request is answered and nothing is left to be done; after the deadline the comparison tells what is. */
+const finish = async (options: { database: Database; asked: readonly Promise<void>[] }): Promise<void> => {
+  const done = Promise.all(options.asked).then(async () => {
+    for (;;) {
+      const open = await openDuties(options.database)
+      if (Object.values(open).every((count) => count === 0)) return
+      await pause(50)
+    }
+  })
+  await Promise.race([done, pause(FINISH_MS, undefined, { ref: false })])
+}
+
+const statesOf = async (
+  database: Database,
+  point: string,
+  client: PartnerClient,
+): Promise<Omit<PointResult, 'point' | 'endedBy'>> => {
+  const rows = await database
+    .selectFrom('payments')
+    .select('state')
+    .where('reference', 'like', `${point} %`)
+    .orderBy('id')
+    .execute()
+  const wishes = client.wishes.filter(({ key }) => key.startsWith(`${point} `))
+  const unanswered = wishes.filter(({ key }) => !client.answered.has(key)).length
+  return { asked: wishes.length, unanswered, states: rows.map(({ state }) => state) }
+}

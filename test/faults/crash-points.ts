@@ -1,0 +1,119 @@
+import { sql } from 'kysely'
+import { connect, DiscardPolicy, RetentionPolicy, StorageType } from 'nats'
+import { crashPointNames } from '../../scripts/tidy/crash-points.ts'
+import { readProject } from '../../scripts/tidy/project.ts'
+import type { Database } from '../../src/database/connect.ts'
+
+type Place = { database: Database; natsUrl: string }
+type Prepared = AsyncDisposable & { environment?: Record<string, string> }
+
+/** A crash point, and how a process is brought to it. */
+export type CrashPoint = {
+  name: string
+  command: 'serve' | 'dispatch'
+  /** What the process is armed with. */
+  path: string
+  /** Payments that are asked for meanwhile. */
+  payments: { phone: string; amountKes?: number }[]
+  prepare(place: Place): Promise<Prepared>
+}
+
+// The simulator's outcomes by phone number; docs/simulator.md lists them.
+const PAID = { phone: '254712345678' }
+const CANCELLED = { phone: '254700000002' }
+const REFUSED = { phone: '254700000011' }
+const SLOW = { phone: '254700000021' }
+const NEVER_CALLS_BACK = { phone: '254700000022' }
+const CALLS_BACK_TWICE = { phone: '254700000024' }
+const CALLBACK_BEFORE_REPLY = { phone: '254700000031' }
+const ERROR_AFTER_PROMPT = { phone: '254700000033' }
+
+/** An amount that the test's own trigger refuses to settle. */
+const POISONED_KES = 666
+
+const PAYMENTS = [
+  PAID,
+  PAID,
+  CANCELLED,
+  REFUSED,
+  CALLS_BACK_TWICE,
+  CALLBACK_BEFORE_REPLY,
+  ERROR_AFTER_PROMPT,
+  NEVER_CALLS_BACK,
+]
+
+/** What it takes beyond the usual to come to the points of a stage. */
+const SPECIAL: Record<string, Partial<Pick<CrashPoint, 'payments' | 'prepare'>>> = {
+  put_off: {
+    payments: [{ ...PAID, amountKes: POISONED_KES }, PAID],
+    prepare: (place) => refuseToSettle(place),
+  },
+  mark_unpublished: { prepare: (place) => refusePublishing(place) },
+  take_query: { payments: [NEVER_CALLS_BACK, SLOW, PAID] },
+  query: { payments: [NEVER_CALLS_BACK, SLOW, PAID] },
+  settle_by_query: { payments: [NEVER_CALLS_BACK, PAID] },
+  postpone_query: { payments: [SLOW, PAID] },
+}
+
+/** Loops come past these all the time, with nothing in hand: they count once there was something. */
+const ONLY_AFTER: Record<string, string> = {
+  'take_unpublished.before_commit': 'interpret.after_commit',
+  'take_query.before_commit': 'record_push.after_commit',
+  'claim.before_commit': 'claim.after_commit',
+}
+
+/** Every crash point that the code names, with the way to it. */
+export const findCrashPoints = async (root: string): Promise<CrashPoint[]> => {
+  const files = await readProject(root)
+  const ofDispatch = new Set(crashPointNames(files.filter(({ path }) => path.startsWith('src/dispatcher/'))))
+  return crashPointNames(files).map((name): CrashPoint => {
+    const special = SPECIAL[name.split('.')[0] ?? '']
+    return {
+      name,
+      command: ofDispatch.has(name) ? 'dispatch' : 'serve',
+      path: [ONLY_AFTER[name], name].filter((one) => one !== undefined).join(' '),
+      payments: special?.payments ?? PAYMENTS,
+      prepare: special?.prepare ?? nothing,
+    }
+  })
+}
+
+const nothing = (): Promise<Prepared> => Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() })
+
+/** Lets the settling of one amount fail, until the process is dead: the defect that `put_off` is for. */
+const refuseToSettle = async ({ database }: Place): Promise<Prepared> => {
+  await sql`
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''a defect''; END'
+  `.execute(database)
+  await sql`
+    CREATE TRIGGER refuse BEFORE UPDATE ON payments FOR EACH ROW
+    WHEN (NEW.amount_kes = ${sql.lit(POISONED_KES)} AND NEW.state = 'successful') EXECUTE FUNCTION refuse()
+  `.execute(database)
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await sql`DROP FUNCTION refuse CASCADE`.execute(database)
+    },
+  }
+}
+
+/** A stream that takes no message, as a full one. */
+const refusePublishing = async ({ natsUrl }: Place): Promise<Prepared> => {
+  const name = `gateway-test-refusing-${crypto.randomUUID()}`
+  const connection = await connect({ servers: natsUrl })
+  const manager = await connection.jetstreamManager()
+  await manager.streams.add({
+    name,
+    subjects: [`${name}.due`],
+    storage: StorageType.File,
+    retention: RetentionPolicy.Workqueue,
+    discard: DiscardPolicy.New,
+    max_msg_size: 1,
+  })
+  return {
+    environment: { NATS_STREAM: name },
+    [Symbol.asyncDispose]: async () => {
+      await manager.streams.delete(name)
+      await connection.close()
+    },
+  }
+}

@@ -1,0 +1,30 @@
+import { sql } from 'kysely'
+import type { Database } from '../../src/database/connect.ts'
+
+/**
+ * Moves every instant that Postgres keeps for later so far back that it has come, as if this much time had passed while all
+ * processes were dead: leases, pauses, deadlines, what is to be published again.
+ */
+export const letTimePass = async (database: Database, seconds: number): Promise<void> => {
+  const ago = sql`make_interval(secs => ${seconds})`
+  await sql`
+    WITH submit AS (
+      UPDATE to_submit SET due_at = due_at - ${ago}, leased_until = leased_until - ${ago}
+    ), query AS (
+      UPDATE to_query SET due_at = due_at - ${ago}, leased_until = leased_until - ${ago}
+    ), interpret AS (
+      UPDATE to_interpret SET due_at = due_at - ${ago}
+    )
+    UPDATE to_deliver
+    SET due_at = due_at - ${ago}, leased_until = leased_until - ${ago}, publish_at = publish_at - ${ago}
+  `.execute(database)
+}
+
+/** What is still to be done: the rows of each duty. */
+export const openDuties = async (database: Database): Promise<Record<string, number>> => {
+  const { rows } = await sql<Record<string, bigint>>`
+    SELECT (SELECT count(*) FROM to_submit) AS to_submit, (SELECT count(*) FROM to_query) AS to_query,
+           (SELECT count(*) FROM to_interpret) AS to_interpret, (SELECT count(*) FROM to_deliver) AS to_deliver
+  `.execute(database)
+  return Object.fromEntries(Object.entries(rows[0] ?? {}).map(([duty, count]) => [duty, Number(count)]))
+}
