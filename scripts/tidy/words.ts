@@ -30,7 +30,8 @@ const WORDS: readonly Word[] = [
   {
     pattern: /\btransaction_?ids?\b/gi,
     where: /^src\//,
-    except: /^src\/(?:facade|local)\/|^src\/core\/deliveries\//,
+    // Daraja calls a receipt transactionId in its Pull Transactions.
+    except: /^src\/(?:facade|local|simulator)\/|^src\/core\/(?:deliveries|daraja)\//,
     onlyCode: true,
     instead: 'payment id; transaction_id is on the partners’ wire only',
   },

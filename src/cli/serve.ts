@@ -5,7 +5,7 @@ import { createCallbackMetrics } from '../core/callbacks/callback-metrics.ts'
 import { openSpool } from '../core/callbacks/spool.ts'
 import { type Core, startCore } from '../core/core.ts'
 import { startPublishing } from '../core/deliveries/publish.ts'
-import { createCoreMetrics } from '../core/metrics.ts'
+import { addOverduePayments, createCoreMetrics } from '../core/metrics.ts'
 import { startConnectServer } from '../core/server/connect.ts'
 import { startGrpcServer } from '../core/server/grpc.ts'
 import { createInProcessClients } from '../core/server/in-process.ts'
@@ -15,7 +15,7 @@ import { endureOutage } from '../database/endure.ts'
 import { startFacade } from '../facade/server.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { type Config, readConfig } from '../runtime/config.ts'
+import { BadSettings, type Config, readConfig } from '../runtime/config.ts'
 import { createLog, type Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
@@ -38,6 +38,9 @@ export const serveCommand = (environment: Environment): Command =>
 const serve = async (environment: Environment, options: { json?: true }): Promise<void> => {
   const asked = untilAskedToStop({ withParent: hasParent(environment) })
   const config = readConfig(environment, SERVE_SETTINGS)
+  if (config.DARAJA_PULL && !config.DARAJA_UNIQUE_REFERENCE) {
+    throw new BadSettings('DARAJA_PULL needs DARAJA_UNIQUE_REFERENCE on: what is pulled is told apart by it')
+  }
   const log = createLog({ name: 'serve', level: config.LOG_LEVEL })
   await using open = new AsyncDisposableStack()
 
@@ -65,6 +68,7 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   const publishing = startPublishing({ database, queue, log, nowMs: () => performance.now() })
   open.defer(() => publishing.stop().catch(() => undefined))
   const metrics = createCoreMetrics(registry, database)
+  addOverduePayments(registry, database, config.OPEN_PAYMENT_ALERT_AFTER_MS)
   const core = startCore({
     ...settingsOf(config),
     database,
@@ -121,7 +125,11 @@ const settingsOf = (config: ServeConfig) => ({
   darajaTimeoutMs: config.DARAJA_TIMEOUT_MS,
   submitTtlMs: config.SUBMIT_TTL_MS,
   submitConcurrency: config.SUBMIT_CONCURRENCY,
+  pushesPerSecond: config.DARAJA_PUSHES_PER_SECOND,
   reconcileAfterMs: config.RECONCILE_AFTER_MS,
+  queriesPerSecond: config.DARAJA_QUERIES_PER_SECOND,
+  uniqueReference: config.DARAJA_UNIQUE_REFERENCE,
+  pull: config.DARAJA_PULL ? { msisdn: config.DARAJA_PULL_MSISDN } : null,
 })
 
 /** How long a callback waits for Postgres before the disk takes it, ms: Daraja is to be answered within a second. */

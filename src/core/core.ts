@@ -16,11 +16,14 @@ import type { Spool } from './callbacks/spool.ts'
 import { createCallbackTokens } from './callbacks/token.ts'
 import type { DarajaAccount } from './daraja/account.ts'
 import { createDarajaClient } from './daraja/client.ts'
+import { toAccountReference } from './daraja/stk-push.ts'
 import { createTokenSource } from './daraja/token.ts'
+import { createUniqueReferences } from './daraja/unique-reference.ts'
 import type { CoreMetrics } from './metrics.ts'
 import { createKeyCheck } from './partners/authenticate.ts'
 import { findScopes } from './partners/service-token.ts'
 import { createAcceptor } from './payments/accept.ts'
+import { startPulling } from './payments/pull-transactions.ts'
 import { startReconciling } from './payments/reconcile.ts'
 import { startSubmitting } from './payments/submit.ts'
 import type { Services } from './server/services.ts'
@@ -54,7 +57,15 @@ export type CoreOptions = {
   darajaTimeoutMs: number
   submitTtlMs: number
   submitConcurrency: number
+  /** Pushes a second for the account; null: as many as `submitConcurrency` lets out. */
+  pushesPerSecond: number | null
   reconcileAfterMs: number
+  /** Queries and pulls a second for the account. */
+  queriesPerSecond: number
+  /** True: the AccountReference is unique for each payment, instead of the partner's reference. */
+  uniqueReference: boolean
+  /** Pull Transactions, where the account has them; null: it has not. They need `uniqueReference`. */
+  pull: { msisdn: string | null } | null
   /** Called after deliveries were committed to the outbox. */
   onDeliveriesDue: () => void
 }
@@ -66,6 +77,9 @@ export type Core = {
   /** Lets everything under way finish and be recorded; call it once no more requests come. */
   stop(): Promise<void>
 }
+
+/** Connections to Daraja beside those of pushes, so that queries never wait for these, nor these for queries. */
+const QUERY_CONNECTIONS = 16
 
 const PARTITIONS_EVERY_MS = 3_600_000
 
@@ -79,7 +93,7 @@ export const startCore = (options: CoreOptions): Core => {
   const client = createDarajaClient({
     baseUrl: options.darajaBaseUrl,
     timeoutMs: options.darajaTimeoutMs,
-    connections: options.submitConcurrency,
+    connections: options.submitConcurrency + QUERY_CONNECTIONS,
   })
   const daraja = {
     account: options.darajaAccount,
@@ -93,14 +107,23 @@ export const startCore = (options: CoreOptions): Core => {
     timeoutMs: options.darajaTimeoutMs,
     onSettled: options.onDeliveriesDue,
   }
+  const references = createUniqueReferences(options)
   const submitting = startSubmitting({
     ...stage,
     concurrency: options.submitConcurrency,
+    accountReferenceOf: ({ paymentId, reference }) =>
+      options.uniqueReference ? references.issue(paymentId) : toAccountReference(reference, paymentId),
     callbackUrlOf: (paymentId) => `${options.publicUrl}/callbacks/stk/${tokens.issue(paymentId)}`,
   })
   const interpreting = startInterpreting(stage)
   const replaying = startReplaying({ ...options, presence, onReceived: interpreting.wake })
-  const loops = [submitting, interpreting, replaying, startReconciling(stage), startPartitioning(options)]
+  const loops = [submitting, interpreting, replaying, startPartitioning(options)]
+  loops.push(startReconciling({ ...stage, pull: options.pull !== null }))
+  if (options.pull !== null) {
+    // Daraja wants to be told an address; what it posts there is kept like every callback of a token that nobody issued.
+    const callbackUrl = `${options.publicUrl}/callbacks/stk/pull`
+    loops.push(startPulling({ ...stage, ...options.pull, references, callbackUrl }))
+  }
   const checks = {
     checkKey: createKeyCheck(options),
     findScopes: (token: string) => findScopes(database, token),

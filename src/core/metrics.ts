@@ -2,6 +2,8 @@ import { sql } from 'kysely'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Database } from '../database/connect.ts'
 import type { Outcome } from '../database/schema/payments.ts'
+import type { FindingKind } from './payments/findings.ts'
+import { countOverduePayments } from './payments/open-payments.ts'
 import type { Cause } from './payments/payment.ts'
 
 export type CoreMetrics = {
@@ -13,8 +15,14 @@ export type CoreMetrics = {
   calledBack(token: 'known' | 'unknown'): void
   /** Counts an answer to a query. */
   queried(answer: 'definite' | 'open'): void
+  /** Counts a page that was pulled of M-PESA's records, or not. */
+  pulled(answer: 'page' | 'failed'): void
   /** Counts a payment that was settled. */
   settled(settlement: { outcome: Outcome; cause: Cause }): void
+  /** Counts a truth that did not fit what was known. */
+  found(kind: FindingKind): void
+  /** Counts a time for which Daraja is left alone, since it turned the account away. */
+  heldOff(): void
 }
 
 /**
@@ -31,21 +39,43 @@ export const createCoreMetrics = (registry: Registry, database: Database): CoreM
   const callbacks = counterOf('gateway_callbacks_total', 'Callbacks made durable: is their token ours?', [
     'token',
   ])
-  const queries = counterOf('gateway_queries_total', 'Queries to Daraja: did the answer settle anything?', [
+  const queries = counterOf('gateway_queries_total', 'Queries to Daraja: was the answer definite?', [
     'answer',
   ])
+  const pulls = counterOf('gateway_pulls_total', 'Calls for pages of M-PESA’s records', ['answer'])
   const settled = counterOf('gateway_payments_settled_total', 'Payments settled, by outcome and cause', [
     'outcome',
     'cause',
   ])
+  const findings = counterOf('gateway_payment_findings_total', 'Truths that did not fit what was known', [
+    'kind',
+  ])
+  const holds = counterOf('gateway_daraja_holds_total', 'Times that Daraja was left alone for a while', [])
   addOpenDuties(registry, database)
   return {
     requested: (result) => requests.inc({ result }),
     pushed: (outcome) => pushes.inc({ outcome }),
     calledBack: (token) => callbacks.inc({ token }),
+    pulled: (answer) => pulls.inc({ answer }),
     queried: (answer) => queries.inc({ answer }),
     settled: (settlement) => settled.inc(settlement),
+    found: (kind) => findings.inc({ kind }),
+    heldOff: () => holds.inc(),
   }
+}
+
+/** Shows how many payments are still open `afterMs` after they were accepted. */
+export const addOverduePayments = (registry: Registry, database: Database, afterMs: number): void => {
+  const overdue = new Gauge({
+    name: 'gateway_overdue_payments',
+    help: 'Payments that are still open after the time by which they should be settled',
+    registers: [registry],
+    collect: async () => {
+      const count = await countOverduePayments(database, afterMs).catch(() => null)
+      if (count === null) overdue.reset()
+      else overdue.set(count)
+    },
+  })
 }
 
 type OpenDuties = { duty: string; open: number; oldestAgeSeconds: number }
@@ -59,7 +89,7 @@ const addOpenDuties = (registry: Registry, database: Database): void => {
   })
   const open = new Gauge({
     name: 'gateway_open_duties',
-    help: 'What is still to be done for payments: submit, query, interpret',
+    help: 'What is still to be done for payments: submit, query, confirm, interpret',
     labelNames: ['duty'] as const,
     registers: [registry],
     collect: async () => {
@@ -77,10 +107,11 @@ const readOpenDuties = async (database: Database): Promise<OpenDuties[]> => {
   const { rows } = await sql<OpenDuties>`
     SELECT duty, count(due_at)::float8 AS open,
            greatest(0, coalesce(extract(epoch FROM now() - min(due_at)), 0))::float8 AS "oldestAgeSeconds"
-    FROM (VALUES ('submit'), ('query'), ('interpret')) duties (duty)
+    FROM (VALUES ('submit'), ('query'), ('confirm'), ('interpret')) duties (duty)
     LEFT JOIN (
       SELECT 'submit' AS duty, due_at FROM to_submit
       UNION ALL SELECT 'query', due_at FROM to_query
+      UNION ALL SELECT 'confirm', since FROM to_confirm
       UNION ALL SELECT 'interpret', due_at FROM to_interpret
     ) open USING (duty)
     GROUP BY duty

@@ -5,6 +5,7 @@ import * as partners from './migrations/001-partners.ts'
 import * as payments from './migrations/002-payments.ts'
 import * as callbacks from './migrations/003-callbacks.ts'
 import * as deliveries from './migrations/004-deliveries.ts'
+import * as truth from './migrations/005-truth.ts'
 import { ensurePartitions } from './partitions.ts'
 
 /** In the order they run: Kysely sorts by name. */
@@ -13,6 +14,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '002-payments': payments,
   '003-callbacks': callbacks,
   '004-deliveries': deliveries,
+  '005-truth': truth,
 }
 
 const migratorOf = (database: Database): Migrator =>

@@ -16,14 +16,14 @@ const MAX_OUTAGE_PAUSE_MS = 2_000
 
 /**
  * Runs `round` again and again. A round that returns true had more to do than it took, so the next follows at once; else
- * the loop pauses for `idleMs` milliseconds or until `wake`. A round that throws what `isOutage` knows is tried again after a
+ * the loop pauses for `idleMs` milliseconds, or fewer where the round returns a number, or until `wake`. A round that throws what `isOutage` knows is tried again after a
  * growing pause, with one log line when the trouble starts and one when it ends. Any other throw is a defect and ends the
  * loop: its owner ends the process, a loop never lives on half dead.
  */
 export const startLoop = (options: {
   name: string
   idleMs: number
-  round: () => Promise<boolean>
+  round: () => Promise<boolean | number>
   isOutage: (error: unknown) => boolean
   log: Log
 }): Loop => {
@@ -47,7 +47,8 @@ export const startLoop = (options: {
     const more = await options.round()
     if (failures > 0) options.log.info({ event: 'loop_resumed', loop: options.name, failures })
     failures = 0
-    if (!more && !woken && !stopping) await rest(options.idleMs)
+    if (more === true || woken || stopping) return
+    await rest(more === false ? options.idleMs : Math.min(more, options.idleMs))
   }
 
   const endure = async (error: unknown): Promise<void> => {

@@ -1,5 +1,18 @@
 import { z } from 'zod'
-import { parseAddressList } from '../values/address-list.ts'
+import {
+  addressList,
+  flag,
+  host,
+  milliseconds,
+  port,
+  probabilities,
+  publicUrl,
+  schedule,
+  secretKey,
+  text,
+  url,
+  wholeNumber,
+} from './setting-parsers.ts'
 
 /** One setting of the environment: how its text is read, what stands for its absence, and what to tell a person. */
 export type Setting<Value> = {
@@ -12,76 +25,6 @@ export type Setting<Value> = {
   /** True for a value that must never be printed. */
   secret?: boolean
 }
-
-const port = z
-  .string()
-  .regex(/^\d{1,5}$/, 'must be a port from 0 to 65535')
-  .transform(Number)
-  .refine((value) => value <= 65_535, 'must be a port from 0 to 65535')
-
-const wholeNumber = (from: number, to: number) =>
-  z
-    .string()
-    .regex(/^\d{1,12}$/, `must be a whole number from ${from} to ${to}`)
-    .transform(Number)
-    .refine((value) => value >= from && value <= to, `must be a whole number from ${from} to ${to}`)
-
-const url = (protocols: string[]) =>
-  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
-    error: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-  })
-
-const flag = z
-  .enum(['0', '1', 'off', 'on', 'false', 'true'], 'must be on or off')
-  .transform((text) => ['1', 'on', 'true'].includes(text))
-
-const host = z.string().regex(/^[A-Za-z0-9.:_-]+$/, 'must be a host name or an IP address')
-
-const secretKey = z
-  .string()
-  .regex(/^[0-9a-f]{64}$/i, 'must be 32 bytes as 64 hexadecimal digits, as `openssl rand -hex 32` prints')
-  .transform((hex) => Buffer.from(hex, 'hex'))
-
-const text = z.string().min(1, 'must not be empty')
-
-/** Whole milliseconds from one to a week. */
-const milliseconds = wholeNumber(1, 604_800_000)
-
-const SECONDS_PER_UNIT: Record<string, number> = { s: 1, m: 60, h: 3600 }
-
-/** `0s,2s,5m,1h` → milliseconds of each step. The first is 0: an outcome is told at once. */
-const schedule = z
-  .string()
-  .regex(/^0s(,\d{1,6}[smh])*$/, 'must be durations separated by commas, the first 0s, like "0s,2s,15m,1h"')
-  .transform((value) =>
-    value
-      .split(',')
-      .map((step) => Number(step.slice(0, -1)) * (SECONDS_PER_UNIT[step.slice(-1)] ?? 0) * 1000),
-  )
-
-const addressList = z.string().transform((value, context) => {
-  const parsed = parseAddressList(value)
-  if (parsed.ok) return parsed.value
-  context.addIssue(parsed.problem)
-  return z.NEVER
-})
-
-/** What Daraja refuses anywhere in a callback URL, in any case. */
-const FORBIDDEN_IN_CALLBACK_URLS = /mpesa|safaricom|exe|cmd|sql|query/i
-
-/** Public tunnels, which Daraja usually blocks. */
-const TUNNEL_HOSTS = /ngrok|requestbin/i
-
-const publicUrl = url(['http:', 'https:'])
-  .refine((value) => !FORBIDDEN_IN_CALLBACK_URLS.test(value), {
-    error:
-      'must not hold mpesa, safaricom, exe, exec, cmd, sql or query: Daraja refuses callback URLs with these words',
-  })
-  .refine((value) => !TUNNEL_HOSTS.test(value), { error: 'must not be a public tunnel: Daraja blocks them' })
-  .refine((value) => !/^https?:\/\/[^/]*[A-Z]/.test(value), {
-    error: 'must have its host in lower case: Daraja may refuse capitals',
-  })
-  .transform((value) => value.replace(/\/+$/, ''))
 
 /** Every setting, in the order of the README's table. */
 export const SETTINGS = {
@@ -203,10 +146,40 @@ export const SETTINGS = {
     default: '32',
     help: 'pushes to Daraja at once, per process',
   },
+  DARAJA_PUSHES_PER_SECOND: {
+    parse: wholeNumber(1, 10_000),
+    default: null,
+    help: 'pushes a second at most, by all replicas together: what Safaricom agreed for the shortcode; no limit when not set',
+  },
   RECONCILE_AFTER_MS: {
     parse: milliseconds,
     default: '90000',
     help: 'when a prompt without a callback is first asked for, ms',
+  },
+  DARAJA_QUERIES_PER_SECOND: {
+    parse: wholeNumber(1, 10_000),
+    default: '20',
+    help: 'queries and pulls a second at most, by all replicas together',
+  },
+  DARAJA_UNIQUE_REFERENCE: {
+    parse: flag,
+    default: 'off',
+    help: 'the payer sees a short code of the payment as the account, instead of the partner’s reference; `DARAJA_PULL` needs it',
+  },
+  DARAJA_PULL: {
+    parse: flag,
+    default: 'off',
+    help: 'looks in M-PESA’s records for receipts and unconfirmed payments, where the shortcode has Pull Transactions',
+  },
+  DARAJA_PULL_MSISDN: {
+    parse: z.string().regex(/^254[17]\d{8}$/, 'must be 12 digits that start with 2547 or 2541'),
+    default: null,
+    help: 'the number that was nominated for Pull Transactions',
+  },
+  OPEN_PAYMENT_ALERT_AFTER_MS: {
+    parse: milliseconds,
+    default: '900000',
+    help: 'from what age an open payment counts as overdue, ms',
   },
   DELIVERY_SCHEDULE: {
     parse: schedule,
@@ -224,6 +197,16 @@ export const SETTINGS = {
     parse: wholeNumber(0, 3_600_000),
     default: '1000',
     help: 'how long a simulated payer thinks, ms',
+  },
+  SIMULATOR_SEED: {
+    parse: wholeNumber(0, 4_294_967_295),
+    default: null,
+    help: 'the number that decides when what `SIMULATOR_MISBEHAVIOURS` names happens; drawn and printed when not set',
+  },
+  SIMULATOR_MISBEHAVIOURS: {
+    parse: probabilities,
+    default: null,
+    help: 'what the simulator gets wrong beside what phone and amount choose, and how probably: `calls-back-twice=0.1,token-html-503=0.05`; the names are in docs/simulator.md',
   },
   LOG_LEVEL: {
     parse: z.enum(

@@ -89,8 +89,16 @@ export const startTestCore = async (overrides: Partial<CoreOptions> = {}): Promi
 }
 
 /** A spool in `folder`. */
-export const openTestSpool = (folder: string, log: Log = quietLog): Promise<Spool> =>
-  openSpool({ folder, newId: createCallbackIds({ clock: systemClock, randomBytes }), log })
+export const openTestSpool = (
+  folder: string,
+  options: { log?: Log; leftBehindMs?: number } = {},
+): Promise<Spool> =>
+  openSpool({
+    folder,
+    newId: createCallbackIds({ clock: systemClock, randomBytes }),
+    log: quietLog,
+    ...options,
+  })
 
 const defaultOptions = (parts: {
   database: Database
@@ -126,6 +134,10 @@ const defaultOptions = (parts: {
   darajaTimeoutMs: 3_000,
   submitTtlMs: 120_000,
   submitConcurrency: 32,
+  pushesPerSecond: null,
   reconcileAfterMs: 90_000,
+  queriesPerSecond: 1000,
+  uniqueReference: false,
+  pull: null,
   onDeliveriesDue: () => undefined,
 })

@@ -126,6 +126,7 @@ const toEvidence = (paymentId: bigint, content: StkCallback): Evidence => ({
   resultCode: content.resultCode,
   resultDesc: content.resultDesc,
   receipt: content.receipt,
+  amountKes: content.amountKes,
   transactionDate: content.resultCode === '0' ? content.transactionDate : null,
   merchantRequestId: content.merchantRequestId,
   checkoutRequestId: content.checkoutRequestId,

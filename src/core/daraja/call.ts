@@ -17,31 +17,50 @@ export type CallReply =
 const NO_TOKEN_BACK_OFF_MS = 5_000
 
 /**
+ * How long to keep away when a fresh token was refused too, ms: short, for most likely another process had a newer one made
+ * between our two calls.
+ */
+const CONTESTED_TOKEN_BACK_OFF_MS = 1_000
+
+/**
  * Calls Daraja with the account's token. A token that Daraja calls invalid, because another process had a new one made, is
- * renewed once and the call repeated once: that refusal is certain, so nothing is sent twice.
+ * renewed once and the call repeated once: that refusal is certain, so nothing is sent twice. An answer with HTTP 200 is a
+ * success when `isSuccess` says so of its body.
  */
 export const callDaraja = async (
   daraja: Daraja,
   path: string,
   body: Record<string, unknown>,
+  isSuccess: (json: Record<string, unknown>) => boolean = (json) => json['ResponseCode'] === '0',
 ): Promise<CallReply> => {
-  const first = await callOnce(daraja, path, body)
+  const call = { path, body, isSuccess }
+  const first = await callOnce(daraja, call)
   if (first.kind !== 'bad_token') return first
-  const second = await callOnce(daraja, path, body)
-  return second.kind === 'bad_token' ? { ...second, kind: 'later', afterMs: NO_TOKEN_BACK_OFF_MS } : second
+  const second = await callOnce(daraja, call)
+  return second.kind === 'bad_token'
+    ? { ...second, kind: 'later', afterMs: CONTESTED_TOKEN_BACK_OFF_MS, concerns: 'whole_account' }
+    : second
 }
 
 const callOnce = async (
   daraja: Daraja,
-  path: string,
-  body: Record<string, unknown>,
+  call: {
+    path: string
+    body: Record<string, unknown>
+    isSuccess: (json: Record<string, unknown>) => boolean
+  },
 ): Promise<CallReply | Refusal> => {
   const token = await daraja.tokens.get()
   if (token.kind === 'none')
-    return { kind: 'later', ...tokenProblem(token.reply), afterMs: NO_TOKEN_BACK_OFF_MS }
+    return {
+      kind: 'later',
+      ...tokenProblem(token.reply),
+      afterMs: NO_TOKEN_BACK_OFF_MS,
+      concerns: 'whole_account',
+    }
   const headers = { authorization: `Bearer ${token.token}` }
-  const reply = await daraja.send({ method: 'POST', path, headers, body })
-  if (reply.kind === 'answered' && reply.status === 200 && reply.json?.['ResponseCode'] === '0') {
+  const reply = await daraja.send({ method: 'POST', path: call.path, headers, body: call.body })
+  if (reply.kind === 'answered' && reply.status === 200 && reply.json && call.isSuccess(reply.json)) {
     return { kind: 'success', json: reply.json }
   }
   const refusal = classifyError(reply)

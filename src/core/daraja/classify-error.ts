@@ -4,8 +4,17 @@ import type { Reply } from './client.ts'
 export type Refusal =
   /** Certain: not processed, and asking again would not help. */
   | { kind: 'refused'; code: string; message: string }
-  /** Certain: not processed; may be asked again after `afterMs`. */
-  | { kind: 'later'; code: string; message: string; afterMs: number }
+  /**
+   * Certain: not processed; may be asked again after `afterMs`. `whole_account`: nothing else should be asked either before
+   * then, for it was the account that was turned away and not this one request.
+   */
+  | {
+      kind: 'later'
+      code: string
+      message: string
+      afterMs: number
+      concerns: 'this_payer' | 'whole_account'
+    }
   /** Certain: not processed, for the access token is not valid. */
   | { kind: 'bad_token'; code: string; message: string }
   /** It may have been processed. */
@@ -29,29 +38,35 @@ const REFUSED_CODES = new Set([
 
 const BAD_TOKEN_CODES = new Set(['404.001.03', '404.001.04'])
 
+/** The app is not subscribed to the product. Apigee words it as a bad token, yet no new token would help. */
+const NO_PRODUCT = /no apiproduct match found/i
+
+/** Apigee's two limits; it says so in error codes and in faults alike. */
+const RATE_LIMIT = /spike ?arrest|quota ?violation/i
+
 /** Decides what a reply without success means, on code and message; anything not known for certain is `unknown`. Pure. */
 export const classifyError = (reply: Reply): Refusal => {
-  if (reply.kind === 'not_sent') return later('not_sent', reply.reason, BACK_OFF_MS)
+  if (reply.kind === 'not_sent') return backOff('not_sent', reply.reason)
   if (reply.kind === 'no_answer') return { kind: 'unknown', reason: reply.reason }
   const { json, status, text } = reply
-  if (json && 'fault' in json) return classifyFault(status, JSON.stringify(json['fault']))
   const code = textOf(json?.['errorCode'])
   const message = textOf(json?.['errorMessage'])
+  if (status === 429) return backOff(code || '429', message || 'too many requests')
+  if (json && 'fault' in json) return classifyFault(status, JSON.stringify(json['fault']))
   if (code !== '') return classifyCode(code, message)
-  if (status === 429) return later('429', 'too many requests', BACK_OFF_MS)
   if ((status === 403 || status === 503) && /incapsula incident/i.test(text)) {
-    return later(`edge_${status}`, 'stopped at the edge in front of Daraja', BACK_OFF_MS)
+    return backOff(`edge_${status}`, 'stopped at the edge in front of Daraja')
   }
   return { kind: 'unknown', reason: `HTTP ${status} with a body that does not say what happened` }
 }
 
 const classifyCode = (code: string, message: string): Refusal => {
-  if (REFUSED_CODES.has(code)) return { kind: 'refused', code, message }
+  if (REFUSED_CODES.has(code) || NO_PRODUCT.test(message)) return { kind: 'refused', code, message }
   if (BAD_TOKEN_CODES.has(code)) return { kind: 'bad_token', code, message }
-  if (code === '500.003.02' && /spike arrest/i.test(message)) return later(code, message, BACK_OFF_MS)
-  if (code === '500.003.03') return later(code, message, BACK_OFF_MS)
+  if (code === '500.003.02' && RATE_LIMIT.test(message)) return backOff(code, message)
+  if (code === '500.003.03') return backOff(code, message)
   if (code === '500.001.1001' && /unable to lock subscriber/i.test(message)) {
-    return later(code, message, LOCKED_SUBSCRIBER_MS)
+    return { kind: 'later', code, message, afterMs: LOCKED_SUBSCRIBER_MS, concerns: 'this_payer' }
   }
   if (code === '500.001.1001' && /merchant does not exist|wrong credentials/i.test(message)) {
     return { kind: 'refused', code, message }
@@ -59,17 +74,27 @@ const classifyCode = (code: string, message: string): Refusal => {
   return { kind: 'unknown', reason: `${code} ${message}` }
 }
 
-/** An Apigee fault comes from the edge, so nothing was processed; it is a token problem when it names the token. */
-const classifyFault = (status: number, fault: string): Refusal =>
-  /token/i.test(fault)
-    ? { kind: 'bad_token', code: `fault_${status}`, message: fault.slice(0, 200) }
-    : { kind: 'refused', code: `fault_${status}`, message: fault.slice(0, 200) }
+/**
+ * An Apigee fault that refuses comes from the edge, so nothing was processed; it is a token problem when it names the token.
+ * A fault with another status tells of trouble behind the edge, such as a time-out: what happened there is not known.
+ */
+const classifyFault = (status: number, fault: string): Refusal => {
+  const [code, message] = [`fault_${status}`, fault.slice(0, MAX_TEXT)]
+  if (RATE_LIMIT.test(fault)) return backOff(code, message)
+  if (status !== 401) return { kind: 'unknown', reason: `${code} ${message}` }
+  if (NO_PRODUCT.test(fault)) return { kind: 'refused', code, message }
+  return { kind: /token/i.test(fault) ? 'bad_token' : 'refused', code, message }
+}
 
-const later = (code: string, message: string, afterMs: number): Refusal => ({
+const backOff = (code: string, message: string): Refusal => ({
   kind: 'later',
   code,
   message,
-  afterMs,
+  afterMs: BACK_OFF_MS,
+  concerns: 'whole_account',
 })
 
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+/** Cut to what a person reads: partners and operators see codes and messages. */
+const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, MAX_TEXT) : '')
+
+const MAX_TEXT = 300

@@ -72,9 +72,12 @@ export const createDarajaClient = (options: {
   return { send, close: () => agent.close() }
 }
 
+/** Without NUL in its texts, which Postgres cannot keep. */
 const parseObject = (text: string): Record<string, unknown> | undefined => {
   try {
-    const parsed: unknown = JSON.parse(text)
+    const parsed: unknown = JSON.parse(text, (_name, value: unknown) =>
+      typeof value === 'string' ? value.replaceAll('\u0000', '') : value,
+    )
     return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
       ? Object.fromEntries(Object.entries(parsed))
       : undefined

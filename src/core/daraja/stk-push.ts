@@ -4,8 +4,8 @@ import { type CallReply, callDaraja, credentialsOf, type Daraja } from './call.t
 export type Push = {
   msisdn: string
   amountKes: number
-  reference: string | null
-  paymentId: bigint
+  /** What the payer sees: at most twelve letters and digits. */
+  accountReference: string
   callbackUrl: string
 }
 
@@ -40,7 +40,7 @@ export const pushStk = async (daraja: Daraja, push: Push): Promise<PushOutcome> 
     PartyB: Number(daraja.account.partyB),
     PhoneNumber: Number(push.msisdn),
     CallBackURL: push.callbackUrl,
-    AccountReference: toAccountReference(push.reference, push.paymentId),
+    AccountReference: push.accountReference,
     TransactionDesc: TRANSACTION_DESC,
   })
   if (reply.kind !== 'success') return reply

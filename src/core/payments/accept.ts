@@ -113,7 +113,8 @@ const insertPayments = async (options: {
              now() + make_interval(secs => ${options.submitTtlMs / 1000})
       FROM fresh
     ), duties AS (
-      INSERT INTO to_submit (payment_id) SELECT id FROM fresh
+      INSERT INTO to_submit (payment_id, submit_by)
+      SELECT id, now() + make_interval(secs => ${options.submitTtlMs / 1000}) FROM fresh
     )
     SELECT id, position FROM fresh
   `.execute(options.database)

@@ -40,7 +40,16 @@ export const listPayments = (options: {
 export const findHistory = (database: Database, paymentId: bigint) =>
   database
     .selectFrom('payment_history')
-    .select(['at', 'from_state', 'to_state', 'cause', 'detail'])
+    .select(['at', 'from_state', 'to_state', 'cause', 'detail', 'operator'])
+    .where('payment_id', '=', paymentId)
+    .orderBy('at')
+    .execute()
+
+/** What did not fit about a payment, oldest first. */
+export const findFindings = (database: Database, paymentId: bigint) =>
+  database
+    .selectFrom('payment_findings')
+    .select(['at', 'kind', 'detail'])
     .where('payment_id', '=', paymentId)
     .orderBy('at')
     .execute()

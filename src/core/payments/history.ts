@@ -11,6 +11,8 @@ export type Move = {
   cause: Cause
   /** What an operator wants to know beside the cause, such as Daraja's code. */
   detail: string | null
+  /** Who moved it by hand; null: the gateway itself. */
+  operator: string | null
 }
 
 /** Writes a row into the history for each move, in the transaction that moves the payments (law 4). */
@@ -20,13 +22,14 @@ export const recordMoves = async (
 ): Promise<void> => {
   if (moves.length === 0) return
   await sql`
-    INSERT INTO payment_history (payment_id, from_state, to_state, cause, detail)
+    INSERT INTO payment_history (payment_id, from_state, to_state, cause, detail, operator)
     SELECT * FROM unnest(
       ${moves.map((move) => move.paymentId)}::bigint[],
       ${moves.map((move) => move.from)}::payment_state[],
       ${moves.map((move) => move.to)}::payment_state[],
       ${moves.map((move) => move.cause)}::text[],
-      ${moves.map((move) => move.detail)}::text[]
+      ${moves.map((move) => move.detail)}::text[],
+      ${moves.map((move) => move.operator)}::text[]
     )
   `.execute(transaction)
 }

@@ -46,7 +46,14 @@ export const movePayments = async (
   const done = moves.filter((move) => moved.has(move.paymentId))
   await recordMoves(
     transaction,
-    done.map(({ paymentId, from, to, cause, detail = null }) => ({ paymentId, from, to, cause, detail })),
+    done.map(({ paymentId, from, to, cause, detail = null }) => ({
+      paymentId,
+      from,
+      to,
+      cause,
+      detail,
+      operator: null,
+    })),
   )
   return moved
 }

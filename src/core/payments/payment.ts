@@ -7,8 +7,9 @@ import type { Outcome, PaymentStateName } from '../../database/schema/payments.t
 // submitting   Committed before the first byte goes to Daraja. Whoever finds such a payment without being the one that
 //              submits it never sends it: the payer may have the prompt already.
 // submitted    Daraja took the push and gave its ids. Left by the callback, or by a definite answer to the query.
-// unconfirmed  It is not known whether the payer was prompted. Never sent again, never guessed: left by the callback, or
-//              by an operator.
+// unconfirmed  It is not known whether the payer was prompted. Never sent again, never guessed: left by the callback, by
+//              M-PESA's own records (Pull Transactions), by an operator; or by the reply to the push, when it comes after all
+//              and says for certain that nothing was done, or brings the ids by which the query can ask.
 // successful   Paid. Final.
 // failed       Not paid, as far as is known. Left only by a later authoritative success.
 //
@@ -39,6 +40,14 @@ export type Cause =
   | 'submit_deadline_passed'
   | 'callback'
   | 'query'
+  | 'pull'
+  | 'operator'
+
+/** What a partner reads of a payment whose payer was never prompted; M-PESA gave no code. */
+export const NOT_PROMPTED = {
+  resultCode: 'NOT_PROMPTED',
+  resultDesc: 'The payer was not prompted in time.',
+}
 
 /** What is done with evidence of an outcome. */
 export type SettleDecision =

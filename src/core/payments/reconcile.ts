@@ -1,118 +1,174 @@
-import { sql } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { isOutage } from '../../database/outage.ts'
+import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
+import { backOff } from '../daraja/back-off.ts'
+import { type Budget, readAllowance, spend } from '../daraja/budget.ts'
 import type { Daraja } from '../daraja/call.ts'
-import { queryStk } from '../daraja/query.ts'
+import { readHold } from '../daraja/hold.ts'
+import { type QueryOutcome, queryStk } from '../daraja/query.ts'
 import type { CoreMetrics } from '../metrics.ts'
-
+import { addConfirmations } from './duties.ts'
+import { nextDelay } from './next-delay.ts'
 import { type Settlement, settle } from './settle.ts'
+import { nextInMs } from './take-due-payments.ts'
 import { tellSettlements } from './tell-settlements.ts'
 
-/** Queries under way at once. */
-const CONCURRENCY = 8
+/** Queries under way at once, however fast they are let out: Daraja's answer takes a second or so. */
+const CONCURRENCY = 64
 
 const IDLE_MS = 500
 
-/** Each query that settled nothing puts the next off by half as long again, up to this, ms. */
-const MAX_DELAY_MS = 3_600_000
+type DueQuery = { paymentId: bigint; checkoutRequestId: string; queries: number }
 
-type DueQuery = { payment_id: bigint; checkout_request_id: string | null; queries: number }
-
-/**
- * Asks Daraja for the payments that never called back: each first `reconcileAfterMs` after its push, then after growing
- * pauses. Only a definite answer settles; the receipt is then unknown, and a late callback fills it in.
- */
-export const startReconciling = (options: {
+/** What reconciling needs; times in ms. */
+type Reconciling = {
   database: Database
   daraja: Daraja
+  /** Queries for the account, by all replicas. */
+  queriesPerSecond: number
+  /** True where Pull Transactions bring back the receipts of what the query settles. */
+  pull: boolean
   reconcileAfterMs: number
   timeoutMs: number
   random: () => number
+  nowMs: () => number
   log: Log
   metrics: CoreMetrics
   onSettled: () => void
-}): Loop => {
-  const round = async (): Promise<boolean> => {
-    const due = await takeDue({ database: options.database, leaseMs: options.timeoutMs * 4 + 60_000 })
-    await Promise.all(due.map((query) => reconcile(options, query)))
-    return due.length === CONCURRENCY
-  }
-  return startLoop({ name: 'reconcile', idleMs: IDLE_MS, round, isOutage, log: options.log })
 }
 
-const takeDue = async (options: { database: Database; leaseMs: number }): Promise<DueQuery[]> => {
-  crashPoint('take_query.before_commit')
+/**
+ * Asks Daraja for the payments that never called back: each first `reconcileAfterMs` after its push, then after growing
+ * pauses, and all together never more often than the account's budget allows, those that have waited longest first. Only a
+ * definite answer settles; the receipt is then unknown, until a late callback or Pull Transactions bring it.
+ */
+export const startReconciling = (options: Reconciling): Loop => {
+  const underWay = new Set<Promise<void>>()
+  let defect: { error: unknown } | undefined
+
+  const start = (due: DueQuery): void => {
+    const running = reconcile(options, due).catch((error: unknown) => {
+      // The lease brings the query back; anything but an outage is a defect, and ends the loop.
+      if (!isOutage(error)) defect = { error }
+    })
+    underWay.add(running)
+    void running.then(() => underWay.delete(running))
+  }
+
+  const round = async (): Promise<boolean | number> => {
+    if (defect) throw defect.error
+    const limit = CONCURRENCY - underWay.size
+    if (limit === 0) return BUSY_MS
+    const taken = await takeDue({ ...options, limit })
+    for (const due of taken.due) start(due)
+    return taken.nextInMs || taken.due.length === limit
+  }
+
+  const loop = startLoop({ name: 'reconcile', idleMs: IDLE_MS, round, isOutage, log: options.log })
+  const stop = async (): Promise<void> => {
+    await loop.stop()
+    await Promise.all(underWay)
+  }
+  return { ...loop, stop }
+}
+
+/** How soon to look again when all places are taken, ms. */
+const BUSY_MS = 50
+
+const takeDue = async (
+  options: Reconciling & { limit: number },
+): Promise<{ due: DueQuery[]; nextInMs: number }> => {
+  const { shortcode } = options.daraja.account
+  const budget: Budget = { shortcode, call: 'query', perSecond: options.queriesPerSecond }
+  const taken = await options.database.transaction().execute(async (transaction) => {
+    const hold = await readHold(transaction, shortcode)
+    if (hold.forMs > 0) return { due: [], nextInMs: hold.forMs }
+    const allowance = await readAllowance(transaction, budget)
+    const allowed = Math.min(options.limit, allowance.calls)
+    const due = await leaseDue(transaction, { limit: allowed, leaseMs: options.timeoutMs * 4 + 60_000 })
+    await spend(transaction, budget, due.length)
+    crashPoint('take_query.before_commit', due.length)
+    return { due, nextInMs: nextInMs({ ...allowance, allowed, limit: options.limit, taken: due.length }) }
+  })
+  crashPoint('take_query.after_commit', taken.due.length)
+  return taken
+}
+
+const leaseDue = async (
+  transaction: Transaction<Schema>,
+  options: { limit: number; leaseMs: number },
+): Promise<DueQuery[]> => {
+  if (options.limit === 0) return []
   const { rows } = await sql<DueQuery>`
+    WITH due AS MATERIALIZED (
+      SELECT payment_id FROM to_query WHERE due_at <= now() AND leased_until <= now()
+      ORDER BY due_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED
+    )
     UPDATE to_query SET leased_until = now() + make_interval(secs => ${options.leaseMs / 1000}), queries = queries + 1
     FROM payments
-    WHERE payments.id = to_query.payment_id AND to_query.payment_id IN (
-      SELECT payment_id FROM to_query WHERE due_at <= now() AND leased_until <= now()
-      ORDER BY due_at LIMIT ${CONCURRENCY} FOR UPDATE SKIP LOCKED
-    )
-    RETURNING to_query.payment_id, payments.checkout_request_id, to_query.queries
-  `.execute(options.database)
-  crashPoint('take_query.after_commit', rows.length)
+    WHERE payments.id = to_query.payment_id AND to_query.payment_id = ANY (ARRAY(SELECT payment_id FROM due))
+    RETURNING to_query.payment_id AS "paymentId", payments.checkout_request_id AS "checkoutRequestId", to_query.queries
+  `.execute(transaction)
   return rows
 }
 
-const reconcile = async (options: Parameters<typeof startReconciling>[0], due: DueQuery): Promise<void> => {
+const reconcile = async (options: Reconciling, due: DueQuery): Promise<void> => {
   crashPoint('query.before_send')
-  const answer =
-    due.checkout_request_id === null ? null : await queryStk(options.daraja, due.checkout_request_id)
+  const answer = await queryStk(options.daraja, due.checkoutRequestId)
   crashPoint('query.after_send')
-  if (answer !== null) options.metrics.queried(answer.kind)
-  if (answer?.kind === 'definite') {
-    const settlements = await settleByQuery(options.database, due.payment_id, answer)
+  options.metrics.queried(answer.kind)
+  if (answer.kind === 'definite') {
+    const settlements = await settleByQuery(options, due.paymentId, answer)
     tellSettlements(options, settlements)
     options.onSettled()
     return
   }
-  const delayMs = nextDelay({
-    firstMs: options.reconcileAfterMs,
-    queries: due.queries,
-    random: options.random,
-  })
+  if (answer.turnedAway) {
+    await backOff({ ...options, shortcode: options.daraja.account.shortcode }, answer.turnedAway)
+  }
+  const delayMs = nextDelay({ ...options, firstMs: options.reconcileAfterMs, queries: due.queries })
   options.log.info({
     event: 'query_settled_nothing',
-    payment_id: due.payment_id,
-    reason: answer?.reason,
+    payment_id: Number(due.paymentId),
+    reason: answer.reason,
     next_ms: delayMs,
   })
-  await postpone(options.database, due.payment_id, delayMs)
+  await postpone(options.database, due.paymentId, delayMs)
 }
 
 const settleByQuery = async (
-  database: Database,
+  options: Reconciling,
   paymentId: bigint,
-  answer: { resultCode: string; resultDesc: string },
+  answer: Extract<QueryOutcome, { kind: 'definite' }>,
 ): Promise<Settlement[]> => {
-  const settlements = await database.transaction().execute(async (transaction) => {
+  const isPaid = answer.resultCode === '0'
+  const settlements = await options.database.transaction().execute(async (transaction) => {
     const settled = await settle(transaction, [
       {
         paymentId,
-        outcome: answer.resultCode === '0' ? 'successful' : 'failed',
+        outcome: isPaid ? 'successful' : 'failed',
         cause: 'query',
         resultCode: answer.resultCode,
         resultDesc: answer.resultDesc,
         receipt: null,
+        amountKes: null,
         transactionDate: null,
         merchantRequestId: null,
         checkoutRequestId: null,
       },
     ])
+    const hasMoved = settled.some(({ decision }) => decision.kind === 'move')
+    if (options.pull && isPaid && hasMoved) await addConfirmations(transaction, [paymentId])
     crashPoint('settle_by_query.before_commit')
     return settled
   })
   crashPoint('settle_by_query.after_commit')
   return settlements
 }
-
-/** Half as long again each time, with up to a fifth more at random, so that what was pushed together is not asked together. */
-export const nextDelay = (options: { firstMs: number; queries: number; random: () => number }): number =>
-  Math.round(Math.min(options.firstMs * 1.5 ** options.queries, MAX_DELAY_MS) * (1 + options.random() / 5))
 
 const postpone = async (database: Database, paymentId: bigint, delayMs: number): Promise<void> => {
   crashPoint('postpone_query.before_commit')

@@ -1,71 +1,145 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { PushOutcome } from '../daraja/stk-push.ts'
+import { addConfirmations, addQueries, endSubmissions, postponeSubmissions } from './duties.ts'
+import { type Finding, recordFindings } from './findings.ts'
 import { type MovedTo, movePayments } from './move.ts'
+import { nextDelay } from './next-delay.ts'
+import { NOT_PROMPTED } from './payment.ts'
 import { type Evidence, type Settlement, settle } from './settle.ts'
 
-/** A payment that was pushed, and what came of it. */
-export type Pushed = { paymentId: bigint; outcome: PushOutcome }
+/** A payment that was pushed, which taking of it that was, and what came of it. */
+export type Pushed = { paymentId: bigint; take: number; outcome: PushOutcome }
 
 type OutcomeOf<Kind extends PushOutcome['kind']> = Extract<PushOutcome, { kind: Kind }>
-type PushedAs<Kind extends PushOutcome['kind']> = { paymentId: bigint; outcome: OutcomeOf<Kind> }
+type PushedAs<Kind extends PushOutcome['kind']> = Omit<Pushed, 'outcome'> & { outcome: OutcomeOf<Kind> }
+
+/** What the records did: the settlements of refusals, and ids that are not those that were known. */
+export type RecordedPushes = { settlements: Settlement[]; findings: Finding[] }
 
 /**
  * Records what came of pushes, in one transaction, and turns each duty into the next: to query what was accepted, to submit
- * again later what was certainly not processed, nothing for what failed or is unknown. A callback may have settled a payment
- * before: then only Daraja's ids are written down. Resolves with what the refusals did.
+ * again later what was certainly not processed, to confirm what is unknown, nothing for what failed. It may be repeated, and
+ * may come late. A callback may have settled a payment before: then only Daraja's ids are written down. The lease may have
+ * ended and the payment be unconfirmed: then the ids put it on the query's duty, and what was certainly not done fails it.
+ * `random` spreads the queries of what was pushed together.
  */
 export const recordPushes = async (options: {
   database: Database
   reconcileAfterMs: number
+  random: () => number
   pushes: readonly Pushed[]
-}): Promise<Settlement[]> => {
-  const settlements = await options.database.transaction().execute(async (transaction) => {
-    const accepted = options.pushes.filter(isKind('accepted'))
-    const refused = options.pushes.filter(isKind('refused'))
-    const later = options.pushes.filter(isKind('later'))
-    const unknown = options.pushes.filter(isKind('unknown'))
-    await lockPayments(transaction, options.pushes)
-    const moved = await movePayments(transaction, [
-      ...accepted.map(toSubmitted),
-      ...later.map(toAccepted),
-      ...unknown.map(toUnconfirmed),
-    ])
-    await fillInIds(
-      transaction,
-      accepted.filter((push) => !moved.has(push.paymentId)),
-    )
-    await addQueries({
-      transaction,
-      paymentIds: accepted.map((push) => push.paymentId).filter((id) => moved.has(id)),
-      afterMs: options.reconcileAfterMs,
-    })
-    await postponeDuties(
-      transaction,
-      later.filter((push) => moved.has(push.paymentId)),
-    )
-    await endDuties(transaction, [...accepted, ...unknown])
-    const settled = await settle(transaction, refused.map(toRefusal))
+}): Promise<RecordedPushes> => {
+  const recorded = await options.database.transaction().execute(async (transaction) => {
+    const known = await lockPayments(transaction, options.pushes)
+    const findings = await recordAccepted({ ...options, transaction, known })
+    await recordUnknown(transaction, options.pushes.filter(isKind('unknown')))
+    const notProcessed = await recordLater(transaction, options.pushes.filter(isKind('later')), known)
+    const refusals = options.pushes.filter(isKind('refused')).map(toRefusal)
+    const settlements = await settle(transaction, [...refusals, ...notProcessed.map(toNotPrompted)])
     crashPoint('record_push.before_commit')
-    return settled
+    return { settlements, findings }
   })
   crashPoint('record_push.after_commit')
-  return settlements
+  return recorded
 }
+
+/** Those that Daraja took: now to be queried; resolves with ids that are not those that were known. */
+const recordAccepted = async (options: {
+  transaction: Transaction<Schema>
+  known: ReadonlyMap<bigint, Known>
+  pushes: readonly Pushed[]
+  reconcileAfterMs: number
+  random: () => number
+}): Promise<Finding[]> => {
+  const { transaction, known } = options
+  const accepted = options.pushes.filter(isKind('accepted'))
+  const moved = await movePayments(transaction, accepted.map(toSubmitted))
+  const late = accepted.filter(({ paymentId }) => !moved.has(paymentId))
+  await fillInIds(transaction, late)
+  const open = accepted.filter((push) => moved.has(push.paymentId) || isUnconfirmed(known, push))
+  await addQueries(
+    transaction,
+    open.map(({ paymentId }) => ({
+      paymentId,
+      afterMs: nextDelay({ ...options, firstMs: options.reconcileAfterMs, queries: 0 }),
+    })),
+  )
+  await endSubmissions(transaction, accepted.map(idOf))
+  return recordFindings(transaction, late.flatMap(differentIds(known)))
+}
+
+const recordUnknown = async (
+  transaction: Transaction<Schema>,
+  unknown: readonly PushedAs<'unknown'>[],
+): Promise<void> => {
+  const moved = await movePayments(transaction, unknown.map(toUnconfirmed))
+  await addConfirmations(transaction, [...moved])
+  await endSubmissions(transaction, unknown.map(idOf))
+}
+
+/** Those that were certainly not processed: to be submitted again. Resolves with those that were given up meanwhile. */
+const recordLater = async (
+  transaction: Transaction<Schema>,
+  later: readonly PushedAs<'later'>[],
+  known: ReadonlyMap<bigint, Known>,
+): Promise<PushedAs<'later'>[]> => {
+  const lastTakes = await readLastTakes(transaction, later)
+  const own = later.filter((push) => lastTakes.get(push.paymentId) === push.take)
+  const moved = await movePayments(transaction, own.map(toAccepted))
+  await postponeSubmissions(
+    transaction,
+    own
+      .filter(({ paymentId }) => moved.has(paymentId))
+      .map(({ paymentId, outcome }) => ({ paymentId, afterMs: outcome.afterMs })),
+  )
+  return own.filter((push) => isUnconfirmed(known, push))
+}
+
+const idOf = ({ paymentId }: Pushed): bigint => paymentId
+
+const isUnconfirmed = (known: ReadonlyMap<bigint, Known>, { paymentId }: Pushed): boolean =>
+  known.get(paymentId)?.state === 'unconfirmed'
 
 const isKind =
   <Kind extends PushOutcome['kind']>(kind: Kind) =>
   (push: Pushed): push is PushedAs<Kind> =>
     push.outcome.kind === kind
 
+/** What is known of a payment before the record. */
+type Known = { id: bigint; state: PaymentStateName; checkout_request_id: string | null }
+
 /** In the order of their ids, as every stage does: two transactions that lock the same payments never wait in a ring. */
-const lockPayments = async (transaction: Transaction<Schema>, pushes: readonly Pushed[]): Promise<void> => {
-  const ids = pushes.map((push) => push.paymentId)
-  await sql`SELECT FROM payments WHERE id = ANY(${ids}::bigint[]) ORDER BY id FOR NO KEY UPDATE`.execute(
-    transaction,
-  )
+const lockPayments = async (
+  transaction: Transaction<Schema>,
+  pushes: readonly Pushed[],
+): Promise<Map<bigint, Known>> => {
+  const { rows } = await sql<Known>`
+    SELECT id, state, checkout_request_id FROM payments WHERE id = ANY(${pushes.map(idOf)}::bigint[])
+    ORDER BY id FOR NO KEY UPDATE
+  `.execute(transaction)
+  return new Map(rows.map((row) => [row.id, row]))
+}
+
+/**
+ * How often each payment has been taken, by its history. A record whose commit was answered by a cut connection is repeated:
+ * were it to bring back, or fail, a payment that somebody else has taken since, that one's push would be made twice, or be
+ * denied (law 2).
+ */
+const readLastTakes = async (
+  transaction: Transaction<Schema>,
+  pushes: readonly Pushed[],
+): Promise<Map<bigint, number>> => {
+  if (pushes.length === 0) return new Map()
+  const { rows } = await sql<{ payment_id: bigint; takes: bigint }>`
+    SELECT payment_id, count(*) AS takes FROM payment_history
+    WHERE payment_id = ANY(${pushes.map(idOf)}::bigint[]) AND to_state = 'submitting'
+    GROUP BY payment_id
+  `.execute(transaction)
+  return new Map(rows.map((row) => [row.payment_id, Number(row.takes)]))
 }
 
 const toSubmitted = ({ paymentId, outcome }: PushedAs<'accepted'>): MovedTo => ({
@@ -99,11 +173,35 @@ const toRefusal = ({ paymentId, outcome }: PushedAs<'refused'>): Evidence => ({
   cause: 'push_refused',
   resultCode: outcome.code,
   resultDesc: outcome.message,
+  ...NOTHING_MOVED,
+})
+
+/** An answer that came after its payment was given up as unconfirmed, and says for certain that nobody was prompted. */
+const toNotPrompted = ({ paymentId }: PushedAs<'later'>): Evidence => ({
+  paymentId,
+  outcome: 'failed',
+  cause: 'push_refused',
+  ...NOT_PROMPTED,
+  ...NOTHING_MOVED,
+})
+
+const NOTHING_MOVED = {
   receipt: null,
+  amountKes: null,
   transactionDate: null,
   merchantRequestId: null,
   checkoutRequestId: null,
-})
+}
+
+/** The reply to a push names other ids than a callback that came before it. */
+const differentIds =
+  (before: ReadonlyMap<bigint, Known>) =>
+  ({ paymentId, outcome }: PushedAs<'accepted'>): Finding[] => {
+    const known = before.get(paymentId)?.checkout_request_id ?? null
+    if (known === null || known === outcome.checkoutRequestId) return []
+    const detail = `push_accepted: ${outcome.checkoutRequestId} beside ${known}`
+    return [{ paymentId, kind: 'different_checkout_request_id', detail }]
+  }
 
 const fillInIds = async (
   transaction: Transaction<Schema>,
@@ -121,41 +219,4 @@ const fillInIds = async (
     ) AS given (id, merchant_request_id, checkout_request_id)
     WHERE payments.id = given.id
   `.execute(transaction)
-}
-
-const addQueries = async (options: {
-  transaction: Transaction<Schema>
-  paymentIds: readonly bigint[]
-  afterMs: number
-}): Promise<void> => {
-  if (options.paymentIds.length === 0) return
-  await sql`
-    INSERT INTO to_query (payment_id, due_at)
-    SELECT unnest(${options.paymentIds}::bigint[]), now() + make_interval(secs => ${options.afterMs / 1000})
-  `.execute(options.transaction)
-}
-
-/** Due again after the pause that the answer asked for, or when the submit-by deadline passes: then it fails at once. */
-const postponeDuties = async (
-  transaction: Transaction<Schema>,
-  pushes: readonly PushedAs<'later'>[],
-): Promise<void> => {
-  if (pushes.length === 0) return
-  await sql`
-    UPDATE to_submit SET
-      leased_until = '-infinity',
-      due_at = least(now() + make_interval(secs => given.after_seconds), payments.submit_by)
-    FROM unnest(
-      ${pushes.map((push) => push.paymentId)}::bigint[],
-      ${pushes.map((push) => push.outcome.afterMs / 1000)}::double precision[]
-    ) AS given (payment_id, after_seconds)
-    JOIN payments ON payments.id = given.payment_id
-    WHERE to_submit.payment_id = given.payment_id
-  `.execute(transaction)
-}
-
-const endDuties = async (transaction: Transaction<Schema>, pushes: readonly Pushed[]): Promise<void> => {
-  if (pushes.length === 0) return
-  const ids = pushes.map((push) => push.paymentId)
-  await sql`DELETE FROM to_submit WHERE payment_id = ANY(${ids}::bigint[])`.execute(transaction)
 }

@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import type { Outcome, PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { enqueueDeliveries, type OutcomeEvent } from '../deliveries/enqueue.ts'
+import { type Finding, findDifferences, recordFindings } from './findings.ts'
 import { type Move, recordMoves } from './history.ts'
 import { type Cause, decideSettlement, type SettleDecision } from './payment.ts'
 
@@ -13,11 +14,15 @@ export type Evidence = {
   resultCode: string
   resultDesc: string
   receipt: string | null
+  /** How much money moved, KES; null: not said. */
+  amountKes: number | null
   /** When the money moved; null: unknown, and then the moment of settling stands for it. */
   transactionDate: Date | null
   /** Daraja's ids, where the evidence has them. */
   merchantRequestId: string | null
   checkoutRequestId: string | null
+  /** Whose word it is and why, where it is an operator's; kept in the history. */
+  byHand?: { operator: string; reason: string }
 }
 
 /** What one piece of evidence did. */
@@ -26,6 +31,8 @@ export type Settlement = {
   /** The state before; null when there is no such payment. */
   from: PaymentStateName | null
   decision: SettleDecision
+  /** What in it did not fit what was known, and was not known before. */
+  findings: Finding[]
 }
 
 type PaymentRow = {
@@ -46,8 +53,8 @@ type PaymentRow = {
 
 /**
  * Settles payments by evidence, inside the caller's transaction: locks them in the order of their ids, decides each piece
- * of evidence in the order given (several may speak of one payment), and writes states, history, deliveries and ended
- * duties. Resolves with what each piece did, in the same order; the caller logs it once the transaction is committed.
+ * of evidence in the order given (several may speak of one payment), and writes states, history, findings, deliveries and
+ * ended duties. Resolves with what each piece did, in the same order; the caller tells it once the transaction is committed.
  */
 export const settle = async (
   transaction: Transaction<Schema>,
@@ -59,39 +66,77 @@ export const settle = async (
     evidence.map((one) => one.paymentId),
   )
   const before = new Map([...rows].map(([id, row]) => [id, row.state]))
-  const moves: Move[] = []
-  const events: OutcomeEvent[] = []
-  const changed = new Set<bigint>()
-  const settlements = evidence.map((one): Settlement => {
-    const row = rows.get(one.paymentId)
-    if (!row) return { evidence: one, from: null, decision: { kind: 'known' } }
-    const from = row.state
-    const decision = decideSettlement({
-      from,
-      outcome: one.outcome,
-      receiptKnown: row.receipt !== null,
-      bringsReceipt: one.receipt !== null,
-    })
-    if (decision.kind === 'move') {
-      moves.push({ paymentId: row.id, from, to: decision.to, cause: one.cause, detail: one.resultCode })
-      applyOutcome(row, one)
-      events.push(toEvent(row, one))
-      changed.add(row.id)
-    } else if (decision.kind === 'fill_in_receipt') {
-      row.receipt = one.receipt
-      row.transaction_date = one.transactionDate ?? row.transaction_date
-      changed.add(row.id)
-    }
-    return { evidence: one, from, decision }
-  })
+  const decided = evidence.map((one) => decide(rows.get(one.paymentId), one))
+  const changed = new Set(decided.filter(isChange).map(({ evidence: { paymentId } }) => paymentId))
   await writePayments(
     transaction,
     [...rows.values()].filter((row) => changed.has(row.id)),
     before,
   )
-  await recordMoves(transaction, moves)
-  await enqueueDeliveries(transaction, events)
-  return settlements
+  await recordMoves(
+    transaction,
+    decided.flatMap(({ move }) => move ?? []),
+  )
+  await enqueueDeliveries(
+    transaction,
+    decided.flatMap(({ event }) => event ?? []),
+  )
+  const fresh = await recordFindings(
+    transaction,
+    decided.flatMap(({ findings }) => findings),
+  )
+  return decided.map(({ evidence: one, from, decision, findings }) => ({
+    evidence: one,
+    from,
+    decision,
+    findings: findings.filter((finding) => takeSame(fresh, finding)),
+  }))
+}
+
+/** A settlement before it is written, with what is to be written beside the payment itself. */
+type Decided = Settlement & { move?: Move; event?: OutcomeEvent }
+
+const isChange = ({ decision }: Decided): boolean =>
+  decision.kind === 'move' || decision.kind === 'fill_in_receipt'
+
+/** Decides one piece of evidence, and brings the row to where it leads. */
+const decide = (row: PaymentRow | undefined, evidence: Evidence): Decided => {
+  if (!row) return { evidence, from: null, decision: { kind: 'known' }, findings: [] }
+  const from = row.state
+  const decision = decideSettlement({
+    from,
+    outcome: evidence.outcome,
+    receiptKnown: row.receipt !== null,
+    bringsReceipt: evidence.receipt !== null,
+  })
+  const findings = findDifferences(row, evidence)
+  const decided = { evidence, from, decision, findings }
+  if (decision.kind === 'fill_in_receipt') {
+    fillInIds(row, evidence)
+    row.receipt = evidence.receipt
+    row.transaction_date = evidence.transactionDate ?? row.transaction_date
+  }
+  if (decision.kind !== 'move') return decided
+  applyOutcome(row, evidence)
+  return { ...decided, move: toMove(from, evidence), event: toEvent(row, evidence) }
+}
+
+const toMove = (from: PaymentStateName, evidence: Evidence): Move => ({
+  paymentId: evidence.paymentId,
+  from,
+  to: evidence.outcome,
+  cause: evidence.cause,
+  detail: evidence.byHand?.reason ?? evidence.resultCode,
+  operator: evidence.byHand?.operator ?? null,
+})
+
+/** Removes the finding from those that are new; false when it is not among them. */
+const takeSame = (fresh: Finding[], { paymentId, kind, detail }: Finding): boolean => {
+  const index = fresh.findIndex(
+    (one) => one.paymentId === paymentId && one.kind === kind && one.detail === detail,
+  )
+  if (index >= 0) fresh.splice(index, 1)
+  return index >= 0
 }
 
 const lockPayments = async (
@@ -106,10 +151,14 @@ const lockPayments = async (
   return new Map(rows.map((row) => [row.id, row]))
 }
 
-const applyOutcome = (row: PaymentRow, evidence: Evidence): void => {
-  row.state = evidence.outcome
+const fillInIds = (row: PaymentRow, evidence: Evidence): void => {
   row.merchant_request_id ??= evidence.merchantRequestId
   row.checkout_request_id ??= evidence.checkoutRequestId
+}
+
+const applyOutcome = (row: PaymentRow, evidence: Evidence): void => {
+  fillInIds(row, evidence)
+  row.state = evidence.outcome
   row.result_code = evidence.resultCode
   row.result_desc = evidence.resultDesc
   row.receipt = evidence.receipt
@@ -168,6 +217,8 @@ const writePayments = async (
       DELETE FROM to_submit WHERE payment_id = ANY(${ids}::bigint[])
     ), queried AS (
       DELETE FROM to_query WHERE payment_id = ANY(${ids}::bigint[])
+    ), confirmed AS (
+      DELETE FROM to_confirm WHERE payment_id = ANY(${ids}::bigint[])
     )
     SELECT count(*) AS written FROM written
   `.execute(transaction)

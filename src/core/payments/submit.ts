@@ -1,60 +1,63 @@
 import type { Database } from '../../database/connect.ts'
-import { endureOutage } from '../../database/endure.ts'
 import { isOutage } from '../../database/outage.ts'
-import { type Batcher, createBatcher } from '../../runtime/batch.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { maskMsisdn } from '../../values/msisdn.ts'
+import { backOff } from '../daraja/back-off.ts'
 import type { Daraja } from '../daraja/call.ts'
 import { type PushOutcome, pushStk } from '../daraja/stk-push.ts'
 import type { CoreMetrics } from '../metrics.ts'
-import { type Pushed, recordPushes } from './record-pushes.ts'
-import { type DuePayment, takeDuePayments } from './take-due-payments.ts'
+import { createPushRecorder } from './push-recorder.ts'
+import { createPushTaker } from './push-taker.ts'
+import type { DuePayment } from './take-due-payments.ts'
 import { tellSettlements } from './tell-settlements.ts'
 
 /** How long the loop rests when nothing is due and nobody wakes it, ms. */
 const IDLE_MS = 500
 
-/** For how long the record of a push outlasts an outage of Postgres, ms. */
-const RECORDING_MS = 120_000
-
-/** What a lease is longer than the calls to Daraja and the record of their outcome may take, ms. */
-const LEASE_MARGIN_MS = 30_000
-
-/**
- * Prompts payers: takes accepted payments in their turn, moves each to `submitting`, commits, sends one push, and records
- * what came of it. At most `concurrency` pushes are under way. `wake` when a payment was accepted. `onSettled` is called
- * after payments failed here, for their deliveries are due.
- */
-export const startSubmitting = (options: {
+/** What submitting needs; times in ms. */
+export type Submitting = {
   database: Database
   daraja: Daraja
   /** Where Daraja is to call back for a payment. */
   callbackUrlOf: (paymentId: bigint) => string
+  /** What the payer sees it is for. */
+  accountReferenceOf: (payment: DuePayment) => string
   concurrency: number
+  /** Pushes for the account, by all replicas; null: as many as `concurrency` lets out. */
+  pushesPerSecond: number | null
   timeoutMs: number
   reconcileAfterMs: number
+  nowMs: () => number
+  random: () => number
   log: Log
   metrics: CoreMetrics
   onSettled: () => void
-}): Loop => {
-  // Each call may be repeated once after a refused token, and may ask for a token each time.
-  const callsMs = options.timeoutMs * 4
+}
+
+/**
+ * Prompts payers: takes accepted payments in their turn, moves each to `submitting`, commits, sends one push, and records
+ * what came of it. At most `concurrency` pushes are under way, half as many after each recent hold of the account. `wake`
+ * when a payment was accepted. `onSettled` is called after payments failed here, for their deliveries are due.
+ */
+export const startSubmitting = (options: Submitting): Loop => {
   const underWay = new Set<Promise<void>>()
-  const records = createRecorder(options)
+  const record = createPushRecorder(options)
+  const taker = createPushTaker(options)
 
   const submit = async (payment: DuePayment): Promise<void> => {
     crashPoint('push.before_send')
     const outcome = await pushStk(options.daraja, {
       ...payment,
+      accountReference: options.accountReferenceOf(payment),
       callbackUrl: options.callbackUrlOf(payment.paymentId),
     })
     crashPoint('push.after_send')
     options.metrics.pushed(outcome.kind)
     logOutcome(options.log, payment, outcome)
-    // The outcome is known to nobody else: it is worth waiting for Postgres, for as long as the lease keeps others away.
-    await endureOutage(RECORDING_MS, () => records.add({ paymentId: payment.paymentId, outcome }))
+    if (outcome.kind === 'later') await backOff(backOffOf(options), outcome)
+    await record.add({ paymentId: payment.paymentId, take: payment.take, outcome })
   }
 
   const start = (payment: DuePayment): void => {
@@ -69,48 +72,27 @@ export const startSubmitting = (options: {
     })
   }
 
-  const round = async (): Promise<boolean> => {
-    const free = options.concurrency - underWay.size
-    if (free <= 0) return false
-    const taken = await takeDuePayments({
-      database: options.database,
-      limit: free,
-      leaseMs: callsMs + RECORDING_MS + LEASE_MARGIN_MS,
-    })
+  const round = async (): Promise<boolean | number> => {
+    const taken = await taker.take(underWay.size)
+    if (taken === null) return taker.waitMs()
     for (const found of taken.orphans)
       options.log.warn({ event: 'payment_unconfirmed', payment_id: found, cause: 'submitter_lost' })
     tellSettlements(options, taken.settlements)
     if (taken.settlements.length > 0) options.onSettled()
     for (const payment of taken.toPush) start(payment)
-    return taken.found === free && underWay.size < options.concurrency
+    return taken.more || taker.waitMs()
   }
 
   const loop = startLoop({ name: 'submit', idleMs: IDLE_MS, round, isOutage, log: options.log })
   const stop = async (): Promise<void> => {
+    record.last()
     await loop.stop()
     await Promise.all(underWay)
   }
   return { ...loop, stop }
 }
 
-const createRecorder = (options: {
-  database: Database
-  reconcileAfterMs: number
-  log: Log
-  metrics: CoreMetrics
-  onSettled: () => void
-}): Batcher<Pushed, void> =>
-  createBatcher({
-    maxItems: 200,
-    maxRunning: 2,
-    maxWaiting: 10_000,
-    run: async (pushes) => {
-      const settlements = await recordPushes({ ...options, pushes })
-      tellSettlements(options, settlements)
-      if (settlements.length > 0) options.onSettled()
-      return pushes.map(() => undefined)
-    },
-  })
+const backOffOf = (options: Submitting) => ({ ...options, shortcode: options.daraja.account.shortcode })
 
 const logOutcome = (log: Log, payment: DuePayment, outcome: PushOutcome): void => {
   const about = { payment_id: Number(payment.paymentId), msisdn: maskMsisdn(payment.msisdn) }
@@ -125,6 +107,7 @@ const logOutcome = (log: Log, payment: DuePayment, outcome: PushOutcome): void =
         ...about,
         code: outcome.code,
         after_ms: outcome.afterMs,
+        concerns: outcome.concerns,
       })
     case 'unknown':
       return log.warn({ event: 'push_outcome_unknown', ...about, reason: outcome.reason })

@@ -3,22 +3,36 @@ import type { Database } from '../../database/connect.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
+import { type Budget, readAllowance, spend } from '../daraja/budget.ts'
+import { type Hold, readHold } from '../daraja/hold.ts'
+import { addConfirmations, endSubmissions } from './duties.ts'
 import { type MovedTo, movePayments } from './move.ts'
+import { NOT_PROMPTED } from './payment.ts'
 import { type Evidence, type Settlement, settle } from './settle.ts'
 
 /** A payment that its taker, and nobody else, may now push. */
-export type DuePayment = { paymentId: bigint; msisdn: string; amountKes: number; reference: string | null }
+export type DuePayment = {
+  paymentId: bigint
+  msisdn: string
+  amountKes: number
+  reference: string | null
+  /** Which taking of the payment this is: the record of another's is not this one's. */
+  take: number
+}
 
 /** What was found due. */
 export type TakenPayments = {
-  /** How many duties were looked at. */
-  found: number
   /** Moved to `submitting` and committed: to be pushed now. */
   toPush: DuePayment[]
   /** Found in `submitting` after their submitter's lease ended: moved to `unconfirmed`. */
   orphans: bigint[]
   /** Of those whose submit-by deadline passed before anybody was prompted: failed. */
   settlements: Settlement[]
+  /** True when there may be more that may be taken at once. */
+  more: boolean
+  /** When the account may be asked for more, ms; 0: now. */
+  nextInMs: number
+  hold: Hold
 }
 
 type DueRow = {
@@ -30,52 +44,94 @@ type DueRow = {
   too_old: boolean
 }
 
-/** What a partner reads of a payment whose payer was never prompted; M-PESA gave no code. */
-const NOT_PROMPTED = { resultCode: 'NOT_PROMPTED', resultDesc: 'The payer was not prompted in time.' }
+/** Payments past their deadline that one transaction takes. */
+const MAX_OLD = 200
+
+/** How long to wait at least for the budget to refill: a transaction for every single call would be many. */
+const MIN_REFILL_MS = 20
 
 /**
- * Takes at most `limit` due payments, under a lease of `leaseMs`. Everything is committed when it resolves: `submitting` is
- * durable before the first byte goes to Daraja (law 2).
+ * Takes at most `limit` due payments, under a lease of `leaseMs`, as far as the account's budget and hold allow; with
+ * `alsoOld` those past their submit-by deadline too, whatever is allowed, for they prompt nobody. Everything is committed when it resolves: `submitting` is durable before the first byte
+ * goes to Daraja (law 2).
  */
 export const takeDuePayments = async (options: {
   database: Database
+  budget: Budget
   limit: number
   leaseMs: number
+  alsoOld: boolean
 }): Promise<TakenPayments> => {
   const taken = await options.database.transaction().execute(async (transaction) => {
-    const leased = await leaseDuties({ ...options, transaction })
-    const rows = await lockPayments(transaction, leased)
+    const hold = await readHold(transaction, options.budget.shortcode)
+    const allowance = await readAllowance(transaction, options.budget)
+    const allowed = hold.forMs > 0 ? 0 : Math.min(options.limit, allowance.calls)
+    const oldLimit = options.alsoOld ? MAX_OLD : 0
+    const leased = await leaseDuties({ ...options, transaction, limit: allowed, oldLimit })
+    const ids = [...leased.keys()]
+    const rows = await lockPayments(transaction, ids)
     const due = rows.filter((row) => row.state === 'accepted' && !row.too_old)
     const expired = rows.filter((row) => row.state === 'accepted' && row.too_old).map((row) => row.id)
     const orphans = rows.filter((row) => row.state === 'submitting').map((row) => row.id)
     await movePayments(transaction, [...due.map(({ id }) => toSubmitting(id)), ...orphans.map(toUnconfirmed)])
+    await addConfirmations(transaction, orphans)
     const settlements = await settle(transaction, expired.map(toExpiry))
     const dueIds = new Set(due.map((row) => row.id))
-    await endDuties(
+    await endSubmissions(
       transaction,
-      leased.filter((id) => !dueIds.has(id)),
+      ids.filter((id) => !dueIds.has(id)),
     )
-    crashPoint('take.before_commit', leased.length)
-    return { found: leased.length, toPush: due.map(toDuePayment), orphans, settlements }
+    await spend(transaction, options.budget, due.length)
+    crashPoint('take.before_commit', leased.size)
+    return {
+      toPush: due.map((row) => toDuePayment(row, leased.get(row.id) ?? 0)),
+      orphans,
+      settlements,
+      more: ids.length > 0 && ids.length >= Math.min(options.limit, MAX_OLD),
+      nextInMs:
+        hold.forMs > 0
+          ? hold.forMs
+          : nextInMs({ ...allowance, allowed, limit: options.limit, taken: ids.length }),
+      hold,
+    }
   })
-  crashPoint('take.after_commit', taken.found)
+  crashPoint('take.after_commit', taken.toPush.length + taken.orphans.length + taken.settlements.length)
   return taken
 }
 
+/** When to look again, ms: 0 unless it was the budget that ended the taking. */
+export const nextInMs = (options: {
+  nextInMs: number
+  allowed: number
+  limit: number
+  taken: number
+}): number =>
+  options.allowed < options.limit && options.taken >= options.allowed
+    ? Math.max(options.nextInMs, MIN_REFILL_MS)
+    : 0
+
+/** Leases `limit` duties in their turn, and `oldLimit` of payments past their deadline; each with its taking's number. */
 const leaseDuties = async (options: {
   transaction: Transaction<Schema>
   limit: number
+  oldLimit: number
   leaseMs: number
-}): Promise<bigint[]> => {
-  const { rows } = await sql<{ payment_id: bigint }>`
-    UPDATE to_submit SET leased_until = now() + make_interval(secs => ${options.leaseMs / 1000})
-    WHERE payment_id IN (
-      SELECT payment_id FROM to_submit WHERE due_at <= now() AND leased_until <= now()
+}): Promise<Map<bigint, number>> => {
+  const { rows } = await sql<{ payment_id: bigint; takes: number }>`
+    WITH old AS (
+      SELECT payment_id FROM to_submit
+      WHERE due_at <= now() AND leased_until <= now() AND submit_by <= now()
+      LIMIT ${options.oldLimit} FOR UPDATE SKIP LOCKED
+    ), due AS (
+      SELECT payment_id FROM to_submit
+      WHERE due_at <= now() AND leased_until <= now() AND submit_by > now()
       ORDER BY due_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED
     )
-    RETURNING payment_id
+    UPDATE to_submit SET leased_until = now() + make_interval(secs => ${options.leaseMs / 1000}), takes = takes + 1
+    WHERE payment_id IN (SELECT payment_id FROM old UNION ALL SELECT payment_id FROM due)
+    RETURNING payment_id, takes
   `.execute(options.transaction)
-  return rows.map((row) => row.payment_id)
+  return new Map(rows.map((row) => [row.payment_id, row.takes]))
 }
 
 const lockPayments = async (transaction: Transaction<Schema>, ids: readonly bigint[]): Promise<DueRow[]> => {
@@ -85,11 +141,6 @@ const lockPayments = async (transaction: Transaction<Schema>, ids: readonly bigi
     FROM payments WHERE id = ANY(${ids}::bigint[]) ORDER BY id FOR NO KEY UPDATE
   `.execute(transaction)
   return rows
-}
-
-const endDuties = async (transaction: Transaction<Schema>, ids: readonly bigint[]): Promise<void> => {
-  if (ids.length === 0) return
-  await sql`DELETE FROM to_submit WHERE payment_id = ANY(${ids}::bigint[])`.execute(transaction)
 }
 
 const toSubmitting = (paymentId: bigint): MovedTo => ({
@@ -112,14 +163,16 @@ const toExpiry = (paymentId: bigint): Evidence => ({
   cause: 'submit_deadline_passed',
   ...NOT_PROMPTED,
   receipt: null,
+  amountKes: null,
   transactionDate: null,
   merchantRequestId: null,
   checkoutRequestId: null,
 })
 
-const toDuePayment = (row: DueRow): DuePayment => ({
+const toDuePayment = (row: DueRow, take: number): DuePayment => ({
   paymentId: row.id,
   msisdn: row.msisdn,
   amountKes: row.amount_kes,
   reference: row.reference,
+  take,
 })

@@ -1,10 +1,11 @@
 import type { Log } from '../../runtime/log.ts'
 import type { CoreMetrics } from '../metrics.ts'
+import type { Finding } from './findings.ts'
 import type { Settlement } from './settle.ts'
 
 /**
  * Tells what each piece of evidence did, once its transaction is committed: a line in the log, loud where truths collide, and
- * a count of what was settled.
+ * a count of what was settled and found.
  */
 export const tellSettlements = (
   parts: { log: Log; metrics: CoreMetrics },
@@ -12,8 +13,20 @@ export const tellSettlements = (
 ): void => {
   for (const settlement of settlements) {
     logSettlement(parts.log, settlement)
-    const { decision, evidence } = settlement
+    const { decision, evidence, findings } = settlement
     if (decision.kind === 'move') parts.metrics.settled({ outcome: decision.to, cause: evidence.cause })
+    tellFindings(parts, findings)
+  }
+}
+
+/** Tells what did not fit. The detail, which may hold a CheckoutRequestID, stays in the database. */
+export const tellFindings = (
+  { log, metrics }: { log: Log; metrics: CoreMetrics },
+  findings: readonly Finding[],
+): void => {
+  for (const { paymentId, kind } of findings) {
+    metrics.found(kind)
+    log.error({ event: 'payment_finding', kind, payment_id: Number(paymentId) })
   }
 }
 
@@ -32,7 +45,7 @@ const logSettlement = (log: Log, { evidence, from, decision }: Settlement): void
     case 'known':
       return log.info({ event: 'outcome_known_already', ...about, state: from })
     case 'contradiction':
-      return log.error({ event: 'failure_after_success', ...about, state: from })
+      return log.info({ event: 'failure_after_success', ...about, state: from })
     default:
       return decision satisfies never
   }

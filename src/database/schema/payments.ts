@@ -54,6 +54,17 @@ export type PaymentHistoryTable = {
   cause: string
   /** What an operator wants to know beside it, such as Daraja's error code. */
   detail: string | null
+  /** Who moved it by hand; null: the gateway itself. */
+  operator: string | null
+}
+
+/** A truth about a payment that does not fit what was known, for operators; each kept once. */
+export type PaymentFindingsTable = {
+  payment_id: bigint
+  /** In the words of src/core/payments/findings.ts. */
+  kind: string
+  detail: string
+  at: Generated<Date>
 }
 
 /** A duty: this payment is to be submitted to Daraja. */
@@ -61,6 +72,10 @@ export type ToSubmitTable = {
   payment_id: bigint
   due_at: Generated<Date>
   leased_until: ColumnType<Date, never, Date>
+  /** The payment's: after this instant it fails instead. */
+  submit_by: Date
+  /** How often it was taken: tells the record of one taking from that of another. */
+  takes: Generated<number>
 }
 
 /** A duty: Daraja is to be asked what became of this payment. */
@@ -70,4 +85,17 @@ export type ToQueryTable = {
   leased_until: ColumnType<Date, never, Date>
   /** How often it has been asked. */
   queries: Generated<number>
+}
+
+/**
+ * A duty: M-PESA's records are to confirm this payment, which is unconfirmed, or paid without a receipt. Pull Transactions look
+ * for it, where the account has them; else it is there for operators to see.
+ */
+export type ToConfirmTable = {
+  payment_id: bigint
+  since: Generated<Date>
+  /** When it is next looked for. */
+  due_at: Generated<Date>
+  /** How often it has been looked for. */
+  pulls: Generated<number>
 }

@@ -1,10 +1,13 @@
 import type { CallbacksTable, ToInterpretTable } from './callbacks.ts'
+import type { DarajaAccountsTable, DarajaBudgetsTable } from './daraja.ts'
 import type { AttemptsTable, DeliveriesTable, ToDeliverTable } from './deliveries.ts'
 import type { ApiKeysTable, PartnersTable, ServiceTokensTable } from './partners.ts'
 import type {
   IdempotencyKeysTable,
+  PaymentFindingsTable,
   PaymentHistoryTable,
   PaymentsTable,
+  ToConfirmTable,
   ToQueryTable,
   ToSubmitTable,
 } from './payments.ts'
@@ -19,6 +22,10 @@ export type Schema = {
   payment_history: PaymentHistoryTable
   to_submit: ToSubmitTable
   to_query: ToQueryTable
+  to_confirm: ToConfirmTable
+  payment_findings: PaymentFindingsTable
+  daraja_accounts: DarajaAccountsTable
+  daraja_budgets: DarajaBudgetsTable
   callbacks: CallbacksTable
   to_interpret: ToInterpretTable
   deliveries: DeliveriesTable

@@ -1,0 +1,100 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import { readHold } from './hold.ts'
+
+// How much may be asked of Daraja. Nobody outside knows the limits, which are agreed for each shortcode, so ours are
+// settings; and they hold for the account, however many replicas work for it. So the buckets are rows: whoever takes duties
+// locks its bucket's row for its transaction, takes no more than the bucket allows, and writes down what it took.
+
+/** The kinds of calls that have a bucket of their own; Pull Transactions draw on that of the query. */
+export type BudgetedCall = 'push' | 'query'
+
+/** A bucket: whose, for what, and how many calls a second at most; null: no limit, and then there is no row. */
+export type Budget = { shortcode: string; call: BudgetedCall; perSecond: number | null }
+
+/** What may be asked now. */
+export type Allowance = {
+  calls: number
+  /** When the next call will be allowed, ms from now; 0 when one is. */
+  nextInMs: number
+}
+
+/**
+ * How a rate becomes a bucket: `burst` calls at once, refilled one every `intervalMs`. In no second more than the rate go
+ * out, even when a process stalls between taking a burst and sending it: what refills in a second and two bursts, one of them
+ * late, make up the rate together. Below 2 a second a call is at least twice as far from the next as it need be.
+ */
+export const toBucket = (perSecond: number): { burst: number; intervalMs: number } => {
+  const burst = 1 + Math.floor(perSecond / 20)
+  return { burst, intervalMs: 1000 / Math.max(perSecond - 2 * burst + 1, perSecond / 2) }
+}
+
+/**
+ * What the bucket allows now. Locks it until the transaction ends, so that no other replica takes the same: call it before
+ * duties are taken, and `spend` in the same transaction.
+ */
+export const readAllowance = async (transaction: Transaction<Schema>, budget: Budget): Promise<Allowance> => {
+  if (budget.perSecond === null) return { calls: Number.POSITIVE_INFINITY, nextInMs: 0 }
+  const { burst, intervalMs } = toBucket(budget.perSecond)
+  const aheadMs = Math.max(0, await lockBucket(transaction, budget))
+  // A millionth, for what was written as a sum of intervals is not read back as exactly that.
+  const calls = Math.floor(burst - aheadMs / intervalMs + 1e-6)
+  return { calls, nextInMs: calls > 0 ? 0 : Math.ceil(aheadMs - (burst - 1) * intervalMs) }
+}
+
+/** How far the bucket's level is in the future, ms; negative when it has been empty for a while. */
+const lockBucket = async (transaction: Transaction<Schema>, budget: Budget): Promise<number> => {
+  const { rows } = await sql<{ ahead_ms: number }>`
+    SELECT (extract(epoch FROM greatest(next_at, now()) - now()) * 1000)::float8 AS ahead_ms
+    FROM daraja_budgets WHERE shortcode = ${budget.shortcode} AND call = ${budget.call} FOR UPDATE
+  `.execute(transaction)
+  if (rows[0]) return rows[0].ahead_ms
+  await sql`
+    INSERT INTO daraja_budgets (shortcode, call) VALUES (${budget.shortcode}, ${budget.call}) ON CONFLICT DO NOTHING
+  `.execute(transaction)
+  return lockBucket(transaction, budget)
+}
+
+/** Takes `calls` from the bucket that `readAllowance` locked. */
+export const spend = async (
+  transaction: Transaction<Schema>,
+  budget: Budget,
+  calls: number,
+): Promise<void> => {
+  if (budget.perSecond === null || calls === 0) return
+  const seconds = (calls * toBucket(budget.perSecond).intervalMs) / 1000
+  await sql`
+    UPDATE daraja_budgets SET next_at = greatest(next_at, now()) + make_interval(secs => ${seconds})
+    WHERE shortcode = ${budget.shortcode} AND call = ${budget.call}
+  `.execute(transaction)
+}
+
+/** The longest pause between two looks at the budget, ms. */
+const MAX_PAUSE_MS = 500
+
+/** Waits until one call may be made, and takes it from the bucket; resolves with false, and takes none, once `signal` says so. */
+export const waitForCall = async (
+  database: Database,
+  budget: Budget,
+  signal: AbortSignal,
+): Promise<boolean> => {
+  while (!signal.aborted) {
+    const waitMs = await takeCall(database, budget)
+    if (waitMs === 0) return true
+    await pause(Math.min(waitMs, MAX_PAUSE_MS), undefined, { signal }).catch(() => undefined)
+  }
+  return false
+}
+
+/** How long to wait, ms; 0: the call was taken. */
+const takeCall = (database: Database, budget: Budget): Promise<number> =>
+  database.transaction().execute(async (transaction) => {
+    const hold = await readHold(transaction, budget.shortcode)
+    if (hold.forMs > 0) return hold.forMs
+    const allowance = await readAllowance(transaction, budget)
+    if (allowance.calls < 1) return Math.max(allowance.nextInMs, 1)
+    await spend(transaction, budget, 1)
+    return 0
+  })

@@ -1,0 +1,57 @@
+import { sql } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+
+// An account that Daraja turned away as a whole (spike arrest, quota, no connection, no token) is left alone for a while, by
+// all replicas: going on with other payments would only make Daraja throttle for longer. Payments that wait meanwhile keep
+// their submit-by deadline.
+
+/** The longest hold, ms: short enough for several tries before a payment's submit-by deadline. */
+const MAX_HOLD_MS = 30_000
+
+/** So long after a hold the account counts as recovered, seconds. */
+const RECOVERED_AFTER_SECONDS = 60
+
+const isRecent = sql`daraja_accounts.held_until > now() - make_interval(secs => ${RECOVERED_AFTER_SECONDS})`
+
+/** Whether an account is held. */
+export type Hold = {
+  /** For how long still, ms; 0: it is not held. */
+  forMs: number
+  /** How many holds in a row it has behind it, the present one included; 0 when the last was a minute ago. */
+  recentHolds: number
+}
+
+/** Reads whether the account may be asked anything now. */
+export const readHold = async (database: Database, shortcode: string): Promise<Hold> => {
+  const { rows } = await sql<{ for_ms: number; recent_holds: number }>`
+    SELECT (extract(epoch FROM greatest(held_until, now()) - now()) * 1000)::float8 AS for_ms,
+           CASE WHEN ${isRecent} THEN holds ELSE 0 END AS recent_holds
+    FROM daraja_accounts WHERE shortcode = ${shortcode}
+  `.execute(database)
+  const [row] = rows
+  return { forMs: Math.ceil(row?.for_ms ?? 0), recentHolds: row?.recent_holds ?? 0 }
+}
+
+/**
+ * Holds the account for `afterMs`, twice as long each time in a row, up to half a minute; resolves with the length in ms, or
+ * null when it is held already, as it is when many calls under way are turned away at once.
+ */
+export const holdAccount = async (
+  database: Database,
+  options: { shortcode: string; afterMs: number },
+): Promise<number | null> => {
+  const firstSeconds = options.afterMs / 1000
+  const { rows } = await sql<{ for_ms: number }>`
+    INSERT INTO daraja_accounts (shortcode, held_until, holds)
+    VALUES (${options.shortcode}, now() + make_interval(secs => ${firstSeconds}), 1)
+    ON CONFLICT (shortcode) DO UPDATE SET
+      holds = CASE WHEN ${isRecent} THEN daraja_accounts.holds + 1 ELSE 1 END,
+      held_until = now() + make_interval(secs => least(
+        ${firstSeconds}::float8 * CASE WHEN ${isRecent} THEN power(2, least(daraja_accounts.holds, 10)) ELSE 1 END,
+        ${MAX_HOLD_MS / 1000}::float8
+      ))
+    WHERE daraja_accounts.held_until <= now()
+    RETURNING (extract(epoch FROM held_until - now()) * 1000)::float8 AS for_ms
+  `.execute(database)
+  return rows[0] ? Math.round(rows[0].for_ms) : null
+}

@@ -1,0 +1,62 @@
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+
+/** Makes and reads the AccountReferences of an account that has one for each payment. */
+export type UniqueReferences = {
+  /** The reference of a payment; throws for an id that needs more than twelve characters with its check. */
+  issue(paymentId: bigint): string
+  /** The payment that a reference names; null when nobody here issued it. */
+  read(reference: string): bigint | null
+}
+
+/** Digits and letters that cannot be taken for one another when they are read aloud or typed. */
+const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const CHECK_CHARACTERS = 4
+/** Daraja takes twelve characters. */
+const MAX_ID_CHARACTERS = 8
+
+/**
+ * A unique reference is the payment's id and four characters that only we can make, all in base 32: short enough for the payer
+ * to see, with no index needed to find the payment, and next to no chance that what somebody types into M-PESA by hand, such
+ * as an order number, names a payment. `secretKey` is the root key; `previousSecretKey` still reads what it issued.
+ */
+export const createUniqueReferences = (options: {
+  secretKey: Uint8Array
+  previousSecretKey: Uint8Array | null
+}): UniqueReferences => {
+  const key = deriveKey(options.secretKey)
+  const readingKeys = options.previousSecretKey === null ? [key] : [key, deriveKey(options.previousSecretKey)]
+  return {
+    issue: (paymentId) => {
+      const digits = encode(paymentId)
+      if (digits.length > MAX_ID_CHARACTERS)
+        throw new RangeError(`no unique reference for payment ${paymentId}`)
+      return digits + checkOf(digits, key)
+    },
+    read: (reference) => {
+      const text = reference.trim().toUpperCase()
+      const [digits, check] = [text.slice(0, -CHECK_CHARACTERS), text.slice(-CHECK_CHARACTERS)]
+      if (!/^[1-9A-HJKMNP-TV-Z][0-9A-HJKMNP-TV-Z]{0,7}$/.test(digits)) return null
+      const isOurs = readingKeys.some((one) => isSame(checkOf(digits, one), check))
+      return isOurs ? decode(digits) : null
+    },
+  }
+}
+
+const deriveKey = (secretKey: Uint8Array): Buffer =>
+  Buffer.from(hkdfSync('sha256', secretKey, new Uint8Array(), 'mpesa-gateway account reference', 32))
+
+const encode = (id: bigint): string => {
+  const digit = DIGITS.charAt(Number(id % 32n))
+  return id < 32n ? digit : encode(id / 32n) + digit
+}
+
+const decode = (digits: string): bigint =>
+  digits === '' ? 0n : decode(digits.slice(0, -1)) * 32n + BigInt(DIGITS.indexOf(digits.slice(-1)))
+
+const checkOf = (digits: string, key: Buffer): string =>
+  [...createHmac('sha256', key).update(digits).digest().subarray(0, CHECK_CHARACTERS)]
+    .map((byte) => DIGITS.charAt(byte % 32))
+    .join('')
+
+const isSame = (one: string, other: string): boolean =>
+  one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other))

@@ -1,0 +1,63 @@
+import { sql, type Transaction } from 'kysely'
+import type { Schema } from '../../database/schema/schema.ts'
+
+// The duties of payments, as one stage leaves them to the next: always in the transaction that makes them necessary, or
+// unnecessary. Settling ends all of a payment's.
+
+/** When something is to be done about a payment, ms from now. */
+export type Due = { paymentId: bigint; afterMs: number }
+
+/** Daraja is to be asked about payments. One that has the duty already keeps it. */
+export const addQueries = async (transaction: Transaction<Schema>, dues: readonly Due[]): Promise<void> => {
+  if (dues.length === 0) return
+  await sql`
+    INSERT INTO to_query (payment_id, due_at)
+    SELECT payment_id, now() + make_interval(secs => after_ms / 1000)
+    FROM unnest(
+      ${dues.map((due) => due.paymentId)}::bigint[],
+      ${dues.map((due) => due.afterMs)}::double precision[]
+    ) AS given (payment_id, after_ms)
+    ON CONFLICT DO NOTHING
+  `.execute(transaction)
+}
+
+/** M-PESA's records are to confirm payments. */
+export const addConfirmations = async (
+  transaction: Transaction<Schema>,
+  paymentIds: readonly bigint[],
+): Promise<void> => {
+  if (paymentIds.length === 0) return
+  await sql`
+    INSERT INTO to_confirm (payment_id) SELECT unnest(${paymentIds}::bigint[]) ON CONFLICT DO NOTHING
+  `.execute(transaction)
+}
+
+/**
+ * Payments are to be submitted after the pause that the answer asked for, or when their submit-by deadline passes: then they
+ * fail at once.
+ */
+export const postponeSubmissions = async (
+  transaction: Transaction<Schema>,
+  dues: readonly Due[],
+): Promise<void> => {
+  if (dues.length === 0) return
+  await sql`
+    UPDATE to_submit SET
+      leased_until = '-infinity',
+      due_at = least(now() + make_interval(secs => given.after_ms / 1000), submit_by)
+    FROM unnest(
+      ${dues.map((due) => due.paymentId)}::bigint[],
+      ${dues.map((due) => due.afterMs)}::double precision[]
+    ) AS given (payment_id, after_ms)
+    WHERE to_submit.payment_id = given.payment_id
+  `.execute(transaction)
+}
+
+/** Payments are not to be submitted any more. */
+export const endSubmissions = async (
+  transaction: Transaction<Schema>,
+  paymentIds: readonly bigint[],
+): Promise<void> => {
+  if (paymentIds.length === 0) return
+  await sql`DELETE FROM to_submit WHERE payment_id = ANY(${paymentIds}::bigint[])`.execute(transaction)
+}

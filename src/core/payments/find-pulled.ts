@@ -1,0 +1,47 @@
+import type { PulledTransaction } from '../daraja/pull.ts'
+import type { UniqueReferences } from '../daraja/unique-reference.ts'
+import type { Finding } from './findings.ts'
+import type { Evidence } from './settle.ts'
+import type { ToConfirm } from './take-confirmations.ts'
+
+/**
+ * Which of the transactions in M-PESA's records belong to the payments that are looked for. Exact only: the reference names the
+ * payment, and the amount is the one that was asked for. A payer can type our reference into M-PESA by hand with any
+ * amount, which pays for nothing: that is a finding, for an operator to settle. Pure.
+ */
+export const findPulled = (options: {
+  references: UniqueReferences
+  payments: readonly ToConfirm[]
+  transactions: readonly PulledTransaction[]
+}): { evidence: Evidence[]; findings: Finding[] } => {
+  const wanted = new Map(options.payments.map((payment) => [payment.paymentId, payment]))
+  const evidence: Evidence[] = []
+  const findings: Finding[] = []
+  for (const transaction of options.transactions) {
+    const paymentId = options.references.read(transaction.reference)
+    const payment = paymentId === null ? undefined : wanted.get(paymentId)
+    if (!payment) continue
+    if (payment.amountKes === transaction.amountKes) evidence.push(toEvidence(payment, transaction))
+    else findings.push(toFinding(payment, transaction))
+  }
+  return { evidence, findings }
+}
+
+const toEvidence = ({ paymentId }: ToConfirm, transaction: PulledTransaction): Evidence => ({
+  paymentId,
+  outcome: 'successful',
+  cause: 'pull',
+  resultCode: '0',
+  resultDesc: 'Found paid in the records of M-PESA.',
+  receipt: transaction.receipt,
+  amountKes: transaction.amountKes,
+  transactionDate: transaction.transactionDate,
+  merchantRequestId: null,
+  checkoutRequestId: null,
+})
+
+const toFinding = ({ paymentId, amountKes }: ToConfirm, transaction: PulledTransaction): Finding => ({
+  paymentId,
+  kind: 'different_amount',
+  detail: `pull: KES ${transaction.amountKes} paid under ${transaction.receipt}, KES ${amountKes} asked for`,
+})

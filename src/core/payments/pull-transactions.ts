@@ -1,0 +1,155 @@
+import { sql } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import { isOutage } from '../../database/outage.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import type { Log } from '../../runtime/log.ts'
+import { type Loop, startLoop } from '../../runtime/loop.ts'
+import { backOff } from '../daraja/back-off.ts'
+import { type Budget, waitForCall } from '../daraja/budget.ts'
+import type { Daraja } from '../daraja/call.ts'
+import { type PulledTransaction, pullPage, registerPull } from '../daraja/pull.ts'
+import type { UniqueReferences } from '../daraja/unique-reference.ts'
+import type { CoreMetrics } from '../metrics.ts'
+import { findPulled } from './find-pulled.ts'
+import { recordFindings } from './findings.ts'
+import { settle } from './settle.ts'
+import { type ToConfirm, takeConfirmations } from './take-confirmations.ts'
+import { tellFindings, tellSettlements } from './tell-settlements.ts'
+
+const IDLE_MS = 2_000
+
+/** Pages of one window that are walked at most: Daraja's offset may never advance. */
+const MAX_PAGES = 50
+
+/** What pulling needs; times in ms. */
+export type Pulling = {
+  database: Database
+  daraja: Daraja
+  references: UniqueReferences
+  /** The number that was nominated for Pull Transactions; null: none. */
+  msisdn: string | null
+  /** Where Daraja would call about Pull Transactions. */
+  callbackUrl: string
+  /** Shared with the query. */
+  queriesPerSecond: number
+  reconcileAfterMs: number
+  random: () => number
+  log: Log
+  metrics: CoreMetrics
+  onSettled: () => void
+}
+
+/**
+ * Looks for payments in M-PESA's own records (Pull Transactions), for an account that has them and gives every payment a
+ * reference of its own: those that are unconfirmed, and those that the query found paid, whose receipt is missing. A record is
+ * a payment's only when it carries its reference and amount. Each call draws on the budget of the query.
+ */
+export const startPulling = (options: Pulling): Loop => {
+  const stopping = new AbortController()
+  const round = async (): Promise<boolean> => {
+    const window = await takeConfirmations(options)
+    if (window === null) return false
+    if (!(await ensureRegistered(options, stopping.signal))) return false
+    const transactions = await walk(options, window, stopping.signal)
+    await settlePulled(options, window.payments, transactions)
+    return true
+  }
+  const loop = startLoop({ name: 'pull', idleMs: IDLE_MS, round, isOutage, log: options.log })
+  const stop = (): Promise<void> => {
+    stopping.abort()
+    return loop.stop()
+  }
+  return { ...loop, stop }
+}
+
+const budgetOf = (options: Pulling): Budget => ({
+  shortcode: options.daraja.account.shortcode,
+  call: 'query',
+  perSecond: options.queriesPerSecond,
+})
+
+/** Registers the shortcode unless some replica has done so before; false when that failed, and is to be tried again. */
+const ensureRegistered = async (options: Pulling, signal: AbortSignal): Promise<boolean> => {
+  const { database, daraja, log } = options
+  const { shortcode } = daraja.account
+  const known = await database
+    .selectFrom('daraja_accounts')
+    .select('pull_registered_at')
+    .where('shortcode', '=', shortcode)
+    .executeTakeFirst()
+  if (known?.pull_registered_at) return true
+  if (!(await waitForCall(database, budgetOf(options), signal))) return false
+  crashPoint('register_pull.before_send')
+  const { registered, reply } = await registerPull(daraja, options)
+  crashPoint('register_pull.after_send')
+  if (!registered) {
+    if (reply.kind === 'later') await backOff({ ...options, shortcode }, reply)
+    log.warn({ event: 'pull_not_registered', shortcode, answer: reply.kind, reason: reasonOf(reply) })
+    return false
+  }
+  await recordRegistered(database, shortcode)
+  log.info({ event: 'pull_registered', shortcode })
+  return true
+}
+
+const recordRegistered = async (database: Database, shortcode: string): Promise<void> => {
+  crashPoint('pull_registered.before_commit')
+  await sql`
+    INSERT INTO daraja_accounts (shortcode, pull_registered_at) VALUES (${shortcode}, now())
+    ON CONFLICT (shortcode) DO UPDATE SET pull_registered_at = now()
+  `.execute(database)
+  crashPoint('pull_registered.after_commit')
+}
+
+const reasonOf = (reply: object): string =>
+  'message' in reply ? String(reply.message) : 'reason' in reply ? String(reply.reason) : ''
+
+/** Every transaction of the window, as far as Daraja gives them; a page that fails ends the walk until the next time. */
+const walk = async (
+  options: Pulling,
+  window: { from: Date; to: Date },
+  signal: AbortSignal,
+): Promise<PulledTransaction[]> => {
+  const found = new Map<string, PulledTransaction>()
+  let offset = 0
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    if (!(await waitForCall(options.database, budgetOf(options), signal))) break
+    crashPoint('pull.before_send')
+    const pulled = await pullPage(options.daraja, { ...window, offset })
+    crashPoint('pull.after_send')
+    options.metrics.pulled(pulled.kind)
+    if (pulled.kind === 'failed') {
+      const { reply } = pulled
+      if (reply.kind === 'later') {
+        await backOff({ ...options, shortcode: options.daraja.account.shortcode }, reply)
+      }
+      options.log.warn({ event: 'pull_failed', answer: reply.kind, reason: reasonOf(reply) })
+      break
+    }
+    const before = found.size
+    for (const transaction of pulled.transactions) found.set(transaction.receipt, transaction)
+    // An offset that does not advance brings the same page again, for ever.
+    if (pulled.rows === 0 || found.size === before) break
+    offset += pulled.rows
+  }
+  return [...found.values()]
+}
+
+const settlePulled = async (
+  options: Pulling,
+  payments: readonly ToConfirm[],
+  transactions: readonly PulledTransaction[],
+): Promise<void> => {
+  const { evidence, findings } = findPulled({ ...options, payments, transactions })
+  if (evidence.length === 0 && findings.length === 0) return
+  const told = await options.database.transaction().execute(async (transaction) => {
+    const settlements = await settle(transaction, evidence)
+    const fresh = await recordFindings(transaction, findings)
+    crashPoint('settle_by_pull.before_commit')
+    return { settlements, fresh }
+  })
+  crashPoint('settle_by_pull.after_commit')
+  tellSettlements(options, told.settlements)
+  tellFindings(options, told.fresh)
+  if (told.settlements.length > 0) options.onSettled()
+}

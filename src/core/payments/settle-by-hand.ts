@@ -1,0 +1,67 @@
+import type { Database } from '../../database/connect.ts'
+import type { Outcome, PaymentStateName } from '../../database/schema/payments.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import { type Evidence, type Settlement, settle } from './settle.ts'
+
+/** An operator's word on a payment. */
+export type HandSettlement = {
+  paymentId: bigint
+  outcome: Outcome
+  /** M-PESA's receipt; null for a failure. */
+  receipt: string | null
+  operator: string
+  /** Why, for whoever asks later; kept in the history with the operator's name. */
+  reason: string
+}
+
+/** What came of it: settled, or nothing was changed, since no arrow leads there from the payment's state (null: none such). */
+export type HandSettled = { kind: 'settled' } | { kind: 'unchanged'; state: PaymentStateName | null }
+
+/** What a partner reads of a payment that an operator settled; M-PESA gave no code for a failure. */
+const OUTCOMES = {
+  successful: { resultCode: '0', resultDesc: 'Found paid by an operator of the gateway.' },
+  failed: { resultCode: 'NOT_PAID', resultDesc: 'Found not paid by an operator of the gateway.' },
+}
+
+/** Thrown to roll back what an operator's word did beside moving the payment. */
+class Unchanged extends Error {
+  readonly state: PaymentStateName | null
+  constructor(state: PaymentStateName | null) {
+    super('unchanged')
+    this.state = state
+  }
+}
+
+/**
+ * Settles a payment by an operator's word: the only way out for one that neither a callback, nor the query, nor M-PESA's
+ * records settle. Its partner is told by a delivery as ever. Only along an arrow, so a paid payment stays paid.
+ */
+export const settleByHand = async (database: Database, word: HandSettlement): Promise<HandSettled> => {
+  try {
+    await database.transaction().execute(async (transaction) => {
+      const [settlement] = await settle(transaction, [toEvidence(word)])
+      if (!isMove(settlement)) throw new Unchanged(settlement?.from ?? null)
+      crashPoint('settle_by_hand.before_commit')
+    })
+    crashPoint('settle_by_hand.after_commit')
+    return { kind: 'settled' }
+  } catch (error) {
+    if (error instanceof Unchanged) return { kind: 'unchanged', state: error.state }
+    throw error
+  }
+}
+
+const isMove = (settlement: Settlement | undefined): boolean => settlement?.decision.kind === 'move'
+
+const toEvidence = (word: HandSettlement): Evidence => ({
+  paymentId: word.paymentId,
+  outcome: word.outcome,
+  cause: 'operator',
+  ...OUTCOMES[word.outcome],
+  receipt: word.receipt,
+  amountKes: null,
+  transactionDate: null,
+  merchantRequestId: null,
+  checkoutRequestId: null,
+  byHand: { operator: word.operator, reason: word.reason },
+})
