@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
 import { freePort } from './free-port.ts'
 import type { LocalServer } from './local-server.ts'
-import { findPostgresBinaries, installationOf, type PostgresBinaries } from './postgres-binaries.ts'
+import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts'
 import {
   createCluster,
   endOldServer,
@@ -47,7 +47,7 @@ export const startEmbeddedPostgres = async (options: {
   await mkdir(files.folder, { recursive: true })
   const account = await chooseAccount({
     dataFolder: files.cluster,
-    paths: [installationOf(programs), programs.initdb, programs.postgres, files.folder],
+    reach: { folder: files.folder, program: programs.initdb },
   })
   await ownFolder(files, account)
   if (await exists(files.cluster)) await endOldServer(files, options.say)

@@ -1,6 +1,5 @@
 import { access, chmod, constants } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
 import { z } from 'zod'
 import { LocalProblem } from './problem.ts'
 
@@ -41,6 +40,3 @@ export const findPostgresBinaries = async (): Promise<PostgresBinaries> => {
     )
   }
 }
-
-/** The folder that holds the programs, their libraries and their data. */
-export const installationOf = (programs: PostgresBinaries): string => dirname(dirname(programs.postgres))

@@ -55,13 +55,22 @@ const firstKnownUser = async (): Promise<{ uid: number; gid: number }> => {
   )
 }
 
-/** Whether a program run by the account can use all of the files and folders. */
-const reaches = async (account: ServerAccount, paths: readonly string[]): Promise<boolean> => {
-  const test = 'for path; do test -x "$path" || exit 1; done'
-  const { command, args, user } = commandAs(account, '/bin/sh', ['-c', test, 'sh', ...paths])
+/** What an account must be able to do: enter the folder, and run the program of Postgres' that finds its own files. */
+type Reach = { folder: string; program: string }
+
+/** Whether the account can do so. The program complains when it cannot find itself, but succeeds all the same. */
+const reaches = async (account: ServerAccount, reach: Reach): Promise<boolean> => {
+  const test = 'test -x "$1" && exec "$2" --version'
+  const { command, args, user } = commandAs(account, '/bin/sh', [
+    '-c',
+    test,
+    'sh',
+    reach.folder,
+    reach.program,
+  ])
   try {
-    await run(command, args, { cwd: '/', ...user })
-    return true
+    const { stderr } = await run(command, args, { cwd: '/', ...user })
+    return stderr === ''
   } catch {
     return false
   }
@@ -82,6 +91,8 @@ const withCapability = (user: { uid: number; gid: number }, capability: string):
     '--clear-groups',
     `--inh-caps=-all,+${capability}`,
     `--ambient-caps=-all,+${capability}`,
+    // Else access(2), by which Postgres looks for its own files, leaves the capability out of account.
+    '--securebits=+no_setuid_fixup',
   ],
 })
 
@@ -89,23 +100,23 @@ const withCapability = (user: { uid: number; gid: number }, capability: string):
  * The account that Postgres runs under: our own, unless we are root, under which it refuses to run. Then it is the owner of
  * the data that is there, else the user postgres, else nobody. A clone below a folder that only root may enter (`/root`,
  * `mktemp -d`) is out of that user's reach; then the server keeps the one capability that lets it pass.
- * `paths` are what it must be able to enter and run. Throws `LocalProblem` when there is no way.
+ * Throws `LocalProblem` when there is no way.
  */
 export const chooseAccount = async (options: {
   dataFolder: string
-  paths: readonly string[]
+  reach: Reach
 }): Promise<ServerAccount> => {
   if (process.getuid?.() !== 0) return { prefix: [] }
   const user = (await ownerOf(options.dataFolder)) ?? (await firstKnownUser())
   const plain: ServerAccount = { user, prefix: [] }
-  if (await reaches(plain, options.paths)) return plain
+  if (await reaches(plain, options.reach)) return plain
   const capabilities = await ownCapabilities()
   for (const { name, bit } of REACHING_CAPABILITIES) {
     const account = withCapability(user, name)
-    if ((capabilities >> BigInt(bit)) % 2n === 1n && (await reaches(account, options.paths))) return account
+    if ((capabilities >> BigInt(bit)) % 2n === 1n && (await reaches(account, options.reach))) return account
   }
   throw new LocalProblem(
-    `Postgres does not run as root, and the user with id ${user.uid}, which it would run as, may not enter the project's folder or ${options.dataFolder}. ` +
+    `Postgres does not run as root, and the user with id ${user.uid}, which it would run as, may not enter the project's folder or ${options.reach.folder}. ` +
       'Move the project and DATA_DIR to folders that every user may enter, run as an ordinary user, or set DATABASE_URL.',
   )
 }
