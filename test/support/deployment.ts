@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { type Receiver, startReceiver } from '../../src/local/receiver.ts'
@@ -47,6 +50,7 @@ export const startDeployment = async (options: {
     LOG_LEVEL: 'error',
   })
   const httpPort = await freePort()
+  const spoolFolder = await mkdtemp(join(tmpdir(), 'gateway-spool-'))
   const environment = {
     DATABASE_URL: databaseUrl,
     DATABASE_POOL_SIZE: '4',
@@ -62,6 +66,7 @@ export const startDeployment = async (options: {
     DARAJA_SHORTCODE: '174379',
     DARAJA_PASSKEY: 'passkey',
     SECRET_KEY: 'ab'.repeat(32),
+    SPOOL_DIR: spoolFolder,
     CALLBACK_ALLOW_HTTP: 'on',
     CALLBACK_ALLOW_PRIVATE_NETWORKS: 'on',
     ...options.environment,
@@ -88,6 +93,7 @@ export const startDeployment = async (options: {
     await database.destroy()
     await stream.delete()
     await drop()
+    await rm(spoolFolder, { recursive: true, force: true })
   }
   return { ...deployment, stop }
 }

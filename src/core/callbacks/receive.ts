@@ -30,7 +30,7 @@ export const createReceiver = (options: {
 }): CallbackReceiver => {
   const { database, spool, presence, patienceMs } = options
 
-  const store = async (callbacks: ReceivedCallback[]): Promise<(Error | undefined)[]> => {
+  const store = async (callbacks: ReceivedCallback[]): Promise<('stored' | Error)[]> => {
     // It was lost while these waited for their turn.
     if (presence.isAway()) throw new DatabaseTooSlow('Postgres is away')
     try {

@@ -81,7 +81,7 @@ export const removeFile = async (path: string): Promise<void> => {
   crashPoint('spool.after_remove')
 }
 
-/** A file of the folder: its path, its size, and how long ago it was written or renamed, ms. */
+/** A file of the folder: its path, its name without its end, its size, and how long ago it was written or renamed, ms. */
 export type SpoolFile = { path: string; name: string; bytes: number; idleMs: number }
 
 /** The files of a kind, oldest first: their names begin with the ids of callbacks, which sort by time. */
@@ -90,6 +90,20 @@ export const listFiles = async (folder: string, kind: string): Promise<SpoolFile
   const files = await Promise.all(names.map((name) => look(folder, name)))
   return files.filter((file) => file !== null)
 }
+
+/** The files that hold records, whichever name they have at this moment: one may be sealed while it is looked at. */
+export const listRecordFiles = async (folder: string): Promise<SpoolFile[]> => {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(OPEN) || name.endsWith(SEALED))
+  const bare = new Set(names.map(bareName))
+  const files = await Promise.all(
+    [...bare].map(async (name) => (await look(folder, name + OPEN)) ?? look(folder, name + SEALED)),
+  )
+  return files.filter((file) => file !== null)
+}
+
+/** What such a file holds, also when it was sealed since; null when it is gone. */
+export const readRecordFile = async (file: SpoolFile): Promise<Buffer | null> =>
+  (await readWhole(file.path)) ?? readWhole(join(dirname(file.path), file.name + SEALED))
 
 export const listAside = (folder: string): Promise<SpoolFile[]> => listFiles(folder, ASIDE)
 
@@ -125,11 +139,20 @@ const syncFolder = async (folder: string): Promise<void> => {
   }
 }
 
+const bareName = (name: string): string => name.replace(/\.[a-z]+$/, '')
+
 const look = async (folder: string, name: string): Promise<SpoolFile | null> => {
   const path = join(folder, name)
   const found = await stat(path).catch(() => null)
   // After a clock was set back a file may seem to be from the future: its age counts either way.
-  return found && { path, name, bytes: found.size, idleMs: Math.abs(Date.now() - found.ctimeMs) }
+  return (
+    found && {
+      path,
+      name: bareName(name),
+      bytes: found.size,
+      idleMs: Math.abs(Date.now() - found.ctimeMs),
+    }
+  )
 }
 
 const isMissing = (error: unknown): boolean =>

@@ -22,7 +22,7 @@ type Current = { file: OpenFile; bytes: number; records: number }
  * never written again (after a failed fsync nobody knows what is on the disk), one that another process took over neither:
  * the bytes go to a new one.
  */
-export const createSpoolWriter = (options: { folder: string; newId: () => string }): SpoolWriter => {
+export const createSpoolWriter = (options: { folder: string; newName: () => string }): SpoolWriter => {
   let current: Current | null = null
 
   const seal = async (): Promise<void> => {
@@ -35,7 +35,7 @@ export const createSpoolWriter = (options: { folder: string; newId: () => string
 
   const writeOnce = async (bytes: Buffer, records: number): Promise<boolean> => {
     current ??= {
-      file: await createFile(options.folder, `${options.newId()}${OPEN}`),
+      file: await createFile(options.folder, `${options.newName()}${OPEN}`),
       bytes: 0,
       records: 0,
     }

@@ -5,8 +5,10 @@ import {
   keepAside,
   listAside,
   listFiles,
+  listRecordFiles,
   OPEN,
   prepareFolder,
+  readRecordFile,
   readWhole,
   removeFile,
   SEALED,
@@ -36,33 +38,32 @@ export type Spool = {
   close(): Promise<void>
 }
 
-/** Opens the spool in `folder`, which several processes may share. Throws `BadSettings` when it cannot be written. */
+/**
+ * Opens the spool in `folder`, which the processes of one gateway on a machine may share. A file of another that was neither
+ * written nor sealed for `leftBehindMs` is taken over. Throws `BadSettings` when the folder cannot be written.
+ */
 export const openSpool = async (options: {
   folder: string
   newId: () => string
   log: Log
+  leftBehindMs?: number
 }): Promise<Spool> => {
-  const { folder, log } = options
+  const { folder, log, leftBehindMs = LEFT_BEHIND_MS } = options
   await prepareFolder(folder)
-  const writer = createSpoolWriter(options)
+  const own = new Set<string>()
+  const writer = createSpoolWriter({ folder, newName: () => rememberIn(own, options.newId()) })
   const exclusively = createQueue()
   const batcher = createAdder({ writer, exclusively, log })
-  const own = new Set<string>()
 
   const nextFile = async (): Promise<SpoolFile | null> => {
-    await exclusively(async () => {
-      const open = writer.openRecords()
-      if (open === null) return
-      own.add(open.path.slice(0, -OPEN.length) + SEALED)
-      await writer.seal()
-    })
+    await exclusively(() => writer.seal())
     for (const file of await listFiles(folder, OPEN)) {
-      if (file.idleMs > LEFT_BEHIND_MS && file.path !== writer.openRecords()?.path) {
-        if (await sealFile(file.path)) own.add(file.path.slice(0, -OPEN.length) + SEALED)
+      if (file.idleMs >= leftBehindMs && file.path !== writer.openRecords()?.path) {
+        if (await sealFile(file.path)) own.add(file.name)
       }
     }
     const files = await listFiles(folder, SEALED)
-    return files.find((file) => own.has(file.path) || file.idleMs > LEFT_BEHIND_MS) ?? null
+    return files.find((file) => own.has(file.name) || file.idleMs >= leftBehindMs) ?? null
   }
 
   const read = async (file: SpoolFile): Promise<SpoolContent> => {
@@ -83,7 +84,7 @@ export const openSpool = async (options: {
     },
     remove: async (file) => {
       await removeFile(file.path)
-      own.delete(file.path)
+      own.delete(file.name)
     },
     count: createCount(folder, writer),
     close: async () => {
@@ -91,6 +92,11 @@ export const openSpool = async (options: {
       await exclusively(() => writer.seal())
     },
   }
+}
+
+const rememberIn = (names: Set<string>, name: string): string => {
+  names.add(name)
+  return name
 }
 
 /** Runs one piece of work after the other, in the order they are given. */
@@ -132,16 +138,16 @@ const createCount = (folder: string, writer: SpoolWriter): Spool['count'] => {
   const countIn = async (file: SpoolFile): Promise<number> => {
     const open = writer.openRecords()
     if (open?.path === file.path) return open.records
-    const counted = known.get(file.path)
+    const counted = known.get(file.name)
     if (counted?.bytes === file.bytes) return counted.records
-    const records = decodeRecords((await readWhole(file.path)) ?? Buffer.alloc(0)).callbacks.length
-    known.set(file.path, { bytes: file.bytes, records })
+    const records = decodeRecords((await readRecordFile(file)) ?? Buffer.alloc(0)).callbacks.length
+    known.set(file.name, { bytes: file.bytes, records })
     return records
   }
   return async () => {
-    const files = [...(await listFiles(folder, OPEN)), ...(await listFiles(folder, SEALED))]
-    const paths = new Set(files.map((file) => file.path))
-    for (const path of known.keys()) if (!paths.has(path)) known.delete(path)
+    const files = await listRecordFiles(folder)
+    const names = new Set(files.map((file) => file.name))
+    for (const name of known.keys()) if (!names.has(name)) known.delete(name)
     let callbacks = 0
     for (const file of files) callbacks += await countIn(file)
     return { callbacks, aside: (await listAside(folder)).length }

@@ -14,7 +14,7 @@ import type { ReceivedCallback } from './callback.ts'
 export const storeCallbacks = (
   database: Database,
   callbacks: readonly ReceivedCallback[],
-): Promise<(Error | undefined)[]> =>
+): Promise<('stored' | Error)[]> =>
   runRows(callbacks, async (some) => {
     await insertCallbacks(database, some).catch(async (error: unknown) => {
       if (!isWithoutPartition(error)) throw error
@@ -26,7 +26,7 @@ export const storeCallbacks = (
       )
       await insertCallbacks(database, some)
     })
-    return some.map(() => undefined)
+    return some.map(() => 'stored' as const)
   })
 
 const insertCallbacks = async (database: Database, callbacks: readonly ReceivedCallback[]): Promise<void> => {
