@@ -35,13 +35,25 @@ const ROWS: [string, Reply, string][] = [
   ['spike', error(500, '500.003.02', 'Error Occurred: Spike Arrest Violation'), 'later'],
   ['quota', error(500, '500.003.03', 'Error Occurred: Quota Violation'), 'later'],
   ['429', page(429, ''), 'later'],
+  ['429 as a fault', fault(429, 'Rate limit quota violation. Quota limit exceeded'), 'later'],
+  ['spike arrest as a fault', fault(500, 'Spike arrest violation. Allowed rate : 10ps'), 'later'],
   ['busy', error(500, '500.003.02', 'System is busy. Please try again in few minutes.'), 'unknown'],
   ['internal', error(500, '500.003.1001', 'Internal Server Error'), 'unknown'],
   ['fault on the token', fault(401, 'Invalid access token'), 'bad_token'],
   ['fault', fault(401, 'Invalid ApiKey for given resource'), 'refused'],
+  [
+    'no product, worded as a token',
+    error(401, '404.001.03', 'Invalid Access Token - Invalid API call as no apiproduct match found'),
+    'refused',
+  ],
+  ['no product as a fault', fault(401, 'Invalid API call as no apiproduct match found'), 'refused'],
+  ['fault behind the edge', fault(504, 'Gateway Timeout'), 'unknown'],
+  ['fault behind the edge that names a token', fault(500, 'Unexpected token in response'), 'unknown'],
   ['Incapsula 403', page(403, '<html>Request unsuccessful. Incapsula incident ID: 1-2</html>'), 'later'],
   ['Incapsula 503', page(503, '<html>Request unsuccessful. Incapsula incident ID: 1-2</html>'), 'later'],
   ['502', page(502, '<html>Bad gateway</html>'), 'unknown'],
+  ['HTML of another edge', page(403, '<html>Forbidden</html>'), 'unknown'],
+  ['200 that was not taken', { ...page(200, ''), json: { ResponseCode: '1' } }, 'unknown'],
   ['200 that is no JSON', page(200, 'OK'), 'unknown'],
   ['empty 400', page(400, ''), 'unknown'],
   ['unknown code', error(400, '400.999.99', 'Never seen'), 'unknown'],
@@ -57,5 +69,25 @@ describe('an answer of Daraja without success', () => {
   it('makes a payer with an open prompt wait for at least a minute', () => {
     const locked = classifyError(error(500, '500.001.1001', 'Unable to lock subscriber'))
     expect(locked).toMatchObject({ kind: 'later', afterMs: 60_000 })
+  })
+
+  it.each([
+    ['spike arrest', error(500, '500.003.02', 'Spike arrest violation')],
+    ['quota', error(500, '500.003.03', 'Quota violation')],
+    ['429', page(429, '')],
+    ['the edge', page(503, 'Request unsuccessful. Incapsula incident ID: 1-2')],
+    ['no connection', { kind: 'not_sent', reason: 'ECONNREFUSED' } satisfies Reply],
+  ])('holds the whole account after %s', (_name, reply) => {
+    expect(classifyError(reply)).toMatchObject({ kind: 'later', concerns: 'whole_account' })
+  })
+
+  it('leaves the account alone when one payer has a prompt open', () => {
+    const locked = classifyError(error(500, '500.001.1001', 'Unable to lock subscriber'))
+    expect(locked).toMatchObject({ concerns: 'this_payer' })
+  })
+
+  it('cuts what partners and operators are shown', () => {
+    const long = classifyError(error(400, '400.002.02', 'x'.repeat(5_000)))
+    expect(long).toMatchObject({ kind: 'refused', message: 'x'.repeat(300) })
   })
 })

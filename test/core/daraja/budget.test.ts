@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Budget, readAllowance, spend, toBucket } from '../../../src/core/daraja/budget.ts'
+import { holdAccount, readHold } from '../../../src/core/daraja/hold.ts'
+import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import { quietLog } from '../../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+
+describe('what may be asked of Daraja', () => {
+  let own: TestDatabase
+  let database: Database
+
+  beforeAll(async () => {
+    own = await createTestDatabase()
+    database = connectDatabase({ databaseUrl: own.url, poolSize: 8, log: quietLog })
+  })
+  afterAll(async () => {
+    await database.destroy()
+    await own.drop()
+  })
+
+  /** Takes what is allowed, at most `wanted`, as a loop does. */
+  const take = (budget: Budget, wanted: number): Promise<{ taken: number; nextInMs: number }> =>
+    database.transaction().execute(async (transaction) => {
+      const allowance = await readAllowance(transaction, budget)
+      const taken = Math.min(wanted, allowance.calls)
+      await spend(transaction, budget, taken)
+      return { taken, nextInMs: allowance.nextInMs }
+    })
+
+  it.each([1, 2, 3, 10, 20, 50, 100, 1000, 10_000])(
+    'at %i a second lets out no more in any second, even when a burst is late',
+    (perSecond) => {
+      const { burst, intervalMs } = toBucket(perSecond)
+      const late = burst
+      const refilled = Math.ceil(1000 / intervalMs - 1e-9)
+      expect(burst - 1 + refilled + late).toBeLessThanOrEqual(perSecond === 1 ? 2 : perSecond)
+      expect(1000 / intervalMs).toBeGreaterThanOrEqual(perSecond / 2)
+    },
+  )
+
+  it('is shared: many replicas at once take a burst between them, and are told when there is more', async () => {
+    const budget: Budget = { shortcode: '600001', call: 'query', perSecond: 100 }
+    const takes = await Promise.all(Array.from({ length: 8 }, () => take(budget, 100)))
+    const { burst, intervalMs } = toBucket(100)
+    const taken = takes.reduce((sum, one) => sum + one.taken, 0)
+    expect(taken).toBeGreaterThanOrEqual(burst)
+    // What refills meanwhile; the eight transactions take far less than half a second.
+    expect(taken).toBeLessThan(burst + 500 / intervalMs)
+    expect(takes.filter((one) => one.taken === 0).every((one) => one.nextInMs > 0)).toBe(true)
+  })
+
+  it('keeps accounts and kinds of calls apart', async () => {
+    const budget: Budget = { shortcode: '600002', call: 'push', perSecond: 1 }
+    expect((await take(budget, 5)).taken).toBe(1)
+    expect((await take(budget, 5)).taken).toBe(0)
+    expect((await take({ ...budget, call: 'query' }, 5)).taken).toBe(1)
+    expect((await take({ ...budget, shortcode: '600003' }, 5)).taken).toBe(1)
+  })
+
+  it('without a rate allows everything', async () => {
+    expect((await take({ shortcode: '600004', call: 'push', perSecond: null }, 5000)).taken).toBe(5000)
+  })
+
+  it('holds an account once for all that is turned away together, and longer the next time', async () => {
+    const hold = () => holdAccount(database, { shortcode: '600005', afterMs: 4_000 })
+    const holds = await Promise.all([hold(), hold(), hold()])
+    expect(holds.filter((forMs) => forMs !== null)).toEqual([4_000])
+    expect(await readHold(database, '600005')).toMatchObject({ recentHolds: 1 })
+    const lengths: (number | null)[] = []
+    for (let time = 0; time < 4; time += 1) {
+      await endHold('600005')
+      lengths.push(await hold())
+    }
+    expect(lengths).toEqual([8_000, 16_000, 30_000, 30_000])
+    expect((await readHold(database, '600005')).forMs).toBeGreaterThan(25_000)
+  })
+
+  const endHold = (shortcode: string) =>
+    database
+      .updateTable('daraja_accounts')
+      .set({ held_until: new Date(Date.now() - 1_000) })
+      .where('shortcode', '=', shortcode)
+      .execute()
+
+  it('knows nothing of an account without trouble', async () => {
+    expect(await readHold(database, '600006')).toEqual({ forMs: 0, recentHolds: 0 })
+  })
+})
