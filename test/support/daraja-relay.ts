@@ -26,7 +26,8 @@ export const OAUTH_PATH = '/oauth/v1/generate'
  * answers that the simulator gives to nobody in particular.
  */
 export const openDarajaRelay = async (options: {
-  target: string
+  /** Where calls are passed on to; asked for at each call, so that the relay can be open before its target. */
+  target: () => string
   answer?: (call: { path: string; body: string }) => OwnAnswer | undefined
 }): Promise<DarajaRelay> => {
   const calls: RelayedCall[] = []
@@ -42,7 +43,7 @@ export const openDarajaRelay = async (options: {
     if (own === 'cut') return void incoming.socket.destroy()
     const answer = own
       ? { status: own.status, text: JSON.stringify(own.json) }
-      : await passOn(options.target + (incoming.url ?? ''), incoming, body)
+      : await passOn(options.target() + (incoming.url ?? ''), incoming, body)
     call.status = answer.status
     reply.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.text)
   }

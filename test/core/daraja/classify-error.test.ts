@@ -53,7 +53,11 @@ const ROWS: [string, Reply, string][] = [
   ['Incapsula 503', page(503, '<html>Request unsuccessful. Incapsula incident ID: 1-2</html>'), 'later'],
   ['502', page(502, '<html>Bad gateway</html>'), 'unknown'],
   ['HTML of another edge', page(403, '<html>Forbidden</html>'), 'unknown'],
-  ['200 that was not taken', { ...page(200, ''), json: { ResponseCode: '1' } }, 'unknown'],
+  [
+    '200 that was not taken',
+    { kind: 'answered', status: 200, json: { ResponseCode: '1' }, text: '' },
+    'unknown',
+  ],
   ['200 that is no JSON', page(200, 'OK'), 'unknown'],
   ['empty 400', page(400, ''), 'unknown'],
   ['unknown code', error(400, '400.999.99', 'Never seen'), 'unknown'],

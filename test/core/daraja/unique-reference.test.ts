@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { assert, bigInt, property } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createUniqueReferences } from '../../../src/core/daraja/unique-reference.ts'
 
@@ -7,8 +7,8 @@ const references = createUniqueReferences({ secretKey: keyOf(1), previousSecretK
 
 describe('a unique reference', () => {
   it('is at most twelve letters and digits, and names its payment', () => {
-    fc.assert(
-      fc.property(fc.bigInt({ min: 1n, max: 32n ** 8n - 1n }), (paymentId) => {
+    assert(
+      property(bigInt({ min: 1n, max: 32n ** 8n - 1n }), (paymentId) => {
         const reference = references.issue(paymentId)
         expect(reference).toMatch(/^[0-9A-Z]{5,12}$/)
         expect(references.read(reference)).toBe(paymentId)

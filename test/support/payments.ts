@@ -1,0 +1,97 @@
+import { sql } from 'kysely'
+import { createAcceptor } from '../../src/core/payments/accept.ts'
+import { parsePaymentRequest } from '../../src/core/payments/payment-request.ts'
+import { type Pushed, recordPushes } from '../../src/core/payments/record-pushes.ts'
+import { type TakenPayments, takeDuePayments } from '../../src/core/payments/take-due-payments.ts'
+import type { Database } from '../../src/database/connect.ts'
+import { paymentRequest } from './requests.ts'
+
+/** Accepts so many payments of 150 KES, and returns their ids, oldest first. */
+export const acceptPayments = async (
+  database: Database,
+  count: number,
+  options: { submitTtlMs: number } = { submitTtlMs: 120_000 },
+): Promise<bigint[]> => {
+  const acceptor = createAcceptor({ database, ...options })
+  const policy = { allowHttp: true, allowPrivateNetworks: true }
+  const ids: bigint[] = []
+  for (let number = 0; number < count; number += 1) {
+    const parsed = parsePaymentRequest(paymentRequest(), policy)
+    if (!('request' in parsed)) throw new Error(JSON.stringify(parsed))
+    ids.push((await acceptor.add({ partnerId: 1n, request: parsed.request })).paymentId)
+  }
+  return ids
+}
+
+/** Accepts one payment. */
+export const acceptPayment = async (database: Database): Promise<bigint> => {
+  const [id] = await acceptPayments(database, 1)
+  if (id === undefined) throw new Error('nothing was accepted')
+  return id
+}
+
+/** Takes due payments as the submit loop of one process does. */
+export const takePayments = (
+  database: Database,
+  options: Partial<Parameters<typeof takeDuePayments>[0]> = {},
+): Promise<TakenPayments> =>
+  takeDuePayments({
+    database,
+    budget: { shortcode: '174379', call: 'push', perSecond: null },
+    limit: 100,
+    leaseMs: 60_000,
+    alsoOld: true,
+    ...options,
+  })
+
+/** Records what came of pushes, without jitter. */
+export const record = (database: Database, pushes: readonly Pushed[]) =>
+  recordPushes({ database, reconcileAfterMs: 90_000, random: () => 0, pushes })
+
+export const readPayment = (database: Database, id: bigint) =>
+  database.selectFrom('payments').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+
+/** A payment's moves, as `from>to cause`. */
+export const readMoves = async (database: Database, id: bigint): Promise<string[]> => {
+  const rows = await database
+    .selectFrom('payment_history')
+    .selectAll()
+    .where('payment_id', '=', id)
+    .orderBy('at')
+    .execute()
+  return rows.map((row) => `${row.from_state}>${row.to_state} ${row.cause}`)
+}
+
+/** Which duties a payment has. */
+export const readDuties = async (database: Database, id: bigint): Promise<string[]> => {
+  const { rows } = await sql<{ duty: string }>`
+    SELECT duty FROM (
+      SELECT 'submit' AS duty, payment_id FROM to_submit
+      UNION ALL SELECT 'query', payment_id FROM to_query
+      UNION ALL SELECT 'confirm', payment_id FROM to_confirm
+    ) duties WHERE payment_id = ${id} ORDER BY duty
+  `.execute(database)
+  return rows.map(({ duty }) => duty)
+}
+
+/** The kinds of what did not fit about a payment. */
+export const readFindings = async (database: Database, id: bigint): Promise<string[]> => {
+  const rows = await database
+    .selectFrom('payment_findings')
+    .select('kind')
+    .where('payment_id', '=', id)
+    .orderBy('kind')
+    .execute()
+  return rows.map(({ kind }) => kind)
+}
+
+/** The bodies of a payment's deliveries, oldest first. */
+export const readBodies = async (database: Database, id: bigint): Promise<Record<string, unknown>[]> => {
+  const rows = await database
+    .selectFrom('deliveries')
+    .select('body')
+    .where('payment_id', '=', id)
+    .orderBy('id')
+    .execute()
+  return rows.map(({ body }) => JSON.parse(body) as Record<string, unknown>)
+}
