@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
@@ -56,16 +59,20 @@ export const runChain = async (
   const stream = open.adopt(createTestStream(), (one) => one.delete())
   const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', randomBytes })
   const publicPort = await freePort()
+  const spoolFolder = await mkdtemp(join(tmpdir(), 'spool-'))
+  open.defer(() => rm(spoolFolder, { recursive: true, force: true }))
   const environment = faultEnvironment({
     databaseUrl,
     natsUrl: stream.natsUrl,
     natsStream: stream.name,
     darajaUrl: world.simulator.url,
     publicPort,
+    httpPort: publicPort,
+    spoolFolder,
   })
   const client = open.adopt(
     createPartnerClient({
-      httpUrl: `http://127.0.0.1:${publicPort}`,
+      httpUrl: () => `http://127.0.0.1:${publicPort}`,
       apiKey,
       callbackUrl: `${world.receiver.url}/told`,
     }),

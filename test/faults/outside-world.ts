@@ -1,7 +1,7 @@
 import { systemClock } from '../../src/runtime/clock.ts'
+import { createLog } from '../../src/runtime/log.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts'
 import { type Receiver, startReceiver } from '../dispatcher/receiver.ts'
-import { quietLog } from '../support/core.ts'
 
 /** A prompt as Daraja's stand-in tells of it. */
 export type Prompted = {
@@ -28,7 +28,7 @@ export const startOutsideWorld = async (options: { random: () => number }): Prom
     host: '127.0.0.1',
     port: 0,
     callbackDelayMs: 100,
-    log: quietLog,
+    log: createLog({ name: 'simulator', level: 'silent' }),
     clock: systemClock,
     random: options.random,
   })

@@ -24,7 +24,8 @@ const RETRY_MS = 50
 
 /** A partner that does what the guide tells it: 503 and a cut connection mean unknown, repeat with the same key. */
 export const createPartnerClient = (options: {
-  httpUrl: string
+  /** Where to ask next: any replica will do. */
+  httpUrl: () => string
   apiKey: string
   callbackUrl: string
 }): PartnerClient => {
@@ -36,7 +37,7 @@ export const createPartnerClient = (options: {
   let unknown = 0
 
   const askOnce = async (wish: Wish): Promise<boolean> => {
-    const answer = await request(`${options.httpUrl}/api/v1/mpesa/stk_push`, {
+    const answer = await request(`${options.httpUrl()}/api/v1/mpesa/stk_push`, {
       dispatcher: agent,
       method: 'POST',
       headers: {

@@ -6,13 +6,16 @@ export const faultEnvironment = (options: {
   natsUrl: string
   natsStream: string
   darajaUrl: string
+  /** Where `serve` listens, and what Daraja calls: the same port, unless something is between. */
+  httpPort: number
   publicPort: number
+  spoolFolder: string
 }): Record<string, string> => ({
   DATABASE_URL: options.databaseUrl,
   DATABASE_POOL_SIZE: '4',
   NATS_URL: options.natsUrl,
   NATS_STREAM: options.natsStream,
-  HTTP_PORT: String(options.publicPort),
+  HTTP_PORT: String(options.httpPort),
   GRPC_PORT: '0',
   CONNECT_PORT: '0',
   OPS_PORT: '0',
@@ -24,6 +27,7 @@ export const faultEnvironment = (options: {
   DARAJA_PASSKEY: 'passkey',
   DARAJA_TIMEOUT_MS: '1000',
   SECRET_KEY: 'ab'.repeat(32),
+  SPOOL_DIR: options.spoolFolder,
   SUBMIT_TTL_MS: '60000',
   RECONCILE_AFTER_MS: '300',
   DELIVERY_SCHEDULE: `0s${',1s'.repeat(60)}`,

@@ -8,12 +8,20 @@ import type { Database } from '../../src/database/connect.ts'
 export const letTimePass = async (database: Database, seconds: number): Promise<void> => {
   const ago = sql`make_interval(secs => ${seconds})`
   await sql`
-    WITH submit AS (
-      UPDATE to_submit SET due_at = due_at - ${ago}, leased_until = leased_until - ${ago}
+    WITH deadlines AS (
+      UPDATE payments SET submit_by = payments.submit_by - ${ago}
+      FROM to_submit WHERE to_submit.payment_id = payments.id
+    ), submit AS (
+      UPDATE to_submit
+      SET due_at = due_at - ${ago}, leased_until = leased_until - ${ago}, submit_by = submit_by - ${ago}
     ), query AS (
       UPDATE to_query SET due_at = due_at - ${ago}, leased_until = leased_until - ${ago}
     ), interpret AS (
       UPDATE to_interpret SET due_at = due_at - ${ago}
+    ), confirm AS (
+      UPDATE to_confirm SET due_at = due_at - ${ago}
+    ), accounts AS (
+      UPDATE daraja_accounts SET held_until = held_until - ${ago}
     )
     UPDATE to_deliver
     SET due_at = due_at - ${ago}, leased_until = leased_until - ${ago}, publish_at = publish_at - ${ago}

@@ -1,0 +1,62 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+/** A way to a server that can be cut: a TCP proxy. */
+export type TcpLink = {
+  port: number
+  /** Breaks every connection, at both ends. */
+  cut(): void
+  /** Breaks every connection and takes no new one, until `open`. */
+  block(): void
+  open(): void
+  close(): Promise<void>
+}
+
+/** Opens a port of 127.0.0.1 that leads to another one, of which nothing need listen yet. */
+export const openTcpLink = async (targetPort: number): Promise<TcpLink> => {
+  const sockets = new Set<Socket>()
+  let isBlocked = false
+
+  const join = (near: Socket): void => {
+    const far = connect(targetPort, '127.0.0.1')
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one)
+      one.setNoDelay(true)
+      one.on('error', () => undefined)
+      one.on('close', () => {
+        sockets.delete(one)
+        other.destroy()
+      })
+    }
+    near.pipe(far)
+    far.pipe(near)
+  }
+  const cut = (): void => {
+    for (const socket of sockets) socket.resetAndDestroy()
+  }
+  const server = createServer((near) => {
+    if (isBlocked) near.resetAndDestroy()
+    else join(near)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut,
+    block: () => {
+      isBlocked = true
+      cut()
+    },
+    open: () => {
+      isBlocked = false
+    },
+    close: async () => {
+      server.close()
+      cut()
+      await once(server, 'close')
+    },
+  }
+}
