@@ -2,7 +2,11 @@ import { DISPATCH_SETTINGS, SERVE_SETTINGS } from '../../src/cli/environment.ts'
 import { ARROWS } from '../../src/core/payments/payment.ts'
 import { banner } from '../../src/local/banner.ts'
 import { SETTINGS, type Setting } from '../../src/runtime/settings.ts'
-import { outcomesAsMarkdown } from '../../src/simulator/outcomes-table.ts'
+import {
+  callOutcomesAsMarkdown,
+  outcomesAsMarkdown,
+  rareOutcomesAsMarkdown,
+} from '../../src/simulator/outcomes-table.ts'
 import type { Finding, ProjectFile, Rule } from './project.ts'
 
 /** A part of a page that is written from the code: it stands between `<!-- name:start -->` and `<!-- name:end -->`. */
@@ -75,6 +79,8 @@ const parts = (): Part[] => [
   { name: 'banner', lines: bannerAsMarkdown() },
   { name: 'settings', lines: settingsAsMarkdown() },
   { name: 'outcomes', lines: outcomesAsMarkdown() },
+  { name: 'rare-outcomes', lines: rareOutcomesAsMarkdown() },
+  { name: 'call-outcomes', lines: callOutcomesAsMarkdown() },
   { name: 'arrows', lines: arrowsAsMarkdown() },
 ]
 
@@ -98,6 +104,8 @@ const HOMES: readonly { path: string; name: string }[] = [
   { path: 'README.md', name: 'settings' },
   { path: 'README.md', name: 'outcomes' },
   { path: 'docs/simulator.md', name: 'outcomes' },
+  { path: 'docs/simulator.md', name: 'rare-outcomes' },
+  { path: 'docs/simulator.md', name: 'call-outcomes' },
   { path: 'docs/architecture.md', name: 'arrows' },
 ]
 

@@ -1,59 +1,25 @@
 import { Agent } from 'undici'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import { toDarajaTimestamp } from '../values/instant.ts'
-import type { Ids } from './ids.ts'
 import type { Ledger, PostedCallback, Prompt } from './ledger.ts'
 import { maskCallbackUrl } from './mask.ts'
-import type { Result } from './outcomes.ts'
+import type { Result } from './results.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 const ANSWER_TIMEOUT_MS = 30_000
 /** At most so many callbacks are under way to one receiver at once; the rest wait for their turn. */
 const CONNECTIONS_PER_RECEIVER = 64
 
-/**
- * The body of a callback in the form of 2026, field by field in the recorded order. A failure carries no metadata. `receipt`
- * is only asked for a success, whose `TransactionDate` is `endedAt` in East Africa Time, as a number.
- */
-export const callbackBody = (options: {
-  prompt: Pick<Prompt, 'merchantRequestId' | 'checkoutRequestId' | 'amountKes' | 'phone'>
-  result: Result
-  receipt: () => string
-  endedAt: Date
-}): string => {
-  const { prompt, result } = options
-  const outcome = {
-    MerchantRequestID: prompt.merchantRequestId,
-    CheckoutRequestID: prompt.checkoutRequestId,
-    ResultCode: result.code,
-    ResultDesc: result.callbackDescription,
-  }
-  if (result.code !== 0) return JSON.stringify({ Body: { stkCallback: outcome } })
-  const items = [
-    { Name: 'Amount', Value: prompt.amountKes },
-    { Name: 'MpesaReceiptNumber', Value: options.receipt() },
-    { Name: 'TransactionDate', Value: Number(toDarajaTimestamp(options.endedAt)) },
-    { Name: 'PhoneNumber', Value: Number(prompt.phone) },
-  ]
-  return JSON.stringify({ Body: { stkCallback: { ...outcome, CallbackMetadata: { Item: items } } } })
-}
-
 export type CallbackSender = {
-  /** Tells the callback URL the result, so many times at once with the same bytes. Resolves when all were answered or failed. */
-  tell(prompt: Prompt, result: Result, times: number): Promise<void>
+  /** Posts a callback so many times at once with the same bytes. Resolves when all were answered or failed. */
+  tell(prompt: Prompt, callback: { result: Result; body: string; times: number }): Promise<void>
   /** Ends what is under way. */
   close(): Promise<void>
 }
 
 /** Creates the sender of callbacks. Each is posted once: what fails is logged and counted, never repeated, like upstream. */
-export const createCallbackSender = (options: {
-  ledger: Ledger
-  ids: Ids
-  clock: Clock
-  log: Log
-}): CallbackSender => {
-  const { ledger, ids, clock, log } = options
+export const createCallbackSender = (options: { ledger: Ledger; clock: Clock; log: Log }): CallbackSender => {
+  const { ledger, clock, log } = options
   const agent = new Agent({
     allowH2: false,
     connections: CONNECTIONS_PER_RECEIVER,
@@ -72,9 +38,8 @@ export const createCallbackSender = (options: {
     report({ ledger, log, prompt, callback })
   }
 
-  const tell = async (prompt: Prompt, result: Result, times: number): Promise<void> => {
+  const tell: CallbackSender['tell'] = async (prompt, { result, body, times }) => {
     const postedAt = clock()
-    const body = callbackBody({ prompt, result, receipt: () => ids.receipt(postedAt), endedAt: postedAt })
     const callbacks = Array.from(
       { length: times },
       (): PostedCallback => ({

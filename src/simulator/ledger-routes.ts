@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Ledger, PostedCallback, Prompt } from './ledger.ts'
+import { type Ledger, outcomeName, type PostedCallback, type Prompt, type Transaction } from './ledger.ts'
 
 const callbackView = (callback: PostedCallback): Record<string, unknown> => ({
   posted_at: callback.postedAt.toISOString(),
@@ -10,6 +10,12 @@ const callbackView = (callback: PostedCallback): Record<string, unknown> => ({
   body: callback.body,
 })
 
+const transactionView = (transaction: Transaction): Record<string, unknown> => ({
+  receipt: transaction.receipt,
+  amount: transaction.amountKes,
+  at: transaction.paidAt.toISOString(),
+})
+
 const promptView = (prompt: Prompt): Record<string, unknown> => ({
   checkout_request_id: prompt.checkoutRequestId,
   merchant_request_id: prompt.merchantRequestId,
@@ -18,9 +24,11 @@ const promptView = (prompt: Prompt): Record<string, unknown> => ({
   amount: prompt.amountKes,
   account_reference: prompt.accountReference,
   callback_url: prompt.callbackUrl,
-  outcome: prompt.outcome.name,
+  outcome: outcomeName(prompt),
   warnings: prompt.warnings,
   at: prompt.promptedAt.toISOString(),
+  queries: prompt.queries,
+  transactions: prompt.transactions.map(transactionView),
   callbacks: prompt.callbacks.map(callbackView),
 })
 
@@ -50,8 +58,10 @@ export const registerLedgerRoutes = (server: FastifyInstance, options: { ledger:
       refused: totals.refused,
       prompts: totals.prompts,
       forgotten: ledger.forgotten(),
+      queries: totals.queries,
       callbacks_posted: totals.callbacksPosted,
       callbacks_failed: totals.callbacksFailed,
+      misbehaviours: ledger.misbehaviours(),
       prompts_by_callback_url: countByCallbackUrl(prompts),
       entries: prompts.map(promptView),
     })

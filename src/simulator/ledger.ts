@@ -1,15 +1,20 @@
+import type { Behaviour } from './behaviour.ts'
 import { createBoundedMap } from './bounded-map.ts'
-import type { Outcome, Result } from './outcomes.ts'
+import type { Outcome } from './outcome.ts'
+import type { Result } from './results.ts'
 
 /** One POST to a payment's callback URL. `status` and `error` are null until it is answered or has failed. */
 export type PostedCallback = {
   postedAt: Date
-  resultCode: number
+  resultCode: Result['code']
   status: number | null
   error: string | null
   answeredAt: Date | null
   body: string
 }
+
+/** Money that moved: its receipt, when, and how much. */
+export type Transaction = { receipt: string; paidAt: Date; amountKes: number }
 
 /** One prompt on a payer's phone: the accepted push, what it comes to, and what was posted about it. */
 export type Prompt = {
@@ -21,18 +26,31 @@ export type Prompt = {
   readonly accountReference: string
   readonly callbackUrl: string
   readonly warnings: readonly string[]
-  readonly outcome: Outcome
+  /** The names of the outcomes that say how it goes. */
+  readonly outcomes: readonly string[]
+  readonly behaviour: Behaviour
+  /** What phone number and amount chose. */
+  readonly chosen: readonly Outcome[]
+  /** Its name in the draws of the run. */
+  readonly subject: string
   readonly promptedAt: Date
   /** What the query answers with now; null while the payment is open. */
   result: Result | null
+  /** How often the query asked for it. */
+  queries: number
+  readonly transactions: Transaction[]
   readonly callbacks: PostedCallback[]
 }
+
+/** The names of the outcomes of a prompt as one word. */
+export const outcomeName = ({ outcomes }: Pick<Prompt, 'outcomes'>): string => outcomes.join('+') || 'paid'
 
 /** Counts since the start, or since the ledger was last cleared. */
 export type LedgerTotals = {
   pushes: number
   refused: number
   prompts: number
+  queries: number
   callbacksPosted: number
   callbacksFailed: number
 }
@@ -41,6 +59,9 @@ export type LedgerTotals = {
 export type Ledger = {
   /** Counts that others may raise; `prompts` is raised by `add`. */
   totals(): LedgerTotals
+  /** How often each outcome happened that is not plain, by name. */
+  misbehaviours(): Record<string, number>
+  countMisbehaviours(names: readonly string[]): void
   add(prompt: Prompt): void
   find(checkoutRequestId: string): Prompt | undefined
   /** The prompts that the ledger still holds, oldest first. */
@@ -50,15 +71,27 @@ export type Ledger = {
   clear(): void
 }
 
-const NOTHING: LedgerTotals = { pushes: 0, refused: 0, prompts: 0, callbacksPosted: 0, callbacksFailed: 0 }
+const NOTHING: LedgerTotals = {
+  pushes: 0,
+  refused: 0,
+  prompts: 0,
+  queries: 0,
+  callbacksPosted: 0,
+  callbacksFailed: 0,
+}
 
 /** Creates a ledger that holds the newest `maxPrompts` prompts; its totals count every one. */
 export const createLedger = (options: { maxPrompts: number }): Ledger => {
   const held = createBoundedMap<string, Prompt>(options.maxPrompts)
+  const byName = new Map<string, number>()
   let totals = { ...NOTHING }
 
   return {
     totals: () => totals,
+    misbehaviours: () => Object.fromEntries(byName),
+    countMisbehaviours: (names) => {
+      for (const name of names) byName.set(name, (byName.get(name) ?? 0) + 1)
+    },
     add: (prompt) => {
       totals.prompts += 1
       held.add(prompt.checkoutRequestId, prompt)
@@ -68,6 +101,7 @@ export const createLedger = (options: { maxPrompts: number }): Ledger => {
     forgotten: () => held.forgotten(),
     clear: () => {
       totals = { ...NOTHING }
+      byName.clear()
       held.clear()
     },
   }

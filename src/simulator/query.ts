@@ -1,10 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { type DarajaError, errorBody, NO_SUCH_TRANSACTION } from './daraja-errors.ts'
+import type { Choice, Choose } from './choose.ts'
+import { type DarajaError, errorBody, NO_SUCH_TRANSACTION, STILL_PROCESSING } from './daraja-errors.ts'
 import { field, passwordRefusal, type Read, readFields, SIGNATURE } from './fields.ts'
 import type { Ids } from './ids.ts'
 import type { Ledger, Prompt } from './ledger.ts'
-import type { Tokens } from './oauth.ts'
+import type { Wait } from './timers.ts'
+import type { Tokens } from './tokens.ts'
+import { answer, refusal, type WrongReply } from './wrong-reply.ts'
 
 export const QUERY_PATH = '/mpesa/stkpushquery/v1/query'
 
@@ -33,18 +36,26 @@ const answerBody = (prompt: Prompt): Record<string, string> => ({
   ResultDesc: prompt.result?.queryDescription ?? 'The transaction is still under processing',
 })
 
+const faultOf = ({ behaviour }: Choice, prompt: Prompt): WrongReply | null => {
+  if (behaviour.queryFault) return behaviour.queryFault
+  return behaviour.pending === 'error' && prompt.result === null ? refusal(STILL_PROCESSING) : null
+}
+
 /** `POST /mpesa/stkpushquery/v1/query`: the payment's latest result; `4999` while it is open. */
 export const registerQuery = (
   server: FastifyInstance,
-  options: { tokens: Tokens; ledger: Ledger; ids: Ids },
+  options: { tokens: Tokens; choose: Choose; ledger: Ledger; ids: Ids; wait: Wait },
 ): void => {
-  const { tokens, ledger, ids } = options
+  const { tokens, choose, ledger, ids, wait } = options
   server.post(QUERY_PATH, (request, reply) => {
-    const refuse = (error: DarajaError): unknown =>
-      reply.code(error.status).send(errorBody(error, ids.requestId()))
-    const unauthorized = tokens.refusalFor(request.headers.authorization)
-    if (unauthorized) return refuse(unauthorized)
+    const requestId = ids.requestId()
+    const refuse = (error: DarajaError): unknown => reply.code(error.status).send(errorBody(error, requestId))
+    ledger.totals().queries += 1
+    const caller = tokens.judge(request.headers.authorization)
+    if (!caller.ok) return refuse(caller.error)
     const prompt = findPrompt(request.body, ledger)
-    return prompt.ok ? reply.send(answerBody(prompt.value)) : refuse(prompt.error)
+    if (!prompt.ok) return refuse(prompt.error)
+    const wrong = faultOf(choose.query(prompt.value, caller.consumerKey), prompt.value)
+    return answer({ wrong, right: answerBody(prompt.value), requestId, wait, request, reply })
   })
 }

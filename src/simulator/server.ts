@@ -2,6 +2,7 @@ import { type FastifyInstance, fastify } from 'fastify'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { createCallbackSender } from './callback.ts'
+import { createChoose } from './choose.ts'
 import {
   type DarajaError,
   errorBody,
@@ -13,11 +14,15 @@ import {
 import { createIds, type Ids } from './ids.ts'
 import { createLedger } from './ledger.ts'
 import { registerLedgerRoutes } from './ledger-routes.ts'
-import { createTokens, OAUTH_PATH, registerOAuth } from './oauth.ts'
+import { OAUTH_PATH, registerOAuth } from './oauth.ts'
 import { outcomesAsText } from './outcomes-table.ts'
+import { createPlan, type RunPlan, unknownNames } from './plan.ts'
+import { planView, registerPlanRoutes } from './plan-routes.ts'
+import { PULL_QUERY_PATH, PULL_REGISTER_PATH, registerPull } from './pull.ts'
 import { QUERY_PATH, registerQuery } from './query.ts'
 import { registerStkPush, STK_PUSH_PATH } from './stk-push.ts'
-import { createTimers } from './timers.ts'
+import { createTimers, type Wait } from './timers.ts'
+import { createTokens } from './tokens.ts'
 
 /** The newest prompts that the ledger and the query know: about 100 MB of heap when all are held. */
 const MAX_PROMPTS = 50_000
@@ -32,12 +37,15 @@ export type Simulator = {
   close(): Promise<void>
 }
 
+const NO_PLAN: RunPlan = { seed: 0, misbehaviours: new Map() }
+
 /**
- * Starts a stand-in for Safaricom's Daraja: OAuth, STK push, callback and query in the forms of 2026, with an outcome that
- * the phone number or the amount chooses, and a ledger of every prompt. It keeps everything in memory.
+ * Starts a stand-in for Safaricom's Daraja: OAuth, STK push, callback, query and Pull Transactions in the forms of 2026, with
+ * an outcome that the phone number or the amount chooses, and a ledger of every prompt. It keeps everything in memory.
  *
  * `port` 0 takes a free one. `callbackDelayMs` is the time from a prompt to its callback, up to an hour, and the unit of all
- * other waits; anything else throws a RangeError. `random` gives numbers from 0 up to 1.
+ * other waits; anything else throws a RangeError. `random` gives numbers from 0 up to 1; it makes ids. `plan` says what the
+ * run gets wrong beside what is chosen, without it nothing; a name in it that is no outcome's throws a RangeError.
  */
 export const startSimulator = async (options: {
   host: string
@@ -46,25 +54,34 @@ export const startSimulator = async (options: {
   log: Log
   clock: Clock
   random: () => number
+  plan?: RunPlan
 }): Promise<Simulator> => {
   const { callbackDelayMs, log, clock, random } = options
   if (!(callbackDelayMs >= 0 && callbackDelayMs <= MAX_CALLBACK_DELAY_MS)) {
     throw new RangeError(`callbackDelayMs must be from 0 to ${MAX_CALLBACK_DELAY_MS}, not ${callbackDelayMs}`)
   }
+  const unknown = unknownNames(options.plan?.misbehaviours.keys() ?? [])
+  if (unknown.length > 0) throw new RangeError(`there is no outcome called ${unknown.join(', ')}`)
+  const plan = createPlan(options.plan ?? NO_PLAN)
   const ids = createIds({ clock, random })
   const tokens = createTokens({ clock, ids })
   const ledger = createLedger({ maxPrompts: MAX_PROMPTS })
   const timers = createTimers()
-  const callbacks = createCallbackSender({ ledger, ids, clock, log })
-  const stage = { callbackDelayMs, timers, callbacks }
+  const wait: Wait = (delays) => new Promise((resolve) => timers.after(delays * callbackDelayMs, resolve))
+  const callbacks = createCallbackSender({ ledger, clock, log })
+  const stage = { callbackDelayMs, timers, wait, callbacks, ids, clock }
+  const choose = createChoose({ plan, ledger })
 
   const server = createServer({ ids, log })
-  registerOAuth(server, { tokens, ids })
-  registerStkPush(server, { stage, tokens, ledger, ids, clock, log })
-  registerQuery(server, { tokens, ledger, ids })
+  registerOAuth(server, { tokens, choose, ids, wait })
+  registerStkPush(server, { stage, tokens, choose, ledger, log })
+  registerQuery(server, { tokens, choose, ledger, ids, wait })
+  registerPull(server, { tokens, choose, ledger, ids, clock, wait })
   registerLedgerRoutes(server, { ledger })
+  registerPlanRoutes(server, { plan, log })
   registerOwnPages(server)
   const url = await server.listen({ host: options.host, port: options.port })
+  log.info({ url, callbackDelayMs, ...planView(plan.current()) }, 'simulator listens')
 
   const close = async (): Promise<void> => {
     // The door first: a push that came in later would leave a timer behind.
@@ -75,6 +92,8 @@ export const startSimulator = async (options: {
   return { url, close }
 }
 
+const DARAJA_PATHS = new Set([OAUTH_PATH, STK_PUSH_PATH, QUERY_PATH, PULL_REGISTER_PATH, PULL_QUERY_PATH])
+
 /** A server without routes: how bodies are taken, and what is answered where no route does. */
 const createServer = (options: { ids: Ids; log: Log }): FastifyInstance => {
   const { ids, log } = options
@@ -84,7 +103,7 @@ const createServer = (options: { ids: Ids; log: Log }): FastifyInstance => {
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
   const errorFor = (path: string): DarajaError =>
-    [OAUTH_PATH, STK_PUSH_PATH, QUERY_PATH].includes(path) ? METHOD_NOT_ALLOWED : RESOURCE_NOT_FOUND
+    DARAJA_PATHS.has(path) ? METHOD_NOT_ALLOWED : RESOURCE_NOT_FOUND
   server.setNotFoundHandler((request, reply) => {
     const error = errorFor(request.url.split('?', 1)[0] ?? '')
     return reply.code(error.status).send(errorBody(error, ids.requestId()))
@@ -101,11 +120,13 @@ const createServer = (options: { ids: Ids; log: Log }): FastifyInstance => {
 /** What a person or a supervisor asks, not a client of Daraja. */
 const registerOwnPages = (server: FastifyInstance): void => {
   const page = [
-    "A simulator of Safaricom's Daraja: OAuth, STK push, callback and query. No money moves, no phone rings.",
+    "A simulator of Safaricom's Daraja: OAuth, STK push, callback, query, Pull Transactions.",
+    'No money moves, no phone rings.',
     '',
     ...outcomesAsText(),
     '',
     'GET /_ledger tells every prompt and callback, DELETE /_ledger forgets them.',
+    'GET /_plan tells what is drawn for the run; PUT /_plan changes it, DELETE /_plan ends it.',
     '',
   ].join('\n')
   server.get('/', (_request, reply) => reply.type('text/plain; charset=utf-8').send(page))

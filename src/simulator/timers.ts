@@ -6,6 +6,9 @@ export type Timers = {
   close(): void
 }
 
+/** Resolves after so many callback delays; never when the simulator closes before. */
+export type Wait = (delays: number) => Promise<void>
+
 export const createTimers = (): Timers => {
   const pending = new Set<NodeJS.Timeout>()
 

@@ -1,38 +1,5 @@
-import { describe, expect, test } from 'vitest'
-import { callbackBody } from '../../src/simulator/callback.ts'
+import { expect, test } from 'vitest'
 import { eventually, openReceiver, openSimulator, pushBody } from './harness.ts'
-
-const prompt = {
-  merchantRequestId: '2654-4b64-97ff-b827b542881d3130',
-  checkoutRequestId: 'ws_CO_04052026210410237712345678',
-  amountKes: 1,
-  phone: '254712345678',
-}
-const endedAt = new Date('2026-05-04T18:04:28Z')
-const receipt = () => 'UE4A11B2C3'
-
-describe('the body', () => {
-  test('of a success is the recorded one to the byte', () => {
-    const result = {
-      code: 0,
-      callbackDescription: 'The service request is processed successfully.',
-      queryDescription: '',
-    }
-    expect(callbackBody({ prompt, result, receipt, endedAt })).toBe(
-      '{"Body":{"stkCallback":{"MerchantRequestID":"2654-4b64-97ff-b827b542881d3130","CheckoutRequestID":"ws_CO_04052026210410237712345678","ResultCode":0,"ResultDesc":"The service request is processed successfully.","CallbackMetadata":{"Item":[{"Name":"Amount","Value":1},{"Name":"MpesaReceiptNumber","Value":"UE4A11B2C3"},{"Name":"TransactionDate","Value":20260504210428},{"Name":"PhoneNumber","Value":254712345678}]}}}}',
-    )
-  })
-
-  test('of a failure has no metadata and takes no receipt', () => {
-    const result = { code: 1032, callbackDescription: 'Request cancelled by user', queryDescription: '' }
-    const refuseReceipt = () => {
-      throw new Error('a failure has no receipt')
-    }
-    expect(callbackBody({ prompt, result, receipt: refuseReceipt, endedAt })).toBe(
-      '{"Body":{"stkCallback":{"MerchantRequestID":"2654-4b64-97ff-b827b542881d3130","CheckoutRequestID":"ws_CO_04052026210410237712345678","ResultCode":1032,"ResultDesc":"Request cancelled by user"}}}',
-    )
-  })
-})
 
 test('a payment is told to its own URL, unchanged, in the form of 2026', async () => {
   const simulator = await openSimulator({ callbackDelayMs: 5 })

@@ -4,8 +4,9 @@ import { Writable } from 'node:stream'
 import { request } from 'undici'
 import { onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
-import { systemClock } from '../../src/runtime/clock.ts'
+import { type Clock, systemClock } from '../../src/runtime/clock.ts'
 import { createLog } from '../../src/runtime/log.ts'
+import type { RunPlan } from '../../src/simulator/plan.ts'
 import { startSimulator } from '../../src/simulator/server.ts'
 import { toDarajaTimestamp } from '../../src/values/instant.ts'
 
@@ -16,17 +17,30 @@ const answerBody = z.record(z.string(), z.string())
 /** What the ledger answers, as far as a test reads it; all else is kept for comparing. */
 const ledgerAnswer = z.looseObject({
   prompts: z.number(),
+  pushes: z.number(),
+  refused: z.number(),
+  misbehaviours: z.record(z.string(), z.number()),
   prompts_by_callback_url: z.record(z.string(), z.number()),
   entries: z.array(
     z.looseObject({
       warnings: z.array(z.string()),
+      transactions: z.array(z.looseObject({ receipt: z.string() })),
       callbacks: z.array(z.looseObject({ status: z.number().nullable(), error: z.string().nullable() })),
     }),
   ),
 })
 
+/** What the simulator under test is started with. */
+export type SimulatorOptions = {
+  callbackDelayMs: number
+  plan?: RunPlan
+  clock?: Clock
+  /** The consumer key whose token every call carries. */
+  consumerKey?: string
+}
+
 /** A simulator of its own for one test, on a free port, and what a client says to it. Closed when the test ends. */
-export const openSimulator = async (options: { callbackDelayMs: number }) => {
+export const openSimulator = async (options: SimulatorOptions) => {
   const logLines: string[] = []
   const to = new Writable({ write: (chunk, _encoding, done) => done(void logLines.push(String(chunk))) })
   const log = createLog({ name: 'simulator', level: 'trace', to })
@@ -40,12 +54,11 @@ export const openSimulator = async (options: { callbackDelayMs: number }) => {
   })
   onTestFinished(() => simulator.close())
 
-  const fetchToken = async (): Promise<string> => {
-    const answer = await get(
-      `${simulator.url}/oauth/v1/generate?grant_type=client_credentials`,
-      basic('key:secret'),
-    )
-    return answer.body['access_token'] ?? ''
+  const fetchToken = async (consumerKey = options.consumerKey ?? 'key'): Promise<string> => {
+    const answer = await fetchAnswer(`${simulator.url}/oauth/v1/generate?grant_type=client_credentials`, {
+      authorization: basic(`${consumerKey}:secret`),
+    })
+    return z.object({ access_token: z.string() }).parse(JSON.parse(answer.text)).access_token
   }
   const token = await fetchToken()
   const post = (path: string, body: unknown, authorization = `Bearer ${token}`): Promise<Answer> =>
@@ -55,7 +68,11 @@ export const openSimulator = async (options: { callbackDelayMs: number }) => {
     ...simulator,
     logLines,
     token,
+    fetchToken,
     post,
+    /** A call whose answer may be anything. */
+    postRaw: (path: string, body: unknown, bearer = token) =>
+      fetchAnswer(`${simulator.url}${path}`, { authorization: `Bearer ${bearer}` }, JSON.stringify(body)),
     push: (body: unknown) => post('/mpesa/stkpush/v1/processrequest', body),
     query: (checkoutRequestId: unknown) =>
       post('/mpesa/stkpushquery/v1/query', { ...signature(), CheckoutRequestID: checkoutRequestId }),
@@ -75,6 +92,20 @@ export const basic = (credentials: string): string => `Basic ${Buffer.from(crede
 export const get = async (url: string, authorization?: string): Promise<Answer> => {
   const answer = await request(url, { headers: authorization === undefined ? {} : { authorization } })
   return { status: answer.statusCode, body: answerBody.parse(await answer.body.json()) }
+}
+
+/** What came back, whatever it is. */
+export const fetchAnswer = async (url: string, headers: Record<string, string>, body?: string) => {
+  const answer = await request(url, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers,
+    ...(body !== undefined && { body }),
+  })
+  return {
+    status: answer.statusCode,
+    contentType: answer.headers['content-type'],
+    text: await answer.body.text(),
+  }
 }
 
 const send = async (url: string, headers: Record<string, string>, body: unknown): Promise<Answer> => {

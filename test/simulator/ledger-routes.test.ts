@@ -19,8 +19,10 @@ test('tells a prompt and its callback in full', async () => {
     refused: 0,
     prompts: 1,
     forgotten: 0,
+    queries: 0,
     callbacks_posted: 1,
     callbacks_failed: 0,
+    misbehaviours: {},
     prompts_by_callback_url: { [callbackUrl]: 1 },
     entries: [
       {
@@ -34,6 +36,8 @@ test('tells a prompt and its callback in full', async () => {
         outcome: 'paid',
         warnings: [],
         at: iso,
+        queries: 0,
+        transactions: [{ receipt: expect.stringMatching(/^[0-9A-Z]{10}$/), amount: 150, at: iso }],
         callbacks: [
           {
             posted_at: iso,
@@ -85,8 +89,10 @@ test('DELETE forgets prompts and totals', async () => {
     refused: 0,
     prompts: 0,
     forgotten: 0,
+    queries: 0,
     callbacks_posted: 0,
     callbacks_failed: 0,
+    misbehaviours: {},
     prompts_by_callback_url: {},
     entries: [],
   })

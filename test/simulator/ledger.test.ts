@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { PLAIN } from '../../src/simulator/behaviour.ts'
 import { createLedger, type Prompt } from '../../src/simulator/ledger.ts'
-import { chooseOutcome } from '../../src/simulator/outcomes.ts'
 
 const promptOf = (checkoutRequestId: string): Prompt => ({
   checkoutRequestId,
@@ -11,9 +11,14 @@ const promptOf = (checkoutRequestId: string): Prompt => ({
   accountReference: 'INV2025001',
   callbackUrl: 'http://127.0.0.1:9/callbacks/stk/1',
   warnings: [],
-  outcome: chooseOutcome('254712345678', 150),
+  outcomes: [],
+  behaviour: PLAIN,
+  chosen: [],
+  subject: 'push 254712345678 150 1',
   promptedAt: new Date('2026-05-04T18:04:10Z'),
   result: null,
+  queries: 0,
+  transactions: [],
   callbacks: [],
 })
 
@@ -30,7 +35,10 @@ test('a cleared ledger starts to count again', () => {
   const ledger = createLedger({ maxPrompts: 2 })
   ledger.add(promptOf('ws_CO_1'))
   ledger.totals().pushes += 1
+  ledger.countMisbehaviours(['push-cut', 'push-cut'])
+  expect(ledger.misbehaviours()).toEqual({ 'push-cut': 2 })
   ledger.clear()
+  expect(ledger.misbehaviours()).toEqual({})
   ledger.add(promptOf('ws_CO_2'))
   expect(ledger.totals()).toMatchObject({ pushes: 0, prompts: 1 })
   expect(ledger.prompts()).toHaveLength(1)

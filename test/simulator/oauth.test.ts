@@ -1,6 +1,4 @@
 import { expect, test } from 'vitest'
-import { createIds } from '../../src/simulator/ids.ts'
-import { createTokens } from '../../src/simulator/oauth.ts'
 import { basic, get, openSimulator } from './harness.ts'
 
 const generate = '/oauth/v1/generate?grant_type=client_credentials'
@@ -39,24 +37,3 @@ test.each(['', '?grant_type=password', '?grant_type=client_credentials&grant_typ
     expect(answer).toMatchObject({ status: 400, body: { errorCode: '400.008.02' } })
   },
 )
-
-test('a token is good until it runs out, and a newer one does not end it', () => {
-  let now = new Date('2026-05-04T18:00:00Z')
-  const clock = () => now
-  const tokens = createTokens({ clock, ids: createIds({ clock, random: Math.random }) })
-  const token = tokens.issue()
-  tokens.issue()
-  expect(tokens.refusalFor(`Bearer ${token}`)).toBeNull()
-  now = new Date('2026-05-04T18:59:58.999Z')
-  expect(tokens.refusalFor(`Bearer ${token}`)).toBeNull()
-  now = new Date('2026-05-04T18:59:59Z')
-  expect(tokens.refusalFor(`Bearer ${token}`)).toMatchObject({ code: '404.001.03' })
-})
-
-test('what is no Bearer header is told apart from a token that is unknown', () => {
-  const clock = () => new Date()
-  const tokens = createTokens({ clock, ids: createIds({ clock, random: Math.random }) })
-  expect(tokens.refusalFor('Bearer unknown')).toMatchObject({ status: 404, code: '404.001.03' })
-  expect(tokens.refusalFor(undefined)).toMatchObject({ status: 404, code: '404.001.04' })
-  expect(tokens.refusalFor(basic('key:secret'))).toMatchObject({ status: 404, code: '404.001.04' })
-})

@@ -1,0 +1,379 @@
+import { describe, expect, test } from 'vitest'
+import type { Behaviour } from '../../src/simulator/behaviour.ts'
+import { OUTCOMES } from '../../src/simulator/outcomes.ts'
+import type { WrongReply } from '../../src/simulator/wrong-reply.ts'
+import {
+  basic,
+  eventually,
+  fetchAnswer,
+  openReceiver,
+  openSimulator,
+  pushBody,
+  type SimulatorOptions,
+  signature,
+} from './harness.ts'
+
+const A_MINUTE_MS = 60_000
+const PUSH = '/mpesa/stkpush/v1/processrequest'
+const QUERY = '/mpesa/stkpushquery/v1/query'
+const PULL = '/pulltransactions/v1/query'
+
+/** A simulator and a receiver, and a push that the outcome's phone number, or its amount, chooses. */
+const openStage = async (options: SimulatorOptions) => {
+  const simulator = await openSimulator(options)
+  const receiver = await openReceiver()
+  const body = (outcome: string, amount = 150) => {
+    const phone = OUTCOMES.find(({ name }) => name === outcome)?.phones[0] ?? '254712345678'
+    // Daraja refuses callback URLs with "query" in them.
+    const CallBackURL = `${receiver.url}/callbacks/stk/${outcome.replace('query', 'asked')}`
+    return pushBody({ PartyA: phone, PhoneNumber: phone, Amount: amount, CallBackURL })
+  }
+  const told = () => receiver.received.map((post) => JSON.parse(post.body).Body.stkCallback)
+  return { simulator, receiver, body, told, push: (outcome: string) => simulator.push(body(outcome)) }
+}
+
+type AskRaw = () => Promise<{ status: number; contentType: unknown; text: string }>
+
+/** Holds what a call gets against the wrong reply that it is to get. */
+const expectWrong = async (wrong: WrongReply, ask: AskRaw): Promise<void> => {
+  switch (wrong.kind) {
+    case 'error': {
+      const answer = await ask()
+      expect(answer.status).toBe(wrong.error.status)
+      expect(JSON.parse(answer.text)).toEqual({
+        requestId: expect.any(String),
+        errorCode: wrong.error.code,
+        errorMessage: wrong.error.message,
+      })
+      return
+    }
+    case 'page':
+      expect(await ask()).toMatchObject({ status: wrong.status, text: wrong.body })
+      return
+    case 'half': {
+      const answer = await ask()
+      expect(answer.status).toBe(200)
+      expect(() => JSON.parse(answer.text)).toThrow(SyntaxError)
+      return
+    }
+    case 'cut':
+      await expect(ask()).rejects.toMatchObject({ code: 'UND_ERR_SOCKET' })
+      return
+    case 'cut-midway':
+      await expect(ask()).rejects.toThrow(/terminated|other side closed|aborted/)
+      return
+    case 'late':
+      expect(await ask()).toMatchObject({ status: 200 })
+      return
+    case 'silence':
+      return
+    default:
+      wrong satisfies never
+  }
+}
+
+const isSilence = (wrong: WrongReply | null | undefined): boolean => wrong?.kind === 'silence'
+
+const answersOf = (kind: 'refused' | 'prompted') =>
+  OUTCOMES.flatMap(({ name, does: { answer } }) =>
+    answer?.kind === kind && 'wrong' in answer && !isSilence(answer.wrong)
+      ? [[name, answer.wrong] as const]
+      : [],
+  )
+
+const faultsOf = (key: 'queryFault' | 'tokenFault' | 'pullFault') =>
+  OUTCOMES.flatMap(({ name, does }) => {
+    const wrong = does[key]
+    return wrong && !isSilence(wrong) ? [[name, wrong] as const] : []
+  })
+
+describe('the push', () => {
+  test.each(answersOf('refused'))('%s: nobody is prompted', async (name, wrong) => {
+    const { simulator, body } = await openStage({ callbackDelayMs: 0 })
+    await expectWrong(wrong, () => simulator.postRaw(PUSH, body(name)))
+    expect(await simulator.ledger()).toMatchObject({ pushes: 1, refused: 1, prompts: 0, entries: [] })
+  })
+
+  test.each(answersOf('prompted'))('%s: the payer was prompted, and pays', async (name, wrong) => {
+    const { simulator, body, told } = await openStage({ callbackDelayMs: 1 })
+    await expectWrong(wrong, () => simulator.postRaw(PUSH, body(name)))
+    await eventually(() => expect(told()).toMatchObject([{ ResultCode: 0 }]))
+    expect(await simulator.ledger()).toMatchObject({ refused: 0, prompts: 1, entries: [{ outcome: name }] })
+  })
+
+  test.each([
+    ['push-silence', 0],
+    ['silence-after-prompt', 1],
+  ])('%s: no answer comes until the simulator closes', async (name, prompts) => {
+    const { simulator, body } = await openStage({ callbackDelayMs: A_MINUTE_MS })
+    const asked = simulator.postRaw(PUSH, body(name))
+    const ended = expect(asked).rejects.toThrow()
+    await eventually(async () => expect(await simulator.ledger()).toMatchObject({ pushes: 1, prompts }))
+    await simulator.close()
+    await ended
+  })
+
+  test('old-ids: of before 2022, and the query knows them', async () => {
+    const { simulator, push } = await openStage({ callbackDelayMs: A_MINUTE_MS })
+    const { body } = await push('old-ids')
+    expect(body['MerchantRequestID']).toMatch(/^\d{5}-\d{8}-1$/)
+    expect(body['CheckoutRequestID']).toMatch(/^ws_CO_\d{18}$/)
+    expect((await simulator.query(body['CheckoutRequestID'])).body['ResultCode']).toBe('4999')
+  })
+})
+
+describe('the ending', () => {
+  const coded = OUTCOMES.flatMap(({ name, phones, does: { endings } }) =>
+    Number(phones[0]?.slice(-3)) > 100 && endings?.length === 1
+      ? [[name, endings[0]?.result.code] as const]
+      : [],
+  )
+
+  test.each(coded)('%s is told with %s on both channels', async (name, code) => {
+    const { simulator, push, told } = await openStage({ callbackDelayMs: 1 })
+    const { body } = await push(name)
+    await eventually(() => expect(told()).toMatchObject([{ ResultCode: code }]))
+    const answer = await simulator.query(body['CheckoutRequestID'])
+    expect(answer.body['ResultCode']).toBe(String(code))
+  })
+
+  test('never-ends: no callback, and the query stays at 4999', async () => {
+    const { simulator, receiver, push } = await openStage({ callbackDelayMs: 0 })
+    const { body } = await push('never-ends')
+    // Another payment comes to its end meanwhile.
+    await push('paid')
+    await eventually(() => expect(receiver.received).toHaveLength(1))
+    expect((await simulator.query(body['CheckoutRequestID'])).body['ResultCode']).toBe('4999')
+    expect(receiver.received[0]?.url).toBe('/callbacks/stk/paid')
+  })
+
+  test('failure-after-success: paid first, then not', async () => {
+    const { simulator, push, told } = await openStage({ callbackDelayMs: 10 })
+    const { body } = await push('failure-after-success')
+    await eventually(() => expect(told().map(({ ResultCode }) => ResultCode)).toEqual([0, 1037]))
+    expect((await simulator.query(body['CheckoutRequestID'])).body['ResultCode']).toBe('1037')
+  })
+
+  test('two-successes: with a receipt each', async () => {
+    const { simulator, push } = await openStage({ callbackDelayMs: 10 })
+    await push('two-successes')
+    await eventually(async () => {
+      const [entry] = (await simulator.ledger()).entries
+      expect(entry?.callbacks).toMatchObject([{ status: 200 }, { status: 200 }])
+      const receipts = entry?.transactions.map(({ receipt }) => receipt) ?? []
+      expect(new Set(receipts).size).toBe(2)
+      for (const [index, receipt] of receipts.entries()) {
+        expect(entry?.callbacks[index]?.['body']).toContain(receipt)
+      }
+    })
+  })
+})
+
+describe('the callback', () => {
+  test('calls-back-late: the query knows long before', async () => {
+    const { simulator, receiver, push } = await openStage({ callbackDelayMs: 50 })
+    const { body } = await push('calls-back-late')
+    await eventually(async () => {
+      expect((await simulator.query(body['CheckoutRequestID'])).body['ResultCode']).toBe('0')
+    })
+    expect(receiver.received).toEqual([])
+    await eventually(() => expect(receiver.received).toHaveLength(1))
+  })
+
+  test.each<[string, Partial<Behaviour>, RegExp]>([
+    [
+      'callback-with-balance',
+      { items: 'balance' },
+      /"Amount","Value":150\.00\}.*"Balance","Value":49197\.00/,
+    ],
+    [
+      'callback-with-empty-balance',
+      { items: 'empty-balance' },
+      /"Amount","Value":150\.00\}.*\{"Name":"Balance"\}/,
+    ],
+    ['callback-in-strings', { numbers: 'strings' }, /"ResultCode":"0".*"Amount","Value":"150"/],
+    ['masked-phone', { phoneForm: 'masked' }, /"PhoneNumber","Value":"2547 \*{5} 305"/],
+    ['hashed-phone', { phoneForm: 'hashed' }, /"PhoneNumber","Value":"[0-9a-f]{64}"/],
+    ['other-amount', { paidAmount: 'one-more' }, /"Amount","Value":151\}/],
+    ['failure-with-empty-items', { failureItems: 'empty' }, /"ResultCode":1032.*\{"Name":"Amount"\}/],
+    ['failure-with-items', { failureItems: 'filled' }, /"ResultCode":1032.*"Amount","Value":150/],
+  ])('%s', async (name, does, body) => {
+    expect(OUTCOMES.find((outcome) => outcome.name === name)?.does).toMatchObject(does)
+    const { receiver, push } = await openStage({ callbackDelayMs: 0 })
+    await push(name)
+    await eventually(() => expect(receiver.received).toHaveLength(1))
+    expect(receiver.received[0]?.body).toMatch(body)
+  })
+})
+
+describe('the query', () => {
+  const ask = (simulator: Awaited<ReturnType<typeof openSimulator>>, id: unknown): AskRaw => {
+    const body = { ...signature(), CheckoutRequestID: id }
+    return () => simulator.postRaw(QUERY, body)
+  }
+
+  test.each(faultsOf('queryFault'))('%s on every other query', async (name, wrong) => {
+    const { simulator, body, receiver } = await openStage({ callbackDelayMs: 1 })
+    const { body: pushed } = await simulator.push(body(name))
+    await eventually(() => expect(receiver.received).toHaveLength(1))
+    const asking = ask(simulator, pushed['CheckoutRequestID'])
+    for (let round = 0; round < 2; round += 1) {
+      await expectWrong(wrong, asking)
+      expect(JSON.parse((await asking()).text)).toMatchObject({ ResultCode: '0' })
+    }
+    expect((await simulator.ledger()).entries).toMatchObject([{ queries: 4 }])
+  })
+
+  test('query-no-answer interleaves with 4999 while the payment is open', async () => {
+    const { simulator, push } = await openStage({ callbackDelayMs: A_MINUTE_MS })
+    const { body } = await push('query-no-answer')
+    const codes: unknown[] = []
+    for (let round = 0; round < 4; round += 1) {
+      const answer = await simulator.query(body['CheckoutRequestID'])
+      codes.push(answer.body['errorCode'] ?? answer.body['ResultCode'])
+    }
+    expect(codes).toEqual(['500.001.1001', '4999', '500.001.1001', '4999'])
+  })
+
+  test('query-pending-as-error speaks of an open payment only', async () => {
+    const { simulator, push } = await openStage({ callbackDelayMs: 200 })
+    const { body } = await push('query-pending-as-error')
+    const asking = ask(simulator, body['CheckoutRequestID'])
+    expect(JSON.parse((await asking()).text)).toMatchObject({
+      errorCode: '500.001.1001',
+      errorMessage: 'The transaction is being processed',
+    })
+    await eventually(async () => {
+      // Two in turn: one of them is the other kind.
+      for (const answer of [await asking(), await asking()]) {
+        expect(JSON.parse(answer.text)).toMatchObject({ ResultCode: '0' })
+      }
+    })
+  })
+
+  test('an amount can choose what the query does, and the phone number the rest', async () => {
+    const { simulator, body, receiver } = await openStage({ callbackDelayMs: 0 })
+    const amount = OUTCOMES.find(({ name }) => name === 'query-spike-arrest')?.amountsKes[0]
+    const { body: pushed } = await simulator.push(body('never-calls-back', amount))
+    const asking = ask(simulator, pushed['CheckoutRequestID'])
+    await eventually(async () => {
+      const texts = [(await asking()).text, (await asking()).text].join(' ')
+      expect(texts).toMatch(/Spike Arrest.*"ResultCode":"0"/)
+    })
+    expect(receiver.received).toEqual([])
+  })
+})
+
+describe('a call that a consumer key chooses', () => {
+  const oauth =
+    (simulator: { url: string }, key: string): AskRaw =>
+    () =>
+      fetchAnswer(`${simulator.url}/oauth/v1/generate?grant_type=client_credentials`, {
+        authorization: basic(`${key}:secret`),
+      })
+
+  test.each(faultsOf('tokenFault'))('%s', async (name, wrong) => {
+    const simulator = await openSimulator({ callbackDelayMs: 1 })
+    await expectWrong(wrong, oauth(simulator, name))
+    expect((await simulator.ledger()).misbehaviours).toEqual({ [name]: 1 })
+  })
+
+  test('token-expires-in-a-number', async () => {
+    const simulator = await openSimulator({ callbackDelayMs: 1 })
+    const answer = await oauth(simulator, 'token-expires-in-a-number')()
+    expect(JSON.parse(answer.text)).toMatchObject({ expires_in: 3599 })
+  })
+
+  test('tokens-end-earlier-ones', async () => {
+    const simulator = await openSimulator({ callbackDelayMs: 1, consumerKey: 'tokens-end-earlier-ones' })
+    expect((await simulator.push(pushBody())).status).toBe(200)
+    await simulator.fetchToken('another')
+    expect((await simulator.push(pushBody())).status).toBe(200)
+    await simulator.fetchToken()
+    expect((await simulator.push(pushBody())).body['errorCode']).toBe('404.001.03')
+  })
+
+  test.each(faultsOf('pullFault'))('%s', async (name, wrong) => {
+    const simulator = await openSimulator({ callbackDelayMs: 1, consumerKey: name })
+    const window = { StartDate: '2026-05-04 12:00:00', EndDate: '2026-05-05 12:00:00', OffSetValue: 0 }
+    const { text } = await simulator.postRaw(
+      '/pulltransactions/v1/register',
+      { ShortCode: '174379' },
+      await simulator.fetchToken('key'),
+    )
+    expect(text).toContain('Registered')
+    await expectWrong(wrong, () => simulator.postRaw(PULL, { ShortCode: '174379', ...window }))
+  })
+
+  test('a push and a query by it', async () => {
+    const simulator = await openSimulator({ callbackDelayMs: 0, consumerKey: 'old-ids+query-denies' })
+    const { body } = await simulator.push(pushBody())
+    expect(body['CheckoutRequestID']).toMatch(/^ws_CO_\d{18}$/)
+    for (let round = 0; round < 2; round += 1) {
+      expect((await simulator.query(body['CheckoutRequestID'])).body['errorMessage']).toBe(
+        'The transaction does not Exist',
+      )
+    }
+  })
+})
+
+describe('a run', () => {
+  const outcomesOf = async (seed: number, phones: number[]) => {
+    const plan = {
+      seed,
+      misbehaviours: new Map([
+        ['cancelled', 0.3],
+        ['calls-back-twice', 0.3],
+        ['push-spike-arrest', 0.2],
+        ['masked-phone', 0.5],
+      ]),
+    }
+    const simulator = await openSimulator({ callbackDelayMs: A_MINUTE_MS, plan })
+    await Promise.all(phones.map((phone) => simulator.push(pushBody({ PhoneNumber: phone, PartyA: phone }))))
+    const { entries, refused, prompts, misbehaviours } = await simulator.ledger()
+    expect(refused + prompts).toBe(phones.length)
+    expect(misbehaviours['push-spike-arrest'] ?? 0).toBe(refused)
+    return new Map(entries.map(({ phone, outcome }) => [phone, outcome]))
+  }
+
+  test('gets the same wrong under the same seed, in whichever order the calls come', async () => {
+    const phones = Array.from({ length: 60 }, (_, index) => 254_712_000_000 + index)
+    const first = await outcomesOf(7, phones)
+    const again = await outcomesOf(7, phones.toReversed())
+    expect(Object.fromEntries(again)).toEqual(Object.fromEntries(first))
+    expect(Object.fromEntries(await outcomesOf(8, phones))).not.toEqual(Object.fromEntries(first))
+    const names = [...first.values()].join(' ')
+    for (const name of ['cancelled', 'calls-back-twice', 'masked-phone', '+']) expect(names).toContain(name)
+  })
+
+  test('spares what is chosen to be paid', async () => {
+    const plan = {
+      seed: 7,
+      misbehaviours: new Map([
+        ['push-cut', 1],
+        ['calls-back-twice', 1],
+      ]),
+    }
+    const { simulator, push, told } = await openStage({ callbackDelayMs: 0, plan })
+    expect((await push('paid')).status).toBe(200)
+    await eventually(() => expect(told()).toMatchObject([{ ResultCode: 0 }]))
+    expect((await simulator.ledger()).entries).toMatchObject([
+      { outcome: 'paid', callbacks: [{ status: 200 }] },
+    ])
+  })
+
+  test('draws for each query anew', async () => {
+    const plan = { seed: 7, misbehaviours: new Map([['query-no-answer', 0.5]]) }
+    const { simulator, push } = await openStage({ callbackDelayMs: A_MINUTE_MS, plan })
+    const { body } = await push('never-ends')
+    const codes: string[] = []
+    for (let round = 0; round < 40; round += 1) {
+      const answer = await simulator.query(body['CheckoutRequestID'])
+      codes.push(answer.body['errorCode'] ?? answer.body['ResultCode'] ?? '')
+    }
+    expect(new Set(codes)).toEqual(new Set(['500.001.1001', '4999']))
+    expect((await simulator.ledger()).misbehaviours['query-no-answer']).toBe(
+      codes.filter((code) => code === '500.001.1001').length,
+    )
+  })
+})
