@@ -8,8 +8,6 @@ import { type Ending, endOf, killIfThere, type Tethered } from './tether.ts'
 const READY_TIMEOUT_MS = 60_000
 /** Longer than a request in flight may take, with its call to Daraja. */
 const STOP_GRACE_MS = 45_000
-/** How many of its last lines are told when it does not start. */
-const LINES_TOLD = 20
 
 /** How a process of ours is started. */
 export type ChildOptions = {
@@ -33,8 +31,8 @@ const isReadyLine = (line: string): boolean => {
 
 /**
  * Starts a process of ours, in a session of its own so that Ctrl-C in a terminal does not reach it, its standard input the
- * pipe by which it notices that we are gone. Resolves when it has printed `{"ready":true,…}`; throws `LocalProblem` with its
- * last lines when it ends before, and what `signal` was aborted with.
+ * pipe by which it notices that we are gone. Resolves when it has printed `{"ready":true,…}`; throws `LocalProblem` when it
+ * ends before, after all its lines have been heard, and what `signal` was aborted with.
  */
 export const startChild = async (options: ChildOptions): Promise<Tethered> => {
   const child = spawn(process.execPath, options.args, {
@@ -44,26 +42,22 @@ export const startChild = async (options: ChildOptions): Promise<Tethered> => {
   })
   child.stdin.on('error', () => undefined)
   const ended = endOf(child)
-  const lastLines: string[] = []
-  const hear = (line: string): void => {
-    lastLines.push(line)
-    if (lastLines.length > LINES_TOLD) lastLines.shift()
-    options.onLine(line)
-  }
-  onLines(child.stderr, hear)
+  const allHeard = onLines(child.stderr, options.onLine)
   const ready = new Promise<void>((resolve) => {
-    onLines(child.stdout, (line) => (isReadyLine(line) ? resolve() : hear(line)))
+    void onLines(child.stdout, (line) => (isReadyLine(line) ? resolve() : options.onLine(line)))
   })
   const outcome = await firstOf({ ready, ended, signal: options.signal })
   if (outcome === 'ready') return { pid: child.pid ?? 0, ended, stop: () => stopChild(child, ended) }
   await stopChild(child, ended)
   options.signal.throwIfAborted()
-  const why = outcome === 'ended' ? `ended (${describeEnding(await ended)})` : 'does not become ready'
-  throw new LocalProblem([`${options.name} ${why}:`, ...lastLines].join('\n'))
+  await allHeard
+  const why = outcome === 'ended' ? `ended (${describeEnding(await ended)})` : 'was ended'
+  throw new LocalProblem(`${options.name} ${why} before it was ready; what it said is above`)
 }
 
-const onLines = (stream: Readable, onLine: (line: string) => void): void => {
-  createInterface({ input: stream }).on('line', onLine)
+/** Hears every line of a stream; resolves at its end. */
+const onLines = async (stream: Readable, onLine: (line: string) => void): Promise<void> => {
+  for await (const line of createInterface({ input: stream })) onLine(line)
 }
 
 const firstOf = async (options: {

@@ -2,7 +2,9 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
+import { DatabaseError } from 'pg'
 import { takeLock } from '../../scripts/process-lock.mjs'
+import { isOutage } from '../database/outage.ts'
 import { BadSettings, readConfig } from '../runtime/config.ts'
 import { createLog, flushLog } from '../runtime/log.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
@@ -71,6 +73,8 @@ const start = async (json: boolean): Promise<void> => {
 const explain = (error: unknown): { text: string; code: number } => {
   if (error instanceof BadSettings) return { text: error.message, code: MISUSED }
   if (error instanceof LocalProblem) return { text: error.message, code: FAILED }
+  if (isOutage(error)) return { text: `the database cannot be reached: ${String(error)}`, code: FAILED }
+  if (error instanceof DatabaseError) return { text: `the database refuses: ${error.message}`, code: FAILED }
   return { text: error instanceof Error ? (error.stack ?? error.message) : String(error), code: FAILED }
 }
 
