@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'
+import { startTestCore, type TestCore } from '../../support/core.ts'
+import { type DarajaRelay, mostInASecond, openDarajaRelay, PUSH_PATH } from '../../support/daraja-relay.ts'
+import { eventually } from '../../support/eventually.ts'
+import { paymentRequest } from '../../support/requests.ts'
+import { misbehave } from '../../support/simulator.ts'
+
+const CONCURRENCY = 8
+
+describe('pushes', () => {
+  let test: TestCore
+  let relay: DarajaRelay
+  let door: CallbackDoor
+
+  const start = async (options: Parameters<typeof startTestCore>[0]): Promise<void> => {
+    relay = await openDarajaRelay({ target: () => test.simulator.url })
+    test = await startTestCore({
+      darajaBaseUrl: relay.url,
+      darajaTimeoutMs: 2_000,
+      submitConcurrency: CONCURRENCY,
+      ...options,
+    })
+    door = await openCallbackDoor(test)
+  }
+  const stop = async (): Promise<void> => {
+    await door.close()
+    await test.stop()
+    await relay.close()
+  }
+
+  const ask = (count: number) =>
+    Promise.all(
+      Array.from({ length: count }, () =>
+        test.clients.payments.requestPayment(paymentRequest(), { headers: test.headers }),
+      ),
+    )
+
+  const states = async (): Promise<Record<string, number>> => {
+    const rows = await test.database
+      .selectFrom('payments')
+      .select(['state', (build) => build.fn.countAll<bigint>().as('count')])
+      .groupBy('state')
+      .execute()
+    return Object.fromEntries(rows.map(({ state, count }) => [state, Number(count)]))
+  }
+
+  describe('that meet spike arrest', () => {
+    beforeAll(() => start({ submitTtlMs: 60_000 }))
+    afterAll(stop)
+
+    it('leave the whole account alone, and go on when that is over: nothing is lost', async () => {
+      await misbehave(test.simulator, { 'push-spike-arrest': 1 })
+      await ask(40)
+      await eventually(async () => {
+        const held = await test.database.selectFrom('daraja_accounts').selectAll().execute()
+        expect(held).toMatchObject([{ holds: 1 }])
+        // All that were on their way have been turned away too.
+        expect(await states()).toEqual({ accepted: 40 })
+      })
+      const { held_until: heldUntil } = await test.database
+        .selectFrom('daraja_accounts')
+        .select('held_until')
+        .executeTakeFirstOrThrow()
+      await misbehave(test.simulator, {})
+      await eventually(async () => expect(await states()).toEqual({ successful: 40 }))
+      // The first round only, and what was on its way when the first of them was turned away.
+      const refused = relay.callsTo(PUSH_PATH).filter(({ status }) => status === 500)
+      expect(refused.length).toBeLessThanOrEqual(2 * CONCURRENCY)
+      expect(relay.callsTo(PUSH_PATH)).toHaveLength(40 + refused.length)
+      const first = await test.database
+        .selectFrom('payment_history')
+        .select('at')
+        .where('cause', '=', 'push_accepted')
+        .orderBy('at')
+        .executeTakeFirstOrThrow()
+      expect(first.at.getTime()).toBeGreaterThanOrEqual(heldUntil.getTime())
+    })
+  })
+
+  describe('that meet spike arrest until their deadline', () => {
+    beforeAll(() => start({ submitTtlMs: 1_500 }))
+    afterAll(stop)
+
+    it('fail in time, although the account is held for longer, and prompt nobody', async () => {
+      await misbehave(test.simulator, { 'push-quota': 1 })
+      await ask(20)
+      await eventually(async () => expect(await states()).toEqual({ failed: 20 }))
+      const failed = await test.database.selectFrom('payments').select('result_code').distinct().execute()
+      expect(failed).toEqual([{ result_code: 'NOT_PROMPTED' }])
+      const { held_until: heldUntil } = await test.database
+        .selectFrom('daraja_accounts')
+        .select('held_until')
+        .executeTakeFirstOrThrow()
+      expect(heldUntil.getTime()).toBeGreaterThan(Date.now())
+      expect(await test.database.selectFrom('deliveries').select('id').execute()).toHaveLength(20)
+    })
+  })
+
+  describe('with a rate for the account', () => {
+    beforeAll(() => start({ pushesPerSecond: 20 }))
+    afterAll(stop)
+
+    it('never exceed it', async () => {
+      await ask(60)
+      await eventually(async () => expect(await states()).toEqual({ successful: 60 }))
+      expect(relay.callsTo(PUSH_PATH)).toHaveLength(60)
+      expect(mostInASecond(relay.callsTo(PUSH_PATH))).toBeLessThanOrEqual(20)
+    })
+  })
+})
