@@ -55,6 +55,12 @@ describe('settings', () => {
     ['SUBMIT_TTL_MS', '0'],
     ['DELIVERY_SCHEDULE', '0,2'],
     ['DELIVERY_SCHEDULE', '2s,5s'],
+    ['SIMULATOR_SEED', '-1'],
+    ['SIMULATOR_SEED', '4294967296'],
+    ['SIMULATOR_MISBEHAVIOURS', 'push-cut'],
+    ['SIMULATOR_MISBEHAVIOURS', 'push-cut=1.5'],
+    ['SIMULATOR_MISBEHAVIOURS', 'push-cut=0.1,'],
+    ['SIMULATOR_MISBEHAVIOURS', 'push-cut=0.1,push-cut=0.2'],
     ['LOG_LEVEL', 'loud'],
     ['CALLBACK_ALLOW_HTTP', 'yes'],
   ])('%s refuses %j and says what would be right', (name, value) => {
@@ -74,6 +80,17 @@ describe('settings', () => {
     expect(config.PUBLIC_URL).toBe('https://payments.shop.co.ke')
     expect(config.SECRET_KEY.toString('hex')).toBe(HEX_KEY)
     expect(config.CALLBACK_ALLOW_HTTP).toBe(true)
+  })
+
+  it('read names with their probabilities', () => {
+    const text = 'push-cut=0.1,token-html-503=1,query-cut=.05'
+    expect(readConfig({ SIMULATOR_MISBEHAVIOURS: text }, ['SIMULATOR_MISBEHAVIOURS'])).toEqual({
+      SIMULATOR_MISBEHAVIOURS: new Map([
+        ['push-cut', 0.1],
+        ['token-html-503', 1],
+        ['query-cut', 0.05],
+      ]),
+    })
   })
 
   it('have defaults that their own parsers take', () => {
