@@ -24,12 +24,10 @@ export type OpenFile = { path: string; handle: FileHandle; inode: number }
 export const prepareFolder = async (folder: string): Promise<void> => {
   try {
     const made = await mkdir(folder, { recursive: true, mode: FOLDER_MODE })
-    if (made !== undefined) await syncFolder(dirname(made))
-    const trial = await createFile(folder, 'trial')
-    await trial.handle.writeFile('x')
-    await syncFile(trial.handle)
-    await trial.handle.close()
-    await removeFile(trial.path)
+    if (made !== undefined) await syncFolder(dirname(made), 0)
+    const path = join(folder, `${process.pid}.trial`)
+    await writeAndSync(path, Buffer.from('x'), 0)
+    await removeFile(path, 0)
   } catch (error) {
     throw new BadSettings(
       `SPOOL_DIR must be a folder that this process can write to, for callbacks that come while Postgres is away; ${folder}: ${messageOf(error)}`,
@@ -54,10 +52,11 @@ export const createFile = async (folder: string, name: string): Promise<OpenFile
 export const hasItsName = async (file: OpenFile): Promise<boolean> =>
   (await stat(file.path).catch(() => null))?.ino === file.inode
 
-export const syncFile = async (handle: FileHandle): Promise<void> => {
-  crashPoint('spool.before_sync')
+/** `callbacks`: how many the file holds, none for one that only tries the disk. */
+export const syncFile = async (handle: FileHandle, callbacks = 1): Promise<void> => {
+  crashPoint('spool.before_sync', callbacks)
   await handle.sync()
-  crashPoint('spool.after_sync')
+  crashPoint('spool.after_sync', callbacks)
 }
 
 /** Ends the writing of a file; false when somebody else has done so. After a crash either name may be found. */
@@ -75,10 +74,10 @@ export const sealFile = async (path: string): Promise<boolean> => {
 }
 
 /** Removes a file that may be gone already. One that a crash brings back is replayed once more, which changes nothing. */
-export const removeFile = async (path: string): Promise<void> => {
-  crashPoint('spool.before_remove')
+export const removeFile = async (path: string, callbacks = 1): Promise<void> => {
+  crashPoint('spool.before_remove', callbacks)
   await rm(path, { force: true })
-  crashPoint('spool.after_remove')
+  crashPoint('spool.after_remove', callbacks)
 }
 
 /** A file of the folder: its path, its name without its end, its size, and how long ago it was written or renamed, ms. */
@@ -117,23 +116,27 @@ export const readWhole = (path: string): Promise<Buffer | null> =>
 /** Keeps bytes that no replay could use, durably, beside the file they are from: an operator decides. Returns the path. */
 export const keepAside = async (path: string, offset: number | string, bytes: Buffer): Promise<string> => {
   const aside = `${path.slice(0, -SEALED.length)}-${offset}${ASIDE}`
-  const handle = await open(aside, 'w', FILE_MODE)
-  try {
-    await handle.writeFile(bytes)
-    await syncFile(handle)
-  } finally {
-    await handle.close()
-  }
-  await syncFolder(dirname(aside))
+  await writeAndSync(aside, bytes)
   return aside
 }
 
-const syncFolder = async (folder: string): Promise<void> => {
+const writeAndSync = async (path: string, bytes: Buffer, callbacks = 1): Promise<void> => {
+  const handle = await open(path, 'w', FILE_MODE)
+  try {
+    await handle.writeFile(bytes)
+    await syncFile(handle, callbacks)
+  } finally {
+    await handle.close()
+  }
+  await syncFolder(dirname(path), callbacks)
+}
+
+const syncFolder = async (folder: string, callbacks = 1): Promise<void> => {
   const handle = await open(folder, 'r')
   try {
-    crashPoint('spool_folder.before_sync')
+    crashPoint('spool_folder.before_sync', callbacks)
     await handle.sync()
-    crashPoint('spool_folder.after_sync')
+    crashPoint('spool_folder.after_sync', callbacks)
   } finally {
     await handle.close()
   }
