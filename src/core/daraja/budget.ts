@@ -39,8 +39,9 @@ export const readAllowance = async (transaction: Transaction<Schema>, budget: Bu
   if (budget.perSecond === null) return { calls: Number.POSITIVE_INFINITY, nextInMs: 0 }
   const { burst, intervalMs } = toBucket(budget.perSecond)
   const aheadMs = Math.max(0, await lockBucket(transaction, budget))
-  // A millionth, for what was written as a sum of intervals is not read back as exactly that.
-  const calls = Math.floor(burst - aheadMs / intervalMs + 1e-6)
+  // A millionth, for what was written as a sum of intervals is not read back as exactly that. Not below none: a transaction
+  // that waited for the bucket has a `now()` before the one of whoever emptied it.
+  const calls = Math.max(0, Math.floor(burst - aheadMs / intervalMs + 1e-6))
   return { calls, nextInMs: calls > 0 ? 0 : Math.ceil(aheadMs - (burst - 1) * intervalMs) }
 }
 

@@ -1,9 +1,11 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Budget, readAllowance, spend, toBucket } from '../../../src/core/daraja/budget.ts'
 import { holdAccount, readHold } from '../../../src/core/daraja/hold.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { quietLog } from '../../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { eventually } from '../../support/eventually.ts'
 
 describe('what may be asked of Daraja', () => {
   let own: TestDatabase
@@ -55,6 +57,17 @@ describe('what may be asked of Daraja', () => {
     expect((await take(budget, 5)).taken).toBe(0)
     expect((await take({ ...budget, call: 'query' }, 5)).taken).toBe(1)
     expect((await take({ ...budget, shortcode: '600003' }, 5)).taken).toBe(1)
+  })
+
+  it('that was emptied by a transaction which began later allows none, not less', async () => {
+    const budget: Budget = { shortcode: '600006', call: 'query', perSecond: 1 }
+    const calls = await database.transaction().execute(async (transaction) => {
+      const { rows } = await sql<{ now: Date }>`SELECT now()`.execute(transaction)
+      await eventually(() => expect(Date.now()).toBeGreaterThan((rows[0]?.now.getTime() ?? 0) + 50))
+      await take(budget, 1)
+      return (await readAllowance(transaction, budget)).calls
+    })
+    expect(calls).toBe(0)
   })
 
   it('without a rate allows everything', async () => {
