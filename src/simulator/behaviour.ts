@@ -17,6 +17,8 @@ export type PushAnswer =
 /** How all the calls about one payment, one token or one pull go. */
 export type Behaviour = {
   answer: PushAnswer
+  /** Whether a push is refused while its payer still has another prompt open. */
+  locksPayer: boolean
   /** In the order of time; none: the payment stays open for ever. */
   endings: readonly Ending[]
   /** How often the callback of each ending is posted, all at once with the same bytes. */
@@ -50,6 +52,7 @@ export type Behaviour = {
 /** How everything goes when nothing misbehaves: the payment is paid, in the forms of 2026. */
 export const PLAIN: Behaviour = {
   answer: { kind: 'accepted' },
+  locksPayer: false,
   endings: [{ afterDelays: 1, result: PAID }],
   callbackTimes: 1,
   callbackLateBy: 0,

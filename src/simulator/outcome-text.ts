@@ -16,8 +16,9 @@ const delays = (count: number): string => `${count} ${count === 1 ? 'delay' : 'd
 
 const when = (afterDelays: number): string => (afterDelays === 0 ? 'at once' : `after ${delays(afterDelays)}`)
 
-const answerText = ({ answer, ids }: Behaviour): string => {
+const answerText = ({ answer, ids, locksPayer }: Behaviour): string => {
   const text = answerKindText(answer)
+  if (locksPayer) return `${text}, unless this payer has a prompt open: then as \`subscriber-locked\``
   return ids === 'old' ? `${text}, with ids as before 2022` : text
 }
 

@@ -25,6 +25,7 @@ import {
   EDGE_UNAVAILABLE,
   emptyPage,
   GATEWAY_TIMEOUT,
+  KEY_FAULT,
   refusal,
   TOKEN_FAULT,
   type WrongReply,
@@ -63,6 +64,7 @@ const BEFORE_THE_PROMPT: Named = [
   ['push-empty-body', emptyPage(500)],
   ['push-cut', { kind: 'cut' }],
   ['push-silence', { kind: 'silence' }],
+  ['push-key-fault', KEY_FAULT],
 ]
 
 const AFTER_THE_PROMPT: Named = [
@@ -86,6 +88,7 @@ const ANSWERS: readonly Outcome[] = [
   ...numberedAnswers(201, 'refused', BEFORE_THE_PROMPT),
   ...numberedAnswers(251, 'prompted', AFTER_THE_PROMPT),
   numbered(261, 'old-ids', { ids: 'old' }),
+  numbered(262, 'one-prompt-a-payer', { locksPayer: true }),
 ]
 
 /** 3xx: the callback, where it is and what it holds. */

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '../runtime/log.ts'
 import { maskMsisdn } from '../values/msisdn.ts'
 import type { Choose } from './choose.ts'
+import { SUBSCRIBER_LOCKED } from './daraja-errors.ts'
 import type { Ids } from './ids.ts'
 import { type Ledger, outcomeName, type Prompt } from './ledger.ts'
 import { maskCallbackUrl } from './mask.ts'
@@ -61,6 +62,9 @@ export const registerStkPush = (
     const choice = choose.push({ ...push.value, consumerKey: caller.consumerKey })
     const { answer: chosen } = choice.behaviour
     if (chosen.kind === 'refused') return refuse(exchange, chosen.wrong)
+    if (choice.behaviour.locksPayer && hasOpenPrompt(ledger, push.value.phone)) {
+      return refuse(exchange, refusal(SUBSCRIBER_LOCKED))
+    }
     const prompted = prompt(push.value, choice)
     if (chosen.kind === 'accepted-after-callback') await playEndingsNow(stage, prompted)
     else playEndings(stage, prompted)
@@ -70,6 +74,9 @@ export const registerStkPush = (
 
   server.post(STK_PUSH_PATH, handle)
 }
+
+const hasOpenPrompt = (ledger: Ledger, phone: string): boolean =>
+  ledger.prompts().some((prompt) => prompt.phone === phone && prompt.result === null)
 
 const idsFor = (
   push: Push,

@@ -42,6 +42,15 @@ export const TOKEN_FAULT: WrongReply = {
   says: 'an Apigee fault that names the token',
 }
 
+/** Apigee's refusal for another reason than the token. */
+export const KEY_FAULT: WrongReply = {
+  kind: 'page',
+  status: 401,
+  type: 'json',
+  body: '{"fault":{"faultstring":"Invalid ApiKey for given resource","detail":{"errorcode":"oauth.v2.InvalidApiKeyForGivenResource"}}}',
+  says: 'an Apigee fault that does not name the token',
+}
+
 export const GATEWAY_TIMEOUT: WrongReply = {
   kind: 'page',
   status: 504,

@@ -113,6 +113,21 @@ describe('the push', () => {
     await ended
   })
 
+  test('one-prompt-a-payer: while one is open, this payer gets no other', async () => {
+    const { simulator, push } = await openStage({ callbackDelayMs: A_MINUTE_MS })
+    expect((await push('one-prompt-a-payer')).status).toBe(200)
+    expect((await push('one-prompt-a-payer')).body['errorMessage']).toContain('Unable to lock subscriber')
+    expect((await push('masked-phone')).status).toBe(200)
+    expect(await simulator.ledger()).toMatchObject({ prompts: 2, refused: 1 })
+  })
+
+  test('one-prompt-a-payer: another once it has ended', async () => {
+    const { push, told } = await openStage({ callbackDelayMs: 0 })
+    await push('one-prompt-a-payer')
+    await eventually(() => expect(told()).toHaveLength(1))
+    expect((await push('one-prompt-a-payer')).status).toBe(200)
+  })
+
   test('old-ids: of before 2022, and the query knows them', async () => {
     const { simulator, push } = await openStage({ callbackDelayMs: A_MINUTE_MS })
     const { body } = await push('old-ids')
@@ -170,14 +185,18 @@ describe('the ending', () => {
 })
 
 describe('the callback', () => {
-  test('calls-back-late: the query knows long before', async () => {
-    const { simulator, receiver, push } = await openStage({ callbackDelayMs: 50 })
-    const { body } = await push('calls-back-late')
-    await eventually(async () => {
-      expect((await simulator.query(body['CheckoutRequestID'])).body['ResultCode']).toBe('0')
+  test('calls-back-late: long after the payment has ended', async () => {
+    const { simulator, push } = await openStage({ callbackDelayMs: 10 })
+    await push('calls-back-late')
+    const [entry] = await eventually(async () => {
+      const { entries } = await simulator.ledger()
+      expect(entries[0]?.callbacks).toHaveLength(1)
+      return entries
     })
-    expect(receiver.received).toEqual([])
-    await eventually(() => expect(receiver.received).toHaveLength(1))
+    const paidAt = new Date(String(entry?.transactions[0]?.['at'])).getTime()
+    const postedAt = new Date(String(entry?.callbacks[0]?.['posted_at'])).getTime()
+    // 20 delays, and a timer may be a millisecond early.
+    expect(postedAt - paidAt).toBeGreaterThanOrEqual(199)
   })
 
   test.each<[string, Partial<Behaviour>, RegExp]>([
@@ -235,20 +254,25 @@ describe('the query', () => {
     expect(codes).toEqual(['500.001.1001', '4999', '500.001.1001', '4999'])
   })
 
-  test('query-pending-as-error speaks of an open payment only', async () => {
-    const { simulator, push } = await openStage({ callbackDelayMs: 200 })
+  test('query-pending-as-error: in the place of 4999', async () => {
+    const { simulator, push } = await openStage({ callbackDelayMs: A_MINUTE_MS })
     const { body } = await push('query-pending-as-error')
     const asking = ask(simulator, body['CheckoutRequestID'])
     expect(JSON.parse((await asking()).text)).toMatchObject({
       errorCode: '500.001.1001',
       errorMessage: 'The transaction is being processed',
     })
-    await eventually(async () => {
-      // Two in turn: one of them is the other kind.
-      for (const answer of [await asking(), await asking()]) {
-        expect(JSON.parse(answer.text)).toMatchObject({ ResultCode: '0' })
-      }
-    })
+    expect(JSON.parse((await asking()).text)).toMatchObject({ ResultCode: '4999' })
+  })
+
+  test('query-pending-as-error: not once the payment has ended', async () => {
+    const { simulator, push, told } = await openStage({ callbackDelayMs: 0 })
+    const { body } = await push('query-pending-as-error')
+    await eventually(() => expect(told()).toHaveLength(1))
+    const asking = ask(simulator, body['CheckoutRequestID'])
+    for (const answer of [await asking(), await asking()]) {
+      expect(JSON.parse(answer.text)).toMatchObject({ ResultCode: '0' })
+    }
   })
 
   test('an amount can choose what the query does, and the phone number the rest', async () => {
