@@ -80,6 +80,8 @@ export type Trait = { name: string; does: Partial<Behaviour> }
  * are of those that count.
  */
 export const combine = (traits: readonly Trait[]): { behaviour: Behaviour; names: string[] } => {
+  // Shared by the many that are plain: a run can hold fifty thousand prompts.
+  if (traits.length === 0) return { behaviour: PLAIN, names: [] }
   const claimed = new Set<string>()
   const behaviour = { ...PLAIN }
   const names: string[] = []
