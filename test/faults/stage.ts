@@ -139,8 +139,13 @@ const keepProcesses = (environmentOf: (name: ProcessName) => Record<string, stri
       const process = running.get(name)
       if (process !== undefined) killIfThere(process.pid, signal)
     },
-    defects: () =>
-      logs.flatMap((log) => log().split('\n')).filter((line) => line.includes('"level":"fatal"')),
+    defects: () => logs.flatMap((log) => log().split('\n').flatMap(defectIn)),
     killAll: () => Promise.all(PROCESS_NAMES.map(kill)).then(() => undefined),
   }
+}
+
+const defectIn = (line: string): string[] => {
+  if (!line.includes('"level":"fatal"')) return []
+  const { name, err } = JSON.parse(line) as { name: string; err?: { message: string } }
+  return [`a defect ended ${name}: ${err?.message}`]
 }

@@ -1,0 +1,260 @@
+/** One law broken in one place, and the test that must turn red. */
+export type Mutant = {
+  name: string
+  law: number
+  /** The file that is changed, and the replacements: each text stands there exactly once. */
+  file: string
+  changes: { find: string; replace: string }[]
+  /** The test file, and a part of the name of the test, that must fail. */
+  killedBy: { file: string; test: string }
+}
+
+/** Resolves with what is written in a transaction, and commits a moment later: what a gateway would do that answers too soon. */
+const BEFORE_COMMIT = `
+const beforeCommit = (database, write) =>
+  new Promise((resolve, reject) => {
+    const late = async (transaction) => {
+      resolve(await write(transaction))
+      await new Promise((wake) => setTimeout(wake, 300))
+    }
+    database.transaction().execute(late).catch(reject)
+  })
+`
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'an answer goes out before the commit',
+    law: 1,
+    file: 'src/core/payments/accept.ts',
+    changes: [
+      {
+        find: 'const { rows } = await sql<{ id: bigint; position: bigint }>`\n    WITH given AS MATERIALIZED',
+        replace:
+          'const { rows } = await beforeCommit(options.database, (database) => sql<{ id: bigint; position: bigint }>`\n    WITH given AS MATERIALIZED',
+      },
+      {
+        find: "`.execute(options.database)\n  crashPoint('accept.after_commit')",
+        replace: "`.execute(database))\n  crashPoint('accept.after_commit')",
+      },
+      { find: 'const toEntry =', replace: `${BEFORE_COMMIT}\nconst toEntry =` },
+    ],
+    killedBy: {
+      file: 'test/laws/1-an-answered-payment-exists.test.ts',
+      test: 'after a kill -9 of Postgres at the moment of the answer',
+    },
+  },
+  {
+    name: 'commits are not durable when they are answered',
+    law: 1,
+    file: 'src/database/connect.ts',
+    changes: [{ find: "synchronous_commit: 'on'", replace: "synchronous_commit: 'off'" }],
+    killedBy: {
+      file: 'test/laws/1-an-answered-payment-exists.test.ts',
+      test: 'after a kill -9 of Postgres at the moment of the answer',
+    },
+  },
+  {
+    name: 'the index of idempotency keys is ignored',
+    law: 2,
+    file: 'src/core/payments/accept.ts',
+    changes: [
+      {
+        find: 'WHERE key_hash IS NULL OR id IN (SELECT payment_id FROM keyed)',
+        replace: 'WHERE key_hash IS NULL OR id IN (SELECT payment_id FROM keyed) OR true',
+      },
+    ],
+    killedBy: {
+      file: 'test/core/payments/accept.test.ts',
+      test: 'makes one payment of a key however many ask at once',
+    },
+  },
+  {
+    name: 'the push goes out before `submitting` is committed',
+    law: 2,
+    file: 'src/core/payments/take-due-payments.ts',
+    changes: [
+      {
+        find: 'const taken = await options.database.transaction().execute(async (transaction) => {',
+        replace: 'const taken = await beforeCommit(options.database, async (transaction) => {',
+      },
+      { find: 'export const takeDuePayments =', replace: `${BEFORE_COMMIT}\nexport const takeDuePayments =` },
+    ],
+    killedBy: {
+      file: 'test/laws/2-nobody-is-prompted-twice.test.ts',
+      test: 'for all to see, before the first byte goes to Daraja',
+    },
+  },
+  {
+    name: 'a payment whose submitter is gone is pushed again',
+    law: 2,
+    file: 'src/core/payments/take-due-payments.ts',
+    changes: [
+      {
+        find: "rows.filter((row) => row.state === 'accepted' && !row.too_old)",
+        replace: "rows.filter((row) => row.state === 'accepted' || row.state === 'submitting')",
+      },
+    ],
+    killedBy: {
+      file: 'test/core/payments/record-pushes.test.ts',
+      test: 'that never came leaves an orphan: unconfirmed, to be confirmed, never pushed again',
+    },
+  },
+  {
+    name: 'the spool acknowledges without an fsync',
+    law: 3,
+    file: 'src/core/callbacks/spool-files.ts',
+    changes: [
+      {
+        find: "await handle.sync()\n  crashPoint('spool.after_sync'",
+        replace: "crashPoint('spool.after_sync'",
+      },
+    ],
+    killedBy: { file: 'test/core/callbacks/spool.test.ts', test: 'acknowledges after an fsync of the file' },
+  },
+  {
+    name: 'a callback is acknowledged before it is durable',
+    law: 3,
+    file: 'src/core/services/daraja-callback-service.ts',
+    changes: [{ find: 'if (isKept) await keep(', replace: 'if (isKept) void keep(' }],
+    killedBy: {
+      file: 'test/laws/3-raw-first.test.ts',
+      test: 'or, when Postgres does not take them, on the disk',
+    },
+  },
+  {
+    name: 'the guard of a move is dropped',
+    law: 4,
+    file: 'src/core/payments/move.ts',
+    changes: [
+      {
+        find: 'WHERE payments.id = given.id AND payments.state = given.from_state',
+        replace: 'WHERE payments.id = given.id',
+      },
+    ],
+    killedBy: { file: 'test/core/payments/record-pushes.test.ts', test: 'may be repeated, whatever it says' },
+  },
+  {
+    name: 'a move leaves no history',
+    law: 4,
+    file: 'src/core/payments/history.ts',
+    changes: [{ find: 'if (moves.length === 0) return', replace: 'if (moves.length >= 0) return' }],
+    killedBy: {
+      file: 'test/core/payments/life-of-a-payment.test.ts',
+      test: 'that is paid: every step leaves its trace',
+    },
+  },
+  {
+    name: 'an outcome is settled without its delivery',
+    law: 5,
+    file: 'src/core/deliveries/enqueue.ts',
+    changes: [{ find: 'if (events.length === 0) return', replace: 'if (events.length >= 0) return' }],
+    killedBy: {
+      file: 'test/core/payments/life-of-a-payment.test.ts',
+      test: 'that is paid: every step leaves its trace',
+    },
+  },
+  {
+    name: 'every attempt has a webhook-id of its own',
+    law: 6,
+    file: 'src/dispatcher/deliver.ts',
+    changes: [
+      {
+        find: "'webhook-id': claim.webhookId",
+        replace: "'webhook-id': `${claim.webhookId}_${claim.attempt}`",
+      },
+    ],
+    killedBy: {
+      file: 'test/dispatcher/dispatcher.test.ts',
+      test: 'is repeated after a failure under the same webhook-id',
+    },
+  },
+  {
+    name: 'a second outcome is told under the webhook-id of the first',
+    law: 6,
+    file: 'src/core/deliveries/enqueue.ts',
+    changes: [{ find: '`msg_${event.paymentId}_${event.outcome}`', replace: '`msg_${event.paymentId}`' }],
+    killedBy: {
+      file: 'test/core/payments/life-of-a-payment.test.ts',
+      test: 'that fails and then succeeds: two deliveries, each under its own webhook-id',
+    },
+  },
+  {
+    name: 'what JetStream lost is not told again',
+    law: 6,
+    file: 'src/core/deliveries/publish.ts',
+    changes: [
+      {
+        find: 'publish_at = now() + make_interval(secs => ${SWEEP_SECONDS})',
+        replace: "publish_at = 'infinity'",
+      },
+    ],
+    killedBy: { file: 'test/core/deliveries/publish.test.ts', test: 'tells again, under the next number' },
+  },
+  {
+    name: 'what JetStream did not confirm counts as told',
+    law: 6,
+    file: 'src/core/deliveries/publish.ts',
+    changes: [{ find: 'await markUnpublished(database, unsure)', replace: '' }],
+    killedBy: {
+      file: 'test/core/deliveries/publish.test.ts',
+      test: 'tries again what JetStream did not confirm, with the next number',
+    },
+  },
+  {
+    name: 'a delivery is attempted without a lease',
+    law: 6,
+    file: 'src/dispatcher/claim.ts',
+    changes: [
+      {
+        find: 'SET leased_until = now() + make_interval(secs => ${LEASE_SECONDS})',
+        replace: 'SET leased_until = now()',
+      },
+    ],
+    killedBy: {
+      file: 'test/dispatcher/claim-and-record.test.ts',
+      test: 'writes the attempt down as started and leases the delivery',
+    },
+  },
+  {
+    name: 'an answer that is no 2xx counts as told',
+    law: 6,
+    file: 'src/dispatcher/post.ts',
+    changes: [
+      {
+        find: 'exchange.status === null ? null : classifyStatus(exchange.status)',
+        replace:
+          'exchange.status === null || exchange.status >= 500 ? null : classifyStatus(exchange.status)',
+      },
+    ],
+    killedBy: { file: 'test/dispatcher/post.test.ts', test: 'counts 500 as failure' },
+  },
+  {
+    name: 'an attempt may take for ever',
+    law: 7,
+    file: 'src/dispatcher/post.ts',
+    changes: [{ find: 'timer = setTimeout(expire, leftMs, "answer\'s body")', replace: 'void leftMs' }],
+    killedBy: { file: 'test/dispatcher/post.test.ts', test: 'times out when a body drips for ever' },
+  },
+  {
+    name: 'a partner sees the payments of others',
+    law: 8,
+    file: 'src/core/payments/find.ts',
+    changes: [
+      {
+        find: "owner === 'anybody' ? query : query.where('partner_id', '=', owner.partnerId)",
+        replace: 'query',
+      },
+    ],
+    killedBy: {
+      file: 'test/contract/transactions.test.ts',
+      test: 'that nobody has, and a stranger’s, are the same 404',
+    },
+  },
+  {
+    name: 'logs show whole numbers',
+    law: 8,
+    file: 'src/values/msisdn.ts',
+    changes: [{ find: '`${msisdn.slice(0, 4)}*****${msisdn.slice(-3)}`', replace: 'msisdn' }],
+    killedBy: { file: 'test/values/values.test.ts', test: 'is masked for logs' },
+  },
+]

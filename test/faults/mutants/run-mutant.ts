@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process'
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Mutant } from './mutants.ts'
+
+/** A copy of the project in which mutants live, one after the other. */
+export type MutantCopy = {
+  /** Resolves with the full names of the tests that failed among those the mutant names. */
+  run(mutant: Mutant): Promise<string[]>
+  delete(): Promise<void>
+}
+
+const ROOT = join(import.meta.dirname, '..', '..', '..')
+
+/** What the tests need; dependencies are shared. */
+const COPIED = [
+  'src',
+  'test',
+  'scripts',
+  'docs',
+  'proto',
+  'package.json',
+  'tsconfig.json',
+  'vitest.config.ts',
+]
+
+/** Copies the project; its tests use the given services. */
+export const copyProject = async (services: {
+  databaseUrl: string
+  natsUrl: string
+}): Promise<MutantCopy> => {
+  const folder = await mkdtemp(join(tmpdir(), 'mutants-'))
+  for (const name of COPIED) await cp(join(ROOT, name), join(folder, name), { recursive: true })
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  return {
+    run: async (mutant) => {
+      const path = join(folder, mutant.file)
+      const original = await readFile(path, 'utf8')
+      await writeFile(path, mutate(mutant, original))
+      try {
+        return await failuresOf({ ...services, folder, ...mutant.killedBy })
+      } finally {
+        await writeFile(path, original)
+      }
+    },
+    delete: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+const mutate = (mutant: Mutant, text: string): string =>
+  mutant.changes.reduce((changed, { find, replace }) => {
+    if (changed.split(find).length !== 2)
+      throw new Error(
+        `"${find}" does not stand exactly once in ${mutant.file}: bring the mutant in step with it`,
+      )
+    return changed.replace(find, () => replace)
+  }, text)
+
+type Report = {
+  testResults: { assertionResults: { fullName: string; status: string }[]; message: string }[]
+}
+
+const failuresOf = async (options: {
+  folder: string
+  file: string
+  test: string
+  databaseUrl: string
+  natsUrl: string
+}): Promise<string[]> => {
+  const reportFile = join(options.folder, 'report.json')
+  await rm(reportFile, { force: true })
+  const pattern = options.test.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+  const vitest = join(options.folder, 'node_modules', 'vitest', 'vitest.mjs')
+  const child = spawn(
+    process.execPath,
+    [vitest, 'run', options.file, '-t', pattern, '--reporter=json', `--outputFile=${reportFile}`],
+    {
+      cwd: options.folder,
+      stdio: 'ignore',
+      env: { PATH: process.env['PATH'], DATABASE_URL: options.databaseUrl, NATS_URL: options.natsUrl },
+    },
+  )
+  await new Promise((resolve) => child.on('exit', resolve))
+  const report = JSON.parse(await readFile(reportFile, 'utf8')) as Report
+  return report.testResults.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName),
+  )
+}
