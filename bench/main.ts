@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { benchAccept } from './accept.ts'
+import { benchSettle } from './settle.ts'
 
 const wholeNumber = (text: string): number => {
   const value = Number(text)
@@ -18,4 +19,12 @@ program
   .option('--rounds <count>', 'how often each server has its turn', wholeNumber, 5)
   .option('--seconds <count>', 'how long a turn is, seconds', wholeNumber, 8)
   .action(benchAccept)
+program
+  .command('settle')
+  .description(
+    'callbacks to settled payments with their deliveries, beside a bare echo; answers with Postgres and without',
+  )
+  .option('--rounds <count>', 'how often each server has its turn', wholeNumber, 3)
+  .option('--seconds <count>', 'how long a turn is, seconds', wholeNumber, 8)
+  .action(benchSettle)
 await program.parseAsync()

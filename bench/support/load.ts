@@ -31,19 +31,30 @@ const BODY = JSON.stringify({
  * `wrk` where the machine has it, for it leaves the servers nearly all of the machine; else `autocannon`, which needs a core
  * of its own and so flatters whatever is slow. Every request has an idempotency key of its own.
  */
-export const findLoadGenerator = async (): Promise<LoadGenerator> => {
-  const hasWrk = await run('wrk', ['-v']).then(
+export const findLoadGenerator = async (): Promise<LoadGenerator> =>
+  (await hasWrk()) ? { name: 'wrk', load: loadWithWrk } : { name: 'autocannon', load: loadWithAutocannon }
+
+export const hasWrk = (): Promise<boolean> =>
+  run('wrk', ['-v']).then(
     () => true,
     (error: unknown) => !(error instanceof Error && 'code' in error && error.code === 'ENOENT'),
   )
-  return hasWrk ? { name: 'wrk', load: loadWithWrk } : { name: 'autocannon', load: loadWithAutocannon }
-}
 
-const loadWithWrk = async (load: Load): Promise<LoadResult> => {
+const loadWithWrk = (load: Load): Promise<LoadResult> =>
+  runWrk({ ...load, script: SCRIPT, environment: { BENCH_RUN: newRun(), BENCH_API_KEY: load.apiKey } })
+
+/** Runs `wrk` with a script that prints its result as one line of JSON. */
+export const runWrk = async (options: {
+  url: string
+  connections: number
+  seconds: number
+  script: string
+  environment: Record<string, string>
+}): Promise<LoadResult> => {
   const { stdout } = await run(
     'wrk',
-    ['-t1', `-c${load.connections}`, `-d${load.seconds}s`, '-s', SCRIPT, load.url],
-    { env: { ...process.env, BENCH_RUN: newRun(), BENCH_API_KEY: load.apiKey } },
+    ['-t1', `-c${options.connections}`, `-d${options.seconds}s`, '-s', options.script, options.url],
+    { env: { ...process.env, ...options.environment } },
   )
   const line = stdout.trim().split('\n').at(-1) ?? '{}'
   const told = JSON.parse(line) as {

@@ -133,7 +133,7 @@ const settingsOf = (config: ServeConfig) => ({
 })
 
 /** How long a callback waits for Postgres before the disk takes it, ms: Daraja is to be answered within a second. */
-const CALLBACK_PATIENCE_MS = 500
+const CALLBACK_PATIENCE_MS = 300
 
 /** Where operators look when `OPS_PORT` is not set. */
 const DEFAULT_OPS_PORT = 8081
