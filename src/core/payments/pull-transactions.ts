@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { isOutage } from '../../database/outage.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
@@ -7,7 +7,7 @@ import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { backOff } from '../daraja/back-off.ts'
 import { type Budget, waitForCall } from '../daraja/budget.ts'
 import type { Daraja } from '../daraja/call.ts'
-import { type PulledTransaction, pullPage, registerPull } from '../daraja/pull.ts'
+import { type PulledPage, type PulledTransaction, pullPage, registerPull } from '../daraja/pull.ts'
 import type { UniqueReferences } from '../daraja/unique-reference.ts'
 import type { CoreMetrics } from '../metrics.ts'
 import { findPulled } from './find-pulled.ts'
@@ -16,7 +16,7 @@ import { settle } from './settle.ts'
 import { type ToConfirm, takeConfirmations } from './take-confirmations.ts'
 import { tellFindings, tellSettlements } from './tell-settlements.ts'
 
-const IDLE_MS = 2_000
+const IDLE_MS = 1_000
 
 /** Pages of one window that are walked at most: Daraja's offset may never advance. */
 const MAX_PAGES = 50
@@ -87,16 +87,20 @@ const ensureRegistered = async (options: Pulling, signal: AbortSignal): Promise<
     log.warn({ event: 'pull_not_registered', shortcode, answer: reply.kind, reason: reasonOf(reply) })
     return false
   }
-  await recordRegistered(database, shortcode)
+  await recordRegistered(database, { shortcode, registeredAt: sql`now()` })
   log.info({ event: 'pull_registered', shortcode })
   return true
 }
 
-const recordRegistered = async (database: Database, shortcode: string): Promise<void> => {
+/** Whether the shortcode is registered; a null instant: it is not, and has to be again. */
+const recordRegistered = async (
+  database: Database,
+  { shortcode, registeredAt }: { shortcode: string; registeredAt: RawBuilder<unknown> },
+): Promise<void> => {
   crashPoint('pull_registered.before_commit')
   await sql`
-    INSERT INTO daraja_accounts (shortcode, pull_registered_at) VALUES (${shortcode}, now())
-    ON CONFLICT (shortcode) DO UPDATE SET pull_registered_at = now()
+    INSERT INTO daraja_accounts (shortcode, pull_registered_at) VALUES (${shortcode}, ${registeredAt})
+    ON CONFLICT (shortcode) DO UPDATE SET pull_registered_at = EXCLUDED.pull_registered_at
   `.execute(database)
   crashPoint('pull_registered.after_commit')
 }
@@ -119,11 +123,7 @@ const walk = async (
     crashPoint('pull.after_send')
     options.metrics.pulled(pulled.kind)
     if (pulled.kind === 'failed') {
-      const { reply } = pulled
-      if (reply.kind === 'later') {
-        await backOff({ ...options, shortcode: options.daraja.account.shortcode }, reply)
-      }
-      options.log.warn({ event: 'pull_failed', answer: reply.kind, reason: reasonOf(reply) })
+      await tellFailed(options, pulled.reply)
       break
     }
     const before = found.size
@@ -133,6 +133,19 @@ const walk = async (
     offset += pulled.rows
   }
   return [...found.values()]
+}
+
+/** A page that was refused is how Daraja says that the shortcode is not registered, whatever we remember. */
+const tellFailed = async (
+  options: Pulling,
+  reply: Extract<PulledPage, { kind: 'failed' }>['reply'],
+): Promise<void> => {
+  const { shortcode } = options.daraja.account
+  options.log.warn({ event: 'pull_failed', answer: reply.kind, reason: reasonOf(reply) })
+  if (reply.kind === 'later') await backOff({ ...options, shortcode }, reply)
+  if (reply.kind === 'refused') {
+    await recordRegistered(options.database, { shortcode, registeredAt: sql`NULL` })
+  }
 }
 
 const settlePulled = async (

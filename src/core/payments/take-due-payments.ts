@@ -67,8 +67,7 @@ export const takeDuePayments = async (options: {
     const allowance = await readAllowance(transaction, options.budget)
     const allowed = hold.forMs > 0 ? 0 : Math.min(options.limit, allowance.calls)
     const oldLimit = options.alsoOld ? MAX_OLD : 0
-    const leased = await leaseDuties({ ...options, transaction, limit: allowed, oldLimit })
-    const ids = [...leased.keys()]
+    const ids = await lockDuties({ transaction, limit: allowed, oldLimit })
     const rows = await lockPayments(transaction, ids)
     const due = rows.filter((row) => row.state === 'accepted' && !row.too_old)
     const expired = rows.filter((row) => row.state === 'accepted' && row.too_old).map((row) => row.id)
@@ -76,15 +75,15 @@ export const takeDuePayments = async (options: {
     await movePayments(transaction, [...due.map(({ id }) => toSubmitting(id)), ...orphans.map(toUnconfirmed)])
     await addConfirmations(transaction, orphans)
     const settlements = await settle(transaction, expired.map(toExpiry))
-    const dueIds = new Set(due.map((row) => row.id))
+    const takes = await leaseDuties(transaction, { ids: due.map((row) => row.id), leaseMs: options.leaseMs })
     await endSubmissions(
       transaction,
-      ids.filter((id) => !dueIds.has(id)),
+      rows.map((row) => row.id).filter((id) => !takes.has(id)),
     )
     await spend(transaction, options.budget, due.length)
-    crashPoint('take.before_commit', leased.size)
+    crashPoint('take.before_commit', rows.length)
     return {
-      toPush: due.map((row) => toDuePayment(row, leased.get(row.id) ?? 0)),
+      toPush: due.map((row) => toDuePayment(row, takes.get(row.id) ?? 0)),
       orphans,
       settlements,
       more: ids.length > 0 && ids.length >= Math.min(options.limit, MAX_OLD),
@@ -110,14 +109,13 @@ export const nextInMs = (options: {
     ? Math.max(options.nextInMs, MIN_REFILL_MS)
     : 0
 
-/** Leases `limit` duties in their turn, and `oldLimit` of payments past their deadline; each with its taking's number. */
-const leaseDuties = async (options: {
+/** Locks `limit` duties in their turn, and `oldLimit` of payments past their deadline. */
+const lockDuties = async (options: {
   transaction: Transaction<Schema>
   limit: number
   oldLimit: number
-  leaseMs: number
-}): Promise<Map<bigint, number>> => {
-  const { rows } = await sql<{ payment_id: bigint; takes: number }>`
+}): Promise<bigint[]> => {
+  const { rows } = await sql<{ payment_id: bigint }>`
     WITH old AS (
       SELECT payment_id FROM to_submit
       WHERE due_at <= now() AND leased_until <= now() AND submit_by <= now()
@@ -127,20 +125,36 @@ const leaseDuties = async (options: {
       WHERE due_at <= now() AND leased_until <= now() AND submit_by > now()
       ORDER BY due_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED
     )
-    UPDATE to_submit SET leased_until = now() + make_interval(secs => ${options.leaseMs / 1000}), takes = takes + 1
-    WHERE payment_id IN (SELECT payment_id FROM old UNION ALL SELECT payment_id FROM due)
-    RETURNING payment_id, takes
+    SELECT payment_id FROM old UNION ALL SELECT payment_id FROM due
   `.execute(options.transaction)
-  return new Map(rows.map((row) => [row.payment_id, row.takes]))
+  return rows.map((row) => row.payment_id)
 }
 
+/**
+ * Those of the payments that nobody else has locked. Others lock a payment first and its duty after; to wait here, with the
+ * duty in hand, would be to wait for each other. Whoever has the payment may be settling it; else it is due the next time.
+ */
 const lockPayments = async (transaction: Transaction<Schema>, ids: readonly bigint[]): Promise<DueRow[]> => {
   if (ids.length === 0) return []
   const { rows } = await sql<DueRow>`
     SELECT id, state, msisdn, amount_kes, reference, submit_by <= now() AS too_old
-    FROM payments WHERE id = ANY(${ids}::bigint[]) ORDER BY id FOR NO KEY UPDATE
+    FROM payments WHERE id = ANY(${ids}::bigint[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
   `.execute(transaction)
   return rows
+}
+
+/** Leases duties; each payment with the number of its taking. */
+const leaseDuties = async (
+  transaction: Transaction<Schema>,
+  options: { ids: readonly bigint[]; leaseMs: number },
+): Promise<Map<bigint, number>> => {
+  if (options.ids.length === 0) return new Map()
+  const { rows } = await sql<{ payment_id: bigint; takes: number }>`
+    UPDATE to_submit SET leased_until = now() + make_interval(secs => ${options.leaseMs / 1000}), takes = takes + 1
+    WHERE payment_id = ANY(${options.ids}::bigint[])
+    RETURNING payment_id, takes
+  `.execute(transaction)
+  return new Map(rows.map((row) => [row.payment_id, row.takes]))
 }
 
 const toSubmitting = (paymentId: bigint): MovedTo => ({

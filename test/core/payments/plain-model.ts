@@ -1,0 +1,138 @@
+import type { PaymentStateName } from '../../../src/database/schema/payments.ts'
+
+/** What came of a push, as the world will tell it whenever it is asked. */
+export type Reply = 'accepted' | 'refused' | 'later' | 'unknown'
+
+/** Who says how a payment ended. */
+export type Witness = 'callback' | 'query' | 'pull' | 'operator'
+
+/** Something that happens to a payment. `push` counts its pushes from the first, 0. */
+export type Happening =
+  | { kind: 'take' }
+  | { kind: 'lease_ends' }
+  | { kind: 'pause_ends' }
+  | { kind: 'deadline_passes' }
+  | { kind: 'reply'; push: number; reply: Reply }
+  | { kind: 'witness'; by: Witness; isPaid: boolean; receipt: string | null }
+
+/** A payment as this plain model sees it: no database, no batches, no locks. */
+export type Model = {
+  state: PaymentStateName
+  receipt: string | null
+  moves: string[]
+  told: string[]
+  duties: Set<'submit' | 'query' | 'confirm'>
+  findings: Set<string>
+  isLeased: boolean
+  isDue: boolean
+  isTooOld: boolean
+  /** What each push came to; null: nobody heard yet. A second reply to a push says the same as the first. */
+  pushes: (Reply | null)[]
+}
+
+export const newModel = (): Model => ({
+  state: 'accepted',
+  receipt: null,
+  moves: [],
+  told: [],
+  duties: new Set(['submit']),
+  findings: new Set(),
+  isLeased: false,
+  isDue: true,
+  isTooOld: false,
+  pushes: [],
+})
+
+const move = (model: Model, to: PaymentStateName): void => {
+  model.moves.push(`${model.state}>${to}`)
+  model.state = to
+}
+
+const settle = (model: Model, isPaid: boolean, receipt: string | null): void => {
+  if (model.state === 'successful') return settleAgain(model, isPaid, receipt)
+  if (model.state === 'failed' && !isPaid) return
+  move(model, isPaid ? 'successful' : 'failed')
+  model.receipt = isPaid ? receipt : null
+  model.told.push(model.state)
+  model.duties.clear()
+}
+
+const settleAgain = (model: Model, isPaid: boolean, receipt: string | null): void => {
+  if (!isPaid) model.findings.add('failure_after_success')
+  else if (receipt !== null && model.receipt === null) {
+    model.receipt = receipt
+    model.duties.clear()
+  } else if (receipt !== null && receipt !== model.receipt) model.findings.add('different_receipt')
+}
+
+const take = (model: Model): void => {
+  if (!model.duties.has('submit') || model.isLeased || !model.isDue) return
+  if (model.state === 'submitting') {
+    move(model, 'unconfirmed')
+    model.duties = new Set(['confirm'])
+  } else if (model.isTooOld) settle(model, false, null)
+  else {
+    move(model, 'submitting')
+    model.isLeased = true
+    model.pushes.push(null)
+  }
+}
+
+const hear = (model: Model, push: number, said: Reply): void => {
+  const reply = model.pushes[push] ?? said
+  model.pushes[push] = reply
+  const isLast = push === model.pushes.length - 1
+  if (reply === 'accepted') {
+    if (model.state === 'submitting') move(model, 'submitted')
+    if (model.state === 'submitted' || model.state === 'unconfirmed') model.duties.add('query')
+    model.duties.delete('submit')
+  }
+  if (reply === 'unknown' && model.state === 'submitting') {
+    move(model, 'unconfirmed')
+    model.duties = new Set(['confirm'])
+  }
+  if (reply === 'refused') settle(model, false, null)
+  if (reply === 'later' && isLast && model.state === 'unconfirmed') settle(model, false, null)
+  if (reply === 'later' && isLast && model.state === 'submitting') {
+    move(model, 'accepted')
+    model.isLeased = false
+    model.isDue = model.isTooOld
+  }
+}
+
+/** Lets something happen to the model; true when it could happen at all, and so has to happen to the gateway too. */
+export const happen = (model: Model, happening: Happening): boolean => {
+  switch (happening.kind) {
+    case 'take':
+      take(model)
+      return true
+    case 'lease_ends':
+      model.isLeased = false
+      return true
+    case 'pause_ends':
+      model.isDue = true
+      return true
+    case 'deadline_passes':
+      model.isTooOld = true
+      model.isDue = true
+      return true
+    case 'reply':
+      if (happening.push >= model.pushes.length) return false
+      hear(model, happening.push, happening.reply)
+      return true
+    case 'witness':
+      return testify(model, happening)
+    default:
+      return happening satisfies never
+  }
+}
+
+const testify = (model: Model, { by, isPaid, receipt }: Extract<Happening, { kind: 'witness' }>): boolean => {
+  if (by === 'query' && !model.duties.has('query')) return false
+  if (by === 'pull' && !(isPaid && receipt !== null)) return false
+  // An operator's word that no arrow follows is refused, and leaves no trace.
+  if (by === 'operator' && (model.state === 'successful' || (model.state === 'failed' && !isPaid)))
+    return true
+  settle(model, isPaid, by === 'query' ? null : receipt)
+  return true
+}
