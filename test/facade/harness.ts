@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { CoreOptions } from '../../src/core/core.ts'
-import { type Facade, startFacade } from '../../src/facade/server.ts'
+import { type Facade, type FacadeOptions, startFacade } from '../../src/facade/server.ts'
 import { createLog } from '../../src/runtime/log.ts'
 import { startTestCore, type TestCore } from '../support/core.ts'
 
@@ -30,7 +30,10 @@ export const paymentBody = (overrides: Record<string, unknown> = {}): string =>
     ...overrides,
   })
 
-export const openFacade = async (overrides: Partial<CoreOptions> = {}): Promise<TestFacade> => {
+export const openFacade = async (
+  overrides: Partial<CoreOptions> = {},
+  facadeOverrides: Pick<FacadeOptions, 'trustedProxies'> = {},
+): Promise<TestFacade> => {
   const logLines: string[] = []
   const to = new Writable({ write: (chunk, _encoding, done) => done(void logLines.push(String(chunk))) })
   const log = createLog({ name: 'test', level: 'trace', to })
@@ -41,6 +44,7 @@ export const openFacade = async (overrides: Partial<CoreOptions> = {}): Promise<
     randomBytes,
     host: '127.0.0.1',
     port: core.httpPort,
+    ...facadeOverrides,
   })
   const stop = async (): Promise<void> => {
     await facade.close()

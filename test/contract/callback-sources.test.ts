@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { CallbackSources } from '../../src/core/callbacks/sources.ts'
+import { createCallbackTokens } from '../../src/core/callbacks/token.ts'
+import { type AddressList, parseAddressList } from '../../src/values/address-list.ts'
+import {
+  type Answer,
+  ask,
+  errorBody,
+  openFacade,
+  paymentBody,
+  push,
+  type TestFacade,
+} from '../facade/harness.ts'
+import { eventually } from '../support/eventually.ts'
+
+const listOf = (text: string): AddressList => {
+  const parsed = parseAddressList(text)
+  if (!parsed.ok) throw new Error(parsed.problem)
+  return parsed.value
+}
+
+const DARAJA = '196.201.214.200'
+const STRANGER = '203.0.113.9'
+const PAID = '{"Body":{"stkCallback":{"ResultCode":0,"ResultDesc":"Paid"}}}'
+
+/** A facade behind a proxy on this machine, which takes callbacks from Daraja's addresses. */
+const openBehindProxy = (mode: CallbackSources['mode']): Promise<TestFacade> =>
+  openFacade(
+    { callbackSources: { mode, list: listOf(`${DARAJA},196.201.213.0/24`) } },
+    { trustedProxies: listOf('127.0.0.1') },
+  )
+
+const openPayment = async (test: TestFacade): Promise<{ id: bigint; token: string }> => {
+  const { transaction_id } = JSON.parse((await push(test, paymentBody())).body)
+  const id = BigInt(transaction_id)
+  return { id, token: createCallbackTokens(test.options).issue(id) }
+}
+
+const post = (test: TestFacade, token: string, forwardedFor: string): Promise<Answer> =>
+  ask(test, `POST /callbacks/stk/${token}`, [`X-Forwarded-For: ${forwardedFor}`], PAID)
+
+const stateOf = async (test: TestFacade, id: bigint) =>
+  (await test.database.selectFrom('payments').select('state').where('id', '=', id).executeTakeFirstOrThrow())
+    .state
+
+const storedFor = (test: TestFacade, id: bigint) =>
+  test.database
+    .selectFrom('callbacks')
+    .select(['is_refused', 'source_address', 'body'])
+    .where('payment_id', '=', id)
+    .execute()
+
+const eventsOf = (test: TestFacade): { event: string; source_address?: string }[] =>
+  test.logLines.map((line) => JSON.parse(line))
+
+describe('CALLBACK_SOURCES_MODE=enforce', () => {
+  let test: TestFacade
+  beforeAll(async () => {
+    test = await openBehindProxy('enforce')
+  })
+  afterAll(() => test.stop())
+
+  it.each([DARAJA, '196.201.213.77', `::ffff:${DARAJA}`])('takes a callback from %s', async (source) => {
+    const { id, token } = await openPayment(test)
+    expect((await post(test, token, source)).status).toBe(200)
+    await eventually(async () => expect(await stateOf(test, id)).toBe('successful'))
+    expect(await storedFor(test, id)).toMatchObject([{ is_refused: false }])
+  })
+
+  it.each([
+    ['a stranger', STRANGER, STRANGER],
+    ['a stranger who writes Daraja’s address before its own', `${DARAJA}, ${STRANGER}`, STRANGER],
+    ['who is not said to come from anywhere', '', '127.0.0.1'],
+  ])('refuses %s: kept as it came, and not believed', async (_who, forwardedFor, source) => {
+    const { id, token } = await openPayment(test)
+    const answer = await post(test, token, forwardedFor)
+    expect(answer).toMatchObject({
+      status: 403,
+      body: errorBody('callbacks are not taken from this address'),
+    })
+    expect(await storedFor(test, id)).toEqual([
+      { is_refused: true, source_address: source, body: Buffer.from(PAID) },
+    ])
+    // A later callback of another payment is interpreted, and this one still is not.
+    const other = await openPayment(test)
+    await post(test, other.token, DARAJA)
+    await eventually(async () => expect(await stateOf(test, other.id)).toBe('successful'))
+    expect(await stateOf(test, id)).toMatch(/^(?:accepted|submitting|submitted)$/)
+    expect(eventsOf(test)).toContainEqual(
+      expect.objectContaining({ event: 'callback_refused', source_address: source }),
+    )
+  })
+
+  it('interprets a refused one once an operator says so', async () => {
+    const { id, token } = await openPayment(test)
+    await post(test, token, STRANGER)
+    const [refused] = await test.database
+      .selectFrom('callbacks')
+      .select(['id as callback_id', 'received_at'])
+      .where('payment_id', '=', id)
+      .execute()
+    await test.database
+      .insertInto('to_interpret')
+      .values(refused ?? [])
+      .execute()
+    await eventually(async () => expect(await stateOf(test, id)).toBe('successful'))
+  })
+
+  it('keeps only some of a flood without a token of ours', async () => {
+    const answers = await Promise.all(Array.from({ length: 100 }, () => post(test, 'f'.repeat(48), STRANGER)))
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([403]))
+    const kept = test.database.selectFrom('callbacks').select('id').where('payment_id', 'is', null)
+    expect(await kept.execute()).toHaveLength(60)
+  })
+})
+
+describe('CALLBACK_SOURCES_MODE=log', () => {
+  it('takes a callback from a stranger, and tells of it', async () => {
+    const test = await openBehindProxy('log')
+    const { id, token } = await openPayment(test)
+    expect((await post(test, token, STRANGER)).status).toBe(200)
+    await eventually(async () => expect(await stateOf(test, id)).toBe('successful'))
+    expect(eventsOf(test)).toContainEqual(
+      expect.objectContaining({
+        event: 'callback_from_unlisted_address',
+        level: 'warn',
+        source_address: STRANGER,
+      }),
+    )
+    await test.stop()
+  })
+})
+
+describe('CALLBACK_SOURCES_MODE=off', () => {
+  it('takes a callback from anywhere, and stores where it came from', async () => {
+    const test = await openBehindProxy('off')
+    const { id, token } = await openPayment(test)
+    expect((await post(test, token, STRANGER)).status).toBe(200)
+    expect(await storedFor(test, id)).toMatchObject([{ is_refused: false, source_address: STRANGER }])
+    expect(eventsOf(test).map(({ event }) => event)).not.toContain('callback_from_unlisted_address')
+    await test.stop()
+  })
+})
