@@ -1,0 +1,92 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { quietLog } from '../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { acceptPayment, readBodies, takePayments } from '../support/payments.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+type Ended = { code: number | null; signal: string | null; stdout: string; stderr: string }
+
+describe('gateway payments', () => {
+  let own: TestDatabase
+  let database: Database
+
+  beforeAll(async () => {
+    own = await createTestDatabase()
+    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+  })
+  afterAll(async () => {
+    await database.destroy()
+    await own.drop()
+  })
+
+  const run = async (words: string[], environment: Record<string, string> = {}): Promise<Ended> => {
+    const env = { PATH: process.env['PATH'], DATABASE_URL: own.url, ...environment }
+    const options = { env, timeout: 25_000 }
+    const ended = { code: 0, signal: null }
+    return promisify(execFile)(process.execPath, [MAIN, 'payments', ...words], options).then(
+      ({ stdout, stderr }) => ({ ...ended, stdout, stderr }),
+      (error: Ended) => error,
+    )
+  }
+
+  /** A payment whose submitter died. */
+  const makeUnconfirmed = async (): Promise<string> => {
+    const id = await acceptPayment(database)
+    await takePayments(database, { leaseMs: 0 })
+    await takePayments(database)
+    return String(id)
+  }
+
+  const SETTLE = ['--outcome', 'successful', '--receipt', 'UE4A11B2C3', '--reason', 'on the statement']
+
+  it('lists what is open, and what is overdue', async () => {
+    const id = Number(await makeUnconfirmed())
+    const open = JSON.parse((await run(['list', '--open', '--json'])).stdout)
+    expect(open).toContainEqual(expect.objectContaining({ payment_id: id, state: 'unconfirmed' }))
+    expect(JSON.parse((await run(['list', '--overdue', '--json'])).stdout)).toEqual([])
+    const soon = { OPEN_PAYMENT_ALERT_AFTER_MS: '1' }
+    const overdue = JSON.parse((await run(['list', '--overdue', '--json'], soon)).stdout)
+    expect(overdue).toContainEqual(expect.objectContaining({ payment_id: id }))
+  })
+
+  it('settles one by hand, and shows who and why', async () => {
+    const id = await makeUnconfirmed()
+    expect(await run(['settle', id, ...SETTLE, '--by', 'amina', '--json'])).toMatchObject({
+      code: 0,
+      stdout: `{"payment_id":${id},"state":"successful"}\n`,
+    })
+    const { stdout } = await run(['show', id])
+    expect(stdout).toMatch(/unconfirmed +successful +operator +on the statement +amina/)
+    expect(await readBodies(database, BigInt(id))).toMatchObject([{ status: 'successful' }])
+  })
+
+  it('changes nothing where no arrow leads, and says so', async () => {
+    const id = await makeUnconfirmed()
+    await run(['settle', id, ...SETTLE])
+    expect(await run(['settle', id, '--outcome', 'failed', '--reason', 'a mistake'])).toMatchObject({
+      code: 2,
+      stderr: `payment ${id} is successful and cannot become failed; nothing was changed\n`,
+    })
+    expect(await run(['settle', '999999', ...SETTLE])).toMatchObject({
+      code: 2,
+      stderr: 'there is no payment 999999\n',
+    })
+  })
+
+  it.each([
+    [['--outcome', 'successful', '--receipt', 'short', '--reason', 'seen'], '--receipt must be'],
+    [['--outcome', 'failed', '--receipt', 'UE4A11B2C3', '--reason', 'seen'], '--receipt is for a success'],
+    [['--outcome', 'failed', '--reason', ' '], '--reason must be'],
+    [['--outcome', 'lost', '--reason', 'seen'], '--outcome'],
+  ])('refuses %j', async (words, problem) => {
+    expect(await run(['settle', '1', ...words])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(problem),
+    })
+  })
+})
