@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
-import { freePort, quietLog } from '../support/core.ts'
+import { quietLog } from '../support/core.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
 import { createTestStream } from '../support/streams.ts'
 import type { CrashPoint } from './crash-points.ts'
+import { lastingPort } from './lasting-port.ts'
 import { type Comparison, compareLedgers } from './ledgers.ts'
 import { startOutsideWorld } from './outside-world.ts'
 import { createPartnerClient, type PartnerClient } from './partner-client.ts'
@@ -58,7 +59,7 @@ export const runChain = async (
   const world = open.adopt(await startOutsideWorld({ random: Math.random }), (one) => one.close())
   const stream = open.adopt(createTestStream(), (one) => one.delete())
   const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', randomBytes })
-  const publicPort = await freePort()
+  const publicPort = await lastingPort()
   const spoolFolder = await mkdtemp(join(tmpdir(), 'spool-'))
   open.defer(() => rm(spoolFolder, { recursive: true, force: true }))
   const environment = faultEnvironment({
@@ -93,7 +94,7 @@ export const runChain = async (
   const results: PointResult[] = []
   const asked: Promise<void>[] = []
   for (const point of points) {
-    await using prepared = await point.prepare({ database, natsUrl: stream.natsUrl })
+    await using prepared = await point.prepare({ database, databaseUrl, natsUrl: stream.natsUrl })
     const mortal = startMortal(command, { ...environment, ...prepared.environment }, point.path)
     const endedBy = await askUntilDead({ client, point, mortal, asked })
     await mortal.started.then((process) => process?.end('SIGKILL'))

@@ -3,14 +3,16 @@ import { connect, DiscardPolicy, RetentionPolicy, StorageType } from 'nats'
 import { crashPointNames } from '../../scripts/tidy/crash-points.ts'
 import { readProject } from '../../scripts/tidy/project.ts'
 import type { Database } from '../../src/database/connect.ts'
+import { openTcpLink } from '../support/tcp-link.ts'
 
-type Place = { database: Database; natsUrl: string }
+type Place = { database: Database; databaseUrl: string; natsUrl: string }
 type Prepared = AsyncDisposable & { environment?: Record<string, string> }
 
 /** A crash point, and how a process is brought to it. */
 export type CrashPoint = {
   name: string
-  command: 'serve' | 'dispatch'
+  /** Whose it is; `operator`: of a command that an operator types. */
+  command: 'serve' | 'dispatch' | 'operator'
   /** What the process is armed with. */
   path: string
   /** Payments that are asked for meanwhile. */
@@ -49,6 +51,13 @@ const SPECIAL: Record<string, Partial<Pick<CrashPoint, 'payments' | 'prepare'>>>
     prepare: (place) => refuseToSettle(place),
   },
   mark_unpublished: { prepare: (place) => refusePublishing(place) },
+  spool: { payments: [SLOW, SLOW, SLOW, PAID], prepare: (place) => keepLosingPostgres(place) },
+  spool_folder: { payments: [SLOW, SLOW, SLOW, PAID], prepare: (place) => keepLosingPostgres(place) },
+  take_confirmations: { payments: [NEVER_CALLS_BACK, PAID], prepare: (place) => pull(place) },
+  register_pull: { payments: [NEVER_CALLS_BACK, PAID], prepare: (place) => pull(place) },
+  pull_registered: { payments: [NEVER_CALLS_BACK, PAID], prepare: (place) => pull(place) },
+  pull: { payments: [NEVER_CALLS_BACK, PAID], prepare: (place) => pull(place) },
+  settle_by_pull: { payments: [NEVER_CALLS_BACK, PAID], prepare: (place) => pull(place) },
   take_query: { payments: [NEVER_CALLS_BACK, SLOW, PAID] },
   query: { payments: [NEVER_CALLS_BACK, SLOW, PAID] },
   settle_by_query: { payments: [NEVER_CALLS_BACK, PAID] },
@@ -65,12 +74,15 @@ const ONLY_AFTER: Record<string, string> = {
 /** Every crash point that the code names, with the way to it. */
 export const findCrashPoints = async (root: string): Promise<CrashPoint[]> => {
   const files = await readProject(root)
-  const ofDispatch = new Set(crashPointNames(files.filter(({ path }) => path.startsWith('src/dispatcher/'))))
+  const namesIn = (folder: string): Set<string> =>
+    new Set(crashPointNames(files.filter(({ path }) => path.startsWith(folder))))
+  const ofDispatch = namesIn('src/dispatcher/')
+  const ofOperator = namesIn('src/core/payments/settle-by-hand.ts')
   return crashPointNames(files).map((name): CrashPoint => {
     const special = SPECIAL[name.split('.')[0] ?? '']
     return {
       name,
-      command: ofDispatch.has(name) ? 'dispatch' : 'serve',
+      command: ofDispatch.has(name) ? 'dispatch' : ofOperator.has(name) ? 'operator' : 'serve',
       path: [ONLY_AFTER[name], name].filter((one) => one !== undefined).join(' '),
       payments: special?.payments ?? PAYMENTS,
       prepare: special?.prepare ?? nothing,
@@ -93,6 +105,43 @@ const refuseToSettle = async ({ database }: Place): Promise<Prepared> => {
     [Symbol.asyncDispose]: async () => {
       await sql`DROP FUNCTION refuse CASCADE`.execute(database)
     },
+  }
+}
+
+/** How long Postgres is there and away in turn, ms: long enough for a push, short enough to come to it soon. */
+const IN_TURN_MS = 1_500
+
+/** Lets Postgres be away every other moment, so that callbacks come while it is. */
+const keepLosingPostgres = async ({ databaseUrl }: Place): Promise<Prepared> => {
+  const url = new URL(databaseUrl)
+  const link = await openTcpLink(Number(url.port || 5432))
+  let isThere = true
+  const timer = setInterval(() => {
+    isThere = !isThere
+    if (isThere) link.open()
+    else link.block()
+  }, IN_TURN_MS)
+  url.hostname = '127.0.0.1'
+  url.port = String(link.port)
+  return {
+    environment: { DATABASE_URL: url.href },
+    [Symbol.asyncDispose]: () => {
+      clearInterval(timer)
+      return link.close()
+    },
+  }
+}
+
+/** An account that has Pull Transactions, not registered for them yet. */
+const pull = async ({ database }: Place): Promise<Prepared> => {
+  await sql`UPDATE daraja_accounts SET pull_registered_at = NULL`.execute(database)
+  return {
+    environment: {
+      DARAJA_PULL: 'on',
+      DARAJA_UNIQUE_REFERENCE: 'on',
+      DARAJA_PULL_MSISDN: '254722000000',
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
   }
 }
 

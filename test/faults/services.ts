@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { startEmbeddedPostgres } from '../../src/local/embedded-postgres.ts'
 import { findNatsServer, searchPathOf } from '../../src/local/find-nats-server.ts'
-import { freePort } from '../../src/local/free-port.ts'
 import type { LocalServer } from '../../src/local/local-server.ts'
 import { startNatsServer } from '../../src/local/nats-server.ts'
 import { killIfThere } from '../../src/local/tether.ts'
 import { createLog } from '../../src/runtime/log.ts'
 import { onDatabase, runStatement } from '../support/test-run.ts'
+import { lastingPort } from './lasting-port.ts'
 
 /** A server of the run's own that is ended and started again, on the same port with the same data. */
 export type OwnServer = {
@@ -48,8 +48,8 @@ const say = (): void => undefined
 /** Starts Postgres and NATS in a temporary folder, with a migrated template database. */
 export const startOwnServices = async (): Promise<OwnServices> => {
   const folder = await mkdtemp(join(tmpdir(), 'faults-'))
-  const postgresPort = await freePort()
-  const natsPort = await freePort({ taken: new Set([postgresPort]) })
+  const postgresPort = await lastingPort()
+  const natsPort = await lastingPort()
   const program = await findNatsServer({ binFolder: BIN_FOLDER, searchPath: searchPathOf(process.env), say })
   const postgres = await ownServer(postgresPort, (port) =>
     startEmbeddedPostgres({ dataFolder: join(folder, 'postgres'), port, say }),

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
-import { freePort } from '../../src/local/free-port.ts'
 import { killIfThere } from '../../src/local/tether.ts'
 import { createLog } from '../../src/runtime/log.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
 import { openTcpLink, type TcpLink } from '../support/tcp-link.ts'
+import { lastingPort } from './lasting-port.ts'
 import { type OutsideWorld, startOutsideWorld } from './outside-world.ts'
 import { createPartnerClient, type PartnerClient } from './partner-client.ts'
 import { LINK_NAMES, type LinkName, PROCESS_NAMES, type ProcessName } from './plan.ts'
@@ -45,7 +45,7 @@ export const startStage = async (options: {
     (one) => one.destroy(),
   )
   const world = opening.adopt(await startOutsideWorld(options), (one) => one.close())
-  const httpPorts = [await freePort(), await freePort()]
+  const httpPorts = [await lastingPort(), await lastingPort()]
   const links = await openLinks({ services, world, httpPort: httpPorts[0] ?? 0 })
   opening.defer(() => Promise.all(Object.values(links).map((link) => link.close())).then(() => undefined))
   const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', randomBytes })

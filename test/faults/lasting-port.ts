@@ -1,0 +1,14 @@
+import { randomInt } from 'node:crypto'
+import { isPortFree } from '../../src/local/free-port.ts'
+
+/** Below the ports that systems hand out: nobody else is given one of these while whoever listens there is down. */
+const FIRST = 20_000
+const LAST = 29_999
+
+/** A port of 127.0.0.1 for a process that is killed and started again. */
+export const lastingPort = async (): Promise<number> => {
+  for (;;) {
+    const port = randomInt(FIRST, LAST + 1)
+    if (await isPortFree({ host: '127.0.0.1', port })) return port
+  }
+}
