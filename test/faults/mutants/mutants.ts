@@ -15,7 +15,8 @@ const beforeCommit = (database, write) =>
   new Promise((resolve, reject) => {
     const late = async (transaction) => {
       resolve(await write(transaction))
-      await new Promise((wake) => setTimeout(wake, 300))
+      const lateMs = 300
+      await new Promise((wake) => setTimeout(wake, lateMs))
     }
     database.transaction().execute(late).catch(reject)
   })
