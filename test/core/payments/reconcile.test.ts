@@ -11,16 +11,17 @@ import { paymentRequest } from '../../support/requests.ts'
 import { misbehave } from '../../support/simulator.ts'
 
 describe('the pause before a query', () => {
-  const delay = (queries: number, random = 0) => nextDelay({ firstMs: 90_000, queries, random: () => random })
+  const pauseAfter = (queries: number, random = 0) =>
+    nextDelay({ firstMs: 90_000, queries, random: () => random })
 
   it('grows by half, up to an hour', () => {
-    expect([0, 1, 2, 3].map((queries) => delay(queries))).toEqual([90_000, 135_000, 202_500, 303_750])
-    expect(delay(100)).toBe(3_600_000)
+    expect([0, 1, 2, 3].map((queries) => pauseAfter(queries))).toEqual([90_000, 135_000, 202_500, 303_750])
+    expect(pauseAfter(100)).toBe(3_600_000)
   })
 
   it('is up to a fifth longer at random, never shorter', () => {
-    expect(delay(0, 0.999)).toBeGreaterThan(107_000)
-    expect(delay(0, 0.999)).toBeLessThanOrEqual(108_000)
+    expect(pauseAfter(0, 0.999)).toBeGreaterThan(107_000)
+    expect(pauseAfter(0, 0.999)).toBeLessThanOrEqual(108_000)
   })
 })
 
