@@ -7,20 +7,23 @@ const DATABASE_TIMEOUT_MS = 2_000
 
 /**
  * What `/readyz` tells: ready while Postgres answers, for it alone carries the work (the queue only makes it faster), until
- * the process begins to stop.
+ * the process begins to stop. `isStarting`: it is not at work yet.
  */
 export const readinessOf = async (options: {
   database: Database
   queueState: () => string
+  isStarting?: boolean
   isStopping: boolean
 }): Promise<Readiness> => {
+  const { isStarting = false, isStopping } = options
   const isUp = await answers(options.database)
   return {
-    ready: isUp && !options.isStopping,
+    ready: isUp && !isStarting && !isStopping,
     parts: {
       database: isUp ? 'ok' : 'away',
       queue: options.queueState(),
-      ...(options.isStopping && { process: 'stopping' }),
+      ...(isStarting && { process: 'starting' }),
+      ...(isStopping && { process: 'stopping' }),
     },
   }
 }

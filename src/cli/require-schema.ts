@@ -2,7 +2,7 @@ import type { Database } from '../database/connect.ts'
 import { isMigrated } from '../database/migrate.ts'
 import { CommandError } from './output.ts'
 
-/** How long `serve` and `dispatch` wait at their start for a database that is away, ms. */
+/** How long `dispatch` waits at its start for a database that is away, ms. */
 export const DATABASE_PATIENCE_MS = 60_000
 
 /** Throws a message for a person when the database is not at the schema of this release. */

@@ -8,11 +8,11 @@ import { startPublishing } from '../core/deliveries/publish.ts'
 import { addOverduePayments, createCoreMetrics } from '../core/metrics.ts'
 import { startConnectServer } from '../core/server/connect.ts'
 import { startGrpcServer } from '../core/server/grpc.ts'
-import { createInProcessClients } from '../core/server/in-process.ts'
-import { connectDatabase } from '../database/connect.ts'
+import { createInProcessClients, type InProcessClients } from '../core/server/in-process.ts'
+import { connectDatabase, type Database } from '../database/connect.ts'
 import { warnOfLostCommits } from '../database/durability.ts'
 import { endureOutage } from '../database/endure.ts'
-import { startFacade } from '../facade/server.ts'
+import { type Facade, startFacade } from '../facade/server.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { BadSettings, type Config, readConfig } from '../runtime/config.ts'
@@ -21,9 +21,10 @@ import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
 import { announceReady } from '../runtime/ready.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
+import { createEarlyClients } from './early-clients.ts'
 import { type Environment, hasParent, SERVE_SETTINGS } from './environment.ts'
 import { readinessOf } from './readiness.ts'
-import { DATABASE_PATIENCE_MS, requireSchema } from './require-schema.ts'
+import { requireSchema } from './require-schema.ts'
 
 type ServeConfig = Config<(typeof SERVE_SETTINGS)[number]>
 
@@ -46,40 +47,54 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
 
   const newId = createCallbackIds({ clock: systemClock, randomBytes })
   const spool = await openSpool({ folder: config.SPOOL_DIR, newId, log })
+  open.defer(() => spool.close())
 
   const { DATABASE_URL: databaseUrl, DATABASE_POOL_SIZE: poolSize } = config
   const database = open.adopt(connectDatabase({ databaseUrl, poolSize, log }), (one) => one.destroy())
-  await endureOutage(DATABASE_PATIENCE_MS, () => requireSchema(database))
-  await warnOfLostCommits(database, log)
   const queue = openQueue(config, log)
   open.defer(() => queue?.close())
 
-  let isStopping = false
+  let [isStarting, isStopping] = [true, false]
   const registry = createMetrics()
   const operations = await startOperationsServer({
     host: config.OPS_HOST,
     port: config.OPS_PORT ?? DEFAULT_OPS_PORT,
     registry,
-    readiness: () => readinessOf({ database, queueState: () => queue?.state() ?? 'none', isStopping }),
+    readiness: () =>
+      readinessOf({ database, queueState: () => queue?.state() ?? 'none', isStarting, isStopping }),
     log,
   })
   open.defer(() => operations.close())
 
+  const metrics = createCoreMetrics(registry, database)
+  const callbacks = { spool, callbackMetrics: createCallbackMetrics(registry, spool) }
+  const early = createEarlyClients({ ...settingsOf(config), ...callbacks, metrics, log, newId })
+  const facade = await openFacade(config, early.clients, log)
+  await using untilCore = new AsyncDisposableStack()
+  untilCore.defer(() => facade.close())
+  if (!(await untilDatabase({ database, asked, log }))) return
+  await warnOfLostCommits(database, log)
+
   const publishing = startPublishing({ database, queue, log, nowMs: () => performance.now() })
   open.defer(() => publishing.stop().catch(() => undefined))
-  const metrics = createCoreMetrics(registry, database)
   addOverduePayments(registry, database, config.OPEN_PAYMENT_ALERT_AFTER_MS)
   const core = startCore({
     ...settingsOf(config),
     database,
     log,
     metrics,
-    spool,
-    callbackMetrics: createCallbackMetrics(registry, spool),
+    ...callbacks,
     onDeliveriesDue: publishing.wake,
   })
   open.defer(() => core.stop())
-  const urls = { ...(await openDoors({ config, core, log, open })), ops_url: operations.url }
+  open.use(untilCore.move())
+  early.become(createInProcessClients(core.services))
+  const urls = {
+    http_url: facade.url,
+    ...(await openServices({ config, core, open })),
+    ops_url: operations.url,
+  }
+  isStarting = false
 
   announceReady({ json: options.json === true, text: textOf(urls), fields: { process: 'serve', ...urls } })
   log.info({ event: 'ready', ...urls })
@@ -138,17 +153,36 @@ const CALLBACK_PATIENCE_MS = 300
 /** Where operators look when `OPS_PORT` is not set. */
 const DEFAULT_OPS_PORT = 8081
 
-/** Opens what callers come through; closing them finishes what is in flight. */
-const openDoors = async (parts: {
-  config: ServeConfig
-  core: Core
+/**
+ * Waits for a database that is away, however long: callbacks are taken meanwhile, and a process that ended would not take
+ * them. False when it was asked to stop first. Throws when the schema is not that of this release.
+ */
+const untilDatabase = async (parts: {
+  database: Database
+  asked: Promise<string>
   log: Log
-  open: AsyncDisposableStack
-}) => {
-  const { config, log, open } = parts
-  const { services } = parts.core
-  const clients = createInProcessClients(services)
-  const facade = await startFacade({
+}): Promise<boolean> => {
+  const waiting = new AbortController()
+  void parts.asked.then(() => waiting.abort())
+  let isTold = false
+  const look = (): Promise<void> =>
+    requireSchema(parts.database).catch((error: unknown) => {
+      if (!isTold) parts.log.warn({ event: 'database_awaited', err: error })
+      isTold = true
+      throw error
+    })
+  try {
+    await endureOutage(Number.POSITIVE_INFINITY, look, waiting.signal)
+    return true
+  } catch (error) {
+    if (waiting.signal.aborted) return false
+    throw error
+  }
+}
+
+/** Opens the partners' and Daraja's door. It is open before there is a core: a callback can come at any moment. */
+const openFacade = (config: ServeConfig, clients: InProcessClients, log: Log): Promise<Facade> =>
+  startFacade({
     ...clients,
     log,
     randomBytes,
@@ -156,13 +190,16 @@ const openDoors = async (parts: {
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,
   })
-  open.defer(() => facade.close())
+
+/** Opens what internal services come through; closing finishes what is in flight. */
+const openServices = async (parts: { config: ServeConfig; core: Core; open: AsyncDisposableStack }) => {
+  const { config, open } = parts
+  const { services } = parts.core
   const grpc = await startGrpcServer({ services, host: config.GRPC_HOST, port: config.GRPC_PORT })
   open.defer(() => grpc.close())
   const connect = await startConnectServer({ services, host: config.GRPC_HOST, port: config.CONNECT_PORT })
   open.defer(() => connect.close())
   return {
-    http_url: facade.url,
     grpc_url: `http://${config.GRPC_HOST}:${grpc.port}`,
     connect_url: `http://${config.GRPC_HOST}:${connect.port}`,
   }

@@ -7,16 +7,20 @@ const MAX_PAUSE_MS = 2_000
 /**
  * Runs `work` until it succeeds, again after a growing pause each time Postgres is away, for at most `forMs`. `work` must be
  * safe to repeat, for a commit whose answer was lost may have taken place. Rejects with the last outage, or at once with any
- * other error.
+ * other error. `signal` ends the waiting.
  */
-export const endureOutage = async <Result>(forMs: number, work: () => Promise<Result>): Promise<Result> => {
+export const endureOutage = async <Result>(
+  forMs: number,
+  work: () => Promise<Result>,
+  signal?: AbortSignal,
+): Promise<Result> => {
   const untilMs = performance.now() + forMs
   for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
     try {
       return await work()
     } catch (error) {
       if (!isOutage(error) || performance.now() + pauseMs > untilMs) throw error
-      await pause(pauseMs)
+      await pause(pauseMs, undefined, { ...(signal && { signal }) })
     }
   }
 }

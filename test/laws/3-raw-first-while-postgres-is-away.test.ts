@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../support/core.ts'
 import { eventually } from '../support/eventually.ts'
 import type { GatewayProcess } from '../support/gateway-process.ts'
 import { type CallbackSent, type OutageStage, openOutageStage } from './outage.ts'
@@ -137,6 +138,26 @@ describe('raw first, while Postgres is away', () => {
     }
     await callBackUntil(hang())
     expect(sent.slice(-2 * PER_SECOND).filter(({ status }) => status !== 200)).toEqual([])
+    await expectNothingLost()
+  }, 90_000)
+
+  it('a process that starts meanwhile takes callbacks before it can do anything else', async () => {
+    await stage.postgres.stop()
+    const httpPort = await freePort()
+    const starting = { ready: { http_url: `http://127.0.0.1:${httpPort}` } }
+    const ready = stage.startServe(httpPort)
+    const callBack = async (): Promise<void> => {
+      const number = sentCount++
+      const one = await stage.callBack(starting, payments[number % PAYMENTS] ?? 0n, number)
+      sent.push(one)
+      expect(one.status).toBe(200)
+    }
+    await eventually(callBack)
+    for (let count = 0; count < PER_SECOND; count += 1) await callBack()
+    expect(await stage.pay(starting)).toMatchObject({ status: 503, retryAfter: '1' })
+    await stage.postgres.start()
+    await ready
+    expect((await stage.pay(starting)).status).toBe(200)
     await expectNothingLost()
   }, 90_000)
 })

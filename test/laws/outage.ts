@@ -16,6 +16,9 @@ import { type GatewayProcess, startGatewayProcess } from '../support/gateway-pro
 const SECRET_KEY = 'cd'.repeat(32)
 const tokens = createCallbackTokens({ secretKey: Buffer.from(SECRET_KEY, 'hex'), previousSecretKey: null })
 
+/** Where a process listens, under `http_url`. */
+export type Serving = Pick<GatewayProcess, 'ready'>
+
 /** A Postgres of its own, which can be stopped, and processes of `serve` that share a spool. */
 export type OutageStage = {
   postgres: {
@@ -27,12 +30,12 @@ export type OutageStage = {
   database: Database
   serve: GatewayProcess[]
   spoolFolder: string
-  /** Starts one more `serve`. */
-  startServe(): Promise<GatewayProcess>
+  /** Starts one more `serve` on a port; resolves when it is ready. */
+  startServe(httpPort: number): Promise<GatewayProcess>
   /** Asks a process for a payment; its status, and its id when it was accepted. */
-  pay(serve: GatewayProcess): Promise<{ status: number; retryAfter: string | undefined; id: bigint }>
+  pay(serve: Serving): Promise<{ status: number; retryAfter: string | undefined; id: bigint }>
   /** Tells a process that a payment was paid. */
-  callBack(serve: GatewayProcess, paymentId: bigint, number: number): Promise<CallbackSent>
+  callBack(serve: Serving, paymentId: bigint, number: number): Promise<CallbackSent>
   stop(): Promise<void>
 }
 
@@ -65,17 +68,22 @@ export const openOutageStage = async (): Promise<OutageStage> => {
     SPOOL_DIR: spoolFolder,
   }
   const pools = new Map<string, Pool>()
-  const poolOf = (serve: GatewayProcess): Pool => {
+  const poolOf = (serve: Serving): Pool => {
     const url = serve.ready['http_url'] ?? ''
     const pool = pools.get(url) ?? new Pool(url, { connections: 32 })
     pools.set(url, pool)
     return pool
   }
-  const startServe = () => startGatewayProcess('serve', environment)
-  const serve = await Promise.all([startServe(), startServe()])
+  const processes = [simulator]
+  const startServe = async (httpPort: number): Promise<GatewayProcess> => {
+    const started = await startGatewayProcess('serve', { ...environment, HTTP_PORT: String(httpPort) })
+    processes.push(started)
+    return started
+  }
+  const serve = await Promise.all([startServe(0), startServe(0)])
   const stop = async (): Promise<void> => {
     await Promise.all([...pools.values()].map((pool) => pool.destroy()))
-    await Promise.all([...serve, simulator].map((one) => one.end('SIGKILL')))
+    await Promise.all(processes.map((one) => one.end('SIGKILL')))
     await database.destroy()
     await postgres.stop()
     await rm(folder, { recursive: true, force: true })
@@ -95,7 +103,6 @@ export const openOutageStage = async (): Promise<OutageStage> => {
 const serveEnvironment = (databaseUrl: string, simulatorUrl: string): Record<string, string> => ({
   DATABASE_URL: databaseUrl,
   DATABASE_POOL_SIZE: '6',
-  HTTP_PORT: '0',
   GRPC_PORT: '0',
   CONNECT_PORT: '0',
   OPS_PORT: '0',

@@ -23,8 +23,7 @@ export type OpenFile = { path: string; handle: FileHandle; inode: number }
 /** Makes the folder if it is missing, and tries it. Throws `BadSettings` when a callback could not be kept there. */
 export const prepareFolder = async (folder: string): Promise<void> => {
   try {
-    const made = await mkdir(folder, { recursive: true, mode: FOLDER_MODE })
-    if (made !== undefined) await syncFolder(dirname(made), 0)
+    await makeFolder(folder)
     const path = join(folder, `${process.pid}.trial`)
     await writeAndSync(path, Buffer.from('x'), 0)
     await removeFile(path, 0)
@@ -34,6 +33,27 @@ export const prepareFolder = async (folder: string): Promise<void> => {
     )
   }
 }
+
+/**
+ * Makes a folder and those above it, durably. One by one: `recursive` runs in circles where a file system makes no folders
+ * and says that a parent is missing, as that of /proc does.
+ */
+const makeFolder = async (folder: string): Promise<void> => {
+  if (await isFolder(folder)) return
+  const parent = dirname(folder)
+  if (parent !== folder) await makeFolder(parent)
+  await mkdir(folder, FOLDER_MODE).catch(async (error: unknown) => {
+    // Another process that starts at the same time was first.
+    if (!(await isFolder(folder))) throw error
+  })
+  await syncFolder(parent, 0)
+}
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 
 /** Creates a file whose name is as durable as what will be written to it. */
 export const createFile = async (folder: string, name: string): Promise<OpenFile> => {

@@ -191,7 +191,8 @@ describe('the spool', () => {
   it('tells at its opening when it could not write', async () => {
     const file = join(folder, 'file')
     await writeFile(file, '')
-    await expect(openTestSpool(join(file, 'spool'))).rejects.toThrow(BadSettings)
+    for (const place of [join(file, 'spool'), '/proc/no-folder'])
+      await expect(openTestSpool(place)).rejects.toThrow(BadSettings)
     await expect(openTestSpool(file)).rejects.toThrow(
       /^SPOOL_DIR must be a folder that this process can write to/,
     )
