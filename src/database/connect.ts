@@ -17,6 +17,12 @@ export type Database = Kysely<Schema>
 const MAX_NAMED_STATEMENTS = 200
 
 /**
+ * A transaction that stands still for so long belongs to a process that is stopped or cut off. Its locks, which every replica
+ * may be waiting for, are worth more than what it was doing.
+ */
+const LONGEST_IDLE_IN_TRANSACTION = '10s'
+
+/**
  * Opens a pool of at most `poolSize` connections. Commits are durable (`synchronous_commit = on`) whatever the server's
  * default is, for law 1 rests on it. A connection that breaks is logged and replaced; what it was doing fails.
  */
@@ -27,7 +33,12 @@ export const connectDatabase = (options: {
   /** Settings of Postgres for these connections, by name. */
   settings?: Record<string, string>
 }): Database => {
-  const settings = { synchronous_commit: 'on', timezone: 'UTC', ...options.settings }
+  const settings = {
+    synchronous_commit: 'on',
+    timezone: 'UTC',
+    idle_in_transaction_session_timeout: LONGEST_IDLE_IN_TRANSACTION,
+    ...options.settings,
+  }
   const pool = new Pool({
     connectionString: options.databaseUrl,
     max: options.poolSize,

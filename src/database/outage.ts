@@ -1,7 +1,10 @@
 import { DatabaseError } from 'pg'
 
-/** SQLSTATE classes and codes of trouble that passes: connection, resources, operator's stop, deadlock, serialisation. */
-const PASSING_CODES = /^(08|53|57P|40001|40P01)/
+/**
+ * SQLSTATE classes and codes of trouble that passes: connection, resources, operator's stop, deadlock, serialisation, a
+ * transaction that stood still for too long.
+ */
+const PASSING_CODES = /^(08|53|57P|40001|40P01|25P03)/
 
 /** What `pg` and Node say of connections that cannot be had or break. */
 const PASSING_MESSAGES =
