@@ -28,7 +28,8 @@ export const faultEnvironment = (options: {
   DARAJA_TIMEOUT_MS: '1000',
   SECRET_KEY: 'ab'.repeat(32),
   SPOOL_DIR: options.spoolFolder,
-  SUBMIT_TTL_MS: '60000',
+  // Far below the deadline of the quiet phase: a payer who is locked for good fails when it has passed.
+  SUBMIT_TTL_MS: '20000',
   RECONCILE_AFTER_MS: '300',
   DELIVERY_SCHEDULE: `0s${',1s'.repeat(60)}`,
   CALLBACK_ALLOW_HTTP: 'on',
