@@ -4,14 +4,15 @@ import type { Clock } from '../../runtime/clock.ts'
 const COUNT_LIMIT = 4096
 
 /**
- * Makes the ids of callbacks: UUIDs of version 7 (RFC 9562, method 1), which sort by time, and those of one process in the
- * order they were made. A callback has its id before it is stored anywhere, so that it can be on its way to Postgres and in
- * the spool at once and still be stored once.
+ * Makes the ids of callbacks: UUIDs of version 7 (RFC 9562), which sort by time, and those of one process in the order they
+ * were made. 62 random bits, drawn once, are the process's own: ids must be unique, not secret. A callback has its id before
+ * it is stored anywhere, so that it can be on its way to Postgres and in the spool at once and still be stored once.
  */
 export const createCallbackIds = (options: {
   clock: Clock
   randomBytes: (count: number) => Buffer
 }): (() => string) => {
+  const own = renderOwn(options.randomBytes(8))
   let lastMs = 0
   let count = 0
   return () => {
@@ -24,14 +25,18 @@ export const createCallbackIds = (options: {
       lastMs += 1
       count = 0
     } else count += 1
-    return render(lastMs, count, options.randomBytes(8))
+    return render(lastMs, count, own)
   }
 }
 
-const render = (ms: number, count: number, random: Buffer): string => {
+const render = (ms: number, count: number, own: string): string => {
   const time = ms.toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${count.toString(16).padStart(3, '0')}-${own}`
+}
+
+/** The last two groups, with the variant's two bits before the random ones. */
+const renderOwn = (random: Buffer): string => {
   random[0] = ((random[0] ?? 0) & 0x3f) | 0x80
-  const rest = random.toString('hex')
-  const counted = count.toString(16).padStart(3, '0')
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${counted}-${rest.slice(0, 4)}-${rest.slice(4)}`
+  const digits = random.toString('hex')
+  return `${digits.slice(0, 4)}-${digits.slice(4)}`
 }
