@@ -16,6 +16,18 @@ import { tellSettlements } from './tell-settlements.ts'
 /** How long the loop rests when nothing is due and nobody wakes it, ms. */
 const IDLE_MS = 500
 
+/** A payment that was taken longer ago than this is not pushed, ms: the process stood still, and the buyer may be gone. */
+const STALE_MS = 10_000
+
+/** What is recorded of it: it certainly was not pushed. */
+const NOT_PUSHED: PushOutcome = {
+  kind: 'later',
+  code: 'stood_still',
+  message: 'the process stood still before the push',
+  afterMs: 1_000,
+  concerns: 'this_payer',
+}
+
 /** What submitting needs; times in ms. */
 export type Submitting = {
   database: Database
@@ -46,7 +58,7 @@ export const startSubmitting = (options: Submitting): Loop => {
   const record = createPushRecorder(options)
   const taker = createPushTaker(options)
 
-  const submit = async (payment: DuePayment): Promise<void> => {
+  const push = async (payment: DuePayment): Promise<PushOutcome> => {
     crashPoint('push.before_send')
     const outcome = await pushStk(options.daraja, {
       ...payment,
@@ -54,15 +66,21 @@ export const startSubmitting = (options: Submitting): Loop => {
       callbackUrl: options.callbackUrlOf(payment.paymentId),
     })
     crashPoint('push.after_send')
+    return outcome
+  }
+
+  const submit = async (payment: DuePayment, takenAtMs: number): Promise<void> => {
+    const isStale = options.nowMs() - takenAtMs > STALE_MS
+    const outcome = isStale ? NOT_PUSHED : await push(payment)
     options.metrics.pushed(outcome.kind)
     logOutcome(options.log, payment, outcome)
     if (outcome.kind === 'later') await backOff(backOffOf(options), outcome)
     await record.add({ paymentId: payment.paymentId, take: payment.take, outcome })
   }
 
-  const start = (payment: DuePayment): void => {
+  const start = (payment: DuePayment, takenAtMs: number): void => {
     // A record that fails leaves the payment in `submitting`; when its lease ends it is found and becomes `unconfirmed`.
-    const running = submit(payment).catch((error: unknown) =>
+    const running = submit(payment, takenAtMs).catch((error: unknown) =>
       options.log.error({ event: 'push_not_recorded', payment_id: payment.paymentId, err: error }),
     )
     underWay.add(running)
@@ -73,13 +91,14 @@ export const startSubmitting = (options: Submitting): Loop => {
   }
 
   const round = async (): Promise<boolean | number> => {
+    const takenAtMs = options.nowMs()
     const taken = await taker.take(underWay.size)
     if (taken === null) return taker.waitMs()
     for (const found of taken.orphans)
       options.log.warn({ event: 'payment_unconfirmed', payment_id: found, cause: 'submitter_lost' })
     tellSettlements(options, taken.settlements)
     if (taken.settlements.length > 0) options.onSettled()
-    for (const payment of taken.toPush) start(payment)
+    for (const payment of taken.toPush) start(payment, takenAtMs)
     return taken.more || taker.waitMs()
   }
 

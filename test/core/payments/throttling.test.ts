@@ -3,6 +3,7 @@ import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { type DarajaRelay, mostInASecond, openDarajaRelay, PUSH_PATH } from '../../support/daraja-relay.ts'
 import { eventually } from '../../support/eventually.ts'
+import { acceptPayment, readMoves } from '../../support/payments.ts'
 import { paymentRequest } from '../../support/requests.ts'
 import { misbehave } from '../../support/simulator.ts'
 
@@ -94,6 +95,31 @@ describe('pushes', () => {
         .executeTakeFirstOrThrow()
       expect(heldUntil.getTime()).toBeGreaterThan(Date.now())
       expect(await test.database.selectFrom('deliveries').select('id').execute()).toHaveLength(20)
+    })
+  })
+
+  describe('of a process that stands still between taking and pushing', () => {
+    let readings = 0
+    beforeAll(() =>
+      start({
+        // Twenty seconds pass between any two looks at the clock.
+        nowMs: () => {
+          readings += 1
+          return readings * 20_000
+        },
+      }),
+    )
+    afterAll(stop)
+
+    it('are not made: the payment goes back, to be taken by a process that runs', async () => {
+      const id = await acceptPayment(test.database)
+      await eventually(async () =>
+        expect((await readMoves(test.database, id)).slice(0, 2)).toEqual([
+          'accepted>submitting taken_for_submission',
+          'submitting>accepted push_to_be_repeated',
+        ]),
+      )
+      expect(relay.callsTo(PUSH_PATH)).toEqual([])
     })
   })
 
