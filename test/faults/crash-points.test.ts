@@ -40,7 +40,7 @@ describe('a process that is killed at a crash point', () => {
       runChain('serve', second),
       runChain('dispatch', third),
     ])
-  }, 240_000)
+  }, 540_000)
 
   it.each(POINTS.filter(({ command }) => command !== 'operator').map(({ name }) => [name]))(
     '%s: its payments are all there, and settled or honestly unconfirmed',

@@ -20,7 +20,7 @@ describe('a broken law turns its test red', () => {
       await copy.delete()
     }
     await Promise.all(Array.from({ length: COPIES }, work))
-  }, 300_000)
+  }, 540_000)
 
   it.each(MUTANTS)('law $law, $name: $killedBy.test', (mutant) => {
     expect(failures.get(mutant)).toContainEqual(expect.stringContaining(mutant.killedBy.test))
