@@ -30,7 +30,7 @@ const CALLS_BACK_TWICE = { phone: '254700000024' }
 const CALLBACK_BEFORE_REPLY = { phone: '254700000031' }
 const ERROR_AFTER_PROMPT = { phone: '254700000033' }
 
-/** An amount that the test's own trigger refuses to settle. */
+/** An amount whose receipts the test's own trigger refuses. */
 const POISONED_KES = 666
 
 const PAYMENTS = [
@@ -92,14 +92,14 @@ export const findCrashPoints = async (root: string): Promise<CrashPoint[]> => {
 
 const nothing = (): Promise<Prepared> => Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() })
 
-/** Lets the settling of one amount fail, until the process is dead: the defect that `put_off` is for. */
+/** Lets the interpreting of one amount's callbacks fail, which alone bring a receipt: the defect that `put_off` is for. */
 const refuseToSettle = async ({ database }: Place): Promise<Prepared> => {
   await sql`
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''a defect''; END'
   `.execute(database)
   await sql`
     CREATE TRIGGER refuse BEFORE UPDATE ON payments FOR EACH ROW
-    WHEN (NEW.amount_kes = ${sql.lit(POISONED_KES)} AND NEW.state = 'successful') EXECUTE FUNCTION refuse()
+    WHEN (NEW.amount_kes = ${sql.lit(POISONED_KES)} AND NEW.receipt IS NOT NULL) EXECUTE FUNCTION refuse()
   `.execute(database)
   return {
     [Symbol.asyncDispose]: async () => {
