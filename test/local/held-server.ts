@@ -32,9 +32,10 @@ export const orphan = async ({ holder, pid }: HeldServer): Promise<void> => {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   const parent = Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1])
   const children = await readFile(`/proc/${parent}/task/${parent}/children`, 'utf8')
-  process.kill(parent, 'SIGKILL')
+  // The watcher first: it would take the end of the shell, which closes the holder's pipe, for the holder's own.
   for (const child of children.trim().split(' ').map(Number))
     if (child !== pid) process.kill(child, 'SIGKILL')
+  process.kill(parent, 'SIGKILL')
   await kill(holder)
 }
 
