@@ -108,7 +108,7 @@ describe('operators’ words', () => {
 })
 
 describe('standing alone', () => {
-  it.each(['see ../shared/design.md', '/work/main/src', 'cd /root', 'in /home/jane/project'])(
+  it.each(['see ../shared/design.md', '/root/main/src', 'cd /root', 'in /home/jane/project'])(
     'finds %s',
     (text) => {
       expect(standsAlone([{ path: 'src/a.ts', text: `\n${text}` }])).toMatchObject([
