@@ -117,7 +117,7 @@ describe('standing alone', () => {
     },
   )
 
-  it.each(['https://shop.co.ke/work/1', '(`/root`, where only root may enter)', './work/x', 'homework/'])(
+  it.each(['https://shop.co.ke/home/1', '(`/root`, where only root may enter)', './home/x', 'homework/'])(
     'leaves %s',
     (text) => {
       expect(standsAlone([{ path: 'src/a.ts', text }])).toEqual([])
