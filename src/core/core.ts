@@ -1,9 +1,7 @@
 import type { Database } from '../database/connect.ts'
-import { isOutage } from '../database/outage.ts'
-import { ensurePartitions } from '../database/partitions.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import { type Loop, startLoop } from '../runtime/loop.ts'
+import type { Loop } from '../runtime/loop.ts'
 import type { CallbackUrlPolicy } from '../values/callback-url.ts'
 import { createCallbackIds } from './callbacks/callback-id.ts'
 import type { CallbackMetrics } from './callbacks/callback-metrics.ts'
@@ -20,6 +18,7 @@ import { toAccountReference } from './daraja/stk-push.ts'
 import { createTokenSource } from './daraja/token.ts'
 import { createUniqueReferences } from './daraja/unique-reference.ts'
 import type { CoreMetrics } from './metrics.ts'
+import { type KeepDays, startPartitioning } from './partitioning.ts'
 import { createKeyCheck } from './partners/authenticate.ts'
 import { findScopes } from './partners/service-token.ts'
 import { createAcceptor } from './payments/accept.ts'
@@ -66,6 +65,8 @@ export type CoreOptions = {
   uniqueReference: boolean
   /** Pull Transactions, where the account has them; null: it has not. They need `uniqueReference`. */
   pull: { msisdn: string | null } | null
+  /** For how many days what is partitioned by month is kept. */
+  keepDays: KeepDays
   /** Called after deliveries were committed to the outbox. */
   onDeliveriesDue: () => void
 }
@@ -80,8 +81,6 @@ export type Core = {
 
 /** Connections to Daraja beside those of pushes, so that queries never wait for these, nor these for queries. */
 const QUERY_CONNECTIONS = 16
-
-const PARTITIONS_EVERY_MS = 3_600_000
 
 /** Puts the stages of the core together and starts its loops. */
 export const startCore = (options: CoreOptions): Core => {
@@ -151,18 +150,6 @@ export const startCore = (options: CoreOptions): Core => {
     },
   }
 }
-
-const startPartitioning = (options: { database: Database; log: Log }): Loop =>
-  startLoop({
-    name: 'partitions',
-    idleMs: PARTITIONS_EVERY_MS,
-    round: async () => {
-      await ensurePartitions(options.database)
-      return false
-    },
-    isOutage,
-    log: options.log,
-  })
 
 const firstFailure = (loops: readonly Loop[]): Promise<never> => {
   const failed = new Promise<never>((_resolve, reject) => {

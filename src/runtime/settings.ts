@@ -191,6 +191,11 @@ export const SETTINGS = {
     default: '256',
     help: 'POSTs to partners at once, per process',
   },
+  ATTEMPT_RETENTION_DAYS: {
+    parse: wholeNumber(1, 36_500),
+    default: '90',
+    help: 'how many days attempts to deliver are kept at least; whole months are forgotten at once',
+  },
   SIMULATOR_HOST: { parse: host, default: '127.0.0.1', help: 'where the Daraja simulator listens' },
   SIMULATOR_PORT: { parse: port, default: '8090', help: 'its port' },
   SIMULATOR_CALLBACK_DELAY_MS: {

@@ -139,5 +139,6 @@ const defaultOptions = (parts: {
   queriesPerSecond: 1000,
   uniqueReference: false,
   pull: null,
+  keepDays: { attempts: 90 },
   onDeliveriesDue: () => undefined,
 })

@@ -1,0 +1,36 @@
+import type { Database } from '../database/connect.ts'
+import { forgetOldMonths } from '../database/forget-months.ts'
+import { isOutage } from '../database/outage.ts'
+import { ensurePartitions } from '../database/partitions.ts'
+import type { Log } from '../runtime/log.ts'
+import { type Loop, startLoop } from '../runtime/loop.ts'
+
+const EVERY_MS = 3_600_000
+
+/** For how many days at least the rows of a table by month are kept. */
+export type KeepDays = { attempts: number }
+
+/** Makes the partitions that are needed next, and drops those that are kept for long enough: every hour, on every replica. */
+export const startPartitioning = (options: { database: Database; keepDays: KeepDays; log: Log }): Loop =>
+  startLoop({
+    name: 'partitions',
+    idleMs: EVERY_MS,
+    round: async () => {
+      await ensurePartitions(options.database)
+      await forget({ ...options, table: 'attempts', keepDays: options.keepDays.attempts })
+      return false
+    },
+    isOutage,
+    log: options.log,
+  })
+
+const forget = async (options: {
+  database: Database
+  table: keyof KeepDays
+  keepDays: number
+  log: Log
+}): Promise<void> => {
+  for (const partition of await forgetOldMonths(options)) {
+    options.log.info({ event: 'partition_dropped', partition, keep_days: options.keepDays })
+  }
+}
