@@ -6,6 +6,7 @@ import * as payments from './migrations/002-payments.ts'
 import * as callbacks from './migrations/003-callbacks.ts'
 import * as deliveries from './migrations/004-deliveries.ts'
 import * as truth from './migrations/005-truth.ts'
+import * as endpoints from './migrations/006-endpoints.ts'
 import { ensurePartitions } from './partitions.ts'
 
 /** In the order they run: Kysely sorts by name. */
@@ -15,6 +16,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '003-callbacks': callbacks,
   '004-deliveries': deliveries,
   '005-truth': truth,
+  '006-endpoints': endpoints,
 }
 
 const migratorOf = (database: Database): Migrator =>

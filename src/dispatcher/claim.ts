@@ -7,12 +7,16 @@ export type Claim = {
   deliveryId: bigint
   paymentId: bigint
   partnerId: bigint
+  /** With the partner, the endpoint. */
+  host: string
   webhookId: string
   callbackUrl: string
   /** The exact bytes to send. */
   body: string
   /** Which attempt of the delivery this is, from 1. */
   attempt: number
+  /** Attempts before the schedule began (anew). */
+  scheduleFrom: number
   /** By the database's clock. */
   startedAt: Date
   /** True when the attempt before was never recorded: its dispatcher died, and its outcome is unknown. */
@@ -25,8 +29,8 @@ export type Claim = {
  */
 export const LEASE_SECONDS = 60
 
-/** What is due, and not leased by another. Rows that another transaction has in hand are another's, or come again. */
-const IS_FREE = sql`due_at <= now() AND leased_until <= now()`
+/** What is due, not held, and not leased by another. Rows that another transaction has in hand are another's, or come again. */
+const IS_FREE = sql`due_at <= now() AND leased_until <= now() AND held_at IS NULL`
 
 /** Claims the deliveries among the given that are due and free; the others are another's, not due, or gone. */
 export const claimDeliveries = (database: Database, ids: readonly bigint[]): Promise<Claim[]> =>
@@ -57,10 +61,12 @@ type ClaimRow = {
   delivery_id: bigint
   payment_id: bigint
   partner_id: bigint
+  host: string
   webhook_id: string
   callback_url: string
   body: string
   attempt: number
+  schedule_from: number
   started_at: Date
   is_after_lost: boolean
 }
@@ -88,8 +94,8 @@ const claim = async (database: Database, free: RawBuilder<unknown>): Promise<Cla
       SELECT id, attempts, date_trunc('milliseconds', now()) FROM counted
       RETURNING delivery_id, started_at
     )
-    SELECT delivery_id, payment_id, partner_id, webhook_id, callback_url, body, attempts AS attempt, started_at,
-           is_after_lost
+    SELECT delivery_id, payment_id, partner_id, host, webhook_id, callback_url, body, attempts AS attempt, schedule_from,
+           started_at, is_after_lost
     FROM counted JOIN started ON started.delivery_id = counted.id
   `.execute(database)
   crashPoint('claim.after_commit', rows.length)
@@ -97,10 +103,12 @@ const claim = async (database: Database, free: RawBuilder<unknown>): Promise<Cla
     deliveryId: row.delivery_id,
     paymentId: row.payment_id,
     partnerId: row.partner_id,
+    host: row.host,
     webhookId: row.webhook_id,
     callbackUrl: row.callback_url,
     body: row.body,
     attempt: row.attempt,
+    scheduleFrom: row.schedule_from,
     startedAt: row.started_at,
     isAfterLost: row.is_after_lost,
   }))

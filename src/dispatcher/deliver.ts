@@ -51,7 +51,7 @@ export const createDeliverer = (options: {
     crashPoint('post.before_send')
     const result = await options.poster.post(toRequest(claim))
     crashPoint('post.after_send')
-    const plan = planNext({ ...options, attempt: claim.attempt, result, random: options.random() })
+    const plan = planNext({ ...options, ...claim, result, random: options.random() })
     const recorded = await records.add({ claim, result, plan })
     options.metrics.attempted({ plan, ...result })
     options.log.info(describe({ claim, result, plan }, recorded))
@@ -104,12 +104,10 @@ const describe = (
   payment_id: Number(claim.paymentId),
   partner_id: Number(claim.partnerId),
   attempt: claim.attempt,
-  host: hostOf(claim.callbackUrl),
+  host: claim.host,
   status: result.status,
   error_class: result.errorClass,
   duration_ms: result.durationMs,
   outcome: recorded.isCurrent ? plan.kind : 'superseded',
   next: recorded.nextAttemptAt,
 })
-
-const hostOf = (url: string): string | null => (URL.canParse(url) ? new URL(url).host : null)

@@ -18,11 +18,16 @@ const RESOLVE_MS = 2_500
 
 /**
  * Resolves names by asking name servers directly: `dns.lookup` shares four threads, so that one dead name server would delay
- * the deliveries of all partners (law 7). The machine's own names (`/etc/hosts`, `localhost`) are not known to it; with
- * `allowPrivateNetworks` they are asked for where the name servers know no answer.
+ * the deliveries of all partners (law 7). `nameServers` are addresses, with a port where it is not 53; null: the machine's.
+ * The machine's own names (`/etc/hosts`, `localhost`) are not known to it; with `allowPrivateNetworks` they are asked for
+ * where the machine's name servers know no answer.
  */
-export const createResolver = (options: { allowPrivateNetworks: boolean }): ResolveHost => {
+export const createResolver = (options: {
+  allowPrivateNetworks: boolean
+  nameServers: readonly string[] | null
+}): ResolveHost => {
   const resolver = new dns.Resolver({ timeout: TRY_MS, tries: 2 })
+  if (options.nameServers !== null) resolver.setServers(options.nameServers)
   const ask = async (hostname: string): Promise<Address[]> => {
     const answers = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)])
     const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
@@ -31,8 +36,11 @@ export const createResolver = (options: { allowPrivateNetworks: boolean }): Reso
     return addresses.map(toAddress)
   }
   if (!options.allowPrivateNetworks) return (hostname) => inTime(ask(hostname))
-  return async (hostname) =>
-    isLocalhost(hostname) ? LOCALHOST : inTime(ask(hostname)).catch(() => askMachine(hostname))
+  return async (hostname) => {
+    if (isLocalhost(hostname)) return LOCALHOST
+    const asked = inTime(ask(hostname))
+    return options.nameServers === null ? asked.catch(() => askMachine(hostname)) : asked
+  }
 }
 
 const toAddress = (address: string): Address => ({ address, family: isIP(address) === 6 ? 6 : 4 })
@@ -81,15 +89,18 @@ export const ownAddresses = (): Set<string> =>
  * Lets through what `isPublicAddress` says is public and is not this machine. One refused address among several refuses the
  * name, for the connection is made to whichever answers; and it is made to what `lookup` returned, so that no second answer
  * of a name server comes between check and use. Connections to literal addresses are made without a `lookup`, so they have a
- * check of their own. With `allowPrivateNetworks` everything passes.
+ * check of their own. With `allowPrivateNetworks` everything passes. `isPublic` stands in for `isPublicAddress` where a test
+ * needs a public address that it can listen on.
  */
 export const createAddressGuard = (options: {
   allowPrivateNetworks: boolean
   resolve: ResolveHost
   ownAddresses: () => Set<string>
+  isPublic?: (address: string) => boolean
 }): AddressGuard => {
+  const isPublic = options.isPublic ?? isPublicAddress
   const mayConnect = (address: string): boolean =>
-    options.allowPrivateNetworks || (isPublicAddress(address) && !options.ownAddresses().has(address))
+    options.allowPrivateNetworks || (isPublic(address) && !options.ownAddresses().has(address))
 
   const find = async (hostname: string, family: number | string | undefined): Promise<Address[]> => {
     const addresses = await options.resolve(hostname)

@@ -31,13 +31,15 @@ const GONE = 410
 export const planNext = (options: {
   scheduleMs: readonly number[]
   attempt: number
+  /** Attempts that were made before the schedule began: it begins anew when an operator sends a delivery again. */
+  scheduleFrom: number
   result: AttemptResult
   random: number
 }): Plan => {
   const { scheduleMs, attempt, result } = options
   if (result.errorClass === null) return { kind: 'delivered' }
   if (result.status === GONE) return { kind: 'dead', reason: 'the endpoint answered 410 Gone' }
-  const stepMs = scheduleMs[attempt]
+  const stepMs = scheduleMs[attempt - options.scheduleFrom]
   if (stepMs === undefined) {
     return { kind: 'dead', reason: `attempt ${attempt} was the last and failed: ${describe(result)}` }
   }

@@ -46,10 +46,13 @@ export const POST_LIMITS: PostLimits = {
 /**
  * Makes POSTs to partners' endpoints, under the limits and past the guard. Redirects are answers like any other: followed,
  * a 302 would repeat the request as a GET without its body. The answer is read to its end, or to a limit and no further.
+ * Certificates are always checked, against Node's own authorities (and those of `NODE_EXTRA_CA_CERTS`) or the given ones, in
+ * PEM.
  */
 export const createPoster = (options: {
   guard: AddressGuard
   limits?: PostLimits
+  authorities?: readonly string[]
   clock: Clock
   nowMs: () => number
 }): Poster => {
@@ -58,7 +61,13 @@ export const createPoster = (options: {
   const agent = new Agent({
     allowH2: false,
     pipelining: 1,
-    connect: { timeout: limits.connectMs, lookup: options.guard.lookup },
+    connect: {
+      timeout: limits.connectMs,
+      lookup: options.guard.lookup,
+      // Said here, for an environment can say otherwise (`NODE_TLS_REJECT_UNAUTHORIZED`).
+      rejectUnauthorized: true,
+      ...(options.authorities && { ca: [...options.authorities] }),
+    },
     maxResponseSize: limits.answerBytes,
     // An idle time-out never ends a dripping body: an attempt has a clock of its own.
     headersTimeout: 0,

@@ -18,9 +18,9 @@ export type Recorded = {
 }
 
 /**
- * Records attempts in one statement, so in one transaction: each attempt as finished, its delivery's state and next time, and
- * the duty moved or deleted. Guarded by the attempt's number: repeated, or done after the lease ran out and another
- * dispatcher went on, it changes nothing. Returns one result an attempt, in their order.
+ * Records attempts in one statement, so in one transaction: each attempt as finished, its delivery's state and next time,
+ * the duty moved or deleted, and what died put among the dead letters. Guarded by the attempt's number: repeated, or done after
+ * the lease ran out and another dispatcher went on, it changes nothing. Returns one result an attempt, in their order.
  */
 export const recordAttempts = async (
   database: Database,
@@ -50,7 +50,8 @@ export const recordAttempts = async (
           dead_reason = held.dead_reason
       FROM held
       WHERE deliveries.id = held.delivery_id AND deliveries.attempts = held.number AND deliveries.state = 'pending'
-      RETURNING deliveries.id, deliveries.attempts, deliveries.next_attempt_at
+      RETURNING deliveries.id, deliveries.attempts, deliveries.next_attempt_at, deliveries.partner_id, deliveries.host,
+                deliveries.dead_reason, held.error_class
     ),
     moved_duties AS (
       UPDATE to_deliver
@@ -60,6 +61,12 @@ export const recordAttempts = async (
     ended_duties AS (
       DELETE FROM to_deliver USING moved
       WHERE to_deliver.delivery_id = moved.id AND moved.next_attempt_at IS NULL
+    ),
+    dead AS (
+      INSERT INTO dead_letters (delivery_id, partner_id, host, error_class, reason)
+      SELECT id, partner_id, host, error_class, dead_reason FROM moved WHERE dead_reason IS NOT NULL
+      ON CONFLICT (delivery_id)
+      DO UPDATE SET error_class = excluded.error_class, reason = excluded.reason, at = excluded.at
     )
     SELECT id, attempts, next_attempt_at FROM moved
   `.execute(database)

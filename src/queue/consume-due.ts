@@ -2,10 +2,10 @@ import type { ConsumerMessages, JetStreamClient, JsMsg } from 'nats'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
 import { CONSUMER } from './delivery-stream.ts'
-import { type DueNumber, decodeDue } from './due-message.ts'
+import { type Due, decodeDue } from './due-message.ts'
 import type { KeptStream } from './keep-stream.ts'
 
-export type DueMessage = DueNumber & {
+export type DueMessage = Due & {
   /** It has been dealt with: it must not come again. */
   ack(): void
   /** It has not been dealt with: another dispatcher may have it at once. */

@@ -1,7 +1,7 @@
 import type { Log } from '../runtime/log.ts'
 import { type Consumption, consumeDue, type DueMessage } from './consume-due.ts'
 import { DEFAULT_MAX_BYTES } from './delivery-stream.ts'
-import type { DueNumber } from './due-message.ts'
+import type { Due } from './due-message.ts'
 import { keepStream, type QueueState } from './keep-stream.ts'
 import { publishDue } from './publish-due.ts'
 
@@ -15,7 +15,7 @@ export type DeliveryQueue = {
    * Says that a delivery is due. Resolves when JetStream has stored it. Rejects when it is away, full, or did not answer in
    * time: then it is unknown whether the message is stored, and it must be said again under the next number.
    */
-  publish(due: DueNumber): Promise<void>
+  publish(due: Due): Promise<void>
   /** Takes messages, at most `prefetch` at hand, until it is stopped; goes on by itself after every loss. */
   consume(options: {
     prefetch: number

@@ -17,11 +17,11 @@ export const CONSUMER = 'dispatcher'
 /** The subject that a stream's messages are published to. */
 export const subjectOf = (stream: string): string => `${stream}.due`
 
-/** What the stream may take on disk unless told otherwise: a million messages. A full stream loses nothing. */
+/** What the stream may take on disk unless told otherwise: half a million messages. A full stream loses nothing. */
 export const DEFAULT_MAX_BYTES = 256 * 1024 * 1024
 
-/** More than one message takes on disk, with its header and the longest subject. */
-const BYTES_PER_MESSAGE = 256
+/** More than one message takes on disk, with its header, the longest subject and the longest name of a host. */
+const BYTES_PER_MESSAGE = 512
 
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS

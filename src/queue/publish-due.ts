@@ -1,6 +1,6 @@
 import { ErrorCode, NatsError } from 'nats'
 import { subjectOf } from './delivery-stream.ts'
-import { type DueNumber, encodeDue, messageIdOf } from './due-message.ts'
+import { type Due, encodeDue, messageIdOf } from './due-message.ts'
 import { ANSWER_MS, type KeptStream, QueueAway } from './keep-stream.ts'
 
 /** Thrown when JetStream said no, with its reason: the stream is full, as a rule. The message is certainly not stored. */
@@ -12,7 +12,7 @@ export class QueueRefused extends Error {
  * Says that a delivery is due; resolves when JetStream has stored it. A missing stream is made, and the message sent once
  * more. Rejects with `QueueAway` or `QueueRefused`, or when no answer came in time, and then nobody knows.
  */
-export const publishDue = async (stream: KeptStream, due: DueNumber): Promise<void> => {
+export const publishDue = async (stream: KeptStream, due: Due): Promise<void> => {
   try {
     await publishOnce(stream, due)
   } catch (error) {
@@ -24,7 +24,7 @@ export const publishDue = async (stream: KeptStream, due: DueNumber): Promise<vo
   }
 }
 
-const publishOnce = async (stream: KeptStream, due: DueNumber): Promise<void> => {
+const publishOnce = async (stream: KeptStream, due: Due): Promise<void> => {
   const client = stream.jetstream()
   // The client would keep the message until it is connected again, long after its caller gave it up.
   if (client === null) throw new QueueAway()

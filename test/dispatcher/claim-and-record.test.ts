@@ -21,7 +21,7 @@ afterAll(async () => {
   await database.destroy()
   await dropDatabase()
 })
-beforeEach(() => sql`TRUNCATE deliveries, to_deliver, attempts`.execute(database))
+beforeEach(() => sql`TRUNCATE deliveries, to_deliver, attempts, endpoints, dead_letters`.execute(database))
 
 const URLS = Array.from({ length: 200 }, () => 'https://shop.co.ke/')
 
@@ -149,12 +149,22 @@ describe('a record', () => {
     expect(await claimOne(id)).toMatchObject({ attempt: 2, isAfterLost: false })
   })
 
-  it('of a death keeps the reason', async () => {
+  it('of a death keeps the reason, and puts it among the dead letters', async () => {
     const id = await addDelivery(database, 'https://shop.co.ke/')
     const claim = await claimOne(id)
     await recordAttempts(database, [{ claim, result: failed, plan: { kind: 'dead', reason: 'gone' } }])
     expect(await readDelivery(database, id)).toMatchObject({ state: 'dead', dead_reason: 'gone' })
     expect(await readDuty(database, id)).toBeUndefined()
+    expect(await database.selectFrom('dead_letters').selectAll().execute()).toEqual([
+      {
+        delivery_id: id,
+        partner_id: 7n,
+        host: 'shop.co.ke',
+        error_class: 'status',
+        reason: 'gone',
+        at: (await readDelivery(database, id)).ended_at,
+      },
+    ])
   })
 
   it('that comes after another attempt was claimed finishes its own attempt, and decides nothing', async () => {

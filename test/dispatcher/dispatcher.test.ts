@@ -115,7 +115,11 @@ describe('a dispatcher', () => {
       Array.from({ length: 5 }, () => test.receiver.url),
     )
     for (const publishNumber of [1, 2, 3])
-      await Promise.all(ids.map((deliveryId) => queue.publish({ deliveryId, publishNumber })))
+      await Promise.all(
+        ids.map((deliveryId) =>
+          queue.publish({ deliveryId, publishNumber, partnerId: 7n, host: new URL(test.receiver.url).host }),
+        ),
+      )
     test.dispatch({ queue, overdueMs: 3_600_000 })
     const manager = await test.natsManager()
     await eventually(async () => {
@@ -220,8 +224,8 @@ describe('a dispatcher', () => {
     const gone = await addDelivery(test.database, `${test.receiver.url}/gone`)
     await untilState(good, 'delivered')
     await untilState(gone, 'dead')
-    await sql`INSERT INTO to_deliver (delivery_id, due_at, leased_until)
-      VALUES (1000001, now() - interval '100 seconds', now() + interval '1 hour'), (1000002, now() + interval '1 hour', now())
+    await sql`INSERT INTO to_deliver (delivery_id, partner_id, host, due_at, leased_until)
+      VALUES (1000001, 7, '', now() - interval '100 seconds', now() + interval '1 hour'), (1000002, 7, '', now() + interval '1 hour', now())
     `.execute(test.database)
     await eventually(async () => {
       const text = await registry.metrics()

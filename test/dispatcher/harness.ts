@@ -34,7 +34,7 @@ export const SCHEDULE_MS = [0, 50, 100]
 /** The database is the test file's own; what another test left in it is deleted. */
 export const startHarness = async (databaseUrl: string): Promise<Harness> => {
   const database = connectDatabase({ databaseUrl, poolSize: 8, log: quietLog })
-  await sql`TRUNCATE deliveries, to_deliver, attempts`.execute(database)
+  await sql`TRUNCATE deliveries, to_deliver, attempts, endpoints, dead_letters`.execute(database)
   const stream = createTestStream()
   const receiver = await startReceiver()
   const lines: Record<string, unknown>[] = []

@@ -12,8 +12,14 @@ const failed = (given: Partial<AttemptResult> = {}): AttemptResult => ({
   ...given,
 })
 
-const plan = (given: { attempt?: number; result?: AttemptResult; random?: number; scheduleMs?: number[] }) =>
-  planNext({ scheduleMs: SCHEDULE_MS, attempt: 1, result: failed(), random: 0, ...given })
+const plan = (given: {
+  attempt?: number
+  result?: AttemptResult
+  random?: number
+  scheduleMs?: number[]
+  scheduleFrom?: number
+}) =>
+  planNext({ scheduleMs: SCHEDULE_MS, attempt: 1, scheduleFrom: 0, result: failed(), random: 0, ...given })
 
 describe('what follows an attempt', () => {
   it('is nothing after a 2xx, at any attempt', () => {
@@ -25,6 +31,11 @@ describe('what follows an attempt', () => {
   it('is the pause that stands before the next attempt in the schedule', () => {
     expect(plan({ attempt: 1 })).toEqual({ kind: 'retry', delayMs: 2_000 })
     expect(plan({ attempt: 2 })).toEqual({ kind: 'retry', delayMs: 5_000 })
+  })
+
+  it('goes by the schedule from where it began anew', () => {
+    expect(plan({ attempt: 7, scheduleFrom: 6 })).toEqual({ kind: 'retry', delayMs: 2_000 })
+    expect(plan({ attempt: 9, scheduleFrom: 6 })).toMatchObject({ kind: 'dead' })
   })
 
   it('is longer by at most a fifth, and never shorter', () => {

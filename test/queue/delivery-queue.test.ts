@@ -55,6 +55,13 @@ const collect = (queue: DeliveryQueue): { ids: bigint[]; messages: DueMessage[] 
   return { ids, messages }
 }
 
+const due = (deliveryId: bigint, publishNumber: number) => ({
+  deliveryId,
+  publishNumber,
+  partnerId: 3n,
+  host: 'shop.co.ke:8443',
+})
+
 describe('the delivery stream', () => {
   it('is a bounded work queue on disk with one durable pull consumer', async () => {
     const stream = uniqueStream()
@@ -91,7 +98,7 @@ describe('the delivery stream', () => {
     const manager = await admin.jetstreamManager()
     await manager.streams.add({ name: stream, subjects: [`${stream}.other`] })
     const queue = open({ stream })
-    await expect(queue.publish({ deliveryId: 1n, publishNumber: 1 })).rejects.toThrow()
+    await expect(queue.publish(due(1n, 1))).rejects.toThrow()
     expect(queue.state()).toBe('away')
   })
 })
@@ -100,18 +107,14 @@ describe('the delivery queue', () => {
   it('carries what is due to a dispatcher, and a repeated number only once', async () => {
     const queue = open()
     await untilOk(queue)
-    await queue.publish({ deliveryId: 7n, publishNumber: 1 })
-    await queue.publish({ deliveryId: 7n, publishNumber: 1 })
-    await queue.publish({ deliveryId: 7n, publishNumber: 2 })
+    await queue.publish(due(7n, 1))
+    await queue.publish(due(7n, 1))
+    await queue.publish(due(7n, 2))
     const { messages } = collect(queue)
     await eventually(() => expect(messages).toHaveLength(2))
-    await queue.publish({ deliveryId: 9_007_199_254_740_993n, publishNumber: 1 })
+    await queue.publish(due(9_007_199_254_740_993n, 1))
     await eventually(() => expect(messages).toHaveLength(3))
-    expect(messages.map(({ deliveryId, publishNumber }) => [deliveryId, publishNumber])).toEqual([
-      [7n, 1],
-      [7n, 2],
-      [9_007_199_254_740_993n, 1],
-    ])
+    expect(messages).toMatchObject([due(7n, 1), due(7n, 2), due(9_007_199_254_740_993n, 1)])
   })
 
   it('hands a released message to another at once', async () => {
@@ -128,7 +131,7 @@ describe('the delivery queue', () => {
       },
     })
     cleanUp.push(() => consumption.stop())
-    await queue.publish({ deliveryId: 1n, publishNumber: 1 })
+    await queue.publish(due(1n, 1))
     await eventually(() => expect(seen).toEqual([1, 1]))
   })
 
@@ -136,7 +139,7 @@ describe('the delivery queue', () => {
     const stream = uniqueStream()
     const queue = open({ stream })
     await untilOk(queue)
-    for (let id = 1n; id <= 50n; id += 1n) await queue.publish({ deliveryId: id, publishNumber: 1 })
+    for (let id = 1n; id <= 50n; id += 1n) await queue.publish(due(id, 1))
     let letGo = (): void => undefined
     const held = new Promise<void>((resolve) => {
       letGo = resolve
@@ -165,15 +168,15 @@ describe('the delivery queue', () => {
     const queue = open({ stream })
     await untilOk(queue)
     await admin.jetstream().publish(subjectOf(stream), new Uint8Array([255, 255, 255]))
-    await queue.publish({ deliveryId: 5n, publishNumber: 1 })
+    await queue.publish(due(5n, 1))
     const { ids } = collect(queue)
     await eventually(() => expect(ids).toEqual([5n]))
   })
 
   it('refuses when the stream is full, and takes again when there is room', async () => {
-    const queue = open({ maxBytes: 2560 })
+    const queue = open({ maxBytes: 5120 })
     await untilOk(queue)
-    const publish = (id: bigint): Promise<void> => queue.publish({ deliveryId: id, publishNumber: 1 })
+    const publish = (id: bigint): Promise<void> => queue.publish(due(id, 1))
     const first = [1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n, 10n]
     await Promise.all(first.map(publish))
     await expect(publish(11n)).rejects.toThrow('maximum messages')
@@ -189,7 +192,7 @@ describe('the delivery queue', () => {
     await untilOk(queue)
     const manager = await admin.jetstreamManager()
     await manager.streams.delete(stream)
-    await queue.publish({ deliveryId: 1n, publishNumber: 1 })
+    await queue.publish(due(1n, 1))
     expect((await manager.streams.info(stream)).state.messages).toBe(1)
     expect((await manager.consumers.info(stream, CONSUMER)).name).toBe(CONSUMER)
   })
@@ -199,13 +202,13 @@ describe('the delivery queue', () => {
     const queue = open({ stream })
     await untilOk(queue)
     const { ids } = collect(queue)
-    await queue.publish({ deliveryId: 1n, publishNumber: 1 })
+    await queue.publish(due(1n, 1))
     await eventually(() => expect(ids).toEqual([1n]))
     const manager = await admin.jetstreamManager()
     if (what === 'stream') await manager.streams.delete(stream)
     else await manager.consumers.delete(stream, CONSUMER)
     await eventually(() => manager.consumers.info(stream, CONSUMER))
-    await queue.publish({ deliveryId: 2n, publishNumber: 1 })
+    await queue.publish(due(2n, 1))
     await eventually(() => expect(ids).toEqual([1n, 2n]))
   })
 })
@@ -218,13 +221,13 @@ describe('a queue whose files disappear under the running server', () => {
     const queue = open({ natsUrl: server.url, stream: 'own' })
     await untilOk(queue)
     const { ids } = collect(queue)
-    await queue.publish({ deliveryId: 1n, publishNumber: 1 })
+    await queue.publish(due(1n, 1))
     await eventually(() => expect(ids).toEqual([1n]))
     await server.forget()
     let number = 0
     await eventually(() => {
       number += 1
-      return queue.publish({ deliveryId: 2n, publishNumber: number })
+      return queue.publish(due(2n, number))
     })
     await eventually(() => expect(ids).toContain(2n))
   })
@@ -234,7 +237,7 @@ describe('a queue whose NATS is not there', () => {
   it('opens, refuses to publish, and closes', async () => {
     const queue = open({ natsUrl: 'nats://127.0.0.1:1', stream: 'never' })
     const consumption = queue.consume({ prefetch: 1, onMessage: () => Promise.resolve() })
-    await expect(queue.publish({ deliveryId: 1n, publishNumber: 1 })).rejects.toThrow('NATS is away')
+    await expect(queue.publish(due(1n, 1))).rejects.toThrow('NATS is away')
     expect(queue.state()).toBe('away')
     await consumption.stop()
   })
@@ -247,7 +250,7 @@ describe('a queue whose NATS is not there', () => {
     expect(queue.state()).toBe('away')
     await server.start()
     await untilOk(queue)
-    await queue.publish({ deliveryId: 1n, publishNumber: 1 })
+    await queue.publish(due(1n, 1))
     await eventually(() => expect(ids).toEqual([1n]))
 
     await server.stop()
@@ -255,7 +258,7 @@ describe('a queue whose NATS is not there', () => {
     await server.forget()
     await server.start()
     await untilOk(queue)
-    await queue.publish({ deliveryId: 2n, publishNumber: 1 })
+    await queue.publish(due(2n, 1))
     await eventually(() => expect(ids).toEqual([1n, 2n]))
   })
 })

@@ -1,26 +1,35 @@
 import { sql } from 'kysely'
 import type { Database } from '../../src/database/connect.ts'
+import { endpointHost } from '../../src/values/endpoint.ts'
 
-/** Puts a delivery for each URL into the outbox, due at once, as settling payments would; returns their ids. */
+/** Puts a delivery of partner 7, unless told otherwise, for each URL into the outbox, due at once, as settling payments would; returns their ids. */
 export const addDeliveries = async (
   database: Database,
   callbackUrls: readonly string[],
+  partnerId = 7n,
 ): Promise<bigint[]> => {
   const { rows } = await sql<{ id: bigint }>`
     WITH added AS (
-      INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, body)
-      SELECT 1000 + number, 7, 'msg_' || gen_random_uuid(), url, '{"transaction_id":' || number || '}'
-      FROM unnest(${callbackUrls}::text[]) WITH ORDINALITY AS given (url, number)
-      RETURNING id
-    ), due AS (INSERT INTO to_deliver (delivery_id) SELECT id FROM added)
+      INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, host, body)
+      SELECT 1000 + number, ${partnerId}, 'msg_' || gen_random_uuid(), url, host, '{"transaction_id":' || number || '}'
+      FROM unnest(${callbackUrls}::text[], ${callbackUrls.map(endpointHost)}::text[])
+        WITH ORDINALITY AS given (url, host, number)
+      RETURNING id, partner_id, host
+    ), due AS (
+      INSERT INTO to_deliver (delivery_id, partner_id, host) SELECT id, partner_id, host FROM added
+    )
     SELECT id FROM added ORDER BY id
   `.execute(database)
   return rows.map((row) => row.id)
 }
 
 /** Puts one delivery into the outbox, due at once; returns its id. */
-export const addDelivery = async (database: Database, callbackUrl: string): Promise<bigint> => {
-  const [id] = await addDeliveries(database, [callbackUrl])
+export const addDelivery = async (
+  database: Database,
+  callbackUrl: string,
+  partnerId = 7n,
+): Promise<bigint> => {
+  const [id] = await addDeliveries(database, [callbackUrl], partnerId)
   if (id === undefined) throw new Error('nothing was added')
   return id
 }

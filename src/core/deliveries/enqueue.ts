@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { Outcome } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
+import { endpointHost } from '../../values/endpoint.ts'
 import { toGuideInstant } from '../../values/instant.ts'
 import { toWireResultCode } from '../../values/result-code.ts'
 
@@ -47,16 +48,17 @@ export const enqueueDeliveries = async (
   if (events.length === 0) return
   await sql`
     WITH added AS (
-      INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, body)
+      INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, host, body)
       SELECT * FROM unnest(
         ${events.map((event) => event.paymentId)}::bigint[],
         ${events.map((event) => event.partnerId)}::bigint[],
         ${events.map((event) => `msg_${event.paymentId}_${event.outcome}`)}::text[],
         ${events.map((event) => event.callbackUrl)}::text[],
+        ${events.map((event) => endpointHost(event.callbackUrl))}::text[],
         ${events.map(renderBody)}::text[]
       )
-      RETURNING id
+      RETURNING id, partner_id, host
     )
-    INSERT INTO to_deliver (delivery_id) SELECT id FROM added
+    INSERT INTO to_deliver (delivery_id, partner_id, host) SELECT id, partner_id, host FROM added
   `.execute(transaction)
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { isOutage } from '../../database/outage.ts'
 import type { DeliveryQueue } from '../../queue/delivery-queue.ts'
-import type { DueNumber } from '../../queue/due-message.ts'
+import type { Due } from '../../queue/due-message.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
@@ -71,30 +71,37 @@ const createPause = (options: { log: Log; nowMs: () => number }) => {
   }
 }
 
+type DueRow = { delivery_id: bigint; publish_number: number; partner_id: bigint; host: string }
+
 /**
- * Takes what is due, not yet published (or published so long ago that the message must be lost) and with no dispatcher,
+ * Takes what is due, not held, not yet published (or published so long ago that the message must be lost) and with no dispatcher,
  * gives each the next publish number, and takes it for published: should this process end now, the sweep finds it.
  */
-export const takeUnpublished = async (database: Database): Promise<DueNumber[]> => {
+export const takeUnpublished = async (database: Database): Promise<Due[]> => {
   crashPoint('take_unpublished.before_commit')
-  const { rows } = await sql<{ delivery_id: bigint; publish_number: number }>`
+  const { rows } = await sql<DueRow>`
     WITH due AS (
       SELECT delivery_id FROM to_deliver
-      WHERE publish_at <= now() AND due_at <= now() AND leased_until <= now()
+      WHERE publish_at <= now() AND due_at <= now() AND leased_until <= now() AND held_at IS NULL
       ORDER BY publish_at LIMIT ${BATCH}
       FOR UPDATE SKIP LOCKED
     )
     UPDATE to_deliver
     SET publish_number = publish_number + 1, publish_at = now() + make_interval(secs => ${SWEEP_SECONDS})
     WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM due))
-    RETURNING delivery_id, publish_number
+    RETURNING delivery_id, publish_number, partner_id, host
   `.execute(database)
   crashPoint('take_unpublished.after_commit', rows.length)
-  return rows.map((row) => ({ deliveryId: row.delivery_id, publishNumber: row.publish_number }))
+  return rows.map((row) => ({
+    deliveryId: row.delivery_id,
+    publishNumber: row.publish_number,
+    partnerId: row.partner_id,
+    host: row.host,
+  }))
 }
 
 /** Makes rows due to be published again, unless somebody has done so meanwhile. */
-const markUnpublished = async (database: Database, rows: readonly DueNumber[]): Promise<void> => {
+const markUnpublished = async (database: Database, rows: readonly Due[]): Promise<void> => {
   crashPoint('mark_unpublished.before_commit')
   await sql`
     WITH unsure AS (

@@ -1,12 +1,14 @@
 import type { ColumnType, Generated } from 'kysely'
 
-export type DeliveryStateName = 'pending' | 'delivered' | 'dead'
+export type DeliveryStateName = 'pending' | 'delivered' | 'dead' | 'cancelled'
 
 /** What a partner is told of one outcome; range-partitioned by id. */
 export type DeliveriesTable = {
   id: Generated<bigint>
   payment_id: bigint
   partner_id: bigint
+  /** Of the callback URL: with the partner, the endpoint. */
+  host: string
   /** The `webhook-id` header: the same for every attempt of this delivery. */
   webhook_id: string
   callback_url: string
@@ -15,6 +17,8 @@ export type DeliveriesTable = {
   state: Generated<DeliveryStateName>
   /** How many attempts have been started. */
   attempts: Generated<number>
+  /** Attempts that had been started when the schedule began anew. */
+  schedule_from: Generated<number>
   /** When the next attempt is due; null when none is. */
   next_attempt_at: ColumnType<Date | null, never, Date | null>
   created_at: Generated<Date>
@@ -27,6 +31,9 @@ export type DeliveriesTable = {
 /** A duty: this delivery is to be attempted at `due_at`. */
 export type ToDeliverTable = {
   delivery_id: bigint
+  /** The endpoint. */
+  partner_id: bigint
+  host: string
   due_at: Generated<Date>
   /** Until then one dispatcher has it; `-infinity` when none has. A lease that ran out means that its dispatcher died. */
   leased_until: ColumnType<Date, never, Date>
@@ -34,6 +41,8 @@ export type ToDeliverTable = {
   publish_at: Generated<Date>
   /** How often the queue has been told; part of the message's id. */
   publish_number: Generated<number>
+  /** Since when it waits for its endpoint: nobody is told of it, and nobody takes it. Null: it does not. */
+  held_at: ColumnType<Date | null>
 }
 
 /** One POST to a partner: written as started before the first byte, then finished. Partitioned by month. */

@@ -1,6 +1,7 @@
 import type { CallbacksTable, ToInterpretTable } from './callbacks.ts'
 import type { DarajaAccountsTable, DarajaBudgetsTable } from './daraja.ts'
 import type { AttemptsTable, DeliveriesTable, ToDeliverTable } from './deliveries.ts'
+import type { DeadLettersTable, EndpointsTable } from './endpoints.ts'
 import type { ApiKeysTable, PartnersTable, ServiceTokensTable } from './partners.ts'
 import type {
   IdempotencyKeysTable,
@@ -31,4 +32,6 @@ export type Schema = {
   deliveries: DeliveriesTable
   to_deliver: ToDeliverTable
   attempts: AttemptsTable
+  endpoints: EndpointsTable
+  dead_letters: DeadLettersTable
 }

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { startPublishing, takeUnpublished } from '../../../src/core/deliveries/publish.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../../../src/queue/delivery-queue.ts'
-import type { DueNumber } from '../../../src/queue/due-message.ts'
+import type { Due } from '../../../src/queue/due-message.ts'
 import { createLog } from '../../../src/runtime/log.ts'
 import type { Loop } from '../../../src/runtime/loop.ts'
 import { quietLog } from '../../support/core.ts'
@@ -47,9 +47,11 @@ const publishing = (queue: DeliveryQueue | null): Loop => {
   return loop
 }
 
+type Told = Pick<Due, 'deliveryId' | 'publishNumber'>
+
 /** Takes what comes out of the queue and acknowledges it. */
-const collect = (queue: DeliveryQueue): DueNumber[] => {
-  const messages: DueNumber[] = []
+const collect = (queue: DeliveryQueue): Told[] => {
+  const messages: Told[] = []
   const consumption = queue.consume({
     prefetch: 64,
     onMessage: async (message) => {
@@ -92,18 +94,22 @@ describe('publishing', () => {
     await eventually(() => expect(messages).toContainEqual({ deliveryId: unwoken, publishNumber: 1 }))
   })
 
-  it('leaves what is not due yet, and what a dispatcher has', async () => {
+  it('leaves what is not due yet, what a dispatcher has, and what is held for its endpoint', async () => {
     const queue = await openQueue()
     const later = await addDelivery(database, 'https://shop.co.ke/')
     const leased = await addDelivery(database, 'https://shop.co.ke/')
+    const held = await addDelivery(database, 'https://shop.co.ke/')
     const due = await addDelivery(database, 'https://shop.co.ke/')
+    await sql`UPDATE to_deliver SET held_at = now() WHERE delivery_id = ${held}`.execute(database)
     await sql`UPDATE to_deliver SET due_at = now() + interval '1 hour' WHERE delivery_id = ${later}`.execute(
       database,
     )
     await sql`UPDATE to_deliver SET leased_until = now() + interval '1 hour' WHERE delivery_id = ${leased}`.execute(
       database,
     )
-    expect(await takeUnpublished(database)).toEqual([{ deliveryId: due, publishNumber: 1 }])
+    expect(await takeUnpublished(database)).toEqual([
+      { deliveryId: due, publishNumber: 1, partnerId: 7n, host: 'shop.co.ke' },
+    ])
     expect(await takeUnpublished(database)).toEqual([])
     const messages = collect(queue)
     publishing(queue)
@@ -142,7 +148,7 @@ describe('publishing', () => {
   })
 
   it('loses nothing while the stream is full: it is published when there is room', async () => {
-    const queue = await openQueue({ maxBytes: 2_560 })
+    const queue = await openQueue({ maxBytes: 5_120 })
     const ids = await addDeliveries(
       database,
       Array.from({ length: 40 }, () => 'https://shop.co.ke/'),

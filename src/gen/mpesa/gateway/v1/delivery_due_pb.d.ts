@@ -28,6 +28,19 @@ export declare type DeliveryDue = Message<"mpesa.gateway.v1.DeliveryDue"> & {
    * @generated from field: int32 publish_number = 2;
    */
   publishNumber: number;
+
+  /**
+   * Where it goes, so that a dispatcher can give each endpoint its turn before it reads the delivery: the partner, and the
+   * callback URL's host with its port.
+   *
+   * @generated from field: int64 partner_id = 3;
+   */
+  partnerId: bigint;
+
+  /**
+   * @generated from field: string host = 4;
+   */
+  host: string;
 };
 
 /**

@@ -1,0 +1,12 @@
+/** Where a partner is told: what fails, hangs or is paused, does so as one. */
+export type Endpoint = {
+  partnerId: bigint
+  /** The callback URL's host, with its port unless it is the usual one. */
+  host: string
+}
+
+/** The host that a callback URL leads to, as endpoints have it; empty for what is no URL. */
+export const endpointHost = (callbackUrl: string): string => URL.parse(callbackUrl)?.host ?? ''
+
+/** One text for each endpoint, to be the key of a map. */
+export const endpointKey = ({ partnerId, host }: Endpoint): string => `${partnerId} ${host}`
