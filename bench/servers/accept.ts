@@ -35,7 +35,6 @@ const unused = () => Promise.reject(new Error('not part of this measurement'))
 const clients = createInProcessClients({
   payments,
   darajaCallbacks: { receiveStkCallback: unused },
-  partners: { createPartner: unused },
 })
 const facade = await startFacade({ ...clients, log, randomBytes, host: '127.0.0.1', port: 0 })
 const { apiKey } = await createPartner({ database, name: 'Bench', randomBytes })

@@ -57,7 +57,6 @@ const darajaCallbacks = createDarajaCallbackService({
 const clients = createInProcessClients({
   payments: { requestPayment: unused, getPayment: unused, listPayments: unused },
   darajaCallbacks,
-  partners: { createPartner: unused },
 })
 const facade = await startFacade({ ...clients, log, randomBytes, host: '127.0.0.1', port: 0 })
 process.stdout.write(`${JSON.stringify({ ready: true, url: facade.url })}\n`)

@@ -48,7 +48,6 @@ export const createEarlyClients = (parts: {
       checks: { checkKey: unavailable, findScopes: unavailable },
       onReceived: () => undefined,
     }),
-    partners: { createPartner: unavailable },
   })
   const clients: InProcessClients = {
     payments: {

@@ -2,7 +2,13 @@ import type { Database } from '../../database/connect.ts'
 import { hashSecret, isWellFormedSecret, makeSecret, recordOf } from './secret.ts'
 
 /** What a service token lets its holder do. */
-export const SCOPES = ['payments:read', 'callbacks:write', 'partners:manage'] as const
+export const SCOPES = [
+  'payments:read',
+  'payments:write',
+  'callbacks:write',
+  'deliveries:manage',
+  'partners:manage',
+] as const
 
 export type Scope = (typeof SCOPES)[number]
 

@@ -5,6 +5,7 @@ import {
   ConnectError,
   createClient,
   createContextValues,
+  createServiceImplSpec,
   type HandlerContext,
   type ServiceImplSpec,
   type Transport,
@@ -12,7 +13,7 @@ import {
 import { DarajaCallbackService } from '../../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
 import { PaymentService } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 import { inProcessCall } from '../services/caller.ts'
-import { type Services, specsOf } from './services.ts'
+import type { Services } from './services.ts'
 
 /** What the facade is handed: the same clients that a remote core would be called through. */
 export type InProcessClients = {
@@ -24,13 +25,20 @@ export type InProcessClients = {
  * Clients that call the implementations directly: no serialisation, no socket. A hop through a server costs more than the
  * database does. Requests get their defaults, errors come as ConnectError, as through any other door.
  */
-export const createInProcessClients = (services: Services): InProcessClients => {
-  const specs = specsOf(services)
-  return {
-    payments: createClient(PaymentService, directTransport(specs.payments)),
-    darajaCallbacks: createClient(DarajaCallbackService, directTransport(specs.darajaCallbacks)),
-  }
-}
+export const createInProcessClients = (
+  services: Pick<Services, 'payments' | 'darajaCallbacks'>,
+): InProcessClients => ({
+  payments: createClient(
+    PaymentService,
+    directTransport(createServiceImplSpec<typeof PaymentService>(PaymentService, services.payments)),
+  ),
+  darajaCallbacks: createClient(
+    DarajaCallbackService,
+    directTransport(
+      createServiceImplSpec<typeof DarajaCallbackService>(DarajaCallbackService, services.darajaCallbacks),
+    ),
+  ),
+})
 
 const directTransport = (spec: ServiceImplSpec): Transport => {
   const values = createContextValues().set(inProcessCall, true)
