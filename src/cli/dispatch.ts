@@ -96,6 +96,7 @@ const tuning = (config: DispatchConfig) => ({
   scheduleMs: config.DELIVERY_SCHEDULE,
   concurrency: config.DELIVERY_CONCURRENCY,
   allowPrivateNetworks: config.CALLBACK_ALLOW_PRIVATE_NETWORKS,
+  nameServers: config.DELIVERY_NAME_SERVERS,
 })
 
 const openDatabase = (config: DispatchConfig, log: Log): Database =>

@@ -56,6 +56,7 @@ export const DISPATCH_SETTINGS = [
   'OPS_PORT',
   'DELIVERY_SCHEDULE',
   'DELIVERY_CONCURRENCY',
+  'DELIVERY_NAME_SERVERS',
   'CALLBACK_ALLOW_PRIVATE_NETWORKS',
   'LOG_LEVEL',
 ] as const satisfies readonly SettingName[]

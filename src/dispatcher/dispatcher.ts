@@ -6,7 +6,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { startConsuming } from './consume.ts'
 import { createDeliverer } from './deliver.ts'
-import { createAddressGuard, createResolver, ownAddresses } from './guard-address.ts'
+import { type AddressGuard, createAddressGuard, createResolver, ownAddresses } from './guard-address.ts'
 import { createDispatcherMetrics } from './metrics.ts'
 import { createOutlast } from './outlast.ts'
 import { createPoster, type PostLimits } from './post.ts'
@@ -22,12 +22,16 @@ export type DispatcherOptions = {
   /** Attempts under way at once. */
   concurrency: number
   allowPrivateNetworks: boolean
+  /** Whom to ask for the addresses of endpoints; null: the machine's name servers. */
+  nameServers: readonly string[] | null
   registry: Registry
   log: Log
   clock: Clock
   nowMs: () => number
   random: () => number
   limits?: PostLimits
+  /** Stands in for the guard of `allowPrivateNetworks` and `nameServers`. */
+  guard?: AddressGuard
   /** How long something may be due while the queue is up before it counts as lost by it, ms. */
   overdueMs?: number
 }
@@ -53,7 +57,7 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
   defect.promise.catch(() => undefined)
 
   const slots = createSlots(options.concurrency)
-  const poster = createPoster({ ...options, guard: createGuard(options) })
+  const poster = createPoster({ ...options, guard: options.guard ?? createGuard(options) })
   const deliverer = createDeliverer({
     ...options,
     poster,
@@ -96,5 +100,6 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
   return { stop, failed: defect.promise }
 }
 
-const createGuard = (options: { allowPrivateNetworks: boolean }) =>
-  createAddressGuard({ ...options, resolve: createResolver(options), ownAddresses })
+const createGuard = (
+  options: Pick<DispatcherOptions, 'allowPrivateNetworks' | 'nameServers'>,
+): AddressGuard => createAddressGuard({ ...options, resolve: createResolver(options), ownAddresses })

@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns'
 import { z } from 'zod'
 import { parseAddressList } from '../values/address-list.ts'
 
@@ -55,6 +56,25 @@ export const addressList = z.string().transform((value, context) => {
   context.addIssue(parsed.problem)
   return z.NEVER
 })
+
+/** `192.0.2.53,[2001:db8::53]:5353` → the name servers, as `node:dns` takes them. */
+export const nameServers = z
+  .string()
+  .transform((value) => value.split(',').map((entry) => entry.trim()))
+  .refine((entries) => areNameServers(entries), {
+    error:
+      'must be IP addresses separated by commas, with a port where it is not 53, like "10.0.0.2,[fd00::53]:5353"',
+  })
+
+/** Node is asked, for it is Node that must understand them. */
+const areNameServers = (entries: string[]): boolean => {
+  try {
+    new Resolver().setServers(entries)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** `name=0.1,other=1` → each name with its probability. */
 export const probabilities = z

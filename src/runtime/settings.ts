@@ -4,6 +4,7 @@ import {
   flag,
   host,
   milliseconds,
+  nameServers,
   port,
   probabilities,
   publicUrl,
@@ -190,6 +191,11 @@ export const SETTINGS = {
     parse: wholeNumber(1, 5000),
     default: '256',
     help: 'POSTs to partners at once, per process',
+  },
+  DELIVERY_NAME_SERVERS: {
+    parse: nameServers,
+    default: null,
+    help: 'the name servers that are asked for partners’ addresses, like `10.0.0.2,10.0.0.3:5353`; the machine’s own when not set',
   },
   ATTEMPT_RETENTION_DAYS: {
     parse: wholeNumber(1, 36_500),

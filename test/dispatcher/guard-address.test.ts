@@ -83,13 +83,13 @@ describe('an address', () => {
 
 describe('the resolver', () => {
   it('knows localhost when private networks are allowed', async () => {
-    const resolve = createResolver({ allowPrivateNetworks: true })
+    const resolve = createResolver({ allowPrivateNetworks: true, nameServers: null })
     expect(await resolve('localhost')).toContainEqual({ address: '127.0.0.1', family: 4 })
     expect(await resolve('shop.localhost')).toContainEqual({ address: '127.0.0.1', family: 4 })
   })
 
   it('says of a name that cannot exist that it has no address', async () => {
-    const resolve = createResolver({ allowPrivateNetworks: false })
+    const resolve = createResolver({ allowPrivateNetworks: false, nameServers: null })
     await expect(resolve('nowhere.invalid')).rejects.toThrow()
   })
 })

@@ -70,6 +70,7 @@ export const startHarness = async (databaseUrl: string): Promise<Harness> => {
       scheduleMs: SCHEDULE_MS,
       concurrency: 16,
       allowPrivateNetworks: true,
+      nameServers: null,
       registry: new Registry(),
       log,
       clock: systemClock,

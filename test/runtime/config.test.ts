@@ -55,6 +55,9 @@ describe('settings', () => {
     ['SUBMIT_TTL_MS', '0'],
     ['DELIVERY_SCHEDULE', '0,2'],
     ['DELIVERY_SCHEDULE', '2s,5s'],
+    ['DELIVERY_NAME_SERVERS', 'ns1.shop.co.ke'],
+    ['DELIVERY_NAME_SERVERS', '10.0.0.2:53:53'],
+    ['DELIVERY_NAME_SERVERS', '10.0.0.2,'],
     ['SIMULATOR_SEED', '-1'],
     ['SIMULATOR_SEED', '4294967296'],
     ['SIMULATOR_MISBEHAVIOURS', 'push-cut'],
@@ -65,6 +68,14 @@ describe('settings', () => {
     ['CALLBACK_ALLOW_HTTP', 'yes'],
   ])('%s refuses %j and says what would be right', (name, value) => {
     expect(problemOf(name, value)).toMatch(new RegExp(`^${name} must `))
+  })
+
+  it('take name servers with and without a port', () => {
+    const { DELIVERY_NAME_SERVERS } = readConfig(
+      { DELIVERY_NAME_SERVERS: '10.0.0.2, 10.0.0.3:5353,[fd00::53]:5353' },
+      ['DELIVERY_NAME_SERVERS'],
+    )
+    expect(DELIVERY_NAME_SERVERS).toEqual(['10.0.0.2', '10.0.0.3:5353', '[fd00::53]:5353'])
   })
 
   it('never print a secret', () => {
