@@ -5,7 +5,7 @@ import { endureOutage } from '../database/endure.ts'
 import { startDispatcher } from '../dispatcher/dispatcher.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { type Config, readConfig } from '../runtime/config.ts'
+import { type Config, readConfig, secretsOf } from '../runtime/config.ts'
 import { createLog, flushLog, type Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
@@ -39,7 +39,11 @@ export const dispatchCommand = (environment: Environment): Command =>
 export const runDispatch = async (options: { json: boolean; environment: Environment }): Promise<number> => {
   const asked = untilAskedToStop({ withParent: hasParent(options.environment) })
   const config = readConfig(options.environment, DISPATCH_SETTINGS)
-  const log = createLog({ name: 'dispatch', level: config.LOG_LEVEL })
+  const log = createLog({
+    name: 'dispatch',
+    level: config.LOG_LEVEL,
+    secrets: secretsOf(options.environment),
+  })
   const dispatch = await assemble(config, log)
   await queueSettled(dispatch.queueState)
   const fields = { process: 'dispatch', ops_url: dispatch.opsUrl, queue: dispatch.queueState() }

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import { isOutage } from '../database/outage.ts'
-import { BadSettings } from '../runtime/config.ts'
+import { BadSettings, secretsOf } from '../runtime/config.ts'
 import { armCrashPoint } from '../runtime/crash-point.ts'
+import { createRedact } from '../runtime/redact.ts'
 import { dispatchCommand } from './dispatch.ts'
 import { migrateCommand } from './migrate.ts'
 import { CommandError } from './output.ts'
@@ -54,7 +55,19 @@ const messageOf = (error: unknown): string => {
 
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)]
 
+/** Prints an error, masked like the log; returns the exit code. */
+const tell = (error: unknown): number => {
+  const { text, code } = explain(error)
+  process.stderr.write(`${createRedact(secretsOf(process.env))(text)}\n`)
+  return code
+}
+
 const main = async (): Promise<void> => {
+  // Node would print the error itself, whole.
+  process.on('uncaughtException', (error) => {
+    tell(error)
+    process.exit(FAILED)
+  })
   // Whoever reads the output may stop reading, as `head` does: nothing is wrong then.
   process.stdout.on('error', () => process.exit())
   armCrashPoint(process.env['CRASH_AT'])
@@ -67,9 +80,7 @@ const main = async (): Promise<void> => {
       process.exitCode = error.exitCode === 0 ? 0 : MISUSED
       return
     }
-    const { text, code } = explain(error)
-    process.stderr.write(`${text}\n`)
-    process.exitCode = code
+    process.exitCode = tell(error)
   }
 }
 

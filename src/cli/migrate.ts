@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { migrateToLatest } from '../database/migrate.ts'
-import { readConfig } from '../runtime/config.ts'
+import { readConfig, secretsOf } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
 import { withRunningDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
@@ -15,7 +15,7 @@ export const migrateCommand = (environment: Environment): Command =>
 
 const migrate = async (environment: Environment, options: { json?: true }): Promise<void> => {
   const config = readConfig(await withRunningDatabase(environment), ['DATABASE_URL', 'LOG_LEVEL'])
-  const log = createLog({ name: 'migrate', level: config.LOG_LEVEL })
+  const log = createLog({ name: 'migrate', level: config.LOG_LEVEL, secrets: secretsOf(environment) })
   const migrations = await migrateToLatest({ databaseUrl: config.DATABASE_URL, log })
   if (options.json) return printJson({ migrations })
   printLine(

@@ -15,7 +15,7 @@ import { endureOutage } from '../database/endure.ts'
 import { type Facade, startFacade } from '../facade/server.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { BadSettings, type Config, readConfig } from '../runtime/config.ts'
+import { BadSettings, type Config, readConfig, secretsOf } from '../runtime/config.ts'
 import { createLog, type Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
@@ -42,7 +42,7 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   if (config.DARAJA_PULL && !config.DARAJA_UNIQUE_REFERENCE) {
     throw new BadSettings('DARAJA_PULL needs DARAJA_UNIQUE_REFERENCE on: what is pulled is told apart by it')
   }
-  const log = createLog({ name: 'serve', level: config.LOG_LEVEL })
+  const log = createLog({ name: 'serve', level: config.LOG_LEVEL, secrets: secretsOf(environment) })
   await using open = new AsyncDisposableStack()
 
   const newId = createCallbackIds({ clock: systemClock, randomBytes })

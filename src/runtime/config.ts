@@ -47,3 +47,12 @@ export const readConfig = <Name extends SettingName>(
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every name was read by its own parser just above
   return values as Config<Name>
 }
+
+/** The secrets that an environment holds, for the log to mask: of a URL, the user and the password. */
+export const secretsOf = (environment: Record<string, string | undefined>): string[] =>
+  Object.entries<Setting<unknown>>(SETTINGS)
+    .filter(([, setting]) => setting.secret === true)
+    .flatMap(([name]) => partsOf(environment[name] ?? ''))
+
+const partsOf = (text: string): string[] =>
+  text.includes('://') ? (/:\/\/([^/?#]*)@/.exec(text)?.[1]?.split(':') ?? []) : [text]

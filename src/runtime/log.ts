@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { createLineWriter } from './line-writer.ts'
+import { createRedact } from './redact.ts'
 
 export type Log = Logger
 
@@ -8,9 +9,15 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 /**
  * The process's log: one JSON line an event, on standard error, so that standard output stays free for answers and the
  * ready line. `name` is the process (`serve`, `dispatch`, …). Lines are gathered for a moment and written
- * together: a line costs the hot path no system call. What is left is written when the process exits.
+ * together: a line costs the hot path no system call. What is left is written when the process exits. Whatever field it
+ * stands in, no number, key, token or secret is written whole (`redact`); `secrets` are those that only the settings know.
  */
-export const createLog = (options: { name: string; level: LogLevel; to?: DestinationStream }): Log =>
+export const createLog = (options: {
+  name: string
+  level: LogLevel
+  secrets?: readonly string[]
+  to?: DestinationStream
+}): Log =>
   pino(
     {
       name: options.name,
@@ -18,6 +25,7 @@ export const createLog = (options: { name: string; level: LogLevel; to?: Destina
       base: { name: options.name, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      hooks: { streamWrite: createRedact(options.secrets) },
     },
     options.to ?? createLineWriter(2),
   )

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
 import type { Log } from './log.ts'
+import { createRedact } from './redact.ts'
 
 /** Whether a process can do its work now, and what it found of the parts that it needs. */
 export type Readiness = { ready: boolean; parts: Record<string, string> }
@@ -80,11 +81,21 @@ const render = async (
       return json(ready ? 200 : 503, { ready, ...parts })
     }
     case '/metrics':
-      return { status: 200, type: options.registry.contentType, body: await options.registry.metrics() }
+      return {
+        status: 200,
+        type: options.registry.contentType,
+        body: redactLabels(await options.registry.metrics()),
+      }
     default:
       return json(404, { error: 'there are /healthz, /readyz and /metrics' })
   }
 }
+
+const redact = createRedact()
+
+/** Labels are what stands in quotes; a value may have the digits of a number without being one. */
+const redactLabels = (metrics: string): string =>
+  metrics.replaceAll(/"(?:[^"\\]|\\.)*"/g, (label) => redact(label))
 
 const send = (response: ServerResponse, page: Page, method: string | undefined): void => {
   response.writeHead(page.status, {

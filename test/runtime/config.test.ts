@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { BadSettings, readConfig } from '../../src/runtime/config.ts'
+import { BadSettings, readConfig, secretsOf } from '../../src/runtime/config.ts'
 import { SETTINGS, type SettingName } from '../../src/runtime/settings.ts'
 
 const HEX_KEY = 'ab'.repeat(32)
@@ -102,6 +102,21 @@ describe('settings', () => {
         ['query-cut', 0.05],
       ]),
     })
+  })
+
+  it('tell which of their values the log must mask', () => {
+    const environment = {
+      DATABASE_URL: 'postgres://gateway:hunter2-and-more@127.0.0.1/gateway',
+      NATS_URL: 'nats://a-token@127.0.0.1:4222',
+      DARAJA_CONSUMER_SECRET: 'consumer secret',
+      HTTP_PORT: '8080',
+    }
+    expect(secretsOf(environment).filter((secret) => secret !== '')).toEqual([
+      'gateway',
+      'hunter2-and-more',
+      'a-token',
+      'consumer secret',
+    ])
   })
 
   it('have defaults that their own parsers take', () => {

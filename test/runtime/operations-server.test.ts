@@ -38,6 +38,12 @@ describe('the operations port', () => {
     expect(await get('/healthz')).toMatchObject({ status: 200, text: '{"alive":true}' })
   })
 
+  it('shows no number in a label of a metric, and leaves the values', async () => {
+    const counter = new Counter({ name: 'x_total', help: 'x', labelNames: ['who'], registers: [registry] })
+    counter.inc({ who: '254712345679' }, 254712345670)
+    expect((await get('/metrics')).text).toContain('x_total{who="2547*****679"} 254712345670')
+  })
+
   it('says whether the process can do its work, and names the parts', async () => {
     expect(await get('/readyz?verbose')).toMatchObject({
       status: 200,
