@@ -10,6 +10,7 @@ import { connectDatabase } from '../../src/database/connect.ts'
 import { startFacade } from '../../src/facade/server.ts'
 import { readConfig } from '../../src/runtime/config.ts'
 import { createLog } from '../../src/runtime/log.ts'
+import { testVault } from '../../test/support/vault.ts'
 
 // The gateway's way from the socket to the commit and back, with everything `serve` does on it: routing, authentication,
 // every check, idempotency, the durable commit of payment, key and duty, the log line. The loops that come after the answer
@@ -37,5 +38,5 @@ const clients = createInProcessClients({
   darajaCallbacks: { receiveStkCallback: unused },
 })
 const facade = await startFacade({ ...clients, log, randomBytes, host: '127.0.0.1', port: 0 })
-const { apiKey } = await createPartner({ database, name: 'Bench', randomBytes })
+const { apiKey } = await createPartner({ database, name: 'Bench', vault: testVault, randomBytes })
 process.stdout.write(`${JSON.stringify({ ready: true, url: facade.url, api_key: apiKey })}\n`)

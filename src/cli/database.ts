@@ -1,19 +1,33 @@
+import { randomBytes } from 'node:crypto'
 import { connectDatabase, type Database } from '../database/connect.ts'
-import { readRunning } from '../local/running.ts'
+import { readRunning, readRunningSecretKey } from '../local/running.ts'
 import { readConfig } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
+import { createVault, type Vault } from '../runtime/seal.ts'
 import type { Environment } from './environment.ts'
 import { requireSchema } from './require-schema.ts'
 
 /**
- * The environment with a `DATABASE_URL`: its own, or that of the `npm start` which runs with the same `DATA_DIR`, so that
- * commands typed beside it need no settings.
+ * The environment with a `DATABASE_URL` and a `SECRET_KEY`: its own, or those of the `npm start` which runs with the same
+ * `DATA_DIR`, so that commands typed beside it need no settings. Another database is never given that key.
  */
 export const withRunningDatabase = async (environment: Environment): Promise<Environment> => {
-  if (environment['DATABASE_URL']) return environment
   const { DATA_DIR } = readConfig(environment, ['DATA_DIR'])
   const running = await readRunning(DATA_DIR)
-  return running === null ? environment : { ...environment, DATABASE_URL: running.database_url }
+  const databaseUrl = environment['DATABASE_URL'] || running?.database_url
+  if (running === null || databaseUrl !== running.database_url) return environment
+  const secretKey = environment['SECRET_KEY'] || (await readRunningSecretKey(DATA_DIR)) || undefined
+  return { ...environment, DATABASE_URL: databaseUrl, SECRET_KEY: secretKey }
+}
+
+/** The vault that a command seals and opens with, from `SECRET_KEY` and `SECRET_KEY_PREVIOUS`. */
+export const openVault = async (environment: Environment): Promise<Vault> => {
+  const config = readConfig(await withRunningDatabase(environment), ['SECRET_KEY', 'SECRET_KEY_PREVIOUS'])
+  return createVault({
+    secretKey: config.SECRET_KEY,
+    previousSecretKey: config.SECRET_KEY_PREVIOUS,
+    randomBytes,
+  })
 }
 
 /** Opens the database for one command, runs it, and closes the database whatever happens. */

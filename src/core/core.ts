@@ -2,6 +2,7 @@ import type { Database } from '../database/connect.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Loop } from '../runtime/loop.ts'
+import { createVault } from '../runtime/seal.ts'
 import type { CallbackUrlPolicy } from '../values/callback-url.ts'
 import { createCallbackIds } from './callbacks/callback-id.ts'
 import type { CallbackMetrics } from './callbacks/callback-metrics.ts'
@@ -123,6 +124,7 @@ export const startCore = (options: CoreOptions): Core => {
     const callbackUrl = `${options.publicUrl}/callbacks/stk/pull`
     loops.push(startPulling({ ...stage, ...options.pull, references, callbackUrl }))
   }
+  const vault = createVault(options)
   const checks = {
     checkKey: createKeyCheck(options),
     findScopes: (token: string) => findScopes(database, token),
@@ -139,7 +141,7 @@ export const startCore = (options: CoreOptions): Core => {
         checks,
         onReceived: interpreting.wake,
       }),
-      partners: createPartnerService({ ...options, checks }),
+      partners: createPartnerService({ ...options, vault, checks }),
     },
     failed: firstFailure(loops),
     stop: async () => {

@@ -7,6 +7,10 @@ import * as callbacks from './migrations/003-callbacks.ts'
 import * as deliveries from './migrations/004-deliveries.ts'
 import * as truth from './migrations/005-truth.ts'
 import * as endpoints from './migrations/006-endpoints.ts'
+import * as findDeliveries from './migrations/007-find-deliveries.ts'
+import * as signing from './migrations/008-signing.ts'
+import * as keys from './migrations/009-keys.ts'
+import * as audit from './migrations/011-audit.ts'
 import { ensurePartitions } from './partitions.ts'
 
 /** In the order they run: Kysely sorts by name. */
@@ -17,6 +21,10 @@ const MIGRATIONS: Record<string, Migration> = {
   '004-deliveries': deliveries,
   '005-truth': truth,
   '006-endpoints': endpoints,
+  '007-find-deliveries': findDeliveries,
+  '008-signing': signing,
+  '009-keys': keys,
+  '011-audit': audit,
 }
 
 const migratorOf = (database: Database): Migrator =>

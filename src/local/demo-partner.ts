@@ -4,21 +4,26 @@ import { performance } from 'node:perf_hooks'
 import { createKeyCheck } from '../core/partners/authenticate.ts'
 import { createPartner } from '../core/partners/partner.ts'
 import type { Database } from '../database/connect.ts'
+import type { Vault } from '../runtime/seal.ts'
 import { readSecretFile, writeSecretFile } from './secret-file.ts'
 
 /**
  * The API key of a partner to try things with, the same in every run: it is kept in the folder. When the database does not
  * know that key, as another or a new one does not, a partner is created.
  */
-export const demoPartnerKey = async (options: { database: Database; folder: string }): Promise<string> => {
-  const { database, folder } = options
+export const demoPartnerKey = async (options: {
+  database: Database
+  vault: Vault
+  folder: string
+}): Promise<string> => {
+  const { database, vault, folder } = options
   const file = join(folder, 'demo-api-key')
   const kept = await readSecretFile(file)
   if (kept) {
     const check = createKeyCheck({ database, nowMs: () => performance.now() })
     if ((await check(kept)).kind === 'partner') return kept
   }
-  const { apiKey } = await createPartner({ database, name: 'Demo', randomBytes })
+  const { apiKey } = await createPartner({ database, name: 'Demo', vault, randomBytes })
   await writeSecretFile(file, apiKey)
   return apiKey
 }

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { connectDatabase } from '../database/connect.ts'
 import { migrateToLatest } from '../database/migrate.ts'
 import { systemClock } from '../runtime/clock.ts'
+import { readConfig } from '../runtime/config.ts'
 import type { Log } from '../runtime/log.ts'
+import { createVault } from '../runtime/seal.ts'
 import { startChild } from './child.ts'
 import {
   dispatchEnvironment,
@@ -19,7 +21,7 @@ import { chooseAddresses, urlOf } from './ports.ts'
 import { createProcesses, type Processes, type Start } from './processes.ts'
 import { startReceiver } from './receiver.ts'
 import { createRegistry } from './registry.ts'
-import type { Running } from './running.ts'
+import { type Running, writeRunningSecretKey } from './running.ts'
 import { keepSecret } from './secret-file.ts'
 import { supervise } from './supervise.ts'
 import type { Tethered } from './tether.ts'
@@ -52,7 +54,7 @@ export const runEverything = async (run: Run): Promise<void> => {
   const managed = { ...run, processes, onRestarted: registry.refresh }
 
   const given = await prepare(managed)
-  const apiKey = await demoKey(run, given.databaseUrl)
+  const apiKey = await demoKey(run, given)
   const receiver = await startReceiver({
     ...given.addresses.receiver,
     clock: systemClock,
@@ -87,6 +89,7 @@ const prepare = async (run: ManagedRun): Promise<Given> => {
   const secretKey =
     environment['SECRET_KEY'] ||
     (await keepSecret(join(dataDir, 'secret-key'), () => randomBytes(32).toString('hex')))
+  await writeRunningSecretKey(dataDir, secretKey)
   asked.throwIfAborted()
   return { environment, dataDir, addresses, databaseUrl, natsUrl, secretKey }
 }
@@ -108,10 +111,12 @@ const startServices = async (run: ManagedRun): Promise<{ databaseUrl: string; na
   return { databaseUrl, natsUrl: givenNats ?? started.get('nats')?.current().url ?? null }
 }
 
-const demoKey = async (run: Run, databaseUrl: string): Promise<string> => {
-  const database = connectDatabase({ databaseUrl, poolSize: 1, log: run.log })
+const demoKey = async (run: Run, given: Given): Promise<string> => {
+  const database = connectDatabase({ databaseUrl: given.databaseUrl, poolSize: 1, log: run.log })
+  const { SECRET_KEY: secretKey } = readConfig({ SECRET_KEY: given.secretKey }, ['SECRET_KEY'])
+  const vault = createVault({ secretKey, previousSecretKey: null, randomBytes })
   try {
-    return await demoPartnerKey({ database, folder: run.dataDir })
+    return await demoPartnerKey({ database, vault, folder: run.dataDir })
   } finally {
     await database.destroy()
   }

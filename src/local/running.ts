@@ -2,6 +2,7 @@ import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { identify, isRunning } from '../../scripts/process-lock.mjs'
+import { readSecretFile, writeSecretFile } from './secret-file.ts'
 
 const running = z.object({
   ready: z.literal(true),
@@ -52,5 +53,15 @@ export const writeRunning = async (dataDir: string, state: Running): Promise<voi
   await chmod(written, 0o600)
   await rename(written, fileIn(dataDir))
 }
+
+const secretKeyFileIn = (dataDir: string): string => join(dataDir, 'running-secret-key')
+
+/** The `SECRET_KEY` that the `npm start` of this DATA_DIR works with; null when it never ran. */
+export const readRunningSecretKey = (dataDir: string): Promise<string | null> =>
+  readSecretFile(secretKeyFileIn(dataDir))
+
+/** Keeps the `SECRET_KEY` in use for the commands beside `npm start`, which may have been given another than the folder's. */
+export const writeRunningSecretKey = (dataDir: string, secretKey: string): Promise<void> =>
+  writeSecretFile(secretKeyFileIn(dataDir), secretKey)
 
 export const removeRunning = (dataDir: string): Promise<void> => rm(fileIn(dataDir), { force: true })

@@ -11,6 +11,7 @@ import {
   STK_PUSH,
   type TestFacade,
 } from '../facade/harness.ts'
+import { testVault } from '../support/vault.ts'
 import { expectRefusal } from './expect-refusal.ts'
 
 let test: TestFacade
@@ -56,8 +57,18 @@ describe('X-API-KEY', () => {
   })
 
   it('revoked, or of a disabled partner, is refused with 403', async () => {
-    const revoked = await createPartner({ database: test.database, name: 'Revoked', randomBytes })
-    const disabled = await createPartner({ database: test.database, name: 'Disabled', randomBytes })
+    const revoked = await createPartner({
+      database: test.database,
+      name: 'Revoked',
+      vault: testVault,
+      randomBytes,
+    })
+    const disabled = await createPartner({
+      database: test.database,
+      name: 'Disabled',
+      vault: testVault,
+      randomBytes,
+    })
     const revoking = test.database.updateTable('api_keys').set({ revoked_at: new Date() })
     await revoking.where('partner_id', '=', revoked.partnerId).execute()
     const disabling = test.database.updateTable('partners').set({ disabled_at: new Date() })

@@ -11,6 +11,7 @@ import {
   type TestFacade,
 } from '../facade/harness.ts'
 import { eventually } from '../support/eventually.ts'
+import { testVault } from '../support/vault.ts'
 import { expectRefusal } from './expect-refusal.ts'
 
 const TRANSACTIONS = '/api/v1/mpesa/transactions'
@@ -89,7 +90,12 @@ describe('one transaction', () => {
 
   it('that nobody has, and a stranger’s, are the same 404', async () => {
     const id = await requestPayment()
-    const stranger = await createPartner({ database: test.database, name: 'Stranger', randomBytes })
+    const stranger = await createPartner({
+      database: test.database,
+      name: 'Stranger',
+      vault: testVault,
+      randomBytes,
+    })
     const asked = [
       request(`GET ${TRANSACTIONS}/${id}`, [`X-API-KEY: ${stranger.apiKey}`]),
       request(`GET ${TRANSACTIONS}/${id + 1_000_000}`, [`X-API-KEY: ${stranger.apiKey}`]),
@@ -104,7 +110,12 @@ describe('the list of transactions', () => {
 
   /** A partner of its own, so that only this test's payments are in its list. */
   const openPartner = async (payments: number) => {
-    const { apiKey } = await createPartner({ database: test.database, name: 'Lists', randomBytes })
+    const { apiKey } = await createPartner({
+      database: test.database,
+      name: 'Lists',
+      vault: testVault,
+      randomBytes,
+    })
     const headers = [`X-API-KEY: ${apiKey}`, 'Content-Type: application/json']
     const ids: number[] = []
     for (let count = 0; count < payments; count += 1) {
@@ -124,7 +135,12 @@ describe('the list of transactions', () => {
   const idsOf = (page: Page): number[] => page.transactions.map((transaction) => transaction.transaction_id)
 
   it('is empty for a partner without payments, to the byte', async () => {
-    const { apiKey } = await createPartner({ database: test.database, name: 'Empty', randomBytes })
+    const { apiKey } = await createPartner({
+      database: test.database,
+      name: 'Empty',
+      vault: testVault,
+      randomBytes,
+    })
     const answer = await ask(test, `GET ${TRANSACTIONS}`, [`X-API-KEY: ${apiKey}`])
     expect(answer.body).toBe('{"status":"success","transactions":[],"next_before":null}')
   })

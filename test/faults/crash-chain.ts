@@ -9,6 +9,7 @@ import { quietLog } from '../support/core.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
 import { createTestStream } from '../support/streams.ts'
+import { testVault } from '../support/vault.ts'
 import type { CrashPoint } from './crash-points.ts'
 import { lastingPort } from './lasting-port.ts'
 import { type Comparison, compareLedgers } from './ledgers.ts'
@@ -58,7 +59,7 @@ export const runChain = async (
   )
   const world = open.adopt(await startOutsideWorld({ random: Math.random }), (one) => one.close())
   const stream = open.adopt(createTestStream(), (one) => one.delete())
-  const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', randomBytes })
+  const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', vault: testVault, randomBytes })
   const publicPort = await lastingPort()
   const spoolFolder = await mkdtemp(join(tmpdir(), 'spool-'))
   open.defer(() => rm(spoolFolder, { recursive: true, force: true }))

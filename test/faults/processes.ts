@@ -1,4 +1,5 @@
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+import { TEST_SECRET_KEY } from '../support/vault.ts'
 
 /** The environment of processes whose times are short, for one machine. */
 export const faultEnvironment = (options: {
@@ -26,7 +27,7 @@ export const faultEnvironment = (options: {
   DARAJA_SHORTCODE: '174379',
   DARAJA_PASSKEY: 'passkey',
   DARAJA_TIMEOUT_MS: '1000',
-  SECRET_KEY: 'ab'.repeat(32),
+  SECRET_KEY: TEST_SECRET_KEY,
   SPOOL_DIR: options.spoolFolder,
   // Far below the deadline of the quiet phase: a payer who is locked for good fails when it has passed.
   SUBMIT_TTL_MS: '20000',

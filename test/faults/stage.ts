@@ -7,6 +7,7 @@ import { killIfThere } from '../../src/local/tether.ts'
 import { createLog } from '../../src/runtime/log.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
 import { openTcpLink, type TcpLink } from '../support/tcp-link.ts'
+import { testVault } from '../support/vault.ts'
 import { lastingPort } from './lasting-port.ts'
 import { type OutsideWorld, startOutsideWorld } from './outside-world.ts'
 import { createPartnerClient, type PartnerClient } from './partner-client.ts'
@@ -48,7 +49,7 @@ export const startStage = async (options: {
   const httpPorts = [await lastingPort(), await lastingPort()]
   const links = await openLinks({ services, world, httpPort: httpPorts[0] ?? 0 })
   opening.defer(() => Promise.all(Object.values(links).map((link) => link.close())).then(() => undefined))
-  const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', randomBytes })
+  const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', vault: testVault, randomBytes })
   const environmentOf = (name: ProcessName): Record<string, string> =>
     faultEnvironment({
       databaseUrl: databaseUrl(links.postgres.port),

@@ -12,8 +12,9 @@ import { processesIn } from '../../src/local/leftover-process.ts'
 import type { LocalServer } from '../../src/local/local-server.ts'
 import { quietLog } from '../support/core.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
 
-const SECRET_KEY = 'cd'.repeat(32)
+const SECRET_KEY = TEST_SECRET_KEY
 const tokens = createCallbackTokens({ secretKey: Buffer.from(SECRET_KEY, 'hex'), previousSecretKey: null })
 
 /** Where a process listens, under `http_url`. */
@@ -61,7 +62,7 @@ export const openOutageStage = async (): Promise<OutageStage> => {
   }
   await migrateToLatest({ databaseUrl, log: quietLog })
   const database = connectDatabase({ databaseUrl, poolSize: 2, log: quietLog })
-  const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', randomBytes })
+  const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', vault: testVault, randomBytes })
   const simulator = await startGatewayProcess('simulator', { SIMULATOR_PORT: '0', LOG_LEVEL: 'error' })
   const environment = {
     ...serveEnvironment(databaseUrl, simulator.ready['simulator_url'] ?? ''),

@@ -18,6 +18,7 @@ import { createLog, type Log } from '../../src/runtime/log.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts'
 import type { PartnerId } from '../../src/values/ids.ts'
 import { createTestDatabase } from './database.ts'
+import { TEST_SECRET_KEY, testVault } from './vault.ts'
 
 /** A core on a database of its own, with a simulator behind it and one partner in it. */
 export type TestCore = {
@@ -65,7 +66,12 @@ export const startTestCore = async (overrides: Partial<CoreOptions> = {}): Promi
   const spool = await openTestSpool(spoolFolder)
   const options = { ...defaultOptions({ database, simulator, httpPort, spool }), ...overrides }
   const core = startCore(options)
-  const { partnerId, apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', randomBytes })
+  const { partnerId, apiKey } = await createPartner({
+    database,
+    name: 'Duka la Wanjiku',
+    vault: testVault,
+    randomBytes,
+  })
   const stop = async (): Promise<void> => {
     await core.stop()
     await simulator.close()
@@ -113,7 +119,7 @@ const defaultOptions = (parts: {
   nowMs: () => performance.now(),
   random: Math.random,
   randomBytes,
-  secretKey: randomBytes(32),
+  secretKey: Buffer.from(TEST_SECRET_KEY, 'hex'),
   previousSecretKey: null,
   publicUrl: `http://127.0.0.1:${parts.httpPort}`,
   spool: parts.spool,

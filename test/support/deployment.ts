@@ -10,6 +10,7 @@ import { freePort, quietLog } from './core.ts'
 import { createTestDatabase } from './database.ts'
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts'
 import { createTestStream } from './streams.ts'
+import { TEST_SECRET_KEY, testVault } from './vault.ts'
 
 /** What a deployment is made of: processes of its own, a database and a stream of its own, a partner and its endpoint. */
 export type Deployment = {
@@ -37,7 +38,7 @@ export const startDeployment = async (options: {
   const { url: databaseUrl, drop } = await createTestDatabase()
   const stream = createTestStream()
   const database = connectDatabase({ databaseUrl, poolSize: 2, log: quietLog })
-  const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', randomBytes })
+  const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', vault: testVault, randomBytes })
   const receiver = await startReceiver({
     host: '127.0.0.1',
     port: 0,
@@ -65,7 +66,7 @@ export const startDeployment = async (options: {
     DARAJA_CONSUMER_SECRET: 'secret',
     DARAJA_SHORTCODE: '174379',
     DARAJA_PASSKEY: 'passkey',
-    SECRET_KEY: 'ab'.repeat(32),
+    SECRET_KEY: TEST_SECRET_KEY,
     SPOOL_DIR: spoolFolder,
     CALLBACK_ALLOW_HTTP: 'on',
     CALLBACK_ALLOW_PRIVATE_NETWORKS: 'on',

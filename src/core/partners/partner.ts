@@ -1,7 +1,9 @@
 import type { Database } from '../../database/connect.ts'
+import type { Vault } from '../../runtime/seal.ts'
 import type { PartnerId } from '../../values/ids.ts'
 import { invalid, type Parsed, valid } from '../../values/parsed.ts'
 import { makeSecret, recordOf } from './secret.ts'
+import { addSigningSecret } from './signing-secret.ts'
 
 /** A partner as operators see it. */
 export type Partner = {
@@ -18,12 +20,16 @@ export const parsePartnerName = (text: string): Parsed<string> =>
     ? valid(text)
     : invalid('must be 1 to 100 printable characters, without blanks at either end')
 
-/** Creates a partner with its first API key, in one transaction. The key is returned this once and kept only as a hash. */
+/**
+ * Creates a partner with its first API key and its signing secret, in one transaction. Both are returned this once: the key is
+ * kept only as a hash, the secret sealed.
+ */
 export const createPartner = (options: {
   database: Database
   name: string
+  vault: Vault
   randomBytes: (count: number) => Buffer
-}): Promise<{ partnerId: PartnerId; apiKey: string }> =>
+}): Promise<{ partnerId: PartnerId; apiKey: string; signingSecret: string }> =>
   options.database.transaction().execute(async (transaction) => {
     const apiKey = makeSecret('mpg_', options.randomBytes)
     const { hash, displayPrefix } = recordOf(apiKey)
@@ -36,7 +42,8 @@ export const createPartner = (options: {
       .insertInto('api_keys')
       .values({ partner_id: partner.id, key_hash: hash, display_prefix: displayPrefix })
       .execute()
-    return { partnerId: partner.id, apiKey }
+    const signingSecret = await addSigningSecret(transaction, { ...options, partnerId: partner.id })
+    return { partnerId: partner.id, apiKey, signingSecret }
   })
 
 /** Every partner, oldest first, with the first characters of its keys that are not revoked. */

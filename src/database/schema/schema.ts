@@ -1,3 +1,4 @@
+import type { AuditTable } from './audit.ts'
 import type { CallbacksTable, ToInterpretTable } from './callbacks.ts'
 import type { DarajaAccountsTable, DarajaBudgetsTable } from './daraja.ts'
 import type { AttemptsTable, DeliveriesTable, ToDeliverTable } from './deliveries.ts'
@@ -12,12 +13,14 @@ import type {
   ToQueryTable,
   ToSubmitTable,
 } from './payments.ts'
+import type { SigningSecretsTable } from './signing.ts'
 
 /** Every table, as the newest migration leaves it. */
 export type Schema = {
   partners: PartnersTable
   api_keys: ApiKeysTable
   service_tokens: ServiceTokensTable
+  signing_secrets: SigningSecretsTable
   payments: PaymentsTable
   idempotency_keys: IdempotencyKeysTable
   payment_history: PaymentHistoryTable
@@ -34,4 +37,5 @@ export type Schema = {
   attempts: AttemptsTable
   endpoints: EndpointsTable
   dead_letters: DeadLettersTable
+  audit: AuditTable
 }

@@ -43,6 +43,13 @@ export declare type CreatePartnerResponse = Message<"mpesa.gateway.v1.CreatePart
    * @generated from field: string api_key = 2;
    */
   apiKey: string;
+
+  /**
+   * What deliveries to the partner are signed with (Standard Webhooks). Shown this once.
+   *
+   * @generated from field: string signing_secret = 3;
+   */
+  signingSecret: string;
 };
 
 /**
@@ -52,13 +59,54 @@ export declare type CreatePartnerResponse = Message<"mpesa.gateway.v1.CreatePart
 export declare const CreatePartnerResponseSchema: GenMessage<CreatePartnerResponse>;
 
 /**
+ * @generated from message mpesa.gateway.v1.RotateSigningSecretRequest
+ */
+export declare type RotateSigningSecretRequest = Message<"mpesa.gateway.v1.RotateSigningSecretRequest"> & {
+  /**
+   * @generated from field: int64 partner_id = 1;
+   */
+  partnerId: bigint;
+
+  /**
+   * For how long the secrets before sign too, seconds: 0 to 2592000 (30 days); 86400 (a day) when not set. 0 ends them at once.
+   *
+   * @generated from field: optional int32 overlap_seconds = 2;
+   */
+  overlapSeconds?: number | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.RotateSigningSecretRequest.
+ * Use `create(RotateSigningSecretRequestSchema)` to create a new message.
+ */
+export declare const RotateSigningSecretRequestSchema: GenMessage<RotateSigningSecretRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.RotateSigningSecretResponse
+ */
+export declare type RotateSigningSecretResponse = Message<"mpesa.gateway.v1.RotateSigningSecretResponse"> & {
+  /**
+   * The new secret. Shown this once.
+   *
+   * @generated from field: string signing_secret = 1;
+   */
+  signingSecret: string;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.RotateSigningSecretResponse.
+ * Use `create(RotateSigningSecretResponseSchema)` to create a new message.
+ */
+export declare const RotateSigningSecretResponseSchema: GenMessage<RotateSigningSecretResponse>;
+
+/**
  * Manages partners. Callers are internal services whose token has the scope `partners:manage`.
  *
  * @generated from service mpesa.gateway.v1.PartnerService
  */
 export declare const PartnerService: GenService<{
   /**
-   * Creates a partner and its first API key. Errors: INVALID_ARGUMENT with a FieldViolation.
+   * Creates a partner, its first API key and its signing secret. Errors: INVALID_ARGUMENT with a FieldViolation.
    *
    * @generated from rpc mpesa.gateway.v1.PartnerService.CreatePartner
    */
@@ -66,6 +114,17 @@ export declare const PartnerService: GenService<{
     methodKind: "unary";
     input: typeof CreatePartnerRequestSchema;
     output: typeof CreatePartnerResponseSchema;
+  },
+  /**
+   * Gives a partner a new signing secret. Until the overlap ends its deliveries carry the signatures of both. Errors:
+   * INVALID_ARGUMENT with a FieldViolation, NOT_FOUND, FAILED_PRECONDITION when five secrets sign already.
+   *
+   * @generated from rpc mpesa.gateway.v1.PartnerService.RotateSigningSecret
+   */
+  rotateSigningSecret: {
+    methodKind: "unary";
+    input: typeof RotateSigningSecretRequestSchema;
+    output: typeof RotateSigningSecretResponseSchema;
   },
 }>;
 

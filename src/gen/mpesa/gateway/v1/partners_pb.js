@@ -8,7 +8,7 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
  * Describes the file mpesa/gateway/v1/partners.proto.
  */
 export const file_mpesa_gateway_v1_partners = /*@__PURE__*/
-  fileDesc("Ch9tcGVzYS9nYXRld2F5L3YxL3BhcnRuZXJzLnByb3RvEhBtcGVzYS5nYXRld2F5LnYxIiQKFENyZWF0ZVBhcnRuZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiPAoVQ3JlYXRlUGFydG5lclJlc3BvbnNlEhIKCnBhcnRuZXJfaWQYASABKAMSDwoHYXBpX2tleRgCIAEoCTJyCg5QYXJ0bmVyU2VydmljZRJgCg1DcmVhdGVQYXJ0bmVyEiYubXBlc2EuZ2F0ZXdheS52MS5DcmVhdGVQYXJ0bmVyUmVxdWVzdBonLm1wZXNhLmdhdGV3YXkudjEuQ3JlYXRlUGFydG5lclJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("Ch9tcGVzYS9nYXRld2F5L3YxL3BhcnRuZXJzLnByb3RvEhBtcGVzYS5nYXRld2F5LnYxIiQKFENyZWF0ZVBhcnRuZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiVAoVQ3JlYXRlUGFydG5lclJlc3BvbnNlEhIKCnBhcnRuZXJfaWQYASABKAMSDwoHYXBpX2tleRgCIAEoCRIWCg5zaWduaW5nX3NlY3JldBgDIAEoCSJiChpSb3RhdGVTaWduaW5nU2VjcmV0UmVxdWVzdBISCgpwYXJ0bmVyX2lkGAEgASgDEhwKD292ZXJsYXBfc2Vjb25kcxgCIAEoBUgAiAEBQhIKEF9vdmVybGFwX3NlY29uZHMiNQobUm90YXRlU2lnbmluZ1NlY3JldFJlc3BvbnNlEhYKDnNpZ25pbmdfc2VjcmV0GAEgASgJMuYBCg5QYXJ0bmVyU2VydmljZRJgCg1DcmVhdGVQYXJ0bmVyEiYubXBlc2EuZ2F0ZXdheS52MS5DcmVhdGVQYXJ0bmVyUmVxdWVzdBonLm1wZXNhLmdhdGV3YXkudjEuQ3JlYXRlUGFydG5lclJlc3BvbnNlEnIKE1JvdGF0ZVNpZ25pbmdTZWNyZXQSLC5tcGVzYS5nYXRld2F5LnYxLlJvdGF0ZVNpZ25pbmdTZWNyZXRSZXF1ZXN0Gi0ubXBlc2EuZ2F0ZXdheS52MS5Sb3RhdGVTaWduaW5nU2VjcmV0UmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * Describes the message mpesa.gateway.v1.CreatePartnerRequest.
@@ -23,6 +23,20 @@ export const CreatePartnerRequestSchema = /*@__PURE__*/
  */
 export const CreatePartnerResponseSchema = /*@__PURE__*/
   messageDesc(file_mpesa_gateway_v1_partners, 1);
+
+/**
+ * Describes the message mpesa.gateway.v1.RotateSigningSecretRequest.
+ * Use `create(RotateSigningSecretRequestSchema)` to create a new message.
+ */
+export const RotateSigningSecretRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 2);
+
+/**
+ * Describes the message mpesa.gateway.v1.RotateSigningSecretResponse.
+ * Use `create(RotateSigningSecretResponseSchema)` to create a new message.
+ */
+export const RotateSigningSecretResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 3);
 
 /**
  * Manages partners. Callers are internal services whose token has the scope `partners:manage`.

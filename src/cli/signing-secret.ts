@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto'
+import { Command } from 'commander'
+import {
+  listSigningSecrets,
+  MAX_OVERLAP_MS,
+  MAX_SIGNING,
+  rotateSigningSecret,
+} from '../core/partners/signing-secret.ts'
+import { parseId } from '../values/ids.ts'
+import { openVault, useDatabase } from './database.ts'
+import { readDuration } from './duration.ts'
+import type { Environment } from './environment.ts'
+import { CommandError, printJson, printLine, printTable } from './output.ts'
+
+type RotateOptions = { overlap: string; json?: true }
+
+/** `partners signing-secret …`: what deliveries to a partner are signed with. */
+export const signingSecretCommand = (environment: Environment): Command => {
+  const signingSecret = new Command('signing-secret').description(
+    'rotate and list what deliveries to a partner are signed with',
+  )
+  signingSecret
+    .command('rotate')
+    .argument('<partner>', 'the partner’s id')
+    .description('give a partner a new signing secret, which is shown this once')
+    .option('--overlap <time>', 'for how long the secrets before sign too, like 24h; 0s ends them', '24h')
+    .option('--json', 'print one line of JSON')
+    .addHelpText('after', '\nExample:\n  gateway partners signing-secret rotate 17 --overlap 48h --json')
+    .action((partner: string, options: RotateOptions) => rotate(environment, partner, options))
+  signingSecret
+    .command('list')
+    .argument('<partner>', 'the partner’s id')
+    .description('list a partner’s signing secrets, the current one first; never the secrets themselves')
+    .option('--json', 'print one line of JSON')
+    .action((partner: string, options: { json?: true }) => list(environment, partner, options))
+  return signingSecret
+}
+
+const rotate = async (environment: Environment, partner: string, options: RotateOptions): Promise<void> => {
+  const partnerId = requirePartnerId(partner)
+  const overlapMs = readDuration('--overlap', options.overlap)
+  if (overlapMs > MAX_OVERLAP_MS) throw new CommandError('--overlap must be 30d at most')
+  const vault = await openVault(environment)
+  const rotation = await useDatabase(environment, (database) =>
+    rotateSigningSecret({ database, vault, partnerId, overlapMs, randomBytes }),
+  )
+  if (rotation.kind === 'no_such_partner') throw new CommandError(`there is no partner ${partnerId}`)
+  if (rotation.kind === 'too_many') {
+    throw new CommandError(
+      `${MAX_SIGNING} secrets of partner ${partnerId} sign already: wait until one expires, or end them with --overlap 0s`,
+    )
+  }
+  const { signingSecret, previousUntil } = rotation
+  if (options.json)
+    return printJson({ partner_id: partnerId, signing_secret: signingSecret, previous_until: previousUntil })
+  printLine(`The signing secret of partner ${partnerId}, shown this once: ${signingSecret}`)
+  if (overlapMs > 0) printLine(`Those before sign too until ${previousUntil.toISOString()}.`)
+}
+
+const list = async (environment: Environment, partner: string, options: { json?: true }): Promise<void> => {
+  const partnerId = requirePartnerId(partner)
+  const secrets = await useDatabase(environment, (database) => listSigningSecrets(database, partnerId))
+  const rows = secrets.map(({ id, createdAt, expiresAt }) => ({
+    id,
+    created_at: createdAt,
+    expires_at: expiresAt,
+  }))
+  if (options.json) return printJson(rows)
+  printTable(rows, `Partner ${partnerId} has no signing secret: its deliveries are not signed.`)
+}
+
+const requirePartnerId = (text: string): bigint => {
+  const id = parseId(text)
+  if (id === null) throw new CommandError(`the partner must be an id, a positive whole number, not ${text}`)
+  return id
+}

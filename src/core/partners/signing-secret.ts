@@ -1,0 +1,112 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import { identityOfSigningSecret } from '../../database/sealed-columns.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import type { Vault } from '../../runtime/seal.ts'
+
+/** A signing secret as operators see it: never the secret itself. */
+export type SigningSecret = {
+  id: bigint
+  createdAt: Date
+  /** When it signs no more; null: it is the current one. */
+  expiresAt: Date | null
+}
+
+/** What came of a rotation. */
+export type Rotation =
+  | { kind: 'rotated'; signingSecret: string; previousUntil: Date }
+  | { kind: 'no_such_partner' }
+  /** So many sign already that the header would grow without end. */
+  | { kind: 'too_many' }
+
+/** The Standard Webhooks specification asks for 24 to 64 random bytes. */
+const SECRET_BYTES = 32
+
+/** Secrets of one partner that sign at the same time. */
+export const MAX_SIGNING = 5
+
+/** The longest overlap, ms: a secret that was replaced should not live much longer. */
+export const MAX_OVERLAP_MS = 30 * 24 * 3_600_000
+
+/** The overlap unless another is asked for, ms. */
+export const DEFAULT_OVERLAP_MS = 24 * 3_600_000
+
+type Making = { vault: Vault; partnerId: bigint; randomBytes: (count: number) => Buffer }
+
+/** Gives a partner its current signing secret, in the caller's transaction. It is returned this once and kept sealed. */
+export const addSigningSecret = async (
+  transaction: Transaction<Schema>,
+  options: Making,
+): Promise<string> => {
+  const secret = `whsec_${options.randomBytes(SECRET_BYTES).toString('base64')}`
+  // The id is part of what the secret is sealed for, so it must be known first.
+  const { rows } = await sql<{ id: bigint }>`
+    SELECT nextval(pg_get_serial_sequence('signing_secrets', 'id')) AS id
+  `.execute(transaction)
+  const row = { id: rows[0]?.id ?? 0n, partner_id: options.partnerId }
+  await transaction
+    .insertInto('signing_secrets')
+    .values({ ...row, secret_sealed: options.vault.seal(secret, identityOfSigningSecret(row)) })
+    .execute()
+  return secret
+}
+
+/**
+ * Gives a partner a new signing secret; those it had sign beside it for `overlapMs` more at most, then are forgotten. 0 ends
+ * them at once. A partner that had none gets its first.
+ */
+export const rotateSigningSecret = async (
+  options: Making & { database: Database; overlapMs: number },
+): Promise<Rotation> => {
+  const rotation = await options.database.transaction().execute(async (transaction): Promise<Rotation> => {
+    const signing = await lockAndCount(transaction, options.partnerId)
+    if (signing === null) return { kind: 'no_such_partner' }
+    if (signing >= MAX_SIGNING && options.overlapMs > 0) return { kind: 'too_many' }
+    const previousUntil = await endPrevious(transaction, options)
+    const signingSecret = await addSigningSecret(transaction, options)
+    crashPoint('rotate_signing_secret.before_commit')
+    return { kind: 'rotated', signingSecret, previousUntil }
+  })
+  crashPoint('rotate_signing_secret.after_commit')
+  return rotation
+}
+
+/** How many secrets of the partner sign, its row locked so that two rotations come one after the other; null: no partner. */
+const lockAndCount = async (transaction: Transaction<Schema>, partnerId: bigint): Promise<number | null> => {
+  const { rows: partners } = await sql`
+    SELECT FROM partners WHERE id = ${partnerId} FOR NO KEY UPDATE
+  `.execute(transaction)
+  if (partners.length === 0) return null
+  const { rows } = await sql<{ count: number }>`
+    SELECT count(*)::integer AS count FROM signing_secrets
+    WHERE partner_id = ${partnerId} AND (expires_at IS NULL OR expires_at > now())
+  `.execute(transaction)
+  return rows[0]?.count ?? 0
+}
+
+/** Those before sign for a while still, or no more; resolves with until when. */
+const endPrevious = async (
+  transaction: Transaction<Schema>,
+  options: { partnerId: bigint; overlapMs: number },
+): Promise<Date> => {
+  const until = sql`now() + make_interval(secs => ${options.overlapMs / 1000})`
+  await sql`
+    UPDATE signing_secrets SET expires_at = least(expires_at, ${until}) WHERE partner_id = ${options.partnerId}
+  `.execute(transaction)
+  await sql`
+    DELETE FROM signing_secrets WHERE partner_id = ${options.partnerId} AND expires_at <= now()
+  `.execute(transaction)
+  const { rows } = await sql<{ until: Date }>`SELECT ${until} AS until`.execute(transaction)
+  return rows[0]?.until ?? new Date()
+}
+
+/** The signing secrets of a partner that sign now, newest first. */
+export const listSigningSecrets = async (database: Database, partnerId: bigint): Promise<SigningSecret[]> => {
+  const { rows } = await sql<SigningSecret>`
+    SELECT id, created_at AS "createdAt", expires_at AS "expiresAt" FROM signing_secrets
+    WHERE partner_id = ${partnerId} AND (expires_at IS NULL OR expires_at > now())
+    ORDER BY id DESC
+  `.execute(database)
+  return rows
+}
