@@ -23,8 +23,8 @@ const WORDS: readonly Word[] = [
   {
     pattern: /(?<!Standard )webhooks?(?![-_a-z]*(?:id|timestamp|signature|attempt)\b)/gi,
     where: INSIDE,
-    // OpenAPI has a field of this name, and its page shows it, for what a server sends.
-    except: /^src\/facade\/(?:openapi|docs-page)/,
+    // OpenAPI has a field of this name, and its page shows it, for what a server sends; the package that signs is called so.
+    except: /^src\/facade\/(?:openapi|docs-page)|^src\/dispatcher\/sign\.ts$/,
     instead: 'callback (from Daraja) or delivery (to a partner); webhook is for the headers’ names only',
   },
   {

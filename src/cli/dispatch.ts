@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Command } from 'commander'
 import { connectDatabase, type Database } from '../database/connect.ts'
@@ -10,6 +11,7 @@ import { createLog, flushLog, type Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
 import { announceReady } from '../runtime/ready.ts'
+import { createVault } from '../runtime/seal.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
 import { DISPATCH_SETTINGS, type Environment, hasParent } from './environment.ts'
 import { readinessOf } from './readiness.ts'
@@ -100,6 +102,11 @@ const tuning = (config: DispatchConfig) => ({
   scheduleMs: config.DELIVERY_SCHEDULE,
   concurrency: config.DELIVERY_CONCURRENCY,
   allowPrivateNetworks: config.CALLBACK_ALLOW_PRIVATE_NETWORKS,
+  vault: createVault({
+    secretKey: config.SECRET_KEY,
+    previousSecretKey: config.SECRET_KEY_PREVIOUS,
+    randomBytes,
+  }),
   nameServers: config.DELIVERY_NAME_SERVERS,
 })
 

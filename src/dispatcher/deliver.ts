@@ -8,6 +8,7 @@ import type { Outlast } from './outlast.ts'
 import { type Plan, planNext } from './plan.ts'
 import type { Poster, PostRequest, PostResult } from './post.ts'
 import { type FinishedAttempt, type Recorded, recordAttempts } from './record.ts'
+import type { Sign, Signed } from './sign.ts'
 
 export type Deliverer = {
   /** Makes an attempt if the delivery is due and nobody else's; resolves when it is recorded, or there was nothing to do. */
@@ -27,6 +28,7 @@ const BATCHES = { maxItems: 256, maxRunning: 2, maxWaiting: 20_000 }
 export const createDeliverer = (options: {
   database: Database
   poster: Poster
+  sign: Sign
   outlast: Outlast
   scheduleMs: readonly number[]
   random: () => number
@@ -46,11 +48,18 @@ export const createDeliverer = (options: {
     run: (attempts) => options.outlast(() => recordAttempts(options.database, attempts)),
   })
 
+  const post = async (claim: Claim): Promise<PostResult> => {
+    const signed = await options.sign(claim)
+    if (signed.kind === 'impossible') return NOT_SIGNED
+    crashPoint('post.before_send')
+    const result = await options.poster.post(toRequest(claim, signed))
+    crashPoint('post.after_send')
+    return result
+  }
+
   const deliver = async (claim: Claim): Promise<void> => {
     if (claim.isAfterLost) tellLost(options, claim)
-    crashPoint('post.before_send')
-    const result = await options.poster.post(toRequest(claim))
-    crashPoint('post.after_send')
+    const result = await post(claim)
     const plan = planNext({ ...options, ...claim, result, random: options.random() })
     const recorded = await records.add({ claim, result, plan })
     options.metrics.attempted({ plan, ...result })
@@ -65,6 +74,16 @@ export const createDeliverer = (options: {
   return { deliver, deliverIfDue }
 }
 
+/** What became of an attempt that could not be signed: our fault, and tried again like any other. */
+const NOT_SIGNED: PostResult = {
+  status: null,
+  errorClass: 'not_signed',
+  retryAfterMs: null,
+  durationMs: 0,
+  address: null,
+  answer: null,
+}
+
 /** Two messages for one delivery can meet in a batch: only one of them gets its claim. */
 const takeOut = (unclaimed: Map<bigint, Claim>, id: bigint): Claim | null => {
   const claim = unclaimed.get(id) ?? null
@@ -73,7 +92,7 @@ const takeOut = (unclaimed: Map<bigint, Claim>, id: bigint): Claim | null => {
 }
 
 /** Our own part of a delivery travels in headers (Standard Webhooks): the body is the partner guide's, to the byte. */
-const toRequest = (claim: Claim): PostRequest => ({
+const toRequest = (claim: Claim, signed: Signed): PostRequest => ({
   url: claim.callbackUrl,
   headers: {
     'content-type': 'application/json',
@@ -81,6 +100,7 @@ const toRequest = (claim: Claim): PostRequest => ({
     'webhook-id': claim.webhookId,
     'webhook-timestamp': String(Math.floor(claim.startedAt.getTime() / 1000)),
     'webhook-attempt': String(claim.attempt),
+    ...(signed.kind === 'signed' && { 'webhook-signature': signed.signature }),
   },
   body: claim.body,
 })

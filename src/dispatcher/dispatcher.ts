@@ -4,6 +4,7 @@ import { isOutage } from '../database/outage.ts'
 import type { DeliveryQueue } from '../queue/delivery-queue.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
+import type { Vault } from '../runtime/seal.ts'
 import { startConsuming } from './consume.ts'
 import { createDeliverer } from './deliver.ts'
 import { type AddressGuard, createAddressGuard, createResolver, ownAddresses } from './guard-address.ts'
@@ -11,6 +12,7 @@ import { createDispatcherMetrics } from './metrics.ts'
 import { createOutlast } from './outlast.ts'
 import { createPoster, type PostLimits } from './post.ts'
 import { OVERDUE_MS, startRecovering } from './recover.ts'
+import { createSigner } from './sign.ts'
 import { createSlots } from './slots.ts'
 
 export type DispatcherOptions = {
@@ -22,6 +24,8 @@ export type DispatcherOptions = {
   /** Attempts under way at once. */
   concurrency: number
   allowPrivateNetworks: boolean
+  /** Opens the partners' signing secrets. */
+  vault: Vault
   /** Whom to ask for the addresses of endpoints; null: the machine's name servers. */
   nameServers: readonly string[] | null
   registry: Registry
@@ -58,10 +62,12 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
 
   const slots = createSlots(options.concurrency)
   const poster = createPoster({ ...options, guard: options.guard ?? createGuard(options) })
+  const outlast = createOutlast({ giveUp: giveUp.signal, log })
   const deliverer = createDeliverer({
     ...options,
     poster,
-    outlast: createOutlast({ giveUp: giveUp.signal, log }),
+    sign: createSigner({ ...options, outlast }),
+    outlast,
     metrics: createDispatcherMetrics(options.registry, database),
   })
 

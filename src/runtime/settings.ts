@@ -128,13 +128,13 @@ export const SETTINGS = {
   },
   SECRET_KEY: {
     parse: secretKey,
-    help: '32 bytes in hexadecimal; the keys of callback tokens are derived from it',
+    help: '32 bytes in hexadecimal, the same for all processes; the keys of callback tokens and of secrets at rest are derived from it',
     secret: true,
   },
   SECRET_KEY_PREVIOUS: {
     parse: secretKey,
     default: null,
-    help: 'the key before, while callbacks issued under it may still come',
+    help: 'another key that still counts, while it is being replaced: see docs/operations.md',
     secret: true,
   },
   SUBMIT_TTL_MS: {

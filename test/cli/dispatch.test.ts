@@ -7,6 +7,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { addDelivery, readAttempts, readDelivery } from '../support/deliveries.ts'
 import { eventually } from '../support/eventually.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+import { TEST_SECRET_KEY } from '../support/vault.ts'
 
 let testDatabase: TestDatabase
 let database: Database
@@ -34,6 +35,7 @@ const dispatch = async (given: Record<string, string> = {}): Promise<GatewayProc
     DATABASE_URL: testDatabase.url,
     DATABASE_POOL_SIZE: '4',
     OPS_PORT: '0',
+    SECRET_KEY: TEST_SECRET_KEY,
     CALLBACK_ALLOW_PRIVATE_NETWORKS: 'on',
     ...given,
   })
@@ -125,6 +127,7 @@ describe('gateway dispatch', () => {
       DATABASE_URL: 'mysql://user:hush@127.0.0.1/x',
       DELIVERY_SCHEDULE: 'soon',
       DELIVERY_CONCURRENCY: '0',
+      SECRET_KEY: 'hush',
     })
     await expect(failed).rejects.toThrow(/^ended with 2:/)
     await expect(failed).rejects.toThrow(

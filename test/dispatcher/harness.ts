@@ -9,6 +9,7 @@ import { systemClock } from '../../src/runtime/clock.ts'
 import { createLog } from '../../src/runtime/log.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestStream, type TestStream } from '../support/streams.ts'
+import { testVault } from '../support/vault.ts'
 import { type Receiver, startReceiver } from './receiver.ts'
 
 /** Everything after the outbox, on a database and a stream of its own, with a receiver to deliver to. */
@@ -71,6 +72,7 @@ export const startHarness = async (databaseUrl: string): Promise<Harness> => {
       concurrency: 16,
       allowPrivateNetworks: true,
       nameServers: null,
+      vault: testVault,
       registry: new Registry(),
       log,
       clock: systemClock,

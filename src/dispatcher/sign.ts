@@ -1,0 +1,101 @@
+import { sql } from 'kysely'
+import { LRUCache } from 'lru-cache'
+import { Webhook } from 'standardwebhooks'
+import type { Database } from '../database/connect.ts'
+import { identityOfSigningSecret } from '../database/sealed-columns.ts'
+import type { Log } from '../runtime/log.ts'
+import { CannotOpen, type Vault } from '../runtime/seal.ts'
+import type { Outlast } from './outlast.ts'
+
+/** What an attempt sends, as far as it is signed. */
+export type ToSign = {
+  partnerId: bigint
+  webhookId: string
+  /** The attempt's; signed to the second, as it stands in `webhook-timestamp`. */
+  startedAt: Date
+  /** The exact bytes to send. */
+  body: string
+}
+
+/** The signature of an attempt, or why there is none. */
+export type Signed =
+  /** `webhook-signature`: one `v1,…` for each secret that signs now, the newest first. */
+  | { kind: 'signed'; signature: string }
+  /** The partner never had a secret. */
+  | { kind: 'unsigned' }
+  /** Its secret cannot be opened: nothing may be sent, for the partner would take it for forged. */
+  | { kind: 'impossible' }
+
+/** Signs an attempt. Rejects only when Postgres was away for as long as the dispatcher waits. */
+export type Sign = (attempt: ToSign) => Promise<Signed>
+
+/** A partner's secrets, opened; null when one of them cannot be. */
+type Secrets = { signers: { webhook: Webhook; expiresAt: Date | null }[] | null }
+
+/** For how long secrets are remembered, ms: a new one signs within this. */
+const REMEMBERED_MS = 5_000
+
+/** Partners whose secrets are remembered at once. */
+const MAX_REMEMBERED = 10_000
+
+/**
+ * Makes the signer of Standard Webhooks signatures: HMAC-SHA256 over `id.timestamp.body`. Measured, the package needs 20 to 27
+ * microseconds for a delivery's body where node:crypto needs 5 to 9: a twentieth of what an attempt costs, so the package it
+ * is. `nowMs` is a monotonic time, ms.
+ */
+export const createSigner = (options: {
+  database: Database
+  vault: Vault
+  outlast: Outlast
+  nowMs: () => number
+  log: Log
+}): Sign => {
+  const remembered = new LRUCache<bigint, Secrets>({
+    max: MAX_REMEMBERED,
+    ttl: REMEMBERED_MS,
+    perf: { now: options.nowMs },
+    fetchMethod: async (partnerId) => ({ signers: await readSigners(options, partnerId) }),
+  })
+  return async (attempt) => {
+    const secrets = await remembered.fetch(attempt.partnerId)
+    if (!secrets?.signers) return { kind: 'impossible' }
+    return signWith(secrets.signers, attempt)
+  }
+}
+
+const signWith = (signers: NonNullable<Secrets['signers']>, attempt: ToSign): Signed => {
+  if (signers.length === 0) return { kind: 'unsigned' }
+  const signatures = signers
+    .filter(({ expiresAt }) => expiresAt === null || expiresAt > attempt.startedAt)
+    .map(({ webhook }) => webhook.sign(attempt.webhookId, attempt.startedAt, attempt.body))
+  return signatures.length === 0
+    ? { kind: 'impossible' }
+    : { kind: 'signed', signature: signatures.join(' ') }
+}
+
+const readSigners = async (
+  options: { database: Database; vault: Vault; outlast: Outlast; log: Log },
+  partnerId: bigint,
+): Promise<Secrets['signers']> => {
+  const { rows } = await options.outlast(() =>
+    sql<{ id: bigint; secret_sealed: string; expires_at: Date | null }>`
+      SELECT id, secret_sealed, expires_at FROM signing_secrets WHERE partner_id = ${partnerId} ORDER BY id DESC
+    `.execute(options.database),
+  )
+  try {
+    return rows.map((row) => ({
+      webhook: new Webhook(
+        options.vault.open(row.secret_sealed, identityOfSigningSecret({ ...row, partner_id: partnerId })),
+      ),
+      expiresAt: row.expires_at,
+    }))
+  } catch (error) {
+    if (!(error instanceof CannotOpen)) throw error
+    options.log.error({
+      event: 'signing_secret_unreadable',
+      partner_id: Number(partnerId),
+      reason: error.message,
+    })
+    return null
+  }
+}
