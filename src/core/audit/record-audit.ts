@@ -36,25 +36,30 @@ export type AuditEntry = {
 }
 
 /** Writes down who did what, in the transaction that does it: nothing is done by hand without its line. */
-export const recordAudit = async (transaction: Transaction<Schema>, entry: AuditEntry): Promise<void> => {
-  const { actor } = entry
-  await transaction
-    .insertInto('audit')
-    .values({
-      actor_kind: actor.kind,
-      actor_id: actor.kind === 'service' ? actor.tokenId : null,
-      actor_name: actor.name,
-      operator: actor.kind === 'service' ? actor.operator : null,
-      source: actor.from,
-      action: entry.action,
-      subject_kind: entry.subject.kind,
-      subject_id: String(entry.subject.id),
-      partner_id: entry.partnerId,
-      before: toJson(entry.before),
-      after: toJson(entry.after),
-    })
-    .execute()
+export const recordAudit = (transaction: Transaction<Schema>, entry: AuditEntry): Promise<void> =>
+  recordAudits(transaction, [entry])
+
+/** The same for many things at once, at most some thousands. */
+export const recordAudits = async (
+  transaction: Transaction<Schema>,
+  entries: readonly AuditEntry[],
+): Promise<void> => {
+  if (entries.length > 0) await transaction.insertInto('audit').values(entries.map(toRow)).execute()
 }
+
+const toRow = ({ actor, ...entry }: AuditEntry) => ({
+  actor_kind: actor.kind,
+  actor_id: actor.kind === 'service' ? actor.tokenId : null,
+  actor_name: actor.name,
+  operator: actor.kind === 'service' ? actor.operator : null,
+  source: actor.from,
+  action: entry.action,
+  subject_kind: entry.subject.kind,
+  subject_id: String(entry.subject.id),
+  partner_id: entry.partnerId,
+  before: toJson(entry.before),
+  after: toJson(entry.after),
+})
 
 const toJson = (fields: Readonly<Record<string, unknown>> | null): string | null =>
   fields === null
