@@ -17,6 +17,7 @@ export const up = async (database: Kysely<unknown>): Promise<void> => {
       probe_delivery_id bigint,
       probing_until timestamptz,
       release_per_second real,
+      release_since timestamptz,
       release_at timestamptz,
       paused_at timestamptz,
       paused_by text,

@@ -23,8 +23,9 @@ export type EndpointsTable = {
   /** Half open: the delivery that passes, and until when its outcome is waited for. */
   probe_delivery_id: bigint | null
   probing_until: ColumnType<Date | null>
-  /** Ramping: how many held deliveries are let go a second, and when the next are. */
+  /** Ramping: how many held deliveries are let go a second, since when so many, and when the next are. */
   release_per_second: number | null
+  release_since: ColumnType<Date | null>
   release_at: ColumnType<Date | null>
   /** Since when, and by whom, it is paused; null when it is not. */
   paused_at: ColumnType<Date | null>
@@ -33,7 +34,7 @@ export type EndpointsTable = {
 }
 
 /** A delivery that ended without a 2xx; deleted when it is sent again. */
-export type DeadLettersTable = {
+export type DeadDeliveriesTable = {
   delivery_id: bigint
   partner_id: bigint
   host: string

@@ -2,7 +2,7 @@ import type { AuditTable } from './audit.ts'
 import type { CallbacksTable, ToInterpretTable } from './callbacks.ts'
 import type { DarajaAccountsTable, DarajaBudgetsTable } from './daraja.ts'
 import type { AttemptsTable, DeliveriesTable, ToDeliverTable } from './deliveries.ts'
-import type { DeadLettersTable, EndpointsTable } from './endpoints.ts'
+import type { DeadDeliveriesTable, EndpointsTable } from './endpoints.ts'
 import type { ApiKeysTable, PartnersTable, ServiceTokensTable } from './partners.ts'
 import type {
   IdempotencyKeysTable,
@@ -36,6 +36,6 @@ export type Schema = {
   to_deliver: ToDeliverTable
   attempts: AttemptsTable
   endpoints: EndpointsTable
-  dead_letters: DeadLettersTable
+  dead_letters: DeadDeliveriesTable
   audit: AuditTable
 }

@@ -1,0 +1,60 @@
+import { sql } from 'kysely'
+import type { Database } from '../../src/database/connect.ts'
+import { connectDatabase } from '../../src/database/connect.ts'
+import { quietLog } from './core.ts'
+
+/** The clock that the statements of one test database go by. */
+export type DatabaseClock = {
+  /** Puts it forward; resolves when every statement that begins from now on sees it. */
+  advance(seconds: number): Promise<void>
+  /** What it says. */
+  now(): Promise<Date>
+  close(): Promise<void>
+}
+
+/**
+ * Gives a test database a clock of its own: whatever its connections, those opened from now on, call `now()` is the machine's
+ * clock plus what the test has put it forward, also in the defaults of columns. So days pass in a moment, for all that waits in
+ * Postgres; timers of processes go on as ever. Call it before anything else connects.
+ */
+export const startDatabaseClock = async (databaseUrl: string): Promise<DatabaseClock> => {
+  const database = connectDatabase({ databaseUrl, poolSize: 1, log: quietLog })
+  await sql`CREATE SCHEMA clock`.execute(database)
+  await sql`CREATE TABLE clock.shift AS SELECT interval '0' AS by`.execute(database)
+  await sql`
+    CREATE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE
+    AS 'SELECT pg_catalog.now() + by FROM clock.shift'
+  `.execute(database)
+  await goByIt(database)
+  return {
+    advance: async (seconds) => {
+      await sql`UPDATE clock.shift SET by = by + make_interval(secs => ${seconds})`.execute(database)
+    },
+    now: async () => {
+      const { rows } = await sql<{ now: Date }>`SELECT clock.now() AS now`.execute(database)
+      return rows[0]?.now ?? new Date()
+    },
+    close: () => database.destroy(),
+  }
+}
+
+/**
+ * Puts the clock's schema before Postgres's own in the search path of the database, and binds the defaults of its columns anew,
+ * which were bound when the tables were made.
+ */
+const goByIt = async (database: Database): Promise<void> => {
+  await sql`
+    DO $$
+    DECLARE bound record;
+    BEGIN
+      EXECUTE format('ALTER DATABASE %I SET search_path = clock, public, pg_catalog', current_database());
+      FOR bound IN
+        SELECT adrelid::regclass AS relation, attname FROM pg_attrdef
+        JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+        WHERE pg_get_expr(adbin, adrelid) = 'now()'
+      LOOP
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT clock.now()', bound.relation, bound.attname);
+      END LOOP;
+    END $$
+  `.execute(database)
+}
