@@ -31,10 +31,17 @@ export class AttemptTimeout extends Error {
   readonly code = 'ATTEMPT_TIMEOUT'
 }
 
+/** Thrown when more comes for an answer than is read. */
+export class AnswerTooLarge extends Error {
+  override name = 'AnswerTooLarge'
+  readonly code = 'ANSWER_TOO_LARGE'
+}
+
 /** Codes of our own, of Node (system, `dns`), and of undici. */
 const CLASS_OF_CODE: Record<string, ErrorClass> = {
   BLOCKED_ADDRESS: 'blocked',
   ATTEMPT_TIMEOUT: 'timeout',
+  ANSWER_TOO_LARGE: 'too_large',
   ENOTFOUND: 'dns',
   ENODATA: 'dns',
   ESERVFAIL: 'dns',
@@ -68,7 +75,7 @@ const CLASS_OF_CODE: Record<string, ErrorClass> = {
 
 /** What Node calls failures of a handshake or a certificate. */
 const TLS_CODES =
-  /^(ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|CRL_|INVALID_CA)/
+  /^(ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|CRL_|INVALID_|ERROR_IN_C|PATH_LENGTH_|UNSPECIFIED)/
 
 /** What Node says was being done when a name could not be resolved: a name server can refuse a connection too. */
 const DNS_CALLS = /^(query|getaddrinfo)/

@@ -1,10 +1,11 @@
 import { Agent, type Dispatcher } from 'undici'
 import type { Clock } from '../runtime/clock.ts'
 import { KEPT_BYTES, renderAnswer } from './answer.ts'
-import { AttemptTimeout, classifyError, classifyStatus } from './classify-error.ts'
+import { AnswerTooLarge, AttemptTimeout, classifyError, classifyStatus } from './classify-error.ts'
 import type { AddressGuard } from './guard-address.ts'
+import { limitReading } from './limit-reading.ts'
+import { observeSockets, type SocketObserver } from './observe-sockets.ts'
 import type { AttemptResult } from './plan.ts'
-import { type AddressObserver, observeAddresses } from './remote-address.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
 /** One POST to be made. */
@@ -33,6 +34,7 @@ export type PostLimits = {
   headersMs: number
   /** From the start of the attempt to the end of the answer. */
   totalMs: number
+  /** Of the answer's body. */
   answerBytes: number
 }
 
@@ -42,6 +44,9 @@ export const POST_LIMITS: PostLimits = {
   totalMs: 15_000,
   answerBytes: 64 * 1024,
 }
+
+/** How much may come in all for a byte of the longest body: a body in small chunks comes with the size of each. */
+const READ_PER_ANSWER_BYTE = 4
 
 /**
  * Makes POSTs to partners' endpoints, under the limits and past the guard. Redirects are answers like any other: followed,
@@ -57,7 +62,7 @@ export const createPoster = (options: {
   nowMs: () => number
 }): Poster => {
   const limits = options.limits ?? POST_LIMITS
-  const observer = observeAddresses()
+  const observer = observeSockets()
   const agent = new Agent({
     allowH2: false,
     pipelining: 1,
@@ -99,7 +104,7 @@ type Exchange = {
 type AttemptOptions = {
   guard: AddressGuard
   agent: Agent
-  observer: AddressObserver
+  observer: SocketObserver
   limits: PostLimits
   nowMs: () => number
   request: PostRequest
@@ -133,27 +138,33 @@ const createHandler = (
 ): Dispatcher.DispatchHandler => {
   const { seen, limits } = options
   let controller: Dispatcher.DispatchController | null = null
-  let expired: AttemptTimeout | null = null
+  let givenUp: Error | null = null
   let keptBytes = 0
+  let stopCounting = (): void => undefined
 
   const finish = (error: unknown): void => {
     clearTimeout(timer)
+    stopCounting()
     options.end(error)
   }
-  const expire = (stage: string): void => {
-    expired = new AttemptTimeout(`the ${stage} took too long`)
-    controller?.abort(expired)
-    finish(expired)
+  const giveUp = (error: Error): void => {
+    givenUp = error
+    controller?.abort(error)
+    finish(error)
   }
+  const expire = (stage: string): void => giveUp(new AttemptTimeout(`the ${stage} took too long`))
   let timer = setTimeout(expire, limits.headersMs, 'answer')
 
   return {
     onRequestStart: (started) => {
       // A connection that came too late: nothing is sent any more.
-      if (expired !== null) return started.abort(expired)
+      if (givenUp !== null) return started.abort(givenUp)
       controller = started
-      options.observer.expect((address) => {
-        seen.address = address
+      options.observer.expect((socket) => {
+        seen.address = socket.remoteAddress ?? null
+        stopCounting = limitReading(socket, READ_PER_ANSWER_BYTE * limits.answerBytes, () =>
+          giveUp(new AnswerTooLarge('the answer does not end')),
+        )
       })
     },
     onResponseStart: (_controller, status, headers) => {
@@ -177,9 +188,11 @@ const createHandler = (
   }
 }
 
-/** The address in a system error such as `connect ECONNREFUSED 203.0.113.7:443`. */
-const addressOf = (error: unknown): string | null =>
-  error instanceof Error && 'address' in error && typeof error.address === 'string' ? error.address : null
+/** The address in a system error such as `connect ECONNREFUSED 203.0.113.7:443`; of several that were tried, the last. */
+const addressOf = (error: unknown): string | null => {
+  const last: unknown = error instanceof AggregateError ? error.errors.at(-1) : error
+  return last instanceof Error && 'address' in last && typeof last.address === 'string' ? last.address : null
+}
 
 /** A status that is a failure says more than how the answer ended; a 2xx counts only when it was read to its end. */
 const judge = (exchange: Exchange, clock: Clock): Omit<PostResult, 'durationMs'> => {

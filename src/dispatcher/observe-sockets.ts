@@ -1,10 +1,10 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 
-/** Tells which address a request is written to. */
-export type AddressObserver = {
-  /** To be called in `onRequestStart` of the request: `tell` gets its address, before its first byte is written. */
-  expect(tell: (address: string) => void): void
+/** Tells which connection a request is written to. */
+export type SocketObserver = {
+  /** To be called in `onRequestStart` of the request: `tell` gets its socket, before its first byte is written. */
+  expect(tell: (socket: Socket) => void): void
   stop(): void
 }
 
@@ -15,13 +15,13 @@ const CHANNEL = 'undici:client:sendHeaders'
  * undici shows a request's socket on its diagnostics channel only. It publishes there in the same turn in which it has called
  * `onRequestStart`, so that the request which started last is the one whose headers are being written.
  */
-export const observeAddresses = (): AddressObserver => {
-  let expected: ((address: string) => void) | null = null
+export const observeSockets = (): SocketObserver => {
+  let expected: ((socket: Socket) => void) | null = null
   const onSendHeaders = (message: unknown): void => {
     const tell = expected
     expected = null
-    const address = socketOf(message)?.remoteAddress
-    if (tell !== null && address !== undefined) tell(address)
+    const socket = socketOf(message)
+    if (tell !== null && socket !== null) tell(socket)
   }
   subscribe(CHANNEL, onSendHeaders)
   return {
@@ -34,7 +34,7 @@ export const observeAddresses = (): AddressObserver => {
   }
 }
 
-const socketOf = (message: unknown): Partial<Socket> | null =>
-  typeof message === 'object' && message !== null && 'socket' in message && typeof message.socket === 'object'
+const socketOf = (message: unknown): Socket | null =>
+  typeof message === 'object' && message !== null && 'socket' in message && message.socket instanceof Socket
     ? message.socket
     : null
