@@ -230,6 +230,16 @@ export const MUTANTS: readonly Mutant[] = [
     killedBy: { file: 'test/dispatcher/post.test.ts', test: 'counts 500 as failure' },
   },
   {
+    name: 'a body is changed after it was signed',
+    law: 6,
+    file: 'src/dispatcher/deliver.ts',
+    changes: [{ find: 'body: claim.body,', replace: 'body: `${claim.body}\\n`,' }],
+    killedBy: {
+      file: 'test/dispatcher/sign.test.ts',
+      test: 'is verified by standardwebhooks with the secret that its partner was shown',
+    },
+  },
+  {
     name: 'an attempt may take for ever',
     law: 7,
     file: 'src/dispatcher/post.ts',
@@ -250,6 +260,13 @@ export const MUTANTS: readonly Mutant[] = [
       file: 'test/contract/transactions.test.ts',
       test: 'that nobody has, and a stranger’s, are the same 404',
     },
+  },
+  {
+    name: 'a sealed secret opens for any row',
+    law: 8,
+    file: 'src/runtime/seal.ts',
+    changes: [{ find: '`${VERSION}.${keyId}.${identity}`', replace: '`${VERSION}.${keyId}`' }],
+    killedBy: { file: 'test/runtime/seal.test.ts', test: 'does not open for another row or column' },
   },
   {
     name: 'logs show whole numbers',
