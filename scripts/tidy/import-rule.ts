@@ -20,13 +20,14 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   dispatcher: [...EVERYBODYS, ...HAND_OVERS],
 }
 
-const LEAVES = ['daraja', 'deliveries']
+const LEAVES = ['daraja', 'deliveries', 'audit']
 const STAGES = ['payments', 'callbacks', 'partners']
 
 /** What each folder of the core may import of the core. Callbacks know payments, for what they say settles them. */
 const CORE_FOLDERS: Readonly<Record<string, readonly string[]>> = {
   daraja: [],
-  deliveries: [],
+  audit: [],
+  deliveries: ['audit'],
   partners: LEAVES,
   payments: LEAVES,
   callbacks: [...LEAVES, 'payments'],

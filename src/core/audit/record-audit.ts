@@ -8,6 +8,10 @@ export type Actor =
   /** A service that called with a token of ours; `operator` is whom it names as the person behind, `from` its address. */
   | { kind: 'service'; tokenId: bigint; name: string; operator: string | null; from: string }
 
+/** Who that is, for a person: the operator, also behind a service that names one. */
+export const nameOf = (actor: Actor): string =>
+  actor.kind === 'service' ? (actor.operator ?? actor.name) : actor.name
+
 /** What things are that are changed by hand. */
 export type AuditSubject =
   | 'partner'

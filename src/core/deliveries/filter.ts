@@ -1,0 +1,107 @@
+import { type RawBuilder, sql } from 'kysely'
+import { invalid, type Parsed, valid } from '../../values/parsed.ts'
+
+/** Where a delivery stands, as operators see it: `held` is one that waits for its endpoint. */
+export const DELIVERY_STATES = ['pending', 'held', 'delivered', 'dead', 'cancelled'] as const
+
+export type ShownDeliveryState = (typeof DELIVERY_STATES)[number]
+
+/** Which deliveries: those that fit every field that is not null. */
+export type DeliveryFilter = {
+  partnerId: bigint | null
+  host: string | null
+  state: ShownDeliveryState | null
+  /** Of the last attempt. */
+  errorClass: string | null
+  /** Created at this instant or later. */
+  createdSince: Date | null
+  /** Created before this instant. */
+  createdUntil: Date | null
+}
+
+/** Parses the host of an endpoint, as it stands in callback URLs: lower case, with its port unless it is the usual one. */
+export const parseHost = (text: string): Parsed<string> => {
+  const host = text.toLowerCase()
+  return URL.parse(`https://${host}`)?.host === host
+    ? valid(host)
+    : invalid('must be the host of a callback URL alone, like shop.co.ke or shop.co.ke:8443')
+}
+
+/** Parses the name of a class of error, such as `dns` or `timeout`. */
+export const parseErrorClass = (text: string): Parsed<string> =>
+  /^[a-z_]{1,40}$/.test(text)
+    ? valid(text)
+    : invalid('must be a class of error, like dns, refused, tls, timeout or status')
+
+/**
+ * The ids of the deliveries that fit, as a query with the one column `id`, in no order. What is open or ended badly has
+ * small tables of its own, so the history is looked at only for what was delivered, or for everything: then by partner
+ * or from its newest end.
+ */
+export const matching = (filter: DeliveryFilter): RawBuilder<{ id: bigint }> => {
+  const conditions = [
+    ...ownerConditions(filter, 'd'),
+    filter.createdSince && sql`d.created_at >= ${filter.createdSince}`,
+    filter.createdUntil && sql`d.created_at < ${filter.createdUntil}`,
+    filter.state && sql`d.state = ${filter.state === 'held' ? 'pending' : filter.state}`,
+    filter.errorClass && sql`${lastErrorClass} = ${filter.errorClass}`,
+  ].filter((condition) => condition !== null)
+  const tables = tablesOf(filter)
+  const where = conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`
+  // OFFSET 0 keeps the planner from reading the history in order of its ids until enough of the few have turned up.
+  return tables === null
+    ? sql`SELECT d.id FROM deliveries d ${where}`
+    : sql`
+        SELECT few.delivery_id AS id FROM (${tables}) few
+        CROSS JOIN LATERAL (SELECT * FROM deliveries WHERE id = few.delivery_id OFFSET 0) d ${where}
+      `
+}
+
+/** Why the last attempt of `d` that has ended failed; kept beside a dead delivery for longer than its attempts. */
+const lastErrorClass = sql`
+  coalesce(
+    (SELECT error_class FROM dead_letters WHERE delivery_id = d.id),
+    (
+      SELECT error_class FROM attempts
+      WHERE delivery_id = d.id AND started_at >= date_trunc('milliseconds', d.created_at) AND finished_at IS NOT NULL
+      ORDER BY number DESC LIMIT 1
+    )
+  )
+`
+
+/** The small tables that hold all that can fit; null where only the history does. */
+const tablesOf = (filter: DeliveryFilter): RawBuilder<unknown> | null => {
+  switch (filter.state) {
+    case 'pending':
+      return small(filter, 'to_deliver', sql`held_at IS NULL`)
+    case 'held':
+      return small(filter, 'to_deliver', sql`held_at IS NOT NULL`)
+    case 'dead':
+    case 'cancelled':
+      return small(filter, 'dead_letters')
+    case 'delivered':
+      return null
+    case null:
+      // An error has only what is open or ended badly.
+      return filter.errorClass === null
+        ? null
+        : sql`${small(filter, 'to_deliver')} UNION ALL ${small(filter, 'dead_letters')}`
+    default:
+      return filter.state satisfies never
+  }
+}
+
+const small = (
+  filter: DeliveryFilter,
+  table: 'to_deliver' | 'dead_letters',
+  ...more: RawBuilder<unknown>[]
+): RawBuilder<unknown> => {
+  const conditions = [...ownerConditions(filter, table), ...more].filter((condition) => condition !== null)
+  const where = conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`
+  return sql`SELECT delivery_id FROM ${sql.table(table)} ${where}`
+}
+
+const ownerConditions = (filter: DeliveryFilter, table: string): (RawBuilder<unknown> | null)[] => [
+  filter.partnerId === null ? null : sql`${sql.ref(`${table}.partner_id`)} = ${filter.partnerId}`,
+  filter.host === null ? null : sql`${sql.ref(`${table}.host`)} = ${filter.host}`,
+]

@@ -1,0 +1,119 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import { type DeliveryFilter, matching, type ShownDeliveryState } from './filter.ts'
+
+/** A delivery as operators see it. */
+export type ListedDelivery = {
+  delivery_id: bigint
+  payment_id: bigint
+  partner_id: bigint
+  host: string
+  webhook_id: string
+  state: ShownDeliveryState
+  attempts: number
+  is_under_way: boolean
+  created_at: Date
+  next_attempt_at: Date | null
+  held_at: Date | null
+  ended_at: Date | null
+  /** Why the last attempt that has ended failed; null when it did not, or there was none. */
+  error_class: string | null
+  /** The HTTP status of that attempt. */
+  status: number | null
+  /** Why it is dead or cancelled. */
+  reason: string | null
+}
+
+/** Attempts that `findAttempts` shows at most: a schedule has fourteen, and each retry may begin it anew. */
+const MAX_ATTEMPTS = 200
+
+/**
+ * At most `limit` deliveries with an id below `before` (null: the newest), newest first: a page costs the same however far
+ * back it lies, and nothing is skipped or shown twice while others come in.
+ */
+export const listDeliveries = async (options: {
+  database: Database
+  filter: DeliveryFilter
+  limit: number
+  before: bigint | null
+}): Promise<ListedDelivery[]> => {
+  const page = sql`
+    SELECT id FROM (${matching(options.filter)}) fitting
+    ${options.before === null ? sql`` : sql`WHERE id < ${options.before}`}
+    ORDER BY id DESC LIMIT ${options.limit}
+  `
+  const { rows } = await sql<ListedDelivery>`${shown(page)} ORDER BY d.id DESC`.execute(options.database)
+  return rows
+}
+
+/** One delivery with its callback URL; undefined when there is none. */
+export const findDelivery = async (
+  database: Database,
+  deliveryId: bigint,
+): Promise<(ListedDelivery & { callback_url: string }) | undefined> => {
+  const { rows } = await sql<ListedDelivery & { callback_url: string }>`
+    ${shown(sql`SELECT ${deliveryId}::bigint AS id`, sql`, d.callback_url`)}
+  `.execute(database)
+  return rows[0]
+}
+
+/** The attempts of a delivery, oldest first; the latest 200 of them. */
+export const findAttempts = async (database: Database, deliveryId: bigint) => {
+  const newestFirst = await database
+    .selectFrom('attempts')
+    .select([
+      'number',
+      'started_at',
+      'finished_at',
+      'duration_ms',
+      'address',
+      'status',
+      'error_class',
+      'answer',
+    ])
+    .where('delivery_id', '=', deliveryId)
+    .orderBy('number', 'desc')
+    .limit(MAX_ATTEMPTS)
+    .execute()
+  return newestFirst.toReversed()
+}
+
+/** How many deliveries fit. */
+export const countDeliveries = async (database: Database, filter: DeliveryFilter): Promise<number> => {
+  const { rows } = await sql<{ count: number }>`
+    SELECT count(*)::int AS count FROM (${matching(filter)}) fitting
+  `.execute(database)
+  return rows[0]?.count ?? 0
+}
+
+/** At most `limit` ids of deliveries that fit, above `after`, oldest first. */
+export const findDeliveryIds = async (options: {
+  database: Database
+  filter: DeliveryFilter
+  after: bigint
+  limit: number
+}): Promise<bigint[]> => {
+  const { rows } = await sql<{ id: bigint }>`
+    SELECT id FROM (${matching(options.filter)}) fitting
+    WHERE id > ${options.after} ORDER BY id LIMIT ${options.limit}
+  `.execute(options.database)
+  return rows.map(({ id }) => id)
+}
+
+/** The deliveries that `ids` (a query of the one column `id`) names, as `d`, with what belongs to each. */
+const shown = (ids: RawBuilder<unknown>, more: RawBuilder<unknown> = sql``): RawBuilder<unknown> => sql`
+  SELECT d.id AS delivery_id, d.payment_id, d.partner_id, d.host, d.webhook_id,
+         CASE WHEN duty.held_at IS NULL THEN d.state::text ELSE 'held' END AS state,
+         d.attempts, coalesce(duty.leased_until > now(), false) AS is_under_way, d.created_at, d.next_attempt_at,
+         duty.held_at, d.ended_at, coalesce(ended.error_class, last.error_class) AS error_class, last.status,
+         d.dead_reason AS reason ${more}
+  FROM (${ids}) named
+  CROSS JOIN LATERAL (SELECT * FROM deliveries WHERE id = named.id OFFSET 0) d
+  LEFT JOIN to_deliver duty ON duty.delivery_id = d.id
+  LEFT JOIN dead_letters ended ON ended.delivery_id = d.id
+  LEFT JOIN LATERAL (
+    SELECT error_class, status FROM attempts
+    WHERE delivery_id = d.id AND started_at >= date_trunc('milliseconds', d.created_at) AND finished_at IS NOT NULL
+    ORDER BY number DESC LIMIT 1
+  ) last ON true
+`
