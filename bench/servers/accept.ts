@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { Registry } from 'prom-client'
 import { createCoreMetrics } from '../../src/core/metrics.ts'
-import { createKeyCheck } from '../../src/core/partners/authenticate.ts'
+import { startKeyUse } from '../../src/core/partners/key-use.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { createAcceptor } from '../../src/core/payments/accept.ts'
 import { createInProcessClients } from '../../src/core/server/in-process.ts'
+import { createCallerChecks } from '../../src/core/services/caller-checks.ts'
 import { createPaymentService } from '../../src/core/services/payment-service.ts'
 import { connectDatabase } from '../../src/database/connect.ts'
 import { startFacade } from '../../src/facade/server.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
 import { readConfig } from '../../src/runtime/config.ts'
 import { createLog } from '../../src/runtime/log.ts'
 import { testVault } from '../../test/support/vault.ts'
@@ -22,11 +24,15 @@ const database = connectDatabase({
   poolSize: config.DATABASE_POOL_SIZE,
   log,
 })
-const noToken = () => Promise.resolve(null)
 const payments = createPaymentService({
   database,
   acceptor: createAcceptor({ database, submitTtlMs: config.SUBMIT_TTL_MS }),
-  checks: { checkKey: createKeyCheck({ database, nowMs: () => performance.now() }), findScopes: noToken },
+  checks: createCallerChecks({
+    database,
+    nowMs: () => performance.now(),
+    wrongSecretsPerMinute: 60,
+    noteUse: startKeyUse({ database, clock: systemClock, log }).note,
+  }),
   callbackUrlPolicy: { allowHttp: false, allowPrivateNetworks: false },
   log,
   metrics: createCoreMetrics(new Registry(), database),

@@ -48,7 +48,7 @@ const darajaCallbacks = createDarajaCallbackService({
   newId,
   clock: systemClock,
   nowMs,
-  checks: { checkKey: unused, findScopes: unused },
+  checks: { checkToken: unused },
   log,
   metrics,
   callbackMetrics: createCallbackMetrics(new Registry(), spool),

@@ -45,7 +45,7 @@ export const createEarlyClients = (parts: {
       },
       tokens: createCallbackTokens(parts),
       sources: parts.callbackSources,
-      checks: { checkKey: unavailable, findScopes: unavailable },
+      checks: { checkToken: unavailable },
       onReceived: () => undefined,
     }),
   })

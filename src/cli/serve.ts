@@ -127,6 +127,7 @@ const settingsOf = (config: ServeConfig) => ({
   callbackUrlPolicy: {
     allowHttp: config.CALLBACK_ALLOW_HTTP,
     allowPrivateNetworks: config.CALLBACK_ALLOW_PRIVATE_NETWORKS,
+  wrongSecretsPerMinute: config.WRONG_KEYS_PER_MINUTE,
   },
   darajaBaseUrl: config.DARAJA_BASE_URL,
   darajaAccount: {

@@ -20,13 +20,13 @@ import { createTokenSource } from './daraja/token.ts'
 import { createUniqueReferences } from './daraja/unique-reference.ts'
 import type { CoreMetrics } from './metrics.ts'
 import { type KeepDays, startPartitioning } from './partitioning.ts'
-import { createKeyCheck } from './partners/authenticate.ts'
-import { findScopes } from './partners/service-token.ts'
+import { startKeyUse } from './partners/key-use.ts'
 import { createAcceptor } from './payments/accept.ts'
 import { startPulling } from './payments/pull-transactions.ts'
 import { startReconciling } from './payments/reconcile.ts'
 import { startSubmitting } from './payments/submit.ts'
 import type { Services } from './server/services.ts'
+import { createCallerChecks } from './services/caller-checks.ts'
 import { createDarajaCallbackService } from './services/daraja-callback-service.ts'
 import { createPartnerService } from './services/partner-service.ts'
 import { createPaymentService } from './services/payment-service.ts'
@@ -52,6 +52,8 @@ export type CoreOptions = {
   callbackPatienceMs: number
   callbackSources: CallbackSources
   callbackUrlPolicy: CallbackUrlPolicy
+  /** How many wrong keys and tokens an address may show in a minute, to each replica. */
+  wrongSecretsPerMinute: number
   darajaBaseUrl: string
   darajaAccount: DarajaAccount
   darajaTimeoutMs: number
@@ -85,7 +87,6 @@ const QUERY_CONNECTIONS = 16
 
 /** Puts the stages of the core together and starts its loops. */
 export const startCore = (options: CoreOptions): Core => {
-  const { database } = options
   const tokens = createCallbackTokens(options)
   const acceptor = createAcceptor(options)
   const presence = createPresence(options)
@@ -125,10 +126,9 @@ export const startCore = (options: CoreOptions): Core => {
     loops.push(startPulling({ ...stage, ...options.pull, references, callbackUrl }))
   }
   const vault = createVault(options)
-  const checks = {
-    checkKey: createKeyCheck(options),
-    findScopes: (token: string) => findScopes(database, token),
-  }
+  const keyUse = startKeyUse(options)
+  loops.push(keyUse)
+  const checks = createCallerChecks({ ...options, noteUse: keyUse.note })
   return {
     services: {
       payments: createPaymentService({ ...options, acceptor, checks, onAccepted: submitting.wake }),

@@ -1,4 +1,6 @@
 import type { FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { AddressList } from '../values/address-list.ts'
+import { sourceOf } from './daraja/source.ts'
 import { MESSAGES, Refusal } from './errors.ts'
 
 /**
@@ -10,9 +12,24 @@ export const requireApiKey: onRequestHookHandler = (request, _reply, done) => {
   else done(new Refusal(401, MESSAGES.keyMissing))
 }
 
-/** What goes along with every call to the core: who asks, and by which id the call is found in the logs. */
+/**
+ * Writes the address that a request really came from over whatever its caller says it is: the core counts wrong keys by it.
+ */
+export const noteSource =
+  (trustedProxies: AddressList): onRequestHookHandler =>
+  (request, _reply, done) => {
+    request.headers['x-client-address'] = sourceOf({
+      connected: request.socket.remoteAddress ?? '',
+      forwardedFor: request.headers['x-forwarded-for'],
+      trustedProxies,
+    })
+    done()
+  }
+
+/** What goes along with every call to the core: who asks, from where, and by which id the call is found in the logs. */
 export const callHeaders = (request: FastifyRequest): Record<string, string> => ({
   'x-api-key': apiKeyOf(request) ?? '',
+  'x-client-address': String(request.headers['x-client-address']),
   'x-request-id': request.id,
 })
 

@@ -162,6 +162,11 @@ export const SETTINGS = {
     default: '20',
     help: 'queries and pulls a second at most, by all replicas together',
   },
+  WRONG_KEYS_PER_MINUTE: {
+    parse: wholeNumber(1, 1_000_000),
+    default: '60',
+    help: 'wrong API keys and service tokens that one address may show in a minute, per process, before it is answered 429',
+  },
   DARAJA_UNIQUE_REFERENCE: {
     parse: flag,
     default: 'off',

@@ -128,6 +128,7 @@ const defaultOptions = (parts: {
   callbackPatienceMs: 20_000,
   callbackSources: { mode: 'off', list: [] },
   callbackUrlPolicy: { allowHttp: true, allowPrivateNetworks: true },
+  wrongSecretsPerMinute: 100_000,
   darajaBaseUrl: parts.simulator.url,
   darajaAccount: {
     consumerKey: 'key',

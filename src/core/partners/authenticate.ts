@@ -1,49 +1,89 @@
+import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import type { PartnerId } from '../../values/ids.ts'
-import { hashSecret, isWellFormedSecret } from './secret.ts'
+import { type CallingPartner, toCallingPartner } from './calling-partner.ts'
+import { createRemembered } from './remembered.ts'
+import { hashSecret } from './secret.ts'
+import { createSecretCheck, type Unproven } from './secret-check.ts'
+import type { WrongSecrets } from './wrong-secrets.ts'
 
 /** What a partner's API key turned out to be. */
 export type KeyCheck =
-  | { kind: 'partner'; partnerId: PartnerId }
-  | { kind: 'unknown' | 'revoked' | 'disabled' }
+  | { kind: 'partner'; keyId: bigint; partner: CallingPartner }
+  | { kind: 'revoked' | 'expired' | 'disabled' }
+  | Unproven
 
 /** Looks at a partner's API key; rejects when the database is away and the key is not remembered. */
-export type CheckKey = (apiKey: string) => Promise<KeyCheck>
+export type CheckKey = (apiKey: string, address: string) => Promise<KeyCheck>
 
-/** For how long an answer is remembered, ms: a revoked key is refused within this on every replica. */
-const REMEMBERED_MS = 5_000
+/** What the database says of a key. `expiresAtMs` is on the monotonic clock. */
+type KnownKey =
+  | { kind: 'partner'; keyId: bigint; partner: CallingPartner; expiresAtMs: number }
+  | { kind: 'revoked' | 'disabled' }
 
-/** How many answers are remembered at once; then all are forgotten. */
-const MAX_REMEMBERED = 10_000
+type Parts = {
+  database: Database
+  wrongSecrets: WrongSecrets
+  /** A monotonic time, ms. */
+  nowMs: () => number
+}
 
-/**
- * Makes the check of API keys. A key with a wrong checksum never reaches the database; an answer is remembered for five
- * seconds, so that the hot path asks once in a while, and the same key asked for at once is looked up once. `nowMs` is a
- * monotonic time in ms.
- */
-export const createKeyCheck = (options: { database: Database; nowMs: () => number }): CheckKey => {
-  const remembered = new Map<string, { answer: Promise<KeyCheck>; untilMs: number }>()
-  return (apiKey) => {
-    const known = remembered.get(apiKey)
-    if (known && known.untilMs > options.nowMs()) return known.answer
-    if (!isWellFormedSecret('mpg_', apiKey)) return Promise.resolve({ kind: 'unknown' })
-    const answer = lookUpKey(options.database, apiKey)
-    if (remembered.size >= MAX_REMEMBERED) remembered.clear()
-    remembered.set(apiKey, { answer, untilMs: options.nowMs() + REMEMBERED_MS })
-    answer.catch(() => remembered.delete(apiKey))
-    return answer
+/** Makes the check of API keys. One that expires is refused at that very moment, one that is revoked within five seconds. */
+export const createKeyCheck = (parts: Parts): CheckKey => {
+  const check = createSecretCheck<KnownKey>({
+    ...parts,
+    prefix: 'mpg_',
+    lookUp: (apiKey) => lookUpKey(parts, apiKey),
+    isGood: (answer) => answer.kind === 'partner',
+  })
+  return async (apiKey, address) => {
+    const known = await check(apiKey, address)
+    return known.kind === 'partner' && known.expiresAtMs <= parts.nowMs() ? { kind: 'expired' } : known
   }
 }
 
-const lookUpKey = async (database: Database, apiKey: string): Promise<KeyCheck> => {
-  const row = await database
+const lookUpKey = async (parts: Parts, apiKey: string): Promise<KnownKey | null> => {
+  const row = await parts.database
     .selectFrom('api_keys')
     .innerJoin('partners', 'partners.id', 'api_keys.partner_id')
-    .select(['partners.id', 'partners.disabled_at', 'api_keys.revoked_at'])
+    .select(['api_keys.id as key_id', 'partners.id', 'partners.disabled_at', 'api_keys.revoked_at'])
+    .select(['callback_hosts', 'requests_per_second', 'max_payment_kes', 'max_daily_kes'])
+    .select(sql<number | null>`(extract(epoch FROM expires_at - now()) * 1000)::float8`.as('expires_in_ms'))
     .where('api_keys.key_hash', '=', hashSecret(apiKey))
     .executeTakeFirst()
-  if (!row) return { kind: 'unknown' }
+  if (!row) return null
   if (row.revoked_at !== null) return { kind: 'revoked' }
   if (row.disabled_at !== null) return { kind: 'disabled' }
-  return { kind: 'partner', partnerId: row.id }
+  return {
+    kind: 'partner',
+    keyId: row.key_id,
+    partner: toCallingPartner(row),
+    expiresAtMs: parts.nowMs() + (row.expires_in_ms ?? Number.POSITIVE_INFINITY),
+  }
+}
+
+/** What a partner's id turned out to be. */
+export type PartnerCheck = { kind: 'partner'; partner: CallingPartner } | { kind: 'unknown' | 'disabled' }
+
+/** Looks at the partner that a service asks in the name of. */
+export type CheckPartner = (partnerId: bigint) => Promise<PartnerCheck>
+
+/** Makes the check of partners' ids; an answer is remembered like that about a key. */
+export const createPartnerCheck = (parts: { database: Database; nowMs: () => number }): CheckPartner => {
+  const remembered = createRemembered<PartnerCheck>({
+    lookUp: (id) => lookUpPartner(parts.database, BigInt(id)),
+    isKnown: (answer) => answer.kind === 'partner',
+    nowMs: parts.nowMs,
+  })
+  return (partnerId) => remembered.get(String(partnerId)) ?? remembered.ask(String(partnerId))
+}
+
+const lookUpPartner = async (database: Database, partnerId: bigint): Promise<PartnerCheck> => {
+  const row = await database
+    .selectFrom('partners')
+    .select(['id', 'disabled_at', 'callback_hosts', 'requests_per_second', 'max_payment_kes'])
+    .select('max_daily_kes')
+    .where(sql<boolean>`id = ${partnerId}`)
+    .executeTakeFirst()
+  if (!row) return { kind: 'unknown' }
+  return row.disabled_at === null ? { kind: 'partner', partner: toCallingPartner(row) } : { kind: 'disabled' }
 }

@@ -1,5 +1,9 @@
+import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import { hashSecret, isWellFormedSecret, makeSecret, recordOf } from './secret.ts'
+import { type Actor, type AuditEntry, recordAudit } from '../audit/record-audit.ts'
+import { hashSecret, makeSecret, recordOf } from './secret.ts'
+import { createSecretCheck, type Unproven } from './secret-check.ts'
+import type { WrongSecrets } from './wrong-secrets.ts'
 
 /** What a service token lets its holder do. */
 export const SCOPES = [
@@ -14,35 +18,120 @@ export type Scope = (typeof SCOPES)[number]
 
 export const isScope = (text: string): text is Scope => SCOPES.some((scope) => scope === text)
 
-/** Creates a token for an internal service. It is returned this once and kept only as a hash. */
-export const createServiceToken = async (options: {
+/** A token as operators see it: never the token itself. */
+export type ServiceToken = {
+  tokenId: bigint
+  name: string
+  displayPrefix: string
+  scopes: string[]
+  createdAt: Date
+  revokedAt: Date | null
+}
+
+/** What a service token turned out to be. */
+export type TokenCheck =
+  | { kind: 'service'; tokenId: bigint; name: string; scopes: readonly Scope[] }
+  | { kind: 'revoked' }
+  | Unproven
+
+/** Looks at a service token; rejects when the database is away and the token is not remembered. */
+export type CheckToken = (token: string, address: string) => Promise<TokenCheck>
+
+/**
+ * Creates a token for an internal service. It is returned this once and kept only as a hash. Without `actor` nobody did it by
+ * hand.
+ */
+export const createServiceToken = (options: {
   database: Database
   name: string
   scopes: readonly Scope[]
+  actor?: Actor
   randomBytes: (count: number) => Buffer
-}): Promise<string> => {
-  const token = makeSecret('mps_', options.randomBytes)
-  const { hash, displayPrefix } = recordOf(token)
-  await options.database
-    .insertInto('service_tokens')
-    .values({
-      name: options.name,
-      token_hash: hash,
-      display_prefix: displayPrefix,
-      scopes: [...options.scopes],
-    })
-    .execute()
-  return token
+}): Promise<string> =>
+  options.database.transaction().execute(async (transaction) => {
+    const token = makeSecret('mps_', options.randomBytes)
+    const { hash, displayPrefix } = recordOf(token)
+    const { id } = await transaction
+      .insertInto('service_tokens')
+      .values({
+        name: options.name,
+        token_hash: hash,
+        display_prefix: displayPrefix,
+        scopes: [...options.scopes],
+      })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+    if (options.actor) {
+      const after = { name: options.name, scopes: options.scopes }
+      await recordAudit(transaction, entryOf(options.actor, 'created', id, null, after))
+    }
+    return token
+  })
+
+/** Ends a token for good: it is refused within five seconds everywhere. False when there is none that could still be ended. */
+export const revokeServiceToken = (options: {
+  database: Database
+  tokenId: bigint
+  actor: Actor
+}): Promise<boolean> =>
+  options.database.transaction().execute(async (transaction) => {
+    const revoked = await transaction
+      .updateTable('service_tokens')
+      .set({ revoked_at: sql<Date>`now()` })
+      .where('id', '=', options.tokenId)
+      .where('revoked_at', 'is', null)
+      .returning('revoked_at')
+      .executeTakeFirst()
+    if (!revoked) return false
+    const entry = entryOf(options.actor, 'revoked', options.tokenId, { revoked_at: null }, revoked)
+    await recordAudit(transaction, entry)
+    return true
+  })
+
+const entryOf = (
+  actor: Actor,
+  action: string,
+  id: bigint,
+  before: AuditEntry['before'],
+  after: AuditEntry['after'],
+): AuditEntry => ({ actor, action, subject: { kind: 'token', id }, partnerId: null, before, after })
+
+/** Every token, oldest first, those that have ended too. */
+export const listServiceTokens = async (database: Database): Promise<ServiceToken[]> => {
+  const rows = await database.selectFrom('service_tokens').selectAll().orderBy('id').execute()
+  return rows.map((row) => ({
+    tokenId: row.id,
+    name: row.name,
+    displayPrefix: row.display_prefix,
+    scopes: row.scopes,
+    createdAt: row.created_at,
+    revokedAt: row.revoked_at,
+  }))
 }
 
-/** The scopes of a token; null for one that is unknown or revoked. */
-export const findScopes = async (database: Database, token: string): Promise<Scope[] | null> => {
-  if (!isWellFormedSecret('mps_', token)) return null
+/** Makes the check of service tokens, which remembers and counts as that of keys does. */
+export const createTokenCheck = (parts: {
+  database: Database
+  wrongSecrets: WrongSecrets
+  nowMs: () => number
+}): CheckToken =>
+  createSecretCheck<Exclude<TokenCheck, Unproven>>({
+    ...parts,
+    prefix: 'mps_',
+    lookUp: (token) => lookUpToken(parts.database, token),
+    isGood: (answer) => answer.kind === 'service',
+  })
+
+const lookUpToken = async (
+  database: Database,
+  token: string,
+): Promise<Exclude<TokenCheck, Unproven> | null> => {
   const row = await database
     .selectFrom('service_tokens')
-    .select('scopes')
+    .select(['id', 'name', 'scopes', 'revoked_at'])
     .where('token_hash', '=', hashSecret(token))
-    .where('revoked_at', 'is', null)
     .executeTakeFirst()
-  return row ? row.scopes.filter(isScope) : null
+  if (!row) return null
+  if (row.revoked_at !== null) return { kind: 'revoked' }
+  return { kind: 'service', tokenId: row.id, name: row.name, scopes: row.scopes.filter(isScope) }
 }

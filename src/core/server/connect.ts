@@ -1,5 +1,15 @@
 import { createServer, type Server } from 'node:http'
+import { createContextValues } from '@connectrpc/connect'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
+import {
+  CONNECTION_LIMITS,
+  type ConnectionLimits,
+  type CutReason,
+  guardConnections,
+  serverTimes,
+} from '../../runtime/connection-guard.ts'
+import { toPlainAddress } from '../../values/address-list.ts'
+import { peerAddress } from '../services/call-context.ts'
 import { routesOf, type Services } from './services.ts'
 
 export type ConnectServer = { port: number; close(): Promise<void> }
@@ -15,14 +25,21 @@ export const startConnectServer = async (options: {
   services: Services
   host: string
   port: number
+  limits?: ConnectionLimits
+  /** Called for each connection that the limits cut. */
+  tell?: (reason: CutReason) => void
 }): Promise<ConnectServer> => {
+  const { limits = CONNECTION_LIMITS, tell = () => undefined } = options
   const closing = new AbortController()
   const handle = connectNodeAdapter({
     routes: routesOf(options.services),
     readMaxBytes: MAX_MESSAGE_BYTES,
     shutdownSignal: closing.signal,
+    contextValues: (request) =>
+      createContextValues().set(peerAddress, toPlainAddress(request.socket.remoteAddress ?? '') ?? ''),
   })
-  const server = createServer(handle)
+  const server = createServer(serverTimes(limits), handle)
+  guardConnections(server, { limits, nowMs: () => performance.now(), tell })
   const port = await listen(server, options)
   return { port, close: () => close(server, closing) }
 }

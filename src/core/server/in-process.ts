@@ -12,7 +12,7 @@ import {
 } from '@connectrpc/connect'
 import { DarajaCallbackService } from '../../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
 import { PaymentService } from '../../gen/mpesa/gateway/v1/payments_pb.js'
-import { inProcessCall } from '../services/caller.ts'
+import { inProcessCall } from '../services/call-context.ts'
 import type { Services } from './services.ts'
 
 /** What the facade is handed: the same clients that a remote core would be called through. */

@@ -1,41 +1,75 @@
-import { Code, ConnectError, createContextKey, type HandlerContext } from '@connectrpc/connect'
-import type { PartnerId } from '../../values/ids.ts'
-import type { CheckKey } from '../partners/authenticate.ts'
+import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect'
+import { parseId } from '../../values/ids.ts'
+import type { Actor } from '../audit/record-audit.ts'
+import type { CallingPartner } from '../partners/calling-partner.ts'
 import type { Scope } from '../partners/service-token.ts'
-
-/** True for a call that came from this very process, whose caller needs no token. */
-export const inProcessCall = createContextKey(false, { description: 'the call came from this process' })
-
-/** How callers are told apart. */
-export type CallerChecks = {
-  checkKey: CheckKey
-  /** The scopes of a service token; null when it is unknown or revoked. */
-  findScopes: (token: string) => Promise<Scope[] | null>
-}
+import { callerAddress, inProcessCall } from './call-context.ts'
+import type { CallerChecks } from './caller-checks.ts'
+import { invalidField } from './errors.ts'
 
 /** Who reads payments: a partner its own, a service with `payments:read` everybody's. */
-export type Reader = { partnerId: PartnerId } | 'anybody'
+export type Reader = { partnerId: CallingPartner['partnerId'] } | 'anybody'
 
 /**
- * The partner that the call's `x-api-key` names. Throws UNAUTHENTICATED for none or an unknown one, PERMISSION_DENIED for a
- * revoked key or a disabled partner.
+ * The partner that the call's `x-api-key` names. Throws UNAUTHENTICATED for none or an unknown one, PERMISSION_DENIED for a key
+ * that was revoked or has expired or a disabled partner, RESOURCE_EXHAUSTED with `retry-after` when too many wrong ones came
+ * from its address.
  */
-export const requirePartner = async (context: HandlerContext, checkKey: CheckKey): Promise<PartnerId> => {
+const requirePartner = async (context: HandlerContext, checks: CallerChecks): Promise<CallingPartner> => {
   const apiKey = context.requestHeader.get('x-api-key')
   if (!apiKey) throw new ConnectError('the API key is missing: send it as X-API-KEY', Code.Unauthenticated)
-  const check = await checkKey(apiKey)
+  const check = await checks.checkKey(apiKey, callerAddress(context))
   switch (check.kind) {
     case 'partner':
-      return check.partnerId
+      checks.noteUse(check.keyId)
+      return check.partner
     case 'unknown':
       throw new ConnectError('the API key in X-API-KEY is unknown', Code.Unauthenticated)
     case 'revoked':
       throw new ConnectError('the API key in X-API-KEY was revoked', Code.PermissionDenied)
+    case 'expired':
+      throw new ConnectError('the API key in X-API-KEY has expired', Code.PermissionDenied)
     case 'disabled':
-      throw new ConnectError('this partner is disabled', Code.PermissionDenied)
+      throw new ConnectError(DISABLED, Code.PermissionDenied)
+    case 'limited':
+      throw tooManyWrong('API keys', check.waitSeconds)
     default:
       return check satisfies never
   }
+}
+
+const DISABLED = 'this partner is disabled'
+
+const tooManyWrong = (what: string, waitSeconds: number): ConnectError =>
+  new ConnectError(
+    `too many wrong ${what} came from your address: try again in ${waitSeconds} s`,
+    Code.ResourceExhausted,
+    { 'retry-after': String(waitSeconds) },
+  )
+
+/**
+ * Who asks for a payment: a partner by its key, or the one whose id is in `x-partner-id`, in whose name a service asks that has
+ * the scope `payments:write`. Throws as `requirePartner` and `requireScope` do, INVALID_ARGUMENT for a missing or wrong id,
+ * NOT_FOUND when there is no such partner.
+ */
+export const requireRequester = async (
+  context: HandlerContext,
+  checks: CallerChecks,
+): Promise<CallingPartner> => {
+  if (!context.requestHeader.has('authorization')) return requirePartner(context, checks)
+  await requireScope(context, checks, 'payments:write')
+  const partnerId = parseId(context.requestHeader.get('x-partner-id') ?? '')
+  if (partnerId === null) {
+    throw invalidField(
+      'x-partner-id',
+      'is required of a service: the id of the partner in whose name it asks, as metadata',
+    )
+  }
+  const check = await checks.checkPartner(partnerId)
+  if (check.kind === 'partner') return check.partner
+  throw check.kind === 'disabled'
+    ? new ConnectError(DISABLED, Code.PermissionDenied)
+    : new ConnectError('there is no such partner', Code.NotFound)
 }
 
 /** Who reads payments. A partner's key, or a service token with the scope `payments:read`; throws as the two others do. */
@@ -44,25 +78,57 @@ export const requireReader = async (context: HandlerContext, checks: CallerCheck
     await requireScope(context, checks, 'payments:read')
     return 'anybody'
   }
-  return { partnerId: await requirePartner(context, checks.checkKey) }
+  return requirePartner(context, checks)
 }
 
 /**
- * Lets a call pass that comes from this process, or whose `authorization: Bearer …` is a service token with `scope`. Throws
- * UNAUTHENTICATED for none or an unknown token, PERMISSION_DENIED for one without the scope.
+ * Lets a call pass that comes from this process, or whose `authorization: Bearer …` is a service token with `scope`, and says
+ * who it is, for the audit log. Throws UNAUTHENTICATED for none or an unknown token, PERMISSION_DENIED for one that was revoked
+ * or lacks the scope, RESOURCE_EXHAUSTED with `retry-after` when too many wrong ones came from its address.
  */
 export const requireScope = async (
   context: HandlerContext,
-  checks: Pick<CallerChecks, 'findScopes'>,
+  checks: Pick<CallerChecks, 'checkToken'>,
   scope: Scope,
-): Promise<void> => {
-  if (context.values.get(inProcessCall)) return
+): Promise<Actor> => {
+  if (context.values.get(inProcessCall)) return { kind: 'operator', name: 'gateway', from: 'this process' }
   const token = /^Bearer (.+)$/i.exec(context.requestHeader.get('authorization') ?? '')?.[1]
   if (token === undefined) {
-    throw new ConnectError(`a service token is missing: send authorization: Bearer …`, Code.Unauthenticated)
+    throw new ConnectError(
+      'a service token is missing: send authorization: Bearer …; an API key reaches PaymentService only',
+      Code.Unauthenticated,
+    )
   }
-  const scopes = await checks.findScopes(token)
-  if (scopes === null) throw new ConnectError('the service token is unknown or revoked', Code.Unauthenticated)
-  if (!scopes.includes(scope))
-    throw new ConnectError(`the service token lacks the scope ${scope}`, Code.PermissionDenied)
+  const check = await checks.checkToken(token, callerAddress(context))
+  switch (check.kind) {
+    case 'service':
+      if (!check.scopes.includes(scope)) {
+        throw new ConnectError(`the service token lacks the scope ${scope}`, Code.PermissionDenied)
+      }
+      return {
+        kind: 'service',
+        tokenId: check.tokenId,
+        name: check.name,
+        operator: operatorOf(context),
+        from: callerAddress(context),
+      }
+    case 'unknown':
+      throw new ConnectError('the service token is unknown', Code.Unauthenticated)
+    case 'revoked':
+      throw new ConnectError('the service token was revoked', Code.PermissionDenied)
+    case 'limited':
+      throw tooManyWrong('service tokens', check.waitSeconds)
+    default:
+      return check satisfies never
+  }
+}
+
+/** The person whom a service names as the one behind its call. */
+const operatorOf = (context: HandlerContext): string | null => {
+  const given = context.requestHeader.get('x-operator')?.trim()
+  if (given === undefined || given === '') return null
+  if (given.length > 100 || !/^[\x20-\x7e]+$/.test(given)) {
+    throw invalidField('x-operator', 'must be at most 100 printable ASCII characters')
+  }
+  return given
 }

@@ -11,7 +11,8 @@ import type { CallbackReceiver } from '../callbacks/receive.ts'
 import { type CallbackSources, createStrangersBudget, judgeSource } from '../callbacks/sources.ts'
 import type { CallbackTokens } from '../callbacks/token.ts'
 import type { CoreMetrics } from '../metrics.ts'
-import { type CallerChecks, requireScope } from './caller.ts'
+import { requireScope } from './caller.ts'
+import type { CallerChecks } from './caller-checks.ts'
 import { tellErrors } from './errors.ts'
 
 type Parts = {
@@ -21,7 +22,7 @@ type Parts = {
   newId: () => string
   clock: Clock
   nowMs: () => number
-  checks: CallerChecks
+  checks: Pick<CallerChecks, 'checkToken'>
   log: Log
   metrics: CoreMetrics
   callbackMetrics: CallbackMetrics

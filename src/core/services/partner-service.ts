@@ -5,7 +5,8 @@ import type { Log } from '../../runtime/log.ts'
 import type { Vault } from '../../runtime/seal.ts'
 import { createPartner, parsePartnerName } from '../partners/partner.ts'
 import { DEFAULT_OVERLAP_MS, MAX_OVERLAP_MS, rotateSigningSecret } from '../partners/signing-secret.ts'
-import { type CallerChecks, requireScope } from './caller.ts'
+import { requireScope } from './caller.ts'
+import type { CallerChecks } from './caller-checks.ts'
 import { invalidField, tellErrors } from './errors.ts'
 
 type PartnerServiceParts = {

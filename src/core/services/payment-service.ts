@@ -13,7 +13,8 @@ import type { CoreMetrics } from '../metrics.ts'
 import type { Acceptance, AcceptItem } from '../payments/accept.ts'
 import { findPayment, listPayments } from '../payments/find.ts'
 import { parsePaymentRequest } from '../payments/payment-request.ts'
-import { type CallerChecks, requirePartner, requireReader } from './caller.ts'
+import { requireReader, requireRequester } from './caller.ts'
+import type { CallerChecks } from './caller-checks.ts'
 import { invalidField, tellErrors } from './errors.ts'
 import { toPaymentMessage, toStateName } from './payment-message.ts'
 
@@ -45,7 +46,8 @@ const requestPayment = async (
   given: RequestPaymentRequest,
   context: HandlerContext,
 ): Promise<{ paymentId: bigint; duplicate: boolean }> => {
-  const partnerId = await requirePartner(context, parts.checks.checkKey)
+  const partner = await requireRequester(context, parts.checks)
+  const { partnerId } = partner
   const parsed = parsePaymentRequest(given, parts.callbackUrlPolicy)
   if ('refusal' in parsed) throw invalidField(parsed.refusal.field, parsed.refusal.problem)
   const { request } = parsed

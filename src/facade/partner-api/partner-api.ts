@@ -1,7 +1,8 @@
 import type { Client } from '@connectrpc/connect'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { PaymentService } from '../../gen/mpesa/gateway/v1/payments_pb.js'
-import { requireApiKey } from '../authenticate.ts'
+import type { AddressList } from '../../values/address-list.ts'
+import { noteSource, requireApiKey } from '../authenticate.ts'
 import { MESSAGES, Refusal } from '../errors.ts'
 import { registerGetTransaction } from './get-transaction.ts'
 import { registerListTransactions } from './list-transactions.ts'
@@ -13,12 +14,13 @@ import { registerPostStkPush } from './post-stk-push.ts'
  */
 export const registerPartnerApi = (
   server: FastifyInstance,
-  options: { payments: Client<typeof PaymentService> },
+  options: { payments: Client<typeof PaymentService>; trustedProxies?: AddressList },
 ): void => {
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   )
   server.addHook('onRequest', requireApiKey)
+  server.addHook('onRequest', noteSource(options.trustedProxies ?? []))
   server.addHook('onRequest', refuseCompression)
   registerPostStkPush(server, options)
   registerGetTransaction(server, options)

@@ -1,0 +1,59 @@
+import { sql } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import { isOutage } from '../../database/outage.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Log } from '../../runtime/log.ts'
+import { type Loop, startLoop } from '../../runtime/loop.ts'
+
+/** Writes down when keys were last used, once in a while and never on the way of a request. */
+export type KeyUse = Loop & {
+  /** Says that the key let a request in just now. */
+  note(keyId: bigint): void
+}
+
+/** How often what was noted is written, ms. */
+const EVERY_MS = 20_000
+
+/** Starts it. A key's row is written at most once a minute, however many replicas see it used. */
+export const startKeyUse = (options: { database: Database; clock: Clock; log: Log }): KeyUse => {
+  const uses = new Map<bigint, Date>()
+
+  const write = async (): Promise<void> => {
+    const noted = [...uses]
+    if (noted.length === 0) return
+    await writeUses(options.database, noted)
+    // What was noted meanwhile stays for the next time.
+    for (const [keyId, at] of noted) if (uses.get(keyId) === at) uses.delete(keyId)
+  }
+
+  const loop = startLoop({
+    name: 'key_use',
+    idleMs: EVERY_MS,
+    round: async () => {
+      await write()
+      return false
+    },
+    isOutage,
+    log: options.log,
+  })
+  const stop = async (): Promise<void> => {
+    await loop.stop()
+    // The last use of a key is not worth waiting for a database that is away.
+    await write().catch(() => undefined)
+  }
+  return { ...loop, stop, note: (keyId) => void uses.set(keyId, options.clock()) }
+}
+
+/** Rows that another replica is writing just now are left to it: what it writes is as good. */
+const writeUses = async (database: Database, uses: readonly (readonly [bigint, Date])[]): Promise<void> => {
+  await sql`
+    WITH given AS (
+      SELECT * FROM unnest(${uses.map(([id]) => id)}::bigint[], ${uses.map(([, at]) => at)}::timestamptz[]) AS given (id, at)
+    ), stale AS (
+      SELECT api_keys.id, given.at FROM api_keys JOIN given USING (id)
+      WHERE last_used_at IS NULL OR last_used_at <= given.at - interval '1 minute'
+      ORDER BY id FOR NO KEY UPDATE OF api_keys SKIP LOCKED
+    )
+    UPDATE api_keys SET last_used_at = stale.at FROM stale WHERE api_keys.id = stale.id
+  `.execute(database)
+}

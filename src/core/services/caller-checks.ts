@@ -1,0 +1,34 @@
+import type { Database } from '../../database/connect.ts'
+import {
+  type CheckKey,
+  type CheckPartner,
+  createKeyCheck,
+  createPartnerCheck,
+} from '../partners/authenticate.ts'
+import { type CheckToken, createTokenCheck } from '../partners/service-token.ts'
+import { createWrongSecrets } from '../partners/wrong-secrets.ts'
+
+/** How callers are told apart. */
+export type CallerChecks = {
+  checkKey: CheckKey
+  checkToken: CheckToken
+  checkPartner: CheckPartner
+  /** Says that a key let a request in just now. */
+  noteUse: (keyId: bigint) => void
+}
+
+/** Makes the checks. Wrong keys and wrong tokens are counted together: an address guesses at both. */
+export const createCallerChecks = (parts: {
+  database: Database
+  nowMs: () => number
+  wrongSecretsPerMinute: number
+  noteUse: (keyId: bigint) => void
+}): CallerChecks => {
+  const wrongSecrets = createWrongSecrets({ perMinute: parts.wrongSecretsPerMinute, nowMs: parts.nowMs })
+  return {
+    checkKey: createKeyCheck({ ...parts, wrongSecrets }),
+    checkToken: createTokenCheck({ ...parts, wrongSecrets }),
+    checkPartner: createPartnerCheck(parts),
+    noteUse: parts.noteUse,
+  }
+}
