@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { listRecordFiles } from '../../src/core/callbacks/spool-files.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { killIfThere } from '../../src/local/tether.ts'
@@ -27,6 +28,8 @@ export type FaultStage = {
   kill(name: ProcessName): Promise<void>
   /** Stops a process where it stands, and lets it go on. */
   signal(name: ProcessName, signal: 'SIGSTOP' | 'SIGCONT'): void
+  /** Files of the spools that are still to be replayed. */
+  spooledFiles(): Promise<number>
   /** What the processes have logged of defects, since the beginning: none ends by itself. */
   defects(): string[]
   close(): Promise<void>
@@ -50,6 +53,11 @@ export const startStage = async (options: {
   const links = await openLinks({ services, world, httpPort: httpPorts[0] ?? 0 })
   opening.defer(() => Promise.all(Object.values(links).map((link) => link.close())).then(() => undefined))
   const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', vault: testVault, randomBytes })
+  const spoolFolderOf = (name: ProcessName): string => join(services.folder, `${options.name} ${name}`)
+  const spooledFiles = async (): Promise<number> => {
+    const files = await Promise.all(SERVE_NAMES.map((name) => listRecordFiles(spoolFolderOf(name))))
+    return files.flat().length
+  }
   const environmentOf = (name: ProcessName): Record<string, string> =>
     faultEnvironment({
       databaseUrl: databaseUrl(links.postgres.port),
@@ -58,7 +66,7 @@ export const startStage = async (options: {
       darajaUrl: `http://127.0.0.1:${links.daraja.port}`,
       publicPort: links.callbacks.port,
       httpPort: httpPorts[name === 'serve 1' ? 0 : 1] ?? 0,
-      spoolFolder: join(services.folder, `${options.name} ${name}`),
+      spoolFolder: spoolFolderOf(name),
     })
   const processes = keepProcesses(environmentOf)
   opening.defer(() => processes.killAll())
@@ -74,7 +82,7 @@ export const startStage = async (options: {
     (one) => one.close(),
   )
   const opened = opening.move()
-  return { ...processes, database, world, client, links, close: () => opened.disposeAsync() }
+  return { ...processes, database, world, client, links, spooledFiles, close: () => opened.disposeAsync() }
 }
 
 const openLinks = async (parts: {
@@ -96,6 +104,9 @@ const openLinks = async (parts: {
   ]
   return Object.fromEntries(await Promise.all(LINK_NAMES.map(open))) as Record<LinkName, TcpLink>
 }
+
+/** The processes that keep callbacks, each in a folder of its own. */
+const SERVE_NAMES = PROCESS_NAMES.filter((name) => name.startsWith('serve'))
 
 /** How long it waits before it starts a process again that could not start, ms. */
 const RETRY_MS = 50
