@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { listRecordFiles } from '../../src/core/callbacks/spool-files.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { quietLog } from '../support/core.ts'
@@ -104,7 +105,7 @@ export const runChain = async (
   await Promise.all(survivors.map((one) => one.end('SIGKILL')))
   await letTimePass(database, LONG_SECONDS)
   await Promise.all([start('serve'), start('dispatch')])
-  await finish({ database, asked })
+  await finish({ database, spoolFolder, asked })
   for (const result of results) Object.assign(result, await statesOf(database, result.point, client))
   return { points: results, comparison: await compareLedgers({ database, client, world }) }
 }
@@ -134,11 +135,16 @@ const ask = (client: PartnerClient, point: CrashPoint, round: number): Promise<v
   )
 
 /** Waits until every request is answered and nothing is left to be done; after the deadline the comparison tells what is. */
-const finish = async (options: { database: Database; asked: readonly Promise<void>[] }): Promise<void> => {
+const finish = async (options: {
+  database: Database
+  spoolFolder: string
+  asked: readonly Promise<void>[]
+}): Promise<void> => {
   const done = Promise.all(options.asked).then(async () => {
     for (;;) {
-      const open = await openDuties(options.database)
-      if (Object.values(open).every((count) => count === 0)) return
+      const open = Object.values(await openDuties(options.database))
+      const spooled = await listRecordFiles(options.spoolFolder)
+      if (open.every((count) => count === 0) && spooled.length === 0) return
       await pause(50)
     }
   })
