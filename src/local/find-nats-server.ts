@@ -1,10 +1,7 @@
-import { execFile } from 'node:child_process'
-import { access, constants, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { access, constants, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { delimiter, join, resolve } from 'node:path'
-import { promisify } from 'node:util'
+import { unpackPackages } from './debian-packages.ts'
 import { LocalProblem } from './problem.ts'
-
-const run = promisify(execFile)
 
 const FETCH_TIMEOUT_MS = 120_000
 
@@ -25,7 +22,8 @@ const findInFolders = async (name: string, folders: readonly string[]): Promise<
   return null
 }
 
-const findOnPath = (name: string, path: string): Promise<string | null> =>
+/** The file of a program in the folders of a PATH; null when it is in none. */
+export const findOnPath = (name: string, path: string): Promise<string | null> =>
   findInFolders(name, path.split(delimiter))
 
 /** The PATH of the environment and the folders beside it in which a server is looked for. */
@@ -46,43 +44,14 @@ const howToInstall = async (searchPath: string): Promise<string> => {
   return 'put nats-server from https://github.com/nats-io/nats-server/releases on PATH'
 }
 
-/** Where apt keeps its lists, as options: none for the system's own, else a folder that needs no rights. */
-const privateLists = (folder: string): string[] => [
-  '-o',
-  `Dir::State::lists=${join(folder, 'lists')}`,
-  '-o',
-  `Dir::Cache=${join(folder, 'cache')}`,
-  '-o',
-  'APT::Sandbox::User=root',
-]
-
-/** Downloads Debian's package into the folder; with lists of its own when the machine has none or old ones. */
-const downloadPackage = async (folder: string, signal: AbortSignal): Promise<void> => {
-  const apt = (args: string[]): Promise<unknown> => run('apt-get', args, { cwd: folder, signal })
-  try {
-    await apt(['download', 'nats-server'])
-  } catch {
-    signal.throwIfAborted()
-    const lists = privateLists(folder)
-    await mkdir(join(folder, 'lists', 'partial'), { recursive: true })
-    await mkdir(join(folder, 'cache', 'archives', 'partial'), { recursive: true })
-    await apt([...lists, 'update'])
-    await apt([...lists, 'download', 'nats-server'])
-  }
-}
-
-/** Takes nats-server out of its Debian package into the folder. Needs no root, and leaves the system as it is. */
+/** Takes nats-server out of its Debian package into the folder. */
 const fetchWithApt = async (binFolder: string, signal: AbortSignal): Promise<string> => {
   await mkdir(binFolder, { recursive: true })
   const workFolder = await mkdtemp(join(binFolder, 'fetch-'))
   try {
-    await downloadPackage(workFolder, signal)
-    const archive = (await readdir(workFolder)).find((name) => name.endsWith('.deb'))
-    if (archive === undefined) throw new Error('apt-get downloaded no package')
-    const content = join(workFolder, 'content')
-    await run('dpkg-deb', ['-x', join(workFolder, archive), content], { signal })
+    await unpackPackages({ packages: ['nats-server'], folder: workFolder, signal })
     const program = join(binFolder, 'nats-server')
-    await rename(join(content, 'usr', 'sbin', 'nats-server'), program)
+    await rename(join(workFolder, 'usr', 'sbin', 'nats-server'), program)
     return program
   } finally {
     await rm(workFolder, { recursive: true, force: true })
