@@ -28,6 +28,7 @@ import { startSubmitting } from './payments/submit.ts'
 import type { Services } from './server/services.ts'
 import { createCallerChecks } from './services/caller-checks.ts'
 import { createDarajaCallbackService } from './services/daraja-callback-service.ts'
+import { createDeliveryService } from './services/delivery-service.ts'
 import { createPartnerService } from './services/partner-service.ts'
 import { createPaymentService } from './services/payment-service.ts'
 
@@ -142,6 +143,7 @@ export const startCore = (options: CoreOptions): Core => {
         onReceived: interpreting.wake,
       }),
       partners: createPartnerService({ ...options, vault, checks }),
+      deliveries: createDeliveryService({ ...options, checks }),
     },
     failed: firstFailure(loops),
     stop: async () => {

@@ -1,6 +1,6 @@
 import type { Database } from '../../database/connect.ts'
 import type { Actor } from '../audit/record-audit.ts'
-import type { DeliveryFilter } from './filter.ts'
+import type { DeliveryFilter, ShownDeliveryState } from './filter.ts'
 import { type CancelOptions, cancelDeliveries } from './operate-cancel.ts'
 import { findDeliveryIds } from './operate-find.ts'
 import { type DeliveryChange } from './operate-lock.ts'
@@ -11,6 +11,10 @@ const CHUNK = 500
 
 /** Which deliveries an operator means: these, or all that fit. */
 export type Selection = { ids: readonly bigint[] } | { filter: DeliveryFilter }
+
+/** The states of which all may be retried, or cancelled, by a filter. */
+export const RETRIED_STATES: readonly ShownDeliveryState[] = ['pending', 'held', 'dead', 'cancelled']
+export const CANCELLED_STATES: readonly ShownDeliveryState[] = ['pending', 'held']
 
 /** What came of many. */
 export type Changed = {

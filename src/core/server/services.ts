@@ -5,6 +5,7 @@ import {
   type ServiceImplSpec,
 } from '@connectrpc/connect'
 import { DarajaCallbackService } from '../../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
+import { DeliveryService } from '../../gen/mpesa/gateway/v1/deliveries_pb.js'
 import { PartnerService } from '../../gen/mpesa/gateway/v1/partners_pb.js'
 import { PaymentService } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 
@@ -13,6 +14,7 @@ export type Services = {
   payments: ServiceImpl<typeof PaymentService>
   darajaCallbacks: ServiceImpl<typeof DarajaCallbackService>
   partners: ServiceImpl<typeof PartnerService>
+  deliveries: ServiceImpl<typeof DeliveryService>
 }
 
 /** The services with their descriptors, for a server that walks over them. */
@@ -23,6 +25,7 @@ export const specsOf = (services: Services): Record<keyof Services, ServiceImplS
     services.darajaCallbacks,
   ),
   partners: createServiceImplSpec<typeof PartnerService>(PartnerService, services.partners),
+  deliveries: createServiceImplSpec<typeof DeliveryService>(DeliveryService, services.deliveries),
 })
 
 /** Puts the services on a Connect router. */
@@ -32,4 +35,5 @@ export const routesOf =
     router.service(PaymentService, services.payments)
     router.service(DarajaCallbackService, services.darajaCallbacks)
     router.service(PartnerService, services.partners)
+    router.service(DeliveryService, services.deliveries)
   }

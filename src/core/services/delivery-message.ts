@@ -1,0 +1,123 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt'
+import type { EndpointStateName } from '../../database/schema/endpoints.ts'
+import {
+  type AttemptSchema,
+  ChangeOutcome,
+  type DeliveryFilter as DeliveryFilterMessage,
+  type DeliverySchema,
+  DeliveryState,
+  type EndpointSchema,
+  EndpointState,
+} from '../../gen/mpesa/gateway/v1/deliveries_pb.js'
+import {
+  DELIVERY_STATES,
+  type DeliveryFilter,
+  parseErrorClass,
+  parseHost,
+  type ShownDeliveryState,
+} from '../deliveries/filter.ts'
+import type { ListedEndpoint } from '../deliveries/operate-endpoints.ts'
+import type { findAttempts, ListedDelivery } from '../deliveries/operate-find.ts'
+import type { ChangeOutcome as ChangeOutcomeName } from '../deliveries/operate-lock.ts'
+import { invalidField } from './errors.ts'
+
+const STATES: Readonly<Record<ShownDeliveryState, DeliveryState>> = {
+  pending: DeliveryState.PENDING,
+  held: DeliveryState.HELD,
+  delivered: DeliveryState.DELIVERED,
+  dead: DeliveryState.DEAD,
+  cancelled: DeliveryState.CANCELLED,
+}
+
+const ENDPOINT_STATES: Readonly<Record<EndpointStateName, EndpointState>> = {
+  closed: EndpointState.CLOSED,
+  open: EndpointState.OPEN,
+  half_open: EndpointState.HALF_OPEN,
+  ramping: EndpointState.RAMPING,
+}
+
+/** What became of a delivery, as the services tell it. */
+export const CHANGE_OUTCOMES: Readonly<Record<ChangeOutcomeName, ChangeOutcome>> = {
+  retried: ChangeOutcome.RETRIED,
+  held: ChangeOutcome.HELD,
+  cancelled: ChangeOutcome.CANCELLED,
+  under_way: ChangeOutcome.UNDER_WAY,
+  already_delivered: ChangeOutcome.ALREADY_DELIVERED,
+  already_ended: ChangeOutcome.ALREADY_ENDED,
+  not_found: ChangeOutcome.NOT_FOUND,
+}
+
+/** A delivery as the services tell it; `callback_url` where it was read. */
+export const toDeliveryMessage = (
+  row: ListedDelivery & { callback_url?: string },
+): MessageInitShape<typeof DeliverySchema> => ({
+  deliveryId: row.delivery_id,
+  paymentId: row.payment_id,
+  partnerId: row.partner_id,
+  host: row.host,
+  webhookId: row.webhook_id,
+  state: STATES[row.state],
+  attempts: row.attempts,
+  underWay: row.is_under_way,
+  createdAt: timestampFromDate(row.created_at),
+  ...(row.next_attempt_at !== null && { nextAttemptAt: timestampFromDate(row.next_attempt_at) }),
+  ...(row.held_at !== null && { heldAt: timestampFromDate(row.held_at) }),
+  ...(row.ended_at !== null && { endedAt: timestampFromDate(row.ended_at) }),
+  errorClass: row.error_class ?? undefined,
+  status: row.status ?? undefined,
+  reason: row.reason ?? undefined,
+  callbackUrl: row.callback_url,
+})
+
+/** An attempt as the services tell it. */
+export const toAttemptMessage = (
+  row: Awaited<ReturnType<typeof findAttempts>>[number],
+): MessageInitShape<typeof AttemptSchema> => ({
+  number: row.number,
+  startedAt: timestampFromDate(row.started_at),
+  ...(row.finished_at !== null && { finishedAt: timestampFromDate(row.finished_at) }),
+  durationMs: row.duration_ms ?? undefined,
+  address: row.address ?? undefined,
+  status: row.status ?? undefined,
+  errorClass: row.error_class ?? undefined,
+  answer: row.answer ?? undefined,
+})
+
+/** An endpoint as the services tell it. */
+export const toEndpointMessage = (row: ListedEndpoint): MessageInitShape<typeof EndpointSchema> => ({
+  partnerId: row.partner_id,
+  host: row.host,
+  state: ENDPOINT_STATES[row.state],
+  failures: row.failures,
+  ...(row.open_until !== null && { openUntil: timestampFromDate(row.open_until) }),
+  ...(row.paused_at !== null && { pausedAt: timestampFromDate(row.paused_at) }),
+  pausedBy: row.paused_by ?? undefined,
+  pending: BigInt(row.pending),
+  held: BigInt(row.held),
+  dead: BigInt(row.dead),
+  ...(row.oldest_created_at !== null && { oldestCreatedAt: timestampFromDate(row.oldest_created_at) }),
+})
+
+/** Reads a filter; throws INVALID_ARGUMENT for a field that is wrong. Unset, everything fits. */
+export const readFilter = (given: DeliveryFilterMessage | undefined): DeliveryFilter => {
+  const host = given?.host === undefined ? null : parseHost(given.host)
+  if (host?.ok === false) throw invalidField('filter.host', host.problem)
+  const errorClass = given?.errorClass === undefined ? null : parseErrorClass(given.errorClass)
+  if (errorClass?.ok === false) throw invalidField('filter.error_class', errorClass.problem)
+  return {
+    partnerId: given?.partnerId ?? null,
+    host: host?.value ?? null,
+    state: readState(given?.state ?? DeliveryState.UNSPECIFIED),
+    errorClass: errorClass?.value ?? null,
+    createdSince: given?.createdSince === undefined ? null : timestampDate(given.createdSince),
+    createdUntil: given?.createdUntil === undefined ? null : timestampDate(given.createdUntil),
+  }
+}
+
+const readState = (state: DeliveryState): ShownDeliveryState | null => {
+  if (state === DeliveryState.UNSPECIFIED) return null
+  const name = DELIVERY_STATES.find((one) => STATES[one] === state)
+  if (name === undefined) throw invalidField('filter.state', 'must be a state of deliveries')
+  return name
+}
