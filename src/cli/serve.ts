@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Command } from 'commander'
+import type { Registry } from 'prom-client'
 import { createCallbackIds } from '../core/callbacks/callback-id.ts'
 import { createCallbackMetrics } from '../core/callbacks/callback-metrics.ts'
 import { openSpool } from '../core/callbacks/spool.ts'
@@ -16,6 +17,8 @@ import { type Facade, startFacade } from '../facade/server.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { BadSettings, type Config, readConfig, secretsOf } from '../runtime/config.ts'
+import { CONNECTION_LIMITS, type ConnectionLimits } from '../runtime/connection-guard.ts'
+import { createCutTeller } from '../runtime/cut-teller.ts'
 import { createLog, type Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
@@ -69,7 +72,7 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   const metrics = createCoreMetrics(registry, database)
   const callbacks = { spool, callbackMetrics: createCallbackMetrics(registry, spool) }
   const early = createEarlyClients({ ...settingsOf(config), ...callbacks, metrics, log, newId })
-  const facade = await openFacade(config, early.clients, log)
+  const facade = await openFacade({ config, clients: early.clients, log, registry })
   await using untilCore = new AsyncDisposableStack()
   untilCore.defer(() => facade.close())
   if (!(await untilDatabase({ database, asked, log }))) return
@@ -91,7 +94,7 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   early.become(createInProcessClients(core.services))
   const urls = {
     http_url: facade.url,
-    ...(await openServices({ config, core, open })),
+    ...(await openServices({ config, core, open, log, registry })),
     ops_url: operations.url,
   }
   isStarting = false
@@ -124,10 +127,10 @@ const settingsOf = (config: ServeConfig) => ({
   publicUrl: config.PUBLIC_URL,
   callbackPatienceMs: CALLBACK_PATIENCE_MS,
   callbackSources: { mode: config.CALLBACK_SOURCES_MODE, list: config.CALLBACK_SOURCES },
+  wrongSecretsPerMinute: config.WRONG_KEYS_PER_MINUTE,
   callbackUrlPolicy: {
     allowHttp: config.CALLBACK_ALLOW_HTTP,
     allowPrivateNetworks: config.CALLBACK_ALLOW_PRIVATE_NETWORKS,
-  wrongSecretsPerMinute: config.WRONG_KEYS_PER_MINUTE,
   },
   darajaBaseUrl: config.DARAJA_BASE_URL,
   darajaAccount: {
@@ -183,23 +186,53 @@ const untilDatabase = async (parts: {
 }
 
 /** Opens the partners' and Daraja's door. It is open before there is a core: a callback can come at any moment. */
-const openFacade = (config: ServeConfig, clients: InProcessClients, log: Log): Promise<Facade> =>
-  startFacade({
+const openFacade = (parts: {
+  config: ServeConfig
+  clients: InProcessClients
+  log: Log
+  registry: Registry
+}): Promise<Facade> => {
+  const { config, clients, log, registry } = parts
+  return startFacade({
     ...clients,
     log,
+    registry,
+    limits: limitsOf(config),
     randomBytes,
     trustedProxies: config.TRUSTED_PROXIES ?? [],
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,
   })
+}
+
+const limitsOf = (config: ServeConfig): ConnectionLimits => ({
+  ...CONNECTION_LIMITS,
+  maxConnections: config.HTTP_MAX_CONNECTIONS,
+  maxPerAddress: config.HTTP_MAX_CONNECTIONS_PER_ADDRESS,
+  headersTimeoutMs: config.HTTP_HEADERS_TIMEOUT_MS,
+  requestTimeoutMs: config.HTTP_REQUEST_TIMEOUT_MS,
+  keepAliveMs: config.HTTP_KEEP_ALIVE_MS,
+})
 
 /** Opens what internal services come through; closing finishes what is in flight. */
-const openServices = async (parts: { config: ServeConfig; core: Core; open: AsyncDisposableStack }) => {
+const openServices = async (parts: {
+  config: ServeConfig
+  core: Core
+  open: AsyncDisposableStack
+  log: Log
+  registry: Registry
+}) => {
   const { config, open } = parts
   const { services } = parts.core
   const grpc = await startGrpcServer({ services, host: config.GRPC_HOST, port: config.GRPC_PORT })
   open.defer(() => grpc.close())
-  const connect = await startConnectServer({ services, host: config.GRPC_HOST, port: config.CONNECT_PORT })
+  const connect = await startConnectServer({
+    services,
+    host: config.GRPC_HOST,
+    port: config.CONNECT_PORT,
+    limits: limitsOf(config),
+    tell: createCutTeller({ ...parts, door: 'connect', nowMs: () => performance.now() }),
+  })
   open.defer(() => connect.close())
   return {
     grpc_url: `http://${config.GRPC_HOST}:${grpc.port}`,

@@ -20,6 +20,12 @@ export type ErrorAnswer = { status: number; message: string; headers: Readonly<R
 /** The largest body that a partner's request may have, bytes. */
 export const MAX_BODY_BYTES = 16 * 1024
 
+/** The longest URL, characters: far above ours, and room for an id or a token that its own route refuses by name. */
+export const MAX_URL_CHARACTERS = 8 * 1024
+
+/** How many header lines a request may have; all of them together have 16 KiB, which is Node's own limit. */
+export const MAX_HEADERS = 100
+
 /** Every message of the facade's own. Those about fields are the core's, with the field's name on this wire. */
 export const MESSAGES = {
   keyMissing: 'X-API-KEY is required: send your API key in this header',
@@ -36,6 +42,8 @@ export const MESSAGES = {
   noSuchTransaction: 'no such transaction',
   tooSlow: 'the request took too long to arrive',
   headersTooLarge: 'the headers are too large',
+  urlTooLong: `the URL must be at most ${MAX_URL_CHARACTERS} characters`,
+  tooManyHeaders: `there must be at most ${MAX_HEADERS} headers`,
   unavailable:
     'the gateway cannot answer just now: repeat the request, with the same X-Idempotency-Key if it had one',
 } as const

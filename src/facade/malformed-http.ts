@@ -44,15 +44,21 @@ export const refuseTunnels = (server: Server, newRequestId: () => string): void 
   })
 }
 
+/** How long whoever was refused has to read so, ms; then the connection is cut, for a client may keep its half open for ever. */
+const LINGER_MS = 1_000
+
 const endWith = (
   socket: Duplex,
   answer: { status: string; message: string; requestId: string; headers: string },
 ): void => {
   const body = renderError(answer.message)
+  const lingering = setTimeout(() => socket.destroy(), LINGER_MS).unref()
+  socket.once('close', () => clearTimeout(lingering))
   socket.on('error', () => undefined)
   socket.end(
     `HTTP/1.1 ${answer.status}\r\nContent-Type: ${JSON_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
-      `X-Request-Id: ${answer.requestId}\r\n${answer.headers}Connection: close\r\n\r\n${body}`,
+      `X-Request-Id: ${answer.requestId}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n` +
+      `${answer.headers}Connection: close\r\n\r\n${body}`,
   )
 }
 

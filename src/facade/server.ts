@@ -1,21 +1,27 @@
 import { lookup } from 'node:dns/promises'
 import type { Client } from '@connectrpc/connect'
 import { type FastifyInstance, fastify } from 'fastify'
+import type { Registry } from 'prom-client'
 import type { DarajaCallbackService } from '../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
 import type { PaymentService } from '../gen/mpesa/gateway/v1/payments_pb.js'
+import {
+  CONNECTION_LIMITS,
+  type ConnectionLimits,
+  type CutReason,
+  guardConnections,
+  serverTimes,
+} from '../runtime/connection-guard.ts'
+import { createCutTeller } from '../runtime/cut-teller.ts'
 import type { Log } from '../runtime/log.ts'
-import type { AddressList } from '../values/address-list.ts'
+import { type AddressList, includesAddress } from '../values/address-list.ts'
 import { answerErrors, sendError } from './answer-errors.ts'
 import { registerPostStkCallback } from './daraja/post-stk-callback.ts'
-import { MAX_BODY_BYTES, MESSAGES, Refusal } from './errors.ts'
+import { MAX_BODY_BYTES, MAX_HEADERS, MAX_URL_CHARACTERS, MESSAGES, Refusal } from './errors.ts'
 import { answerMalformedHttp, refuseTunnels } from './malformed-http.ts'
 import { registerGetDocs } from './operations/get-docs.ts'
 import { registerGetHealth } from './operations/get-health.ts'
 import { registerPartnerApi } from './partner-api/partner-api.ts'
 import { createRequestIds, type RequestIds } from './request-id.ts'
-
-/** How long a request may take to arrive, ms. */
-const REQUEST_TIMEOUT_MS = 30_000
 
 /** For how long `close` lets requests finish before it cuts their connections, ms. */
 const CLOSE_GRACE_MS = 20_000
@@ -28,6 +34,10 @@ export type FacadeOptions = {
   randomBytes: (count: number) => Buffer
   /** Whose `X-Forwarded-For` is believed; nobody's when left out. */
   trustedProxies?: AddressList
+  /** How many connections are kept open, and how slow they may be. */
+  limits?: ConnectionLimits
+  /** Where cut connections are counted. */
+  registry?: Registry
 }
 
 export type Facade = {
@@ -59,7 +69,13 @@ export const startFacade = async (
  * answer has an `X-Request-Id`, and every error the two fields of the guide's.
  */
 export const createFacade = (options: FacadeOptions): FastifyInstance => {
-  const server = createServer({ log: options.log, requestIdOf: createRequestIds(options.randomBytes) })
+  const { log, limits = CONNECTION_LIMITS, trustedProxies = [] } = options
+  const nowMs = (): number => performance.now()
+  const tell = createCutTeller({ ...options, door: 'rest', nowMs })
+  const server = createServer({ log, limits, requestIdOf: createRequestIds(options.randomBytes), tell })
+  const isProxy = (address: string): boolean => includesAddress(trustedProxies, address)
+  guardConnections(server.server, { limits, isProxy, nowMs, tell })
+  refuseExcess(server)
   finishAnswers(server)
   answerErrors(server, options)
   registerGetHealth(server)
@@ -76,20 +92,28 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
 }
 
 /** A server without routes. */
-const createServer = ({ log, requestIdOf }: { log: Log; requestIdOf: RequestIds }): FastifyInstance => {
+const createServer = (options: {
+  log: Log
+  limits: ConnectionLimits
+  requestIdOf: RequestIds
+  tell: (reason: CutReason) => void
+}): FastifyInstance => {
+  const { log, limits, requestIdOf } = options
   const server = fastify({
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveMs,
     // As long as all headers may be: no id and no token is too long for its own route to judge it.
     routerOptions: { maxParamLength: 16 * 1024 },
     // Node's own answer to a missing Host has neither a body nor a request id.
-    http: { requireHostHeader: false },
+    http: { ...serverTimes(limits), requireHostHeader: false },
     // What still comes in while the server closes is served as ever, and its connection ends with the answer.
     return503OnClosing: false,
     genReqId: requestIdOf,
     clientErrorHandler: (error, socket) => {
       const requestId = requestIdOf()
       log.debug({ event: 'malformed_http', request_id: requestId, code: error.code })
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') options.tell('sender')
       answerMalformedHttp(error, socket, requestId)
     },
     frameworkErrors: (_error, request, reply) => {
@@ -107,6 +131,15 @@ const createServer = ({ log, requestIdOf }: { log: Log; requestIdOf: RequestIds 
   return server
 }
 
+/** Refuses what fits into the headers and is still too much of one kind. */
+const refuseExcess = (server: FastifyInstance): void => {
+  server.addHook('onRequest', (request, _reply, done) => {
+    if (request.url.length > MAX_URL_CHARACTERS) done(new Refusal(414, MESSAGES.urlTooLong))
+    else if (request.raw.rawHeaders.length > 2 * MAX_HEADERS) done(new Refusal(431, MESSAGES.tooManyHeaders))
+    else done()
+  })
+}
+
 /** What every request must have, and every answer gets. */
 const finishAnswers = (server: FastifyInstance): void => {
   let closing = false
@@ -121,6 +154,9 @@ const finishAnswers = (server: FastifyInstance): void => {
   })
   server.addHook('onSend', (request, reply, payload, done) => {
     reply.header('x-request-id', request.id)
+    // What is answered is for its caller alone, and is what its content type says.
+    reply.header('cache-control', 'no-store')
+    reply.header('x-content-type-options', 'nosniff')
     // A connection that stayed open would hold up the end of the process until its keep-alive ran out.
     if (closing) reply.header('connection', 'close')
     done(null, payload)

@@ -1,5 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
+import { CONNECTION_LIMITS, guardConnections, serverTimes } from './connection-guard.ts'
+import { createCutTeller } from './cut-teller.ts'
 import type { Log } from './log.ts'
 import { createRedact } from './redact.ts'
 
@@ -22,7 +24,10 @@ export const startOperationsServer = async (options: {
   readiness: () => Promise<Readiness>
   log: Log
 }): Promise<OperationsServer> => {
-  const server = createServer(answer(options))
+  const server = createServer(serverTimes(CONNECTION_LIMITS), answer(options))
+  const nowMs = (): number => performance.now()
+  const tell = createCutTeller({ ...options, door: 'operations', nowMs })
+  guardConnections(server, { limits: CONNECTION_LIMITS, nowMs, tell })
   await listen(server, options)
   return { url: urlOf(server, options.host), close: () => close(server) }
 }

@@ -58,6 +58,31 @@ export const SETTINGS = {
     help: 'where the REST API and the callbacks from Daraja listen',
   },
   HTTP_PORT: { parse: port, default: '8080', help: 'its port; 0 takes a free one' },
+  HTTP_MAX_CONNECTIONS: {
+    parse: wholeNumber(1, 100_000),
+    default: '5000',
+    help: 'connections that `HTTP_PORT` keeps open at most, and `CONNECT_PORT` likewise',
+  },
+  HTTP_MAX_CONNECTIONS_PER_ADDRESS: {
+    parse: wholeNumber(1, 100_000),
+    default: '256',
+    help: 'of these, from one address; `TRUSTED_PROXIES` may have any number',
+  },
+  HTTP_HEADERS_TIMEOUT_MS: {
+    parse: wholeNumber(100, 600_000),
+    default: '10000',
+    help: 'how long the headers of a request may take to arrive, ms',
+  },
+  HTTP_REQUEST_TIMEOUT_MS: {
+    parse: wholeNumber(100, 600_000),
+    default: '30000',
+    help: 'how long a whole request may take to arrive, and its answer to be read, ms',
+  },
+  HTTP_KEEP_ALIVE_MS: {
+    parse: wholeNumber(1000, 3_600_000),
+    default: '72000',
+    help: 'how long a connection stays open between requests, ms: longer than your load balancer keeps it',
+  },
   GRPC_HOST: { parse: host, default: '127.0.0.1', help: 'where native gRPC and Connect listen' },
   GRPC_PORT: { parse: port, default: '9090', help: 'native gRPC' },
   CONNECT_PORT: { parse: port, default: '9080', help: 'Connect and gRPC-Web' },
@@ -137,6 +162,11 @@ export const SETTINGS = {
     help: 'another key that still counts, while it is being replaced: see docs/operations.md',
     secret: true,
   },
+  WRONG_KEYS_PER_MINUTE: {
+    parse: wholeNumber(1, 1_000_000),
+    default: '60',
+    help: 'wrong API keys and service tokens that one address may show in a minute, per process, before it is answered 429',
+  },
   SUBMIT_TTL_MS: {
     parse: milliseconds,
     default: '120000',
@@ -161,11 +191,6 @@ export const SETTINGS = {
     parse: wholeNumber(1, 10_000),
     default: '20',
     help: 'queries and pulls a second at most, by all replicas together',
-  },
-  WRONG_KEYS_PER_MINUTE: {
-    parse: wholeNumber(1, 1_000_000),
-    default: '60',
-    help: 'wrong API keys and service tokens that one address may show in a minute, per process, before it is answered 429',
   },
   DARAJA_UNIQUE_REFERENCE: {
     parse: flag,

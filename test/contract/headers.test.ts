@@ -110,10 +110,12 @@ describe('X-Request-Id', () => {
 it('answers never name the server', async () => {
   const { headers } = await ask(test, 'GET /healthz')
   expect(Object.keys(headers).sort()).toEqual([
+    'cache-control',
     'connection',
     'content-length',
     'content-type',
     'date',
+    'x-content-type-options',
     'x-request-id',
   ])
 })

@@ -32,7 +32,7 @@ export const paymentBody = (overrides: Record<string, unknown> = {}): string =>
 
 export const openFacade = async (
   overrides: Partial<CoreOptions> = {},
-  facadeOverrides: Pick<FacadeOptions, 'trustedProxies'> = {},
+  facadeOverrides: Partial<Pick<FacadeOptions, 'trustedProxies' | 'limits' | 'registry'>> = {},
 ): Promise<TestFacade> => {
   const logLines: string[] = []
   const to = new Writable({ write: (chunk, _encoding, done) => done(void logLines.push(String(chunk))) })
@@ -73,7 +73,8 @@ export const readToEnd = async (socket: Socket): Promise<string> => {
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => chunks.push(chunk))
   socket.on('error', () => undefined)
-  await once(socket, 'close')
+  // `once` of node:events would reject for a connection that is reset.
+  await new Promise((resolve) => socket.once('close', resolve))
   return Buffer.concat(chunks).toString()
 }
 

@@ -18,7 +18,8 @@ export const registerGetDocs = (server: FastifyInstance): void => {
       .headers({
         'content-type': 'text/html; charset=utf-8',
         'content-security-policy': PAGE_POLICY,
-        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'DENY',
+        'referrer-policy': 'no-referrer',
       })
       .send(page)
   })

@@ -1,0 +1,95 @@
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** How much of a server one client, and all of them, may hold; times in ms. */
+export type ConnectionLimits = {
+  /** Connections open at once. */
+  maxConnections: number
+  /** Of them, from one address; load balancers are exempt. */
+  maxPerAddress: number
+  /** How long all headers of a request may take to arrive, from their first byte or from the connection's beginning. */
+  headersTimeoutMs: number
+  /** How long a whole request may take to arrive, and an answer may wait for its reader. */
+  requestTimeoutMs: number
+  /** How long a connection stays open without a request after the first: longer than a load balancer keeps it. */
+  keepAliveMs: number
+  /** How often late ones are looked for. */
+  checkEveryMs: number
+}
+
+/** What holds where no setting says otherwise. */
+export const CONNECTION_LIMITS: ConnectionLimits = {
+  maxConnections: 5_000,
+  maxPerAddress: 256,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveMs: 72_000,
+  checkEveryMs: 1_000,
+}
+
+/** Why a connection was cut: too many in all, too many from its address, too slow a sender, too slow a reader. */
+export type CutReason = 'total' | 'address' | 'sender' | 'reader'
+
+/** The times that Node itself keeps, as `http.createServer` takes them. */
+export const serverTimes = (limits: ConnectionLimits) => ({
+  headersTimeout: limits.headersTimeoutMs,
+  requestTimeout: limits.requestTimeoutMs,
+  keepAliveTimeout: limits.keepAliveMs,
+  connectionsCheckingInterval: limits.checkEveryMs,
+})
+
+/**
+ * Cuts what Node does not: connections over the caps, and clients that let an answer lie. When the server is full, those that
+ * rest between two requests make room. `server` keeps `serverTimes`; `isProxy` names the addresses that stand for many
+ * clients. Costs a request nothing: it counts connections, and looks at them every `checkEveryMs`.
+ */
+export const guardConnections = (
+  server: Server,
+  options: {
+    limits: ConnectionLimits
+    isProxy?: (address: string) => boolean
+    nowMs: () => number
+    tell: (reason: CutReason) => void
+  },
+): void => {
+  const { limits, nowMs, isProxy = () => false, tell } = options
+  const perAddress = new Map<string, number>()
+  const open = new Map<Socket, { stuckSinceMs: number | null }>()
+
+  const take = (socket: Socket): void => {
+    const address = socket.remoteAddress ?? ''
+    const count = (perAddress.get(address) ?? 0) + 1
+    if (count > limits.maxPerAddress && !isProxy(address)) {
+      socket.destroy()
+      tell('address')
+      return
+    }
+    perAddress.set(address, count)
+    open.set(socket, { stuckSinceMs: null })
+    socket.once('close', () => {
+      open.delete(socket)
+      const left = (perAddress.get(address) ?? 1) - 1
+      if (left === 0) perAddress.delete(address)
+      else perAddress.set(address, left)
+    })
+  }
+
+  const cutReaders = (): void => {
+    for (const [socket, state] of open) {
+      if (socket.writableLength === 0) state.stuckSinceMs = null
+      else state.stuckSinceMs ??= nowMs()
+      if (state.stuckSinceMs === null || nowMs() - state.stuckSinceMs < limits.requestTimeoutMs) continue
+      socket.destroy()
+      tell('reader')
+    }
+  }
+
+  server.maxConnections = limits.maxConnections
+  server.on('connection', take)
+  server.on('drop', () => {
+    server.closeIdleConnections()
+    tell('total')
+  })
+  const timer = setInterval(cutReaders, limits.checkEveryMs).unref()
+  server.once('close', () => clearInterval(timer))
+}

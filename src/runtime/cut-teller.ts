@@ -1,0 +1,43 @@
+import { Counter, type Registry } from 'prom-client'
+import type { CutReason } from './connection-guard.ts'
+import type { Log } from './log.ts'
+
+/** How often the log tells of each reason at most, ms: whoever attacks must not fill it. */
+const TOLD_EVERY_MS = 60_000
+
+/** Counts cut connections of the server `door`, and tells of them in the log: each reason's first, then how many a minute. */
+export const createCutTeller = (options: {
+  door: 'rest' | 'connect' | 'operations'
+  log: Log
+  nowMs: () => number
+  /** Where they are counted; left out: nowhere. */
+  registry?: Registry
+}): ((reason: CutReason) => void) => {
+  const { door, registry } = options
+  const counter = registry && countersOf(registry)
+  const untold = new Map<CutReason, { count: number; nextMs: number }>()
+  return (reason) => {
+    counter?.inc({ door, reason })
+    const state = untold.get(reason) ?? { count: 0, nextMs: Number.NEGATIVE_INFINITY }
+    state.count += 1
+    untold.set(reason, state)
+    if (options.nowMs() < state.nextMs) return
+    options.log.warn({ event: 'connections_cut', door, reason, connections: state.count })
+    state.count = 0
+    state.nextMs = options.nowMs() + TOLD_EVERY_MS
+  }
+}
+
+const CUT = 'gateway_connections_cut_total'
+
+/** The doors of a process share one counter. */
+const countersOf = (registry: Registry): Counter => {
+  const known = registry.getSingleMetric(CUT)
+  if (known instanceof Counter) return known
+  return new Counter({
+    name: CUT,
+    help: 'Connections that were cut to protect a door, by the door and why',
+    labelNames: ['door', 'reason'],
+    registers: [registry],
+  })
+}
