@@ -52,6 +52,34 @@ export const arrowsAsMarkdown = (): string[] =>
     ]),
   )
 
+/** The pause before each attempt to deliver, and the time from the outcome to it without delays, as a table. */
+export const scheduleAsMarkdown = (): string[] => {
+  const { parse, default: usual } = SETTINGS.DELIVERY_SCHEDULE
+  const pauses = parse.parse(usual).map((pauseMs) => pauseMs / 1000)
+  const totals = pauses.map((_pause, index) =>
+    pauses.slice(0, index + 1).reduce((sum, pause) => sum + pause, 0),
+  )
+  return toTable(
+    ['Attempt', ...pauses.map((_pause, index) => String(index + 1))],
+    [
+      ['Pause', ...pauses.map(durationText)],
+      ['In all', ...totals.map(durationText)],
+    ],
+  )
+}
+
+/** Seconds as `1h23m07s`, without the units that are nought at either end. */
+const durationText = (seconds: number): string => {
+  const counts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
+  const first = counts.findIndex((count) => count > 0)
+  const last = counts.findLastIndex((count) => count > 0)
+  if (first < 0) return '0s'
+  const texts = counts.map(
+    (count, index) => `${index > first ? String(count).padStart(2, '0') : count}${'hms'[index]}`,
+  )
+  return texts.slice(first, last + 1).join('')
+}
+
 /** What `npm start` prints, with the usual ports, and nothing in the place of secrets. */
 export const bannerAsMarkdown = (): string[] => {
   const text = banner({
@@ -82,6 +110,7 @@ const parts = (): Part[] => [
   { name: 'rare-outcomes', lines: rareOutcomesAsMarkdown() },
   { name: 'call-outcomes', lines: callOutcomesAsMarkdown() },
   { name: 'arrows', lines: arrowsAsMarkdown() },
+  { name: 'schedule', lines: scheduleAsMarkdown() },
 ]
 
 const marked = (name: string): RegExp =>
@@ -107,6 +136,7 @@ const HOMES: readonly { path: string; name: string }[] = [
   { path: 'docs/simulator.md', name: 'rare-outcomes' },
   { path: 'docs/simulator.md', name: 'call-outcomes' },
   { path: 'docs/architecture.md', name: 'arrows' },
+  { path: 'docs/partner-guide.md', name: 'schedule' },
 ]
 
 /** The pages' generated parts are in step with the code, and where they belong. */

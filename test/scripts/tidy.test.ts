@@ -6,6 +6,7 @@ import {
   arrowsAsMarkdown,
   fillIn,
   generatedParts,
+  scheduleAsMarkdown,
   settingsAsMarkdown,
 } from '../../scripts/tidy/generated-parts.ts'
 import { links } from '../../scripts/tidy/links.ts'
@@ -53,6 +54,13 @@ describe('generated parts', () => {
     expect(rows).toHaveLength(Object.keys(ARROWS).length + 2)
     expect(rows).toContain('| `failed` | `successful` |')
     expect(rows).toContain('| `successful` | nothing: final |')
+  })
+
+  it('hold the schedule of deliveries, and how long each attempt is after the outcome', () => {
+    const [attempts, , pauses, totals] = scheduleAsMarkdown()
+    expect(attempts).toMatch(/^\| Attempt \| 1 \| 2 \| .* \| 14 \|$/)
+    expect(pauses).toMatch(/^\| Pause \| 0s \| 2s \| 5s \| 15s \| 45s \| 2m \| .* \| 24h \|$/)
+    expect(totals).toMatch(/^\| In all \| 0s \| 2s \| 7s \| 22s \| 1m07s \| .* \| 70h23m07s \|$/)
   })
 
   it('are written between their markers and nowhere else', () => {
