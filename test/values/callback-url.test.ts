@@ -12,6 +12,11 @@ describe('callback_url', () => {
     expect(parseCallbackUrl(url, PRODUCTION).ok ? 'accept' : 'reject').toBe(expected)
   })
 
+  it('asks no name server: a name that leads inside is found out when it is connected to', () => {
+    const leadingInside = rows.filter((row) => row.stage === 'connect')
+    expect(leadingInside.map(({ url }) => parseCallbackUrl(url, PRODUCTION).ok)).toEqual([true, true, true])
+  })
+
   it('is required', () => {
     expect(parseCallbackUrl('', PRODUCTION)).toEqual({ ok: false, problem: 'is required' })
   })
