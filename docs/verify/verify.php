@@ -37,5 +37,5 @@ if (!isSigned(getenv('SIGNING_SECRET'), $_SERVER, $body)) {
 }
 $outcome = json_decode($body, true);
 // Store it under its webhook-id here, before the answer: the same one can come again.
-error_log("transaction {$outcome['transaction_id']} is {$outcome['status']}");
+error_log(sprintf('transaction %s is %s', $outcome['transaction_id'] ?? '?', $outcome['status'] ?? '?'));
 echo "thanks\n";

@@ -37,7 +37,7 @@ class Endpoint(BaseHTTPRequestHandler):
             return
         outcome = json.loads(body)
         # Store it under its webhook-id here, before the answer: the same one can come again.
-        print(f"transaction {outcome['transaction_id']} is {outcome['status']}", flush=True)
+        print(f"transaction {outcome.get('transaction_id')} is {outcome.get('status')}", flush=True)
         self.answer(200, b"thanks\n")
 
     def answer(self, status, text):
