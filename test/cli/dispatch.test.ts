@@ -1,7 +1,12 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { createPosterHarness } from '../dispatcher/poster-harness.ts'
 import { answerWith, type Receiver, startReceiver } from '../dispatcher/receiver.ts'
+import { createAuthority } from '../support/certificates.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { addDelivery, readAttempts, readDelivery } from '../support/deliveries.ts'
@@ -77,6 +82,27 @@ describe('gateway dispatch', () => {
     expect(await readiness(process)).toMatchObject({ status: 200, body: { ready: true, queue: 'away' } })
     expect(await process.end('SIGINT')).toBe(0)
     expect(process.log()).not.toContain('hush')
+  })
+
+  it('asks the name servers it is given, and trusts the authorities that Node is told of', async () => {
+    const endpoints = createPosterHarness()
+    const folder = await mkdtemp(join(tmpdir(), 'gateway-test-'))
+    try {
+      const authority = await createAuthority()
+      const nameServer = await endpoints.nameServer()
+      nameServer.answer('shop.co.ke', ['127.0.0.1'])
+      const port = await endpoints.tlsServer(await authority.issue({ hosts: ['shop.co.ke'] }))
+      await writeFile(join(folder, 'authority.pem'), authority.cert)
+      await dispatch({
+        DELIVERY_NAME_SERVERS: nameServer.address,
+        NODE_EXTRA_CA_CERTS: join(folder, 'authority.pem'),
+      })
+      await untilDelivered(await addDelivery(database, `https://shop.co.ke:${port}/`))
+      expect(nameServer.queries.toSorted()).toEqual(['A shop.co.ke', 'AAAA shop.co.ke'])
+    } finally {
+      await endpoints.stop()
+      await rm(folder, { recursive: true })
+    }
   })
 
   it('finishes the attempts under way before it ends', async () => {
