@@ -149,7 +149,7 @@ const settingsOf = (config: ServeConfig) => ({
   queriesPerSecond: config.DARAJA_QUERIES_PER_SECOND,
   uniqueReference: config.DARAJA_UNIQUE_REFERENCE,
   pull: config.DARAJA_PULL ? { msisdn: config.DARAJA_PULL_MSISDN } : null,
-  keepDays: { attempts: config.ATTEMPT_RETENTION_DAYS },
+  keepDays: { attempts: config.ATTEMPT_RETENTION_DAYS, callbacks: config.CALLBACK_RETENTION_DAYS },
 })
 
 /** How long a callback waits for Postgres before the disk takes it, ms: Daraja is to be answered within a second. */

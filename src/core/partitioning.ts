@@ -8,7 +8,7 @@ import { type Loop, startLoop } from '../runtime/loop.ts'
 const EVERY_MS = 3_600_000
 
 /** For how many days at least the rows of a table by month are kept. */
-export type KeepDays = { attempts: number }
+export type KeepDays = { attempts: number; callbacks: number }
 
 /** Makes the partitions that are needed next, and drops those that are kept for long enough: every hour, on every replica. */
 export const startPartitioning = (options: { database: Database; keepDays: KeepDays; log: Log }): Loop =>
@@ -17,7 +17,9 @@ export const startPartitioning = (options: { database: Database; keepDays: KeepD
     idleMs: EVERY_MS,
     round: async () => {
       await ensurePartitions(options.database)
-      await forget({ ...options, table: 'attempts', keepDays: options.keepDays.attempts })
+      for (const table of ['attempts', 'callbacks'] as const) {
+        await forget({ ...options, table, keepDays: options.keepDays[table] })
+      }
       return false
     },
     isOutage,

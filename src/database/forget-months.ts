@@ -1,7 +1,8 @@
-import { sql } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import { DatabaseError } from 'pg'
 import type { Database } from './connect.ts'
 import { lockPartitions } from './partitions.ts'
+import type { Schema } from './schema/schema.ts'
 
 /** How long a month's table may be waited for, ms: whoever comes meanwhile waits behind us. */
 const LOCK_TIMEOUT_MS = 2_000
@@ -13,7 +14,8 @@ const LOCK_NOT_AVAILABLE = '55P03'
  * Drops the partitions of a table by month whose month ended more than `keepDays` days ago, by the database's clock and in
  * UTC; resolves with their names, oldest first. Whole months only, so rows are kept for up to a month longer; the present
  * month stays whatever is asked for. Safe to run from many places at once: each is dropped by one of them, and named by
- * that one. A table that somebody reads for long is left for the next time.
+ * that one. A table that somebody reads for long is left for the next time, and so is a month of callbacks while one of them
+ * is still to be interpreted.
  */
 export const forgetOldMonths = async (options: {
   database: Database
@@ -22,7 +24,7 @@ export const forgetOldMonths = async (options: {
 }): Promise<string[]> => {
   const dropped: string[] = []
   for (const partition of await findOldMonths(options)) {
-    if (await dropPartition(options.database, partition)) dropped.push(partition)
+    if (await dropPartition({ ...options, partition })) dropped.push(partition)
   }
   return dropped
 }
@@ -43,20 +45,38 @@ const findOldMonths = async (options: {
   return rows.map(({ name }) => name)
 }
 
-/** False when another process dropped it first, or its lock could not be had in time. */
-const dropPartition = async (database: Database, partition: string): Promise<boolean> => {
+/** False when another process dropped it first, its lock could not be had in time, or it is still needed. */
+const dropPartition = async (options: {
+  database: Database
+  table: 'attempts' | 'callbacks'
+  partition: string
+}): Promise<boolean> => {
+  const { partition } = options
   try {
-    return await database.transaction().execute(async (transaction) => {
+    return await options.database.transaction().execute(async (transaction) => {
       await lockPartitions(transaction)
       await sql`SELECT set_config('lock_timeout', ${`${LOCK_TIMEOUT_MS}ms`}, true)`.execute(transaction)
       const { rows } = await sql`SELECT FROM pg_class WHERE oid = to_regclass(${partition})`.execute(
         transaction,
       )
-      await sql`DROP TABLE IF EXISTS ${sql.table(partition)}`.execute(transaction)
-      return rows.length > 0
+      if (rows.length === 0) return false
+      if (options.table === 'callbacks' && (await holdsDuties(transaction, partition))) return false
+      await sql`DROP TABLE ${sql.table(partition)}`.execute(transaction)
+      return true
     })
   } catch (error) {
     if (error instanceof DatabaseError && error.code === LOCK_NOT_AVAILABLE) return false
     throw error
   }
+}
+
+/** True while a callback of the partition waits to be interpreted. Locked first, so that none comes in between. */
+const holdsDuties = async (transaction: Transaction<Schema>, partition: string): Promise<boolean> => {
+  await sql`LOCK TABLE ${sql.table(partition)} IN ACCESS EXCLUSIVE MODE`.execute(transaction)
+  const { rows } = await sql`
+    SELECT FROM to_interpret
+    JOIN ${sql.table(partition)} AS kept ON kept.id = callback_id AND kept.received_at = to_interpret.received_at
+    LIMIT 1
+  `.execute(transaction)
+  return rows.length > 0
 }

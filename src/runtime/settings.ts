@@ -220,7 +220,12 @@ export const SETTINGS = {
   DELIVERY_CONCURRENCY: {
     parse: wholeNumber(1, 5000),
     default: '256',
-    help: 'POSTs to partners at once, per process',
+    help: 'POSTs to partners at once, per process; one partner has at most a quarter of them',
+  },
+  DELIVERY_ENDPOINT_CONCURRENCY: {
+    parse: wholeNumber(1, 5000),
+    default: '32',
+    help: 'and to one endpoint, a partner and a callback host, at most',
   },
   DELIVERY_NAME_SERVERS: {
     parse: nameServers,
@@ -231,6 +236,11 @@ export const SETTINGS = {
     parse: wholeNumber(1, 36_500),
     default: '90',
     help: 'how many days attempts to deliver are kept at least; whole months are forgotten at once',
+  },
+  CALLBACK_RETENTION_DAYS: {
+    parse: wholeNumber(31, 36_500),
+    default: '400',
+    help: 'the same for callbacks as Daraja sent them; payments are kept',
   },
   SIMULATOR_HOST: { parse: host, default: '127.0.0.1', help: 'where the Daraja simulator listens' },
   SIMULATOR_PORT: { parse: port, default: '8090', help: 'its port' },

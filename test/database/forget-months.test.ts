@@ -65,11 +65,29 @@ describe('months that were kept for long enough', () => {
     expect(await forget(90)).toEqual(['attempts_2020_02'])
   })
 
+  it('of callbacks stay while one of them is still to be interpreted', async () => {
+    const receivedAt = new Date('2020-02-03T04:05:06Z')
+    const id = '01700000-0000-7000-8000-000000000001'
+    await ensureMonths(database, 'callbacks', [receivedAt])
+    await sql`
+      INSERT INTO callbacks (id, received_at, is_refused, source_address, headers, body)
+      VALUES (${id}, ${receivedAt}, false, '127.0.0.1', '[]', 'late')
+    `.execute(database)
+    await sql`INSERT INTO to_interpret (callback_id, received_at) VALUES (${id}, ${receivedAt})`.execute(
+      database,
+    )
+    const forgetCallbacks = () => forgetOldMonths({ database, table: 'callbacks', keepDays: 400 })
+    expect(await forgetCallbacks()).toEqual([])
+    await sql`DELETE FROM to_interpret`.execute(database)
+    expect(await forgetCallbacks()).toEqual(['callbacks_2020_02'])
+    expect(await database.selectFrom('callbacks').select('id').execute()).toEqual([])
+  })
+
   it('are told of in the log of the process that forgot them', async () => {
     const lines: Record<string, unknown>[] = []
     const to = { write: (line: string) => lines.push(JSON.parse(line)) }
     const log = createLog({ name: 'test', level: 'info', to })
-    const loop = startPartitioning({ database, keepDays: { attempts: 90 }, log })
+    const loop = startPartitioning({ database, keepDays: { attempts: 90, callbacks: 400 }, log })
     await eventually(() =>
       expect(lines).toMatchObject([
         { event: 'partition_dropped', partition: 'attempts_2020_02', keep_days: 90 },

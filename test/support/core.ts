@@ -146,6 +146,6 @@ const defaultOptions = (parts: {
   queriesPerSecond: 1000,
   uniqueReference: false,
   pull: null,
-  keepDays: { attempts: 90 },
+  keepDays: { attempts: 90, callbacks: 400 },
   onDeliveriesDue: () => undefined,
 })
