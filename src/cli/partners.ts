@@ -1,36 +1,61 @@
 import { randomBytes } from 'node:crypto'
 import { Command } from 'commander'
-import { createPartner, listPartners, parsePartnerName } from '../core/partners/partner.ts'
+import {
+  createPartner,
+  findPartner,
+  listPartners,
+  type Partner,
+  parsePartnerName,
+} from '../core/partners/partner.ts'
+import type { Database } from '../database/connect.ts'
 import { openVault, useDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
-import { CommandError, printJson, printLine, printTable } from './output.ts'
+import { byOption, toOperator } from './operator.ts'
+import { CommandError, printJson, printLine, printTable, toText } from './output.ts'
+import { disablingCommand, setPartnerCommand } from './partner-changes.ts'
+import { keysCommand } from './partner-keys.ts'
+import { readId } from './read-id.ts'
 import { signingSecretCommand } from './signing-secret.ts'
+
+type CreateOptions = { name: string; by: string; json?: true }
 
 /** `partners …`: who may ask for payments. */
 export const partnersCommand = (environment: Environment): Command => {
-  const partners = new Command('partners').description('create and list partners')
+  const partners = new Command('partners').description('who may ask for payments, and within which bounds')
   partners
     .command('create')
     .description('create a partner, its first API key and its signing secret, which are shown this once')
     .requiredOption('--name <name>', 'what people call the partner')
+    .addOption(byOption())
     .option('--json', 'print one line of JSON')
     .addHelpText('after', '\nExample:\n  gateway partners create --name "Duka la Wanjiku" --json')
-    .action((options: { name: string; json?: true }) => create(environment, options))
+    .action((options: CreateOptions) => create(environment, options))
   partners
     .command('list')
     .description('list the partners, oldest first')
     .option('--json', 'print one line of JSON')
     .action((options: { json?: true }) => list(environment, options))
+  partners
+    .command('show')
+    .argument('<partner>', 'the partner’s id')
+    .description('show a partner with all that is set for it')
+    .option('--json', 'print one line of JSON')
+    .action((partner: string, options: { json?: true }) => show(environment, partner, options))
+  partners.addCommand(disablingCommand(environment, 'disable'))
+  partners.addCommand(disablingCommand(environment, 'enable'))
+  partners.addCommand(setPartnerCommand(environment))
+  partners.addCommand(keysCommand(environment))
   partners.addCommand(signingSecretCommand(environment))
   return partners
 }
 
-const create = async (environment: Environment, options: { name: string; json?: true }): Promise<void> => {
+const create = async (environment: Environment, options: CreateOptions): Promise<void> => {
   const name = parsePartnerName(options.name)
   if (!name.ok) throw new CommandError(`--name ${name.problem}`)
+  const actor = toOperator(options.by)
   const vault = await openVault(environment)
   const { partnerId, apiKey, signingSecret } = await useDatabase(environment, (database) =>
-    createPartner({ database, name: name.value, vault, randomBytes }),
+    createPartner({ database, name: name.value, vault, actor, randomBytes }),
   )
   if (options.json)
     return printJson({ partner_id: partnerId, api_key: apiKey, signing_secret: signingSecret })
@@ -40,7 +65,7 @@ const create = async (environment: Environment, options: { name: string; json?: 
 }
 
 const list = async (environment: Environment, options: { json?: true }): Promise<void> => {
-  const partners = await useDatabase(environment, listPartners)
+  const partners = await useDatabase(environment, everyPartner)
   const rows = partners.map((partner) => ({
     partner_id: partner.id,
     name: partner.name,
@@ -50,4 +75,34 @@ const list = async (environment: Environment, options: { json?: true }): Promise
   }))
   if (options.json) return printJson(rows)
   printTable(rows, 'There are no partners yet: gateway partners create --name NAME')
+}
+
+const PAGE = 1000
+
+const everyPartner = async (database: Database): Promise<Partner[]> => {
+  const partners: Partner[] = []
+  for (;;) {
+    const page = await listPartners({ database, limit: PAGE, after: partners.at(-1)?.id ?? null })
+    partners.push(...page)
+    if (page.length < PAGE) return partners
+  }
+}
+
+const show = async (environment: Environment, text: string, options: { json?: true }): Promise<void> => {
+  const partnerId = readId('partner', text)
+  const partner = await useDatabase(environment, (database) => findPartner(database, partnerId))
+  if (partner === null) throw new CommandError(`there is no partner ${partnerId}`)
+  const fields = {
+    partner_id: partner.id,
+    name: partner.name,
+    created_at: partner.createdAt,
+    disabled_at: partner.disabledAt,
+    callback_hosts: partner.settings.callbackHosts,
+    requests_per_second: partner.settings.requestsPerSecond,
+    max_payment_kes: partner.settings.maxPaymentKes,
+    max_daily_kes: partner.settings.maxDailyKes,
+    keys: partner.keyPrefixes,
+  }
+  if (options.json) return printJson(fields)
+  for (const [name, value] of Object.entries(fields)) printLine(`${name.padEnd(21)}${toText(value)}`)
 }

@@ -1,16 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import { Command, Option } from 'commander'
 import { parsePartnerName } from '../core/partners/partner.ts'
-import { createServiceToken, isScope, SCOPES } from '../core/partners/service-token.ts'
+import {
+  createServiceToken,
+  isScope,
+  listServiceTokens,
+  revokeServiceToken,
+  SCOPES,
+} from '../core/partners/service-token.ts'
 import { useDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
-import { CommandError, printJson, printLine } from './output.ts'
+import { byOption, toOperator } from './operator.ts'
+import { CommandError, printJson, printLine, printTable } from './output.ts'
+import { readId } from './read-id.ts'
 
-type CreateOptions = { name: string; scope: string[]; json?: true }
+type CreateOptions = { name: string; scope: string[]; by: string; json?: true }
 
 /** `tokens …`: secrets of internal services, for gRPC and Connect. */
 export const tokensCommand = (environment: Environment): Command => {
-  const tokens = new Command('tokens').description('create tokens for internal services')
+  const tokens = new Command('tokens').description('create, list and revoke tokens of internal services')
   tokens
     .command('create')
     .description('create a service token, which is shown this once')
@@ -18,9 +26,22 @@ export const tokensCommand = (environment: Environment): Command => {
     .addOption(
       new Option('--scope <scopes...>', 'what it lets its holder do').choices(SCOPES).makeOptionMandatory(),
     )
+    .addOption(byOption())
     .option('--json', 'print one line of JSON')
     .addHelpText('after', '\nExample:\n  gateway tokens create --name ledger --scope payments:read --json')
     .action((options: CreateOptions) => create(environment, options))
+  tokens
+    .command('list')
+    .description('list the tokens, oldest first; never the tokens themselves')
+    .option('--json', 'print one line of JSON')
+    .action((options: { json?: true }) => list(environment, options))
+  tokens
+    .command('revoke')
+    .argument('<token>', 'the token’s id')
+    .description('end a token for good')
+    .addOption(byOption())
+    .option('--json', 'print one line of JSON')
+    .action((token: string, options: { by: string; json?: true }) => revoke(environment, token, options))
   return tokens
 }
 
@@ -28,9 +49,39 @@ const create = async (environment: Environment, options: CreateOptions): Promise
   const name = parsePartnerName(options.name)
   if (!name.ok) throw new CommandError(`--name ${name.problem}`)
   const scopes = options.scope.filter(isScope)
+  const actor = toOperator(options.by)
   const token = await useDatabase(environment, (database) =>
-    createServiceToken({ database, name: name.value, scopes, randomBytes }),
+    createServiceToken({ database, name: name.value, scopes, actor, randomBytes }),
   )
   if (options.json) return printJson({ name: name.value, scopes, token })
   printLine(`Token of ${name.value}, shown this once: ${token}`)
+}
+
+const list = async (environment: Environment, options: { json?: true }): Promise<void> => {
+  const tokens = await useDatabase(environment, listServiceTokens)
+  const rows = tokens.map((token) => ({
+    token_id: token.tokenId,
+    name: token.name,
+    token: `${token.displayPrefix}…`,
+    scopes: token.scopes,
+    created_at: token.createdAt,
+    revoked_at: token.revokedAt,
+  }))
+  if (options.json) return printJson(rows)
+  printTable(rows, 'There are no tokens yet: gateway tokens create --name NAME --scope SCOPE')
+}
+
+const revoke = async (
+  environment: Environment,
+  token: string,
+  options: { by: string; json?: true },
+): Promise<void> => {
+  const tokenId = readId('token', token)
+  const actor = toOperator(options.by)
+  const isDone = await useDatabase(environment, (database) =>
+    revokeServiceToken({ database, tokenId, actor }),
+  )
+  if (!isDone) throw new CommandError(`there is no token ${tokenId}, or it was revoked already`)
+  if (options.json) return printJson({ token_id: tokenId, revoked: true })
+  printLine(`Token ${tokenId} is revoked, everywhere within five seconds.`)
 }

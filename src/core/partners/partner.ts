@@ -1,16 +1,21 @@
+import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Vault } from '../../runtime/seal.ts'
 import type { PartnerId } from '../../values/ids.ts'
 import { invalid, type Parsed, valid } from '../../values/parsed.ts'
-import { makeSecret, recordOf } from './secret.ts'
+import { type Actor, recordAudit } from '../audit/record-audit.ts'
+import { addKey } from './api-key.ts'
+import { type PartnerSettings, type PartnerSettingsRow, toPartnerSettings } from './calling-partner.ts'
 import { addSigningSecret } from './signing-secret.ts'
 
 /** A partner as operators see it. */
 export type Partner = {
-  id: bigint
+  id: PartnerId
   name: string
   createdAt: Date
   disabledAt: Date | null
+  settings: PartnerSettings
+  /** The first characters of its keys that work. */
   keyPrefixes: string[]
 }
 
@@ -22,49 +27,81 @@ export const parsePartnerName = (text: string): Parsed<string> =>
 
 /**
  * Creates a partner with its first API key and its signing secret, in one transaction. Both are returned this once: the key is
- * kept only as a hash, the secret sealed.
+ * kept only as a hash, the secret sealed. Without `actor` nobody did it by hand.
  */
 export const createPartner = (options: {
   database: Database
   name: string
   vault: Vault
+  actor?: Actor
   randomBytes: (count: number) => Buffer
 }): Promise<{ partnerId: PartnerId; apiKey: string; signingSecret: string }> =>
   options.database.transaction().execute(async (transaction) => {
-    const apiKey = makeSecret('mpg_', options.randomBytes)
-    const { hash, displayPrefix } = recordOf(apiKey)
-    const partner = await transaction
+    const { id: partnerId } = await transaction
       .insertInto('partners')
       .values({ name: options.name })
       .returning('id')
       .executeTakeFirstOrThrow()
-    await transaction
-      .insertInto('api_keys')
-      .values({ partner_id: partner.id, key_hash: hash, display_prefix: displayPrefix })
-      .execute()
-    const signingSecret = await addSigningSecret(transaction, { ...options, partnerId: partner.id })
-    return { partnerId: partner.id, apiKey, signingSecret }
+    const { apiKey } = await addKey(transaction, { ...options, partnerId, name: 'first', lifeMs: null })
+    const signingSecret = await addSigningSecret(transaction, { ...options, partnerId })
+    if (options.actor) {
+      await recordAudit(transaction, {
+        actor: options.actor,
+        action: 'created',
+        subject: { kind: 'partner', id: partnerId },
+        partnerId,
+        before: null,
+        after: { name: options.name },
+      })
+    }
+    return { partnerId, apiKey, signingSecret }
   })
 
-/** Every partner, oldest first, with the first characters of its keys that are not revoked. */
-export const listPartners = async (database: Database): Promise<Partner[]> => {
-  const rows = await database
-    .selectFrom('partners')
-    .leftJoin('api_keys', (join) =>
-      join.onRef('api_keys.partner_id', '=', 'partners.id').on('api_keys.revoked_at', 'is', null),
-    )
-    .select(['partners.id', 'partners.name', 'partners.created_at', 'partners.disabled_at'])
-    .select((build) =>
-      build.fn.agg<(string | null)[]>('array_agg', ['api_keys.display_prefix']).as('prefixes'),
-    )
-    .groupBy('partners.id')
-    .orderBy('partners.id')
+/** Partners, oldest first: at most `limit`, with ids above `after`. */
+export const listPartners = async (options: {
+  database: Database
+  limit: number
+  after: bigint | null
+}): Promise<Partner[]> => {
+  const rows = await partnersOf(options.database)
+    .where(sql<boolean>`partners.id > ${options.after ?? 0n}`)
+    .limit(options.limit)
     .execute()
-  return rows.map((row) => ({
-    id: row.id,
-    name: row.name,
-    createdAt: row.created_at,
-    disabledAt: row.disabled_at,
-    keyPrefixes: row.prefixes.filter((prefix) => prefix !== null),
-  }))
+  return rows.map(toPartner)
 }
+
+/** One partner; null when there is none of this id. */
+export const findPartner = async (database: Database, partnerId: bigint): Promise<Partner | null> => {
+  const row = await partnersOf(database).where(sql<boolean>`partners.id = ${partnerId}`).executeTakeFirst()
+  return row ? toPartner(row) : null
+}
+
+const partnersOf = (database: Database) =>
+  database
+    .selectFrom('partners')
+    .selectAll('partners')
+    .select(
+      sql<string[]>`ARRAY(
+        SELECT display_prefix FROM api_keys
+        WHERE partner_id = partners.id AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+        ORDER BY api_keys.id
+      )`.as('prefixes'),
+    )
+    .orderBy('partners.id')
+
+const toPartner = (
+  row: PartnerSettingsRow & {
+    id: PartnerId
+    name: string
+    created_at: Date
+    disabled_at: Date | null
+    prefixes: string[]
+  },
+): Partner => ({
+  id: row.id,
+  name: row.name,
+  createdAt: row.created_at,
+  disabledAt: row.disabled_at,
+  settings: toPartnerSettings(row),
+  keyPrefixes: row.prefixes,
+})

@@ -4,11 +4,11 @@ import { LRUCache } from 'lru-cache'
 /** What is remembered of secrets, so that the hot path asks the database once in a while. */
 export type Remembered<Answer> = {
   /** The answer for a secret; undefined when it must be asked for. */
-  get(secret: string): Promise<Answer> | undefined
+  get: (secret: string) => Promise<Answer> | undefined
   /** Asks, and remembers the answer for as long as answers are. Many who ask for one secret at once ask once. */
-  ask(secret: string): Promise<Answer>
+  ask: (secret: string) => Promise<Answer>
   /** True when the secret was known the last time it was asked for, however long ago. */
-  wasKnown(secret: string): boolean
+  wasKnown: (secret: string) => boolean
 }
 
 type Entry<Answer> = { answer: Promise<Answer>; untilMs: number }
@@ -32,31 +32,46 @@ export const createRemembered = <Answer>(options: {
   const known = new LRUCache<string, Entry<Answer>>({ max: MAX_REMEMBERED })
   const others = new LRUCache<string, Entry<Answer>>({ max: MAX_REMEMBERED })
 
-  const remember = async (key: string, entry: Entry<Answer>): Promise<void> => {
-    const isKnown = await entry.answer.then(options.isKnown, () => null)
-    // What the database could not say is nobody's answer: the next one asks again.
-    if (isKnown !== false && others.peek(key) === entry) others.delete(key)
-    if (isKnown === true) known.set(key, entry)
-    if (isKnown === false) known.delete(key)
+  const keep = (key: string, entry: Entry<Answer>, isKnown: boolean): void => {
+    if (!isKnown) {
+      known.delete(key)
+      return
+    }
+    known.set(key, entry)
+    forget(key, entry)
+  }
+  const forget = (key: string, entry: Entry<Answer>): void => {
+    if (others.peek(key) === entry) others.delete(key)
   }
 
   return {
     get: (secret) => {
       const key = keyOf(secret)
-      return [known.get(key), others.get(key)].find((entry) => isFresh(entry, options.nowMs()))?.answer
+      const nowMs = options.nowMs()
+      return (fresh(known.get(key), nowMs) ?? fresh(others.get(key), nowMs))?.answer
     },
     ask: (secret) => {
-      const entry = { answer: options.lookUp(secret), untilMs: options.nowMs() + REMEMBERED_MS }
       const key = keyOf(secret)
+      const answer = options.lookUp(secret).then(
+        (found) => {
+          keep(key, entry, options.isKnown(found))
+          return found
+        },
+        (error: unknown) => {
+          // What the database could not say is nobody's answer: the next one asks again.
+          forget(key, entry)
+          throw error
+        },
+      )
+      const entry = { answer, untilMs: options.nowMs() + REMEMBERED_MS }
       others.set(key, entry)
-      void remember(key, entry)
-      return entry.answer
+      return answer
     },
     wasKnown: (secret) => known.has(keyOf(secret)),
   }
 }
 
-const isFresh = (entry: { untilMs: number } | undefined, nowMs: number): boolean =>
-  entry !== undefined && entry.untilMs > nowMs
+const fresh = <Answer>(entry: Entry<Answer> | undefined, nowMs: number): Entry<Answer> | undefined =>
+  entry !== undefined && entry.untilMs > nowMs ? entry : undefined
 
 const keyOf = (secret: string): string => hash('sha256', secret, 'base64')

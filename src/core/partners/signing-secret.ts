@@ -4,6 +4,7 @@ import type { Schema } from '../../database/schema/schema.ts'
 import { identityOfSigningSecret } from '../../database/sealed-columns.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Vault } from '../../runtime/seal.ts'
+import { type Actor, recordAudit } from '../audit/record-audit.ts'
 
 /** A signing secret as operators see it: never the secret itself. */
 export type SigningSecret = {
@@ -35,10 +36,13 @@ export const DEFAULT_OVERLAP_MS = 24 * 3_600_000
 type Making = { vault: Vault; partnerId: bigint; randomBytes: (count: number) => Buffer }
 
 /** Gives a partner its current signing secret, in the caller's transaction. It is returned this once and kept sealed. */
-export const addSigningSecret = async (
+export const addSigningSecret = async (transaction: Transaction<Schema>, options: Making): Promise<string> =>
+  (await insertSecret(transaction, options)).secret
+
+const insertSecret = async (
   transaction: Transaction<Schema>,
   options: Making,
-): Promise<string> => {
+): Promise<{ id: bigint; secret: string }> => {
   const secret = `whsec_${options.randomBytes(SECRET_BYTES).toString('base64')}`
   // The id is part of what the secret is sealed for, so it must be known first.
   const { rows } = await sql<{ id: bigint }>`
@@ -49,24 +53,34 @@ export const addSigningSecret = async (
     .insertInto('signing_secrets')
     .values({ ...row, secret_sealed: options.vault.seal(secret, identityOfSigningSecret(row)) })
     .execute()
-  return secret
+  return { id: row.id, secret }
 }
 
 /**
  * Gives a partner a new signing secret; those it had sign beside it for `overlapMs` more at most, then are forgotten. 0 ends
- * them at once. A partner that had none gets its first.
+ * them at once. A partner that had none gets its first. Without `actor` nobody did it by hand.
  */
 export const rotateSigningSecret = async (
-  options: Making & { database: Database; overlapMs: number },
+  options: Making & { database: Database; overlapMs: number; actor?: Actor },
 ): Promise<Rotation> => {
   const rotation = await options.database.transaction().execute(async (transaction): Promise<Rotation> => {
     const signing = await lockAndCount(transaction, options.partnerId)
     if (signing === null) return { kind: 'no_such_partner' }
     if (signing >= MAX_SIGNING && options.overlapMs > 0) return { kind: 'too_many' }
     const previousUntil = await endPrevious(transaction, options)
-    const signingSecret = await addSigningSecret(transaction, options)
+    const { id, secret } = await insertSecret(transaction, options)
+    if (options.actor) {
+      await recordAudit(transaction, {
+        actor: options.actor,
+        action: 'rotated',
+        subject: { kind: 'signing_secret', id },
+        partnerId: options.partnerId,
+        before: { signing },
+        after: { previous_until: previousUntil },
+      })
+    }
     crashPoint('rotate_signing_secret.before_commit')
-    return { kind: 'rotated', signingSecret, previousUntil }
+    return { kind: 'rotated', signingSecret: secret, previousUntil }
   })
   crashPoint('rotate_signing_secret.after_commit')
   return rotation

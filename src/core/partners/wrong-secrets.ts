@@ -4,9 +4,9 @@ import { LRUCache } from 'lru-cache'
 /** How many wrong secrets each address has shown of late. */
 export type WrongSecrets = {
   /** How long the address must wait before it may show one that nobody knows yet, seconds; 0: not at all. */
-  waitSeconds(address: string): number
+  waitSeconds: (address: string) => number
   /** Counts one. Returns what takes it back, for a secret that turned out to be right. */
-  count(address: string): () => void
+  count: (address: string) => () => void
 }
 
 /** The time over which they are counted, ms. */

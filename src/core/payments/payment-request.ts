@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { type Kes, parseKes } from '../../values/amount.ts'
+import { leadsToHost } from '../../values/callback-host.ts'
 import { type CallbackUrl, type CallbackUrlPolicy, parseCallbackUrl } from '../../values/callback-url.ts'
 import { type IdempotencyKey, parseIdempotencyKey } from '../../values/idempotency-key.ts'
 import { type Msisdn, parseMsisdn } from '../../values/msisdn.ts'
@@ -26,17 +27,29 @@ export type GivenPaymentRequest = {
 /** The first field that is wrong, and the end of the sentence that starts with its name. */
 export type Refusal = { field: string; problem: string }
 
+/** What operators set for the partner that asks; null: nothing in particular. */
+export type RequestBounds = { callbackHosts: readonly string[] | null; maxPaymentKes: number | null }
+
+const UNBOUND: RequestBounds = { callbackHosts: null, maxPaymentKes: null }
+
 /** Checks a request, `callback_url` first, for its message is the one the guide promises. */
 export const parsePaymentRequest = (
   given: GivenPaymentRequest,
   policy: CallbackUrlPolicy,
+  bounds: RequestBounds = UNBOUND,
 ): { request: PaymentRequest } | { refusal: Refusal } => {
   const callbackUrl = parseCallbackUrl(given.callbackUrl, policy)
   if (!callbackUrl.ok) return refuse('callback_url', callbackUrl.problem)
+  if (bounds.callbackHosts !== null && !leadsToHost(callbackUrl.value, bounds.callbackHosts)) {
+    return refuse('callback_url', `must lead to a host of this partner's: ${bounds.callbackHosts.join(', ')}`)
+  }
   const msisdn = parseMsisdn(given.msisdn)
   if (!msisdn.ok) return refuse('msisdn', msisdn.problem)
   const amountKes = parseKes(given.amountKes)
   if (!amountKes.ok) return refuse('amount_kes', amountKes.problem)
+  if (bounds.maxPaymentKes !== null && amountKes.value > bounds.maxPaymentKes) {
+    return refuse('amount_kes', `must be at most ${bounds.maxPaymentKes} KES, which is this partner's limit`)
+  }
   const reference = given.reference === undefined ? null : parseReference(given.reference)
   if (reference?.ok === false) return refuse('reference', reference.problem)
   const key = given.idempotencyKey === undefined ? null : parseIdempotencyKey(given.idempotencyKey)

@@ -48,7 +48,7 @@ const requestPayment = async (
 ): Promise<{ paymentId: bigint; duplicate: boolean }> => {
   const partner = await requireRequester(context, parts.checks)
   const { partnerId } = partner
-  const parsed = parsePaymentRequest(given, parts.callbackUrlPolicy)
+  const parsed = parsePaymentRequest(given, parts.callbackUrlPolicy, partner)
   if ('refusal' in parsed) throw invalidField(parsed.refusal.field, parsed.refusal.problem)
   const { request } = parsed
   const acceptance = await parts.acceptor.add({ partnerId, request })

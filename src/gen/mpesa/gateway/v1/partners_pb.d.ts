@@ -4,6 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file mpesa/gateway/v1/partners.proto.
@@ -100,7 +101,500 @@ export declare type RotateSigningSecretResponse = Message<"mpesa.gateway.v1.Rota
 export declare const RotateSigningSecretResponseSchema: GenMessage<RotateSigningSecretResponse>;
 
 /**
- * Manages partners. Callers are internal services whose token has the scope `partners:manage`.
+ * What operators set for a partner.
+ *
+ * @generated from message mpesa.gateway.v1.PartnerSettings
+ */
+export declare type PartnerSettings = Message<"mpesa.gateway.v1.PartnerSettings"> & {
+  /**
+   * Where its outcomes may be told: host names, or `*.` and a name for every host below it. Empty: anywhere public.
+   *
+   * @generated from field: repeated string callback_hosts = 1;
+   */
+  callbackHosts: string[];
+
+  /**
+   * Requests a second, to all replicas together; unset: as the gateway's settings have it.
+   *
+   * @generated from field: optional int32 requests_per_second = 2;
+   */
+  requestsPerSecond?: number | undefined;
+
+  /**
+   * The largest payment it may ask for, whole KES; unset: M-PESA's own limit.
+   *
+   * @generated from field: optional int32 max_payment_kes = 3;
+   */
+  maxPaymentKes?: number | undefined;
+
+  /**
+   * What it may ask for in a day of Nairobi, whole KES, paid or not; unset: without limit.
+   *
+   * @generated from field: optional int64 max_daily_kes = 4;
+   */
+  maxDailyKes?: bigint | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.PartnerSettings.
+ * Use `create(PartnerSettingsSchema)` to create a new message.
+ */
+export declare const PartnerSettingsSchema: GenMessage<PartnerSettings>;
+
+/**
+ * @generated from message mpesa.gateway.v1.Partner
+ */
+export declare type Partner = Message<"mpesa.gateway.v1.Partner"> & {
+  /**
+   * @generated from field: int64 partner_id = 1;
+   */
+  partnerId: bigint;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp created_at = 3;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * Since when it is disabled; unset: it is not.
+   *
+   * @generated from field: google.protobuf.Timestamp disabled_at = 4;
+   */
+  disabledAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: mpesa.gateway.v1.PartnerSettings settings = 5;
+   */
+  settings?: PartnerSettings | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.Partner.
+ * Use `create(PartnerSchema)` to create a new message.
+ */
+export declare const PartnerSchema: GenMessage<Partner>;
+
+/**
+ * @generated from message mpesa.gateway.v1.ListPartnersRequest
+ */
+export declare type ListPartnersRequest = Message<"mpesa.gateway.v1.ListPartnersRequest"> & {
+  /**
+   * How many partners a page holds, 1 to 1000; 100 when not set.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * Only partners with larger ids: the last one's of the page before.
+   *
+   * @generated from field: optional int64 after = 2;
+   */
+  after?: bigint | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.ListPartnersRequest.
+ * Use `create(ListPartnersRequestSchema)` to create a new message.
+ */
+export declare const ListPartnersRequestSchema: GenMessage<ListPartnersRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.ListPartnersResponse
+ */
+export declare type ListPartnersResponse = Message<"mpesa.gateway.v1.ListPartnersResponse"> & {
+  /**
+   * @generated from field: repeated mpesa.gateway.v1.Partner partners = 1;
+   */
+  partners: Partner[];
+
+  /**
+   * `after` of the next page; unset on the last.
+   *
+   * @generated from field: optional int64 next_after = 2;
+   */
+  nextAfter?: bigint | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.ListPartnersResponse.
+ * Use `create(ListPartnersResponseSchema)` to create a new message.
+ */
+export declare const ListPartnersResponseSchema: GenMessage<ListPartnersResponse>;
+
+/**
+ * @generated from message mpesa.gateway.v1.GetPartnerRequest
+ */
+export declare type GetPartnerRequest = Message<"mpesa.gateway.v1.GetPartnerRequest"> & {
+  /**
+   * @generated from field: int64 partner_id = 1;
+   */
+  partnerId: bigint;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.GetPartnerRequest.
+ * Use `create(GetPartnerRequestSchema)` to create a new message.
+ */
+export declare const GetPartnerRequestSchema: GenMessage<GetPartnerRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.GetPartnerResponse
+ */
+export declare type GetPartnerResponse = Message<"mpesa.gateway.v1.GetPartnerResponse"> & {
+  /**
+   * @generated from field: mpesa.gateway.v1.Partner partner = 1;
+   */
+  partner?: Partner | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.GetPartnerResponse.
+ * Use `create(GetPartnerResponseSchema)` to create a new message.
+ */
+export declare const GetPartnerResponseSchema: GenMessage<GetPartnerResponse>;
+
+/**
+ * @generated from message mpesa.gateway.v1.DisablePartnerRequest
+ */
+export declare type DisablePartnerRequest = Message<"mpesa.gateway.v1.DisablePartnerRequest"> & {
+  /**
+   * @generated from field: int64 partner_id = 1;
+   */
+  partnerId: bigint;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.DisablePartnerRequest.
+ * Use `create(DisablePartnerRequestSchema)` to create a new message.
+ */
+export declare const DisablePartnerRequestSchema: GenMessage<DisablePartnerRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.DisablePartnerResponse
+ */
+export declare type DisablePartnerResponse = Message<"mpesa.gateway.v1.DisablePartnerResponse"> & {
+  /**
+   * @generated from field: mpesa.gateway.v1.Partner partner = 1;
+   */
+  partner?: Partner | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.DisablePartnerResponse.
+ * Use `create(DisablePartnerResponseSchema)` to create a new message.
+ */
+export declare const DisablePartnerResponseSchema: GenMessage<DisablePartnerResponse>;
+
+/**
+ * @generated from message mpesa.gateway.v1.EnablePartnerRequest
+ */
+export declare type EnablePartnerRequest = Message<"mpesa.gateway.v1.EnablePartnerRequest"> & {
+  /**
+   * @generated from field: int64 partner_id = 1;
+   */
+  partnerId: bigint;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.EnablePartnerRequest.
+ * Use `create(EnablePartnerRequestSchema)` to create a new message.
+ */
+export declare const EnablePartnerRequestSchema: GenMessage<EnablePartnerRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.EnablePartnerResponse
+ */
+export declare type EnablePartnerResponse = Message<"mpesa.gateway.v1.EnablePartnerResponse"> & {
+  /**
+   * @generated from field: mpesa.gateway.v1.Partner partner = 1;
+   */
+  partner?: Partner | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.EnablePartnerResponse.
+ * Use `create(EnablePartnerResponseSchema)` to create a new message.
+ */
+export declare const EnablePartnerResponseSchema: GenMessage<EnablePartnerResponse>;
+
+/**
+ * @generated from message mpesa.gateway.v1.SetPartnerSettingsRequest
+ */
+export declare type SetPartnerSettingsRequest = Message<"mpesa.gateway.v1.SetPartnerSettingsRequest"> & {
+  /**
+   * @generated from field: int64 partner_id = 1;
+   */
+  partnerId: bigint;
+
+  /**
+   * All of them: what is unset here is set for the partner no more.
+   *
+   * @generated from field: mpesa.gateway.v1.PartnerSettings settings = 2;
+   */
+  settings?: PartnerSettings | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.SetPartnerSettingsRequest.
+ * Use `create(SetPartnerSettingsRequestSchema)` to create a new message.
+ */
+export declare const SetPartnerSettingsRequestSchema: GenMessage<SetPartnerSettingsRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.SetPartnerSettingsResponse
+ */
+export declare type SetPartnerSettingsResponse = Message<"mpesa.gateway.v1.SetPartnerSettingsResponse"> & {
+  /**
+   * @generated from field: mpesa.gateway.v1.Partner partner = 1;
+   */
+  partner?: Partner | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.SetPartnerSettingsResponse.
+ * Use `create(SetPartnerSettingsResponseSchema)` to create a new message.
+ */
+export declare const SetPartnerSettingsResponseSchema: GenMessage<SetPartnerSettingsResponse>;
+
+/**
+ * A partner's API key; never the key itself.
+ *
+ * @generated from message mpesa.gateway.v1.ApiKey
+ */
+export declare type ApiKey = Message<"mpesa.gateway.v1.ApiKey"> & {
+  /**
+   * @generated from field: int64 key_id = 1;
+   */
+  keyId: bigint;
+
+  /**
+   * @generated from field: int64 partner_id = 2;
+   */
+  partnerId: bigint;
+
+  /**
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * Its first twelve characters.
+   *
+   * @generated from field: string display_prefix = 4;
+   */
+  displayPrefix: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp created_at = 5;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * When it last let a request in, to the minute; unset: never.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_at = 6;
+   */
+  lastUsedAt?: Timestamp | undefined;
+
+  /**
+   * Unset: it does not expire.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 7;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp revoked_at = 8;
+   */
+  revokedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.ApiKey.
+ * Use `create(ApiKeySchema)` to create a new message.
+ */
+export declare const ApiKeySchema: GenMessage<ApiKey>;
+
+/**
+ * @generated from message mpesa.gateway.v1.CreateKeyRequest
+ */
+export declare type CreateKeyRequest = Message<"mpesa.gateway.v1.CreateKeyRequest"> & {
+  /**
+   * @generated from field: int64 partner_id = 1;
+   */
+  partnerId: bigint;
+
+  /**
+   * What its owner calls it: 1 to 100 printable characters.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * When it expires, seconds from now: 1 to 316224000 (ten years); it does not when not set.
+   *
+   * @generated from field: optional int32 expires_in_seconds = 3;
+   */
+  expiresInSeconds?: number | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.CreateKeyRequest.
+ * Use `create(CreateKeyRequestSchema)` to create a new message.
+ */
+export declare const CreateKeyRequestSchema: GenMessage<CreateKeyRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.CreateKeyResponse
+ */
+export declare type CreateKeyResponse = Message<"mpesa.gateway.v1.CreateKeyResponse"> & {
+  /**
+   * @generated from field: int64 key_id = 1;
+   */
+  keyId: bigint;
+
+  /**
+   * The secret for `x-api-key`. Shown this once: only its hash is kept.
+   *
+   * @generated from field: string api_key = 2;
+   */
+  apiKey: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp expires_at = 3;
+   */
+  expiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.CreateKeyResponse.
+ * Use `create(CreateKeyResponseSchema)` to create a new message.
+ */
+export declare const CreateKeyResponseSchema: GenMessage<CreateKeyResponse>;
+
+/**
+ * @generated from message mpesa.gateway.v1.ListKeysRequest
+ */
+export declare type ListKeysRequest = Message<"mpesa.gateway.v1.ListKeysRequest"> & {
+  /**
+   * @generated from field: int64 partner_id = 1;
+   */
+  partnerId: bigint;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.ListKeysRequest.
+ * Use `create(ListKeysRequestSchema)` to create a new message.
+ */
+export declare const ListKeysRequestSchema: GenMessage<ListKeysRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.ListKeysResponse
+ */
+export declare type ListKeysResponse = Message<"mpesa.gateway.v1.ListKeysResponse"> & {
+  /**
+   * @generated from field: repeated mpesa.gateway.v1.ApiKey keys = 1;
+   */
+  keys: ApiKey[];
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.ListKeysResponse.
+ * Use `create(ListKeysResponseSchema)` to create a new message.
+ */
+export declare const ListKeysResponseSchema: GenMessage<ListKeysResponse>;
+
+/**
+ * @generated from message mpesa.gateway.v1.RotateKeyRequest
+ */
+export declare type RotateKeyRequest = Message<"mpesa.gateway.v1.RotateKeyRequest"> & {
+  /**
+   * @generated from field: int64 key_id = 1;
+   */
+  keyId: bigint;
+
+  /**
+   * For how long the old key works too, seconds: 0 to 2592000 (30 days); 86400 (a day) when not set. 0 ends it at once.
+   *
+   * @generated from field: optional int32 overlap_seconds = 2;
+   */
+  overlapSeconds?: number | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.RotateKeyRequest.
+ * Use `create(RotateKeyRequestSchema)` to create a new message.
+ */
+export declare const RotateKeyRequestSchema: GenMessage<RotateKeyRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.RotateKeyResponse
+ */
+export declare type RotateKeyResponse = Message<"mpesa.gateway.v1.RotateKeyResponse"> & {
+  /**
+   * @generated from field: int64 key_id = 1;
+   */
+  keyId: bigint;
+
+  /**
+   * The secret for `x-api-key`. Shown this once: only its hash is kept.
+   *
+   * @generated from field: string api_key = 2;
+   */
+  apiKey: string;
+
+  /**
+   * When the old key ends.
+   *
+   * @generated from field: google.protobuf.Timestamp previous_until = 3;
+   */
+  previousUntil?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.RotateKeyResponse.
+ * Use `create(RotateKeyResponseSchema)` to create a new message.
+ */
+export declare const RotateKeyResponseSchema: GenMessage<RotateKeyResponse>;
+
+/**
+ * @generated from message mpesa.gateway.v1.RevokeKeyRequest
+ */
+export declare type RevokeKeyRequest = Message<"mpesa.gateway.v1.RevokeKeyRequest"> & {
+  /**
+   * @generated from field: int64 key_id = 1;
+   */
+  keyId: bigint;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.RevokeKeyRequest.
+ * Use `create(RevokeKeyRequestSchema)` to create a new message.
+ */
+export declare const RevokeKeyRequestSchema: GenMessage<RevokeKeyRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.RevokeKeyResponse
+ */
+export declare type RevokeKeyResponse = Message<"mpesa.gateway.v1.RevokeKeyResponse"> & {
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.RevokeKeyResponse.
+ * Use `create(RevokeKeyResponseSchema)` to create a new message.
+ */
+export declare const RevokeKeyResponseSchema: GenMessage<RevokeKeyResponse>;
+
+/**
+ * Manages partners. Callers are internal services whose token has the scope `partners:manage`. Metadata `x-operator`, up to 100
+ * printable ASCII characters, names the person behind a call in the audit log.
  *
  * @generated from service mpesa.gateway.v1.PartnerService
  */
@@ -114,6 +608,99 @@ export declare const PartnerService: GenService<{
     methodKind: "unary";
     input: typeof CreatePartnerRequestSchema;
     output: typeof CreatePartnerResponseSchema;
+  },
+  /**
+   * Lists partners, oldest first, in pages. Errors: INVALID_ARGUMENT with a FieldViolation.
+   *
+   * @generated from rpc mpesa.gateway.v1.PartnerService.ListPartners
+   */
+  listPartners: {
+    methodKind: "unary";
+    input: typeof ListPartnersRequestSchema;
+    output: typeof ListPartnersResponseSchema;
+  },
+  /**
+   * Reads one partner. Errors: NOT_FOUND.
+   *
+   * @generated from rpc mpesa.gateway.v1.PartnerService.GetPartner
+   */
+  getPartner: {
+    methodKind: "unary";
+    input: typeof GetPartnerRequestSchema;
+    output: typeof GetPartnerResponseSchema;
+  },
+  /**
+   * Refuses a partner's requests within five seconds, and prompts nobody for it any more: what it has accepted and not pushed
+   * fails with NOT_PROMPTED. Outcomes of earlier payments are still told. Errors: NOT_FOUND.
+   *
+   * @generated from rpc mpesa.gateway.v1.PartnerService.DisablePartner
+   */
+  disablePartner: {
+    methodKind: "unary";
+    input: typeof DisablePartnerRequestSchema;
+    output: typeof DisablePartnerResponseSchema;
+  },
+  /**
+   * Lets a disabled partner in again. Errors: NOT_FOUND.
+   *
+   * @generated from rpc mpesa.gateway.v1.PartnerService.EnablePartner
+   */
+  enablePartner: {
+    methodKind: "unary";
+    input: typeof EnablePartnerRequestSchema;
+    output: typeof EnablePartnerResponseSchema;
+  },
+  /**
+   * Replaces all of a partner's settings; they hold within five seconds. Errors: INVALID_ARGUMENT with a FieldViolation, NOT_FOUND.
+   *
+   * @generated from rpc mpesa.gateway.v1.PartnerService.SetPartnerSettings
+   */
+  setPartnerSettings: {
+    methodKind: "unary";
+    input: typeof SetPartnerSettingsRequestSchema;
+    output: typeof SetPartnerSettingsResponseSchema;
+  },
+  /**
+   * Gives a partner one more API key. Errors: INVALID_ARGUMENT with a FieldViolation, NOT_FOUND, FAILED_PRECONDITION when 20 of
+   * its keys work already.
+   *
+   * @generated from rpc mpesa.gateway.v1.PartnerService.CreateKey
+   */
+  createKey: {
+    methodKind: "unary";
+    input: typeof CreateKeyRequestSchema;
+    output: typeof CreateKeyResponseSchema;
+  },
+  /**
+   * Lists a partner's keys, oldest first, those that have ended too. Errors: NOT_FOUND.
+   *
+   * @generated from rpc mpesa.gateway.v1.PartnerService.ListKeys
+   */
+  listKeys: {
+    methodKind: "unary";
+    input: typeof ListKeysRequestSchema;
+    output: typeof ListKeysResponseSchema;
+  },
+  /**
+   * Replaces a key by a new one of the same name; the old one works until the overlap ends. Errors: INVALID_ARGUMENT with a
+   * FieldViolation, NOT_FOUND, FAILED_PRECONDITION for a key that has ended.
+   *
+   * @generated from rpc mpesa.gateway.v1.PartnerService.RotateKey
+   */
+  rotateKey: {
+    methodKind: "unary";
+    input: typeof RotateKeyRequestSchema;
+    output: typeof RotateKeyResponseSchema;
+  },
+  /**
+   * Ends a key for good, within five seconds. Errors: NOT_FOUND when there is none that could still be ended.
+   *
+   * @generated from rpc mpesa.gateway.v1.PartnerService.RevokeKey
+   */
+  revokeKey: {
+    methodKind: "unary";
+    input: typeof RevokeKeyRequestSchema;
+    output: typeof RevokeKeyResponseSchema;
   },
   /**
    * Gives a partner a new signing secret. Until the overlap ends its deliveries carry the signatures of both. Errors:

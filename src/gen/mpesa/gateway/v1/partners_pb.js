@@ -3,12 +3,13 @@
 /* eslint-disable */
 
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file mpesa/gateway/v1/partners.proto.
  */
 export const file_mpesa_gateway_v1_partners = /*@__PURE__*/
-  fileDesc("Ch9tcGVzYS9nYXRld2F5L3YxL3BhcnRuZXJzLnByb3RvEhBtcGVzYS5nYXRld2F5LnYxIiQKFENyZWF0ZVBhcnRuZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiVAoVQ3JlYXRlUGFydG5lclJlc3BvbnNlEhIKCnBhcnRuZXJfaWQYASABKAMSDwoHYXBpX2tleRgCIAEoCRIWCg5zaWduaW5nX3NlY3JldBgDIAEoCSJiChpSb3RhdGVTaWduaW5nU2VjcmV0UmVxdWVzdBISCgpwYXJ0bmVyX2lkGAEgASgDEhwKD292ZXJsYXBfc2Vjb25kcxgCIAEoBUgAiAEBQhIKEF9vdmVybGFwX3NlY29uZHMiNQobUm90YXRlU2lnbmluZ1NlY3JldFJlc3BvbnNlEhYKDnNpZ25pbmdfc2VjcmV0GAEgASgJMuYBCg5QYXJ0bmVyU2VydmljZRJgCg1DcmVhdGVQYXJ0bmVyEiYubXBlc2EuZ2F0ZXdheS52MS5DcmVhdGVQYXJ0bmVyUmVxdWVzdBonLm1wZXNhLmdhdGV3YXkudjEuQ3JlYXRlUGFydG5lclJlc3BvbnNlEnIKE1JvdGF0ZVNpZ25pbmdTZWNyZXQSLC5tcGVzYS5nYXRld2F5LnYxLlJvdGF0ZVNpZ25pbmdTZWNyZXRSZXF1ZXN0Gi0ubXBlc2EuZ2F0ZXdheS52MS5Sb3RhdGVTaWduaW5nU2VjcmV0UmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Ch9tcGVzYS9nYXRld2F5L3YxL3BhcnRuZXJzLnByb3RvEhBtcGVzYS5nYXRld2F5LnYxIiQKFENyZWF0ZVBhcnRuZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiVAoVQ3JlYXRlUGFydG5lclJlc3BvbnNlEhIKCnBhcnRuZXJfaWQYASABKAMSDwoHYXBpX2tleRgCIAEoCRIWCg5zaWduaW5nX3NlY3JldBgDIAEoCSJiChpSb3RhdGVTaWduaW5nU2VjcmV0UmVxdWVzdBISCgpwYXJ0bmVyX2lkGAEgASgDEhwKD292ZXJsYXBfc2Vjb25kcxgCIAEoBUgAiAEBQhIKEF9vdmVybGFwX3NlY29uZHMiNQobUm90YXRlU2lnbmluZ1NlY3JldFJlc3BvbnNlEhYKDnNpZ25pbmdfc2VjcmV0GAEgASgJIsMBCg9QYXJ0bmVyU2V0dGluZ3MSFgoOY2FsbGJhY2tfaG9zdHMYASADKAkSIAoTcmVxdWVzdHNfcGVyX3NlY29uZBgCIAEoBUgAiAEBEhwKD21heF9wYXltZW50X2tlcxgDIAEoBUgBiAEBEhoKDW1heF9kYWlseV9rZXMYBCABKANIAogBAUIWChRfcmVxdWVzdHNfcGVyX3NlY29uZEISChBfbWF4X3BheW1lbnRfa2VzQhAKDl9tYXhfZGFpbHlfa2VzIsEBCgdQYXJ0bmVyEhIKCnBhcnRuZXJfaWQYASABKAMSDAoEbmFtZRgCIAEoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtkaXNhYmxlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoIc2V0dGluZ3MYBSABKAsyIS5tcGVzYS5nYXRld2F5LnYxLlBhcnRuZXJTZXR0aW5ncyJGChNMaXN0UGFydG5lcnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgVhZnRlchgCIAEoA0gAiAEBQggKBl9hZnRlciJrChRMaXN0UGFydG5lcnNSZXNwb25zZRIrCghwYXJ0bmVycxgBIAMoCzIZLm1wZXNhLmdhdGV3YXkudjEuUGFydG5lchIXCgpuZXh0X2FmdGVyGAIgASgDSACIAQFCDQoLX25leHRfYWZ0ZXIiJwoRR2V0UGFydG5lclJlcXVlc3QSEgoKcGFydG5lcl9pZBgBIAEoAyJAChJHZXRQYXJ0bmVyUmVzcG9uc2USKgoHcGFydG5lchgBIAEoCzIZLm1wZXNhLmdhdGV3YXkudjEuUGFydG5lciIrChVEaXNhYmxlUGFydG5lclJlcXVlc3QSEgoKcGFydG5lcl9pZBgBIAEoAyJEChZEaXNhYmxlUGFydG5lclJlc3BvbnNlEioKB3BhcnRuZXIYASABKAsyGS5tcGVzYS5nYXRld2F5LnYxLlBhcnRuZXIiKgoURW5hYmxlUGFydG5lclJlcXVlc3QSEgoKcGFydG5lcl9pZBgBIAEoAyJDChVFbmFibGVQYXJ0bmVyUmVzcG9uc2USKgoHcGFydG5lchgBIAEoCzIZLm1wZXNhLmdhdGV3YXkudjEuUGFydG5lciJkChlTZXRQYXJ0bmVyU2V0dGluZ3NSZXF1ZXN0EhIKCnBhcnRuZXJfaWQYASABKAMSMwoIc2V0dGluZ3MYAiABKAsyIS5tcGVzYS5nYXRld2F5LnYxLlBhcnRuZXJTZXR0aW5ncyJIChpTZXRQYXJ0bmVyU2V0dGluZ3NSZXNwb25zZRIqCgdwYXJ0bmVyGAEgASgLMhkubXBlc2EuZ2F0ZXdheS52MS5QYXJ0bmVyIpQCCgZBcGlLZXkSDgoGa2V5X2lkGAEgASgDEhIKCnBhcnRuZXJfaWQYAiABKAMSDAoEbmFtZRgDIAEoCRIWCg5kaXNwbGF5X3ByZWZpeBgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImwKEENyZWF0ZUtleVJlcXVlc3QSEgoKcGFydG5lcl9pZBgBIAEoAxIMCgRuYW1lGAIgASgJEh8KEmV4cGlyZXNfaW5fc2Vjb25kcxgDIAEoBUgAiAEBQhUKE19leHBpcmVzX2luX3NlY29uZHMiZAoRQ3JlYXRlS2V5UmVzcG9uc2USDgoGa2V5X2lkGAEgASgDEg8KB2FwaV9rZXkYAiABKAkSLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiJQoPTGlzdEtleXNSZXF1ZXN0EhIKCnBhcnRuZXJfaWQYASABKAMiOgoQTGlzdEtleXNSZXNwb25zZRImCgRrZXlzGAEgAygLMhgubXBlc2EuZ2F0ZXdheS52MS5BcGlLZXkiVAoQUm90YXRlS2V5UmVxdWVzdBIOCgZrZXlfaWQYASABKAMSHAoPb3ZlcmxhcF9zZWNvbmRzGAIgASgFSACIAQFCEgoQX292ZXJsYXBfc2Vjb25kcyJoChFSb3RhdGVLZXlSZXNwb25zZRIOCgZrZXlfaWQYASABKAMSDwoHYXBpX2tleRgCIAEoCRIyCg5wcmV2aW91c191bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiIgoQUmV2b2tlS2V5UmVxdWVzdBIOCgZrZXlfaWQYASABKAMiEwoRUmV2b2tlS2V5UmVzcG9uc2UyqwgKDlBhcnRuZXJTZXJ2aWNlEmAKDUNyZWF0ZVBhcnRuZXISJi5tcGVzYS5nYXRld2F5LnYxLkNyZWF0ZVBhcnRuZXJSZXF1ZXN0GicubXBlc2EuZ2F0ZXdheS52MS5DcmVhdGVQYXJ0bmVyUmVzcG9uc2USXQoMTGlzdFBhcnRuZXJzEiUubXBlc2EuZ2F0ZXdheS52MS5MaXN0UGFydG5lcnNSZXF1ZXN0GiYubXBlc2EuZ2F0ZXdheS52MS5MaXN0UGFydG5lcnNSZXNwb25zZRJXCgpHZXRQYXJ0bmVyEiMubXBlc2EuZ2F0ZXdheS52MS5HZXRQYXJ0bmVyUmVxdWVzdBokLm1wZXNhLmdhdGV3YXkudjEuR2V0UGFydG5lclJlc3BvbnNlEmMKDkRpc2FibGVQYXJ0bmVyEicubXBlc2EuZ2F0ZXdheS52MS5EaXNhYmxlUGFydG5lclJlcXVlc3QaKC5tcGVzYS5nYXRld2F5LnYxLkRpc2FibGVQYXJ0bmVyUmVzcG9uc2USYAoNRW5hYmxlUGFydG5lchImLm1wZXNhLmdhdGV3YXkudjEuRW5hYmxlUGFydG5lclJlcXVlc3QaJy5tcGVzYS5nYXRld2F5LnYxLkVuYWJsZVBhcnRuZXJSZXNwb25zZRJvChJTZXRQYXJ0bmVyU2V0dGluZ3MSKy5tcGVzYS5nYXRld2F5LnYxLlNldFBhcnRuZXJTZXR0aW5nc1JlcXVlc3QaLC5tcGVzYS5nYXRld2F5LnYxLlNldFBhcnRuZXJTZXR0aW5nc1Jlc3BvbnNlElQKCUNyZWF0ZUtleRIiLm1wZXNhLmdhdGV3YXkudjEuQ3JlYXRlS2V5UmVxdWVzdBojLm1wZXNhLmdhdGV3YXkudjEuQ3JlYXRlS2V5UmVzcG9uc2USUQoITGlzdEtleXMSIS5tcGVzYS5nYXRld2F5LnYxLkxpc3RLZXlzUmVxdWVzdBoiLm1wZXNhLmdhdGV3YXkudjEuTGlzdEtleXNSZXNwb25zZRJUCglSb3RhdGVLZXkSIi5tcGVzYS5nYXRld2F5LnYxLlJvdGF0ZUtleVJlcXVlc3QaIy5tcGVzYS5nYXRld2F5LnYxLlJvdGF0ZUtleVJlc3BvbnNlElQKCVJldm9rZUtleRIiLm1wZXNhLmdhdGV3YXkudjEuUmV2b2tlS2V5UmVxdWVzdBojLm1wZXNhLmdhdGV3YXkudjEuUmV2b2tlS2V5UmVzcG9uc2UScgoTUm90YXRlU2lnbmluZ1NlY3JldBIsLm1wZXNhLmdhdGV3YXkudjEuUm90YXRlU2lnbmluZ1NlY3JldFJlcXVlc3QaLS5tcGVzYS5nYXRld2F5LnYxLlJvdGF0ZVNpZ25pbmdTZWNyZXRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Describes the message mpesa.gateway.v1.CreatePartnerRequest.
@@ -39,7 +40,155 @@ export const RotateSigningSecretResponseSchema = /*@__PURE__*/
   messageDesc(file_mpesa_gateway_v1_partners, 3);
 
 /**
- * Manages partners. Callers are internal services whose token has the scope `partners:manage`.
+ * Describes the message mpesa.gateway.v1.PartnerSettings.
+ * Use `create(PartnerSettingsSchema)` to create a new message.
+ */
+export const PartnerSettingsSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 4);
+
+/**
+ * Describes the message mpesa.gateway.v1.Partner.
+ * Use `create(PartnerSchema)` to create a new message.
+ */
+export const PartnerSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 5);
+
+/**
+ * Describes the message mpesa.gateway.v1.ListPartnersRequest.
+ * Use `create(ListPartnersRequestSchema)` to create a new message.
+ */
+export const ListPartnersRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 6);
+
+/**
+ * Describes the message mpesa.gateway.v1.ListPartnersResponse.
+ * Use `create(ListPartnersResponseSchema)` to create a new message.
+ */
+export const ListPartnersResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 7);
+
+/**
+ * Describes the message mpesa.gateway.v1.GetPartnerRequest.
+ * Use `create(GetPartnerRequestSchema)` to create a new message.
+ */
+export const GetPartnerRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 8);
+
+/**
+ * Describes the message mpesa.gateway.v1.GetPartnerResponse.
+ * Use `create(GetPartnerResponseSchema)` to create a new message.
+ */
+export const GetPartnerResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 9);
+
+/**
+ * Describes the message mpesa.gateway.v1.DisablePartnerRequest.
+ * Use `create(DisablePartnerRequestSchema)` to create a new message.
+ */
+export const DisablePartnerRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 10);
+
+/**
+ * Describes the message mpesa.gateway.v1.DisablePartnerResponse.
+ * Use `create(DisablePartnerResponseSchema)` to create a new message.
+ */
+export const DisablePartnerResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 11);
+
+/**
+ * Describes the message mpesa.gateway.v1.EnablePartnerRequest.
+ * Use `create(EnablePartnerRequestSchema)` to create a new message.
+ */
+export const EnablePartnerRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 12);
+
+/**
+ * Describes the message mpesa.gateway.v1.EnablePartnerResponse.
+ * Use `create(EnablePartnerResponseSchema)` to create a new message.
+ */
+export const EnablePartnerResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 13);
+
+/**
+ * Describes the message mpesa.gateway.v1.SetPartnerSettingsRequest.
+ * Use `create(SetPartnerSettingsRequestSchema)` to create a new message.
+ */
+export const SetPartnerSettingsRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 14);
+
+/**
+ * Describes the message mpesa.gateway.v1.SetPartnerSettingsResponse.
+ * Use `create(SetPartnerSettingsResponseSchema)` to create a new message.
+ */
+export const SetPartnerSettingsResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 15);
+
+/**
+ * Describes the message mpesa.gateway.v1.ApiKey.
+ * Use `create(ApiKeySchema)` to create a new message.
+ */
+export const ApiKeySchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 16);
+
+/**
+ * Describes the message mpesa.gateway.v1.CreateKeyRequest.
+ * Use `create(CreateKeyRequestSchema)` to create a new message.
+ */
+export const CreateKeyRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 17);
+
+/**
+ * Describes the message mpesa.gateway.v1.CreateKeyResponse.
+ * Use `create(CreateKeyResponseSchema)` to create a new message.
+ */
+export const CreateKeyResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 18);
+
+/**
+ * Describes the message mpesa.gateway.v1.ListKeysRequest.
+ * Use `create(ListKeysRequestSchema)` to create a new message.
+ */
+export const ListKeysRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 19);
+
+/**
+ * Describes the message mpesa.gateway.v1.ListKeysResponse.
+ * Use `create(ListKeysResponseSchema)` to create a new message.
+ */
+export const ListKeysResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 20);
+
+/**
+ * Describes the message mpesa.gateway.v1.RotateKeyRequest.
+ * Use `create(RotateKeyRequestSchema)` to create a new message.
+ */
+export const RotateKeyRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 21);
+
+/**
+ * Describes the message mpesa.gateway.v1.RotateKeyResponse.
+ * Use `create(RotateKeyResponseSchema)` to create a new message.
+ */
+export const RotateKeyResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 22);
+
+/**
+ * Describes the message mpesa.gateway.v1.RevokeKeyRequest.
+ * Use `create(RevokeKeyRequestSchema)` to create a new message.
+ */
+export const RevokeKeyRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 23);
+
+/**
+ * Describes the message mpesa.gateway.v1.RevokeKeyResponse.
+ * Use `create(RevokeKeyResponseSchema)` to create a new message.
+ */
+export const RevokeKeyResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_partners, 24);
+
+/**
+ * Manages partners. Callers are internal services whose token has the scope `partners:manage`. Metadata `x-operator`, up to 100
+ * printable ASCII characters, names the person behind a call in the audit log.
  *
  * @generated from service mpesa.gateway.v1.PartnerService
  */

@@ -1,0 +1,85 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import type { PartnerId } from '../../values/ids.ts'
+import { type Actor, recordAudit } from '../audit/record-audit.ts'
+import { type PartnerSettings, type PartnerSettingsRow, toPartnerSettings } from './calling-partner.ts'
+
+type Row = PartnerSettingsRow & { id: PartnerId; disabled_at: Date | null }
+
+type Change = { database: Database; partnerId: bigint; actor: Actor }
+
+/**
+ * Disables a partner, or enables it again. Every replica refuses its requests within five seconds, nobody is prompted for it
+ * any more, and outcomes are told as ever. False when there is no such partner; one that is so already is left as it is.
+ */
+export const setDisabled = (options: Change & { isDisabled: boolean }): Promise<boolean> =>
+  change(options, async (transaction, row) => {
+    if ((row.disabled_at !== null) === options.isDisabled) return
+    const { disabled_at } = await transaction
+      .updateTable('partners')
+      .set({ disabled_at: options.isDisabled ? sql<Date>`now()` : null })
+      .where('id', '=', row.id)
+      .returning('disabled_at')
+      .executeTakeFirstOrThrow()
+    await recordAudit(transaction, {
+      actor: options.actor,
+      action: options.isDisabled ? 'disabled' : 'enabled',
+      subject: { kind: 'partner', id: row.id },
+      partnerId: row.id,
+      before: { disabled_at: row.disabled_at },
+      after: { disabled_at },
+    })
+  })
+
+/** Sets what `settings` names and leaves the others; they hold within five seconds. False when there is no such partner. */
+export const setPartnerSettings = (
+  options: Change & { settings: Partial<PartnerSettings> },
+): Promise<boolean> =>
+  change(options, async (transaction, row) => {
+    const before = toPartnerSettings(row)
+    const after = { ...before, ...options.settings }
+    await transaction
+      .updateTable('partners')
+      .set({
+        callback_hosts: after.callbackHosts === null ? null : [...after.callbackHosts],
+        requests_per_second: after.requestsPerSecond,
+        max_payment_kes: after.maxPaymentKes,
+        max_daily_kes: after.maxDailyKes === null ? null : BigInt(after.maxDailyKes),
+      })
+      .where('id', '=', row.id)
+      .execute()
+    await recordAudit(transaction, {
+      actor: options.actor,
+      action: 'set',
+      subject: { kind: 'partner', id: row.id },
+      partnerId: row.id,
+      before: toFields(before),
+      after: toFields(after),
+    })
+  })
+
+/** The settings under the names that operators know. */
+const toFields = (settings: PartnerSettings) => ({
+  callback_hosts: settings.callbackHosts,
+  requests_per_second: settings.requestsPerSecond,
+  max_payment_kes: settings.maxPaymentKes,
+  max_daily_kes: settings.maxDailyKes,
+})
+
+const change = (
+  options: Change,
+  make: (transaction: Transaction<Schema>, row: Row) => Promise<void>,
+): Promise<boolean> =>
+  options.database.transaction().execute(async (transaction) => {
+    const row = await transaction
+      .selectFrom('partners')
+      .select(['id', 'disabled_at', 'callback_hosts', 'requests_per_second', 'max_payment_kes'])
+      .select('max_daily_kes')
+      .where(sql<boolean>`id = ${options.partnerId}`)
+      .forUpdate()
+      .executeTakeFirst()
+    if (!row) return false
+    await make(transaction, row)
+    return true
+  })
