@@ -38,6 +38,7 @@ export type Cause =
   | 'push_outcome_unknown'
   | 'submitter_lost'
   | 'submit_deadline_passed'
+  | 'partner_disabled'
   | 'callback'
   | 'query'
   | 'pull'
@@ -47,6 +48,12 @@ export type Cause =
 export const NOT_PROMPTED = {
   resultCode: 'NOT_PROMPTED',
   resultDesc: 'The payer was not prompted in time.',
+}
+
+/** The same for a partner that was disabled meanwhile: one code for both, for it means the same to its books. */
+export const STOPPED = {
+  resultCode: NOT_PROMPTED.resultCode,
+  resultDesc: 'The payer was not prompted: the partner is disabled.',
 }
 
 /** What is done with evidence of an outcome. */

@@ -7,7 +7,7 @@ import { type Budget, readAllowance, spend } from '../daraja/budget.ts'
 import { type Hold, readHold } from '../daraja/hold.ts'
 import { addConfirmations, endSubmissions } from './duties.ts'
 import { type MovedTo, movePayments } from './move.ts'
-import { NOT_PROMPTED } from './payment.ts'
+import { NOT_PROMPTED, STOPPED } from './payment.ts'
 import { type Evidence, type Settlement, settle } from './settle.ts'
 
 /** A payment that its taker, and nobody else, may now push. */
@@ -26,7 +26,7 @@ export type TakenPayments = {
   toPush: DuePayment[]
   /** Found in `submitting` after their submitter's lease ended: moved to `unconfirmed`. */
   orphans: bigint[]
-  /** Of those whose submit-by deadline passed before anybody was prompted: failed. */
+  /** Of those whose submit-by deadline passed, or whose partner was disabled, before anybody was prompted: failed. */
   settlements: Settlement[]
   /** True when there may be more that may be taken at once. */
   more: boolean
@@ -42,6 +42,8 @@ type DueRow = {
   amount_kes: number
   reference: string | null
   too_old: boolean
+  /** Its partner is disabled: nobody is prompted for it. */
+  is_stopped: boolean
 }
 
 /** Payments past their deadline that one transaction takes. */
@@ -69,12 +71,13 @@ export const takeDuePayments = async (options: {
     const oldLimit = options.alsoOld ? MAX_OLD : 0
     const ids = await lockDuties({ transaction, limit: allowed, oldLimit })
     const rows = await lockPayments(transaction, ids)
-    const due = rows.filter((row) => row.state === 'accepted' && !row.too_old)
-    const expired = rows.filter((row) => row.state === 'accepted' && row.too_old).map((row) => row.id)
+    const accepted = rows.filter((row) => row.state === 'accepted')
+    const due = accepted.filter((row) => !row.too_old && !row.is_stopped)
+    const ended = accepted.filter((row) => row.too_old || row.is_stopped)
     const orphans = rows.filter((row) => row.state === 'submitting').map((row) => row.id)
     await movePayments(transaction, [...due.map(({ id }) => toSubmitting(id)), ...orphans.map(toUnconfirmed)])
     await addConfirmations(transaction, orphans)
-    const settlements = await settle(transaction, expired.map(toExpiry))
+    const settlements = await settle(transaction, ended.map(toEnd))
     const takes = await leaseDuties(transaction, { ids: due.map((row) => row.id), leaseMs: options.leaseMs })
     await endSubmissions(
       transaction,
@@ -137,7 +140,8 @@ const lockDuties = async (options: {
 const lockPayments = async (transaction: Transaction<Schema>, ids: readonly bigint[]): Promise<DueRow[]> => {
   if (ids.length === 0) return []
   const { rows } = await sql<DueRow>`
-    SELECT id, state, msisdn, amount_kes, reference, submit_by <= now() AS too_old
+    SELECT id, state, msisdn, amount_kes, reference, submit_by <= now() AS too_old,
+           EXISTS (SELECT FROM partners WHERE id = partner_id AND disabled_at IS NOT NULL) AS is_stopped
     FROM payments WHERE id = ANY(${ids}::bigint[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
   `.execute(transaction)
   return rows
@@ -171,11 +175,11 @@ const toUnconfirmed = (paymentId: bigint): MovedTo => ({
   cause: 'submitter_lost',
 })
 
-const toExpiry = (paymentId: bigint): Evidence => ({
-  paymentId,
+const toEnd = (row: DueRow): Evidence => ({
+  paymentId: row.id,
   outcome: 'failed',
-  cause: 'submit_deadline_passed',
-  ...NOT_PROMPTED,
+  cause: row.is_stopped ? 'partner_disabled' : 'submit_deadline_passed',
+  ...(row.is_stopped ? STOPPED : NOT_PROMPTED),
   receipt: null,
   amountKes: null,
   transactionDate: null,
