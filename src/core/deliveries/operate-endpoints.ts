@@ -5,6 +5,9 @@ import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Endpoint } from '../../values/endpoint.ts'
 import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
 
+/** How many held deliveries are let go in the first second after a pause, as after trouble. */
+const FIRST_RELEASE = 1
+
 /** An endpoint as operators see it. */
 export type ListedEndpoint = {
   partner_id: bigint
@@ -109,6 +112,7 @@ export const resumeEndpoint = async (
       UPDATE endpoints
       SET paused_at = NULL, paused_by = NULL, changed_at = now(),
           state = CASE WHEN state = 'closed' THEN 'ramping' ELSE state END,
+          release_per_second = CASE WHEN state = 'closed' THEN ${FIRST_RELEASE} ELSE release_per_second END,
           release_at = CASE WHEN state = 'closed' THEN now() ELSE release_at END
       WHERE partner_id = ${options.partnerId} AND host = ${options.host} AND paused_at IS NOT NULL
       RETURNING (

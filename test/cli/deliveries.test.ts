@@ -1,0 +1,171 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { deliveriesCommand } from '../../src/cli/deliveries.ts'
+import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { attempted, clear, end, hold } from '../core/deliveries/operate-harness.ts'
+import { quietLog } from '../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { addDeliveries, addDelivery, readDelivery, readDuty } from '../support/deliveries.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const SHOP = 'https://shop.co.ke/told'
+
+type Ended = { code: number | null; stdout: string; stderr: string }
+
+describe('gateway deliveries', () => {
+  let own: TestDatabase
+  let database: Database
+  let partner: string
+
+  beforeAll(async () => {
+    own = await createTestDatabase()
+    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+    const row = await database
+      .insertInto('partners')
+      .values({ name: 'Duka' })
+      .returning('id')
+      .executeTakeFirst()
+    partner = String(row?.id)
+  })
+  afterAll(async () => {
+    await database.destroy()
+    await own.drop()
+  })
+  beforeEach(() => clear(database))
+
+  const run = async (...words: string[]): Promise<Ended> =>
+    promisify(execFile)(process.execPath, [MAIN, 'deliveries', ...words], {
+      env: { PATH: process.env['PATH'], DATABASE_URL: own.url },
+      timeout: 25_000,
+    }).then(
+      (ended) => ({ code: 0, ...ended }),
+      (error: Ended) => error,
+    )
+
+  const runJson = async (...words: string[]) => {
+    const { stdout, stderr } = await run(...words, '--json')
+    if (stdout === '') throw new Error(stderr)
+    return JSON.parse(stdout)
+  }
+
+  it('lists what fits, and shows one with its attempts', async () => {
+    const id = await addDelivery(database, SHOP)
+    await addDelivery(database, 'https://other.co.ke/', 8n)
+    await attempted(database, id, { status: 503, errorClass: 'status', answer: 'call 2547*****678' })
+    const listed = await run('list', '--partner', '7', '--error-class', 'status', '--since', '1h')
+    expect(listed.stdout).toMatch(/^delivery_id +payment_id +partner_id +host +state/)
+    expect(listed.stdout).toContain('shop.co.ke  pending  1         status       503')
+    expect(await runJson('list', '--host', 'shop.co.ke', '--state', 'pending')).toMatchObject([
+      { delivery_id: Number(id), partner_id: 7, is_under_way: false, held_at: null },
+    ])
+    expect(await runJson('list', '--until', '2020-01-01')).toEqual([])
+    const shown = await run('show', String(id))
+    expect(shown.stdout).toMatch(/callback_url +https:\/\/shop\.co\.ke\/told/)
+    expect(shown.stdout).toMatch(/\n1 +\S+Z +\S+Z +12 +203\.0\.113\.9 +503 +status +call 2547\*{5}678\n/)
+    expect(await runJson('show', String(id))).toMatchObject({
+      delivery_id: Number(id),
+      attempts: [{ number: 1, status: 503, answer: 'call 2547*****678' }],
+    })
+  })
+
+  it('retries and cancels what is named, and says what became of each', async () => {
+    const [dead = 0n, waiting = 0n] = await addDeliveries(database, [SHOP, SHOP])
+    await end(database, dead, 'dead')
+    const retried = await run('retry', String(dead), '999999', '--by', 'amina')
+    expect(retried).toMatchObject({ code: 0, stderr: '' })
+    expect(retried.stdout).toMatch(/^delivery_id +outcome\n\d+ +retried\n999999 +not_found\n$/)
+    expect(await readDelivery(database, dead)).toMatchObject({ state: 'pending' })
+    const reason = ['--reason', 'told by telephone', '--by', 'amina']
+    expect(await runJson('cancel', String(waiting), ...reason)).toEqual({
+      found: 1,
+      cancelled: 1,
+      changes: [{ delivery_id: Number(waiting), outcome: 'cancelled' }],
+    })
+    expect(await readDelivery(database, waiting)).toMatchObject({
+      dead_reason: 'cancelled by amina: told by telephone',
+    })
+    // Nothing that was named could be done.
+    expect(await run('cancel', String(waiting), ...reason)).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('already_ended'),
+    })
+  })
+
+  it('counts many before it changes them, and lets them out at a rate', async () => {
+    const ids = await addDeliveries(database, [SHOP, SHOP, SHOP])
+    for (const id of ids) await end(database, id, 'dead')
+    const many = ['retry', '--state', 'dead', '--partner', '7', '--rate', '2']
+    expect(await run(...many)).toMatchObject({
+      code: 0,
+      stdout: '3 deliveries would be retried. Nothing was changed: add --yes to go on.\n',
+    })
+    expect(await readDuty(database, ids[0] ?? 0n)).toBeUndefined()
+    expect(await run(...many, '--yes')).toMatchObject({ code: 0, stdout: '3 deliveries retried.\n' })
+    const [first, , last] = await Promise.all(ids.map((id) => readDuty(database, id)))
+    expect((last?.due_at.getTime() ?? 0) - (first?.due_at.getTime() ?? 0)).toBe(1000)
+    await hold(database, ids[0] ?? 0n)
+    expect(await runJson('cancel', '--state', 'held', '--reason', 'gone', '--yes')).toEqual({
+      found: 1,
+      cancelled: 1,
+    })
+  })
+
+  it('pauses an endpoint, lists it, and resumes it', async () => {
+    const id = await addDelivery(database, SHOP, BigInt(partner))
+    const endpoint = ['--partner', partner, '--host', 'shop.co.ke']
+    expect((await run('pause', ...endpoint, '--by', 'amina')).stdout).toMatch(
+      /^Endpoint shop\.co\.ke of partner \d+ is paused since 20\S+Z: its deliveries are held until it is resumed\.\n$/,
+    )
+    await hold(database, id)
+    expect(await runJson('endpoints', '--paused')).toMatchObject([
+      { host: 'shop.co.ke', paused_by: 'amina', held: 1, pending: 0 },
+    ])
+    expect(await runJson('resume', ...endpoint)).toEqual({
+      partner_id: Number(partner),
+      host: 'shop.co.ke',
+      held: 1,
+    })
+    expect(await run('resume', ...endpoint)).toMatchObject({
+      code: 2,
+      stderr: `endpoint shop.co.ke of partner ${partner} is not paused\n`,
+    })
+  })
+
+  it.each([
+    ['show 999999', 'there is no delivery 999999'],
+    ['show x', 'the delivery must be an id, a positive whole number, not x'],
+    ['list --limit 0', '--limit must be a whole number from 1 to 1000, not 0'],
+    ['list --host shop.co.ke/told', '--host must be the host of a callback URL alone, like shop.co.ke'],
+    ['list --error-class D!', '--error-class must be a class of error'],
+    ['list --since yesterday', '--since must be a day or an instant in UTC'],
+    ['list --until 2026-02-30T99:00Z', '--until must be a day or an instant in UTC'],
+    ['list --state lost', "option '--state <state>' argument 'lost' is invalid"],
+    ['retry', 'name deliveries by their ids, or by --state pending, held, dead, cancelled'],
+    ['retry --partner 7', 'name deliveries by their ids, or by --state'],
+    ['retry --state delivered', 'name deliveries by their ids, or by --state pending, held, dead, cancelled'],
+    ['retry 17 --partner 7', 'name deliveries by their ids, or by options, not both'],
+    ['retry 17 --rate 0', '--rate must be a whole number from 1 to 1000'],
+    ['cancel 17', "required option '--reason <reason>' not specified"],
+    ['cancel 17 --reason=', '--reason must be 1 to 500 printable characters'],
+    ['cancel --state dead --reason x', "option '--state <state>' argument 'dead' is invalid"],
+    ['pause --partner 999999 --host shop.co.ke', 'there is no partner 999999'],
+    ['pause --partner 1', "required option '--host <host>' not specified"],
+  ])('refuses `%s`', async (words, problem) => {
+    // In this process: a process for each would take its time.
+    const command = deliveriesCommand({ DATABASE_URL: own.url })
+    for (const one of [command, ...command.commands]) {
+      one.exitOverride().configureOutput({ writeErr: () => undefined })
+    }
+    await expect(command.parseAsync(words.split(' '), { from: 'user' })).rejects.toThrow(problem)
+  })
+
+  it('exits with 2 and a line for a person when it is called wrongly', async () => {
+    expect(await run('show', '999999')).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: 'there is no delivery 999999\n',
+    })
+  })
+})
