@@ -4,6 +4,7 @@ import { isOutage } from '../database/outage.ts'
 import { BadSettings, secretsOf } from '../runtime/config.ts'
 import { armCrashPoint } from '../runtime/crash-point.ts'
 import { createRedact } from '../runtime/redact.ts'
+import { deliveriesCommand } from './deliveries.ts'
 import { dispatchCommand } from './dispatch.ts'
 import { migrateCommand } from './migrate.ts'
 import { CommandError } from './output.ts'
@@ -30,6 +31,7 @@ const program = (): Command => {
     .addCommand(partnersCommand(environment))
     .addCommand(tokensCommand(environment))
     .addCommand(paymentsCommand(environment))
+    .addCommand(deliveriesCommand(environment))
     .showHelpAfterError('(add --help for the options)')
     .addHelpText(
       'after',
