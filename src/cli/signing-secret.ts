@@ -6,13 +6,14 @@ import {
   MAX_SIGNING,
   rotateSigningSecret,
 } from '../core/partners/signing-secret.ts'
-import { parseId } from '../values/ids.ts'
 import { openVault, useDatabase } from './database.ts'
 import { readDuration } from './duration.ts'
 import type { Environment } from './environment.ts'
+import { byOption, toOperator } from './operator.ts'
 import { CommandError, printJson, printLine, printTable } from './output.ts'
+import { readId } from './read-id.ts'
 
-type RotateOptions = { overlap: string; json?: true }
+type RotateOptions = { overlap: string; by: string; json?: true }
 
 /** `partners signing-secret …`: what deliveries to a partner are signed with. */
 export const signingSecretCommand = (environment: Environment): Command => {
@@ -24,6 +25,7 @@ export const signingSecretCommand = (environment: Environment): Command => {
     .argument('<partner>', 'the partner’s id')
     .description('give a partner a new signing secret, which is shown this once')
     .option('--overlap <time>', 'for how long the secrets before sign too, like 24h; 0s ends them', '24h')
+    .addOption(byOption())
     .option('--json', 'print one line of JSON')
     .addHelpText('after', '\nExample:\n  gateway partners signing-secret rotate 17 --overlap 48h --json')
     .action((partner: string, options: RotateOptions) => rotate(environment, partner, options))
@@ -37,12 +39,13 @@ export const signingSecretCommand = (environment: Environment): Command => {
 }
 
 const rotate = async (environment: Environment, partner: string, options: RotateOptions): Promise<void> => {
-  const partnerId = requirePartnerId(partner)
+  const partnerId = readId('partner', partner)
   const overlapMs = readDuration('--overlap', options.overlap)
   if (overlapMs > MAX_OVERLAP_MS) throw new CommandError('--overlap must be 30d at most')
+  const actor = toOperator(options.by)
   const vault = await openVault(environment)
   const rotation = await useDatabase(environment, (database) =>
-    rotateSigningSecret({ database, vault, partnerId, overlapMs, randomBytes }),
+    rotateSigningSecret({ database, vault, partnerId, overlapMs, actor, randomBytes }),
   )
   if (rotation.kind === 'no_such_partner') throw new CommandError(`there is no partner ${partnerId}`)
   if (rotation.kind === 'too_many') {
@@ -58,7 +61,7 @@ const rotate = async (environment: Environment, partner: string, options: Rotate
 }
 
 const list = async (environment: Environment, partner: string, options: { json?: true }): Promise<void> => {
-  const partnerId = requirePartnerId(partner)
+  const partnerId = readId('partner', partner)
   const secrets = await useDatabase(environment, (database) => listSigningSecrets(database, partnerId))
   const rows = secrets.map(({ id, createdAt, expiresAt }) => ({
     id,
@@ -67,10 +70,4 @@ const list = async (environment: Environment, partner: string, options: { json?:
   }))
   if (options.json) return printJson(rows)
   printTable(rows, `Partner ${partnerId} has no signing secret: its deliveries are not signed.`)
-}
-
-const requirePartnerId = (text: string): bigint => {
-  const id = parseId(text)
-  if (id === null) throw new CommandError(`the partner must be an id, a positive whole number, not ${text}`)
-  return id
 }

@@ -233,6 +233,11 @@ const outcome: Omit<Operation, 'responses'> = {
     deliveryHeader('webhook-timestamp', 'When this attempt was made: seconds since 1970, UTC.', {
       type: 'integer',
     }),
+    deliveryHeader(
+      'webhook-signature',
+      'Proves that it is from us (Standard Webhooks): `v1,` and the base64 of HMAC-SHA256 over `webhook-id.webhook-timestamp.body` under your signing secret; several, with blanks between them, while a secret is replaced.',
+      { type: 'string' },
+    ),
     deliveryHeader('webhook-attempt', 'Counts the attempts from 1.', { type: 'integer', minimum: 1 }),
   ],
   requestBody: { required: true, content: json('Callback') },

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHmac, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPartner } from '../../src/core/partners/partner.ts'
@@ -110,6 +111,22 @@ const post = async (
 }
 
 const OTHER_SECRET = `whsec_${randomBytes(32).toString('base64')}`
+
+/** What the partner guide shows of each example. */
+const SHOWN = [
+  ['verify.mjs', 'js', /^export const isSigned = [^]*?^}\n/m],
+  ['verify.py', 'python', /^def is_signed[^]*?\n(?=\n\n)/m],
+  ['verify.php', 'php', /^function isSigned[^]*?^}\n/m],
+] as const
+
+it.each(SHOWN)('the partner guide shows what %s does, as it is', async (name, language, shown) => {
+  const [example, guide] = await Promise.all([
+    readFile(join(FOLDER, name), 'utf8'),
+    readFile(join(FOLDER, '..', 'partner-guide.md'), 'utf8'),
+  ])
+  const [part = 'nothing'] = shown.exec(example) ?? []
+  expect(guide).toContain(`\`\`\`${language}\n${part}\`\`\``)
+})
 
 describe.each(EXAMPLES.map((example) => [nameOf(example), example] as const))('%s', (_name, example) => {
   const run = it.skipIf(example.command === null)

@@ -101,6 +101,11 @@ describe('the doors of the core', () => {
       const manage = await bearer('partners:manage')
       const created = await partners.createPartner({ name: `Shule ${door}` }, { headers: manage })
       expect(created.apiKey).toMatch(/^mpg_/)
+      expect(created.signingSecret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/)
+      const { partnerId } = created
+      const rotated = await partners.rotateSigningSecret({ partnerId }, { headers: manage })
+      expect(rotated.signingSecret).toMatch(/^whsec_/)
+      expect(rotated.signingSecret).not.toBe(created.signingSecret)
       const payments = createClient(PaymentService, through(door))
       const refused = await refusalOf(payments.listPayments({}, { headers: manage }))
       expect(refused.code).toBe(Code.PermissionDenied)
@@ -109,6 +114,8 @@ describe('the doors of the core', () => {
       for (const headers of [{}, { authorization: 'Bearer mps_wrong' }, test.headers]) {
         const error = await refusalOf(partners.createPartner({ name: 'Nobody' }, { headers }))
         expect(error.code).toBe(Code.Unauthenticated)
+        const rotation = await refusalOf(partners.rotateSigningSecret({ partnerId }, { headers }))
+        expect(rotation.code).toBe(Code.Unauthenticated)
       }
     })
 

@@ -1,0 +1,24 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+/** What came of a command that somebody typed. */
+export type Typed = { code: number | null; signal: string | null; stdout: string; stderr: string }
+
+/** Runs `gateway …` to its end, with `given` as its whole environment and `input` on its standard input. */
+export const typeCommand = async (
+  words: readonly string[],
+  given: Record<string, string>,
+  input = '',
+): Promise<Typed> => {
+  const child = spawn(process.execPath, [MAIN, ...words], { env: { PATH: process.env['PATH'], ...given } })
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  // A command that reads none of its input may be gone before it is written.
+  child.stdin.on('error', () => undefined).end(input)
+  await once(child, 'close')
+  return { code: child.exitCode, signal: child.signalCode, stdout, stderr }
+}
