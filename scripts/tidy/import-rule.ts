@@ -21,7 +21,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
 }
 
 const LEAVES = ['daraja', 'deliveries', 'audit']
-const STAGES = ['payments', 'callbacks', 'partners']
+const STAGES = ['payments', 'callbacks', 'partners', 'payers']
 
 /** What each folder of the core may import of the core. Callbacks know payments, for what they say settles them. */
 const CORE_FOLDERS: Readonly<Record<string, readonly string[]>> = {
@@ -29,6 +29,7 @@ const CORE_FOLDERS: Readonly<Record<string, readonly string[]>> = {
   audit: [],
   deliveries: ['audit'],
   partners: LEAVES,
+  payers: ['audit'],
   payments: LEAVES,
   callbacks: [...LEAVES, 'payments'],
   services: [...STAGES, ...LEAVES],

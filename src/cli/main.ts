@@ -9,6 +9,7 @@ import { dispatchCommand } from './dispatch.ts'
 import { migrateCommand } from './migrate.ts'
 import { CommandError } from './output.ts'
 import { partnersCommand } from './partners.ts'
+import { payersCommand } from './payers.ts'
 import { paymentsCommand } from './payments.ts'
 import { serveCommand } from './serve.ts'
 import { simulatorCommand } from './simulate.ts'
@@ -31,6 +32,7 @@ const program = (): Command => {
     .addCommand(partnersCommand(environment))
     .addCommand(tokensCommand(environment))
     .addCommand(paymentsCommand(environment))
+    .addCommand(payersCommand(environment))
     .addCommand(deliveriesCommand(environment))
     .showHelpAfterError('(add --help for the options)')
     .addHelpText(

@@ -9,6 +9,7 @@ import {
 import { listOpenPayments } from '../core/payments/open-payments.ts'
 import { ARROWS, isPaymentState } from '../core/payments/payment.ts'
 import { readConfig } from '../runtime/config.ts'
+import { createRedact } from '../runtime/redact.ts'
 import { parseId } from '../values/ids.ts'
 import { maskMsisdn } from '../values/msisdn.ts'
 import { useDatabase } from './database.ts'
@@ -26,6 +27,8 @@ type ListOptions = {
   json?: true
 }
 
+type ShowOptions = { whole?: true; json?: true }
+
 const MAX_LISTED = 1000
 
 /** `payments …`: what became of payments. */
@@ -33,9 +36,12 @@ export const paymentsCommand = (environment: Environment): Command => {
   const payments = new Command('payments').description('show, list and settle payments')
   payments
     .command('show <id>')
-    .description('show one payment with its history, its deliveries, and what did not fit')
+    .description(
+      'show one payment with its history, its deliveries, and what did not fit; numbers are masked',
+    )
+    .option('--whole', 'show the payer’s number and Daraja’s id whole')
     .option('--json', 'print one line of JSON')
-    .action((id: string, options: { json?: true }) => show(environment, id, options))
+    .action((id: string, options: ShowOptions) => show(environment, id, options))
   payments
     .command('list')
     .description('list payments, newest first; numbers of payers are masked')
@@ -64,7 +70,7 @@ export const paymentsCommand = (environment: Environment): Command => {
   return payments
 }
 
-const show = async (environment: Environment, text: string, options: { json?: true }): Promise<void> => {
+const show = async (environment: Environment, text: string, options: ShowOptions): Promise<void> => {
   const id = requireId('the payment id', text)
   const found = await useDatabase(environment, async (database) => ({
     payment: await findPayment(database, 'anybody', id),
@@ -86,8 +92,10 @@ const show = async (environment: Environment, text: string, options: { json?: tr
       .execute(),
   }))
   if (!found.payment) throw new CommandError(`there is no payment ${id}`)
-  const payment = toOutput(found.payment)
-  const { history, deliveries, findings } = found
+  const shown = options.whole ? <Row>(row: Row): Row => row : masked
+  const payment = shown(toOutput(found.payment))
+  const [history, findings] = [found.history.map(shown), found.findings.map(shown)]
+  const { deliveries } = found
   if (options.json) return printJson({ ...payment, history, deliveries, findings })
   for (const [name, value] of Object.entries(payment)) printLine(`${name.padEnd(20)} ${toText(value)}`)
   printLine('')
@@ -98,6 +106,18 @@ const show = async (environment: Environment, text: string, options: { json?: tr
   if (findings.length === 0) return
   printLine('')
   printTable(findings, '')
+}
+
+const redact = createRedact()
+
+/** A row without anything in its texts that must not be read whole. */
+const masked = <Row extends object>(row: Row): Row => {
+  const fields = Object.entries(row).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? redact(value) : value,
+  ])
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same fields, of the same types
+  return Object.fromEntries(fields) as Row
 }
 
 /** A column that is empty for nearly every payment is shown where it is not. */

@@ -1,0 +1,66 @@
+import { type RawBuilder, sql, type Transaction } from 'kysely'
+import type { Schema } from '../../database/schema/schema.ts'
+import type { Msisdn } from '../../values/msisdn.ts'
+
+/**
+ * The last nine digits of a payer's number: what all its forms have in common, `254712345678`, `0712345678`, and the end of a
+ * CheckoutRequestID. Zeros take their place, so that everything keeps its length, and JSON and bodies stay what they are; no
+ * payer has the number 254000000000.
+ */
+export type NineDigits = { digits: string; zeros: string }
+
+/** How many rows were blanked. */
+export type ErasedRows = { payments: number; callbacks: number; deliveries: number }
+
+export const toNineDigits = (msisdn: Msisdn): NineDigits => ({
+  digits: msisdn.slice(3),
+  zeros: '0'.repeat(9),
+})
+
+/**
+ * Blanks the number in the payments named and in all that is kept of them, and in callbacks that belong to no payment. Their
+ * idempotency keys stay taken, but the fingerprints, out of which a number could be guessed, go: a repeated request is then
+ * refused as one with other fields, and never prompts anybody.
+ */
+export const blankEverywhere = async (
+  transaction: Transaction<Schema>,
+  number: NineDigits,
+  paymentIds: readonly bigint[],
+): Promise<ErasedRows> => {
+  const ids = sql`${paymentIds}::bigint[]`
+  const blank = (column: string): RawBuilder<unknown> =>
+    sql`${sql.ref(column)} = replace(${sql.ref(column)}, ${number.digits}, ${number.zeros})`
+  const ofDeliveries = sql`delivery_id IN (SELECT id FROM deliveries WHERE payment_id = ANY(${ids}))`
+  const run = async (statement: RawBuilder<unknown>): Promise<number> =>
+    Number((await statement.execute(transaction)).numAffectedRows ?? 0n)
+
+  const payments = await run(sql`
+    UPDATE payments SET ${blank('msisdn')}, ${blank('reference')}, ${blank('callback_url')},
+      ${blank('checkout_request_id')}, ${blank('result_desc')}
+    WHERE id = ANY(${ids})
+  `)
+  const deliveries = await run(sql`
+    UPDATE deliveries SET ${blank('body')}, ${blank('callback_url')}, ${blank('dead_reason')}
+    WHERE payment_id = ANY(${ids})
+  `)
+  await run(sql`UPDATE attempts SET ${blank('answer')} WHERE ${ofDeliveries}`)
+  await run(sql`UPDATE dead_letters SET ${blank('reason')} WHERE ${ofDeliveries}`)
+  await run(sql`UPDATE payment_history SET ${blank('detail')} WHERE payment_id = ANY(${ids})`)
+  await run(sql`UPDATE payment_findings SET ${blank('detail')} WHERE payment_id = ANY(${ids})`)
+  await run(sql`
+    UPDATE idempotency_keys SET fingerprint = sha256(uuid_send(gen_random_uuid())) WHERE payment_id = ANY(${ids})
+  `)
+  return { payments, deliveries, callbacks: await run(blankCallbacks(number, ids)) }
+}
+
+/** A body is any bytes: its digits are looked for, and replaced, as bytes. */
+const blankCallbacks = ({ digits, zeros }: NineDigits, ids: RawBuilder<unknown>): RawBuilder<unknown> => {
+  const [bytes, blanks] = [digits, zeros].map((text) => Buffer.from(text).toString('hex'))
+  return sql`
+    UPDATE callbacks SET
+      body = decode(replace(encode(body, 'hex'), ${bytes}, ${blanks}), 'hex'),
+      headers = replace(headers::text, ${digits}, ${zeros})::jsonb
+    WHERE payment_id = ANY(${ids})
+      OR (payment_id IS NULL AND (position(${Buffer.from(digits)} IN body) > 0 OR strpos(headers::text, ${digits}) > 0))
+  `
+}

@@ -1,0 +1,78 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { quietLog } from '../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { acceptPayment } from '../support/payments.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+/** The number of the payments that tests make. */
+const NUMBER = '254712345678'
+
+type Ended = { code: number | null; stdout: string; stderr: string }
+
+describe('gateway payers erase', () => {
+  let own: TestDatabase
+  let database: Database
+  let spool: string
+
+  beforeAll(async () => {
+    own = await createTestDatabase()
+    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+    spool = await mkdtemp(join(tmpdir(), 'gateway-spool-'))
+  })
+  afterAll(async () => {
+    await database.destroy()
+    await own.drop()
+    await rm(spool, { recursive: true, force: true })
+  })
+
+  const run = (words: string[]): Promise<Ended> => {
+    const env = { PATH: process.env['PATH'], DATABASE_URL: own.url, SPOOL_DIR: spool }
+    return promisify(execFile)(process.execPath, [MAIN, ...words], { env, timeout: 25_000 }).then(
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+      (error: Ended) => error,
+    )
+  }
+
+  it('says what to do while a payment is open, then blanks the number and counts what it changed', async () => {
+    const id = await acceptPayment(database)
+    const refused = await run(['payers', 'erase', '--phone', NUMBER])
+    expect(refused).toMatchObject({ code: 2, stdout: '' })
+    expect(refused.stderr).toContain(
+      `nothing was changed: payment ${id} is open, or its partner is not told yet`,
+    )
+
+    const shown = await run(['payments', 'show', String(id)])
+    expect(shown.stdout).toMatch(/^msisdn +2547\*{5}678$/m)
+    expect((await run(['payments', 'show', String(id), '--whole'])).stdout).toContain(NUMBER)
+
+    await database.updateTable('payments').set({ state: 'failed' }).where('id', '=', id).execute()
+    const erased = await run(['payers', 'erase', '--phone', NUMBER, '--by', 'wanjiku', '--json'])
+    expect(erased).toEqual({ code: 0, stdout: '{"payments":1,"deliveries":0,"callbacks":0}\n', stderr: '' })
+    expect((await run(['payments', 'show', String(id), '--whole'])).stdout).toContain('254000000000')
+  })
+
+  it('changes nothing while the spool of this machine holds the number', async () => {
+    const path = join(spool, 'a.sealed')
+    await writeFile(path, `{"PhoneNumber":${NUMBER}}`)
+    const refused = await run(['payers', 'erase', '--phone', NUMBER])
+    expect(refused).toMatchObject({ code: 2 })
+    expect(refused.stderr).toContain(`nothing was changed: ${path} holds callbacks of this payer`)
+    await rm(path)
+  })
+
+  it('does not repeat a number that is none', async () => {
+    const refused = await run(['payers', 'erase', '--phone', '0712345678'])
+    expect(refused).toMatchObject({
+      code: 2,
+      stderr: '--phone must be 12 digits that start with 2547 or 2541\n',
+    })
+  })
+})

@@ -1,0 +1,163 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Erasure, erasePayer } from '../../../src/core/payers/erase.ts'
+import { type Msisdn, parseMsisdn } from '../../../src/values/msisdn.ts'
+import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'
+import { startTestCore, type TestCore } from '../../support/core.ts'
+import { dumpDatabase, tablesWith } from '../../support/dump.ts'
+import { eventually } from '../../support/eventually.ts'
+import { readPayment } from '../../support/payments.ts'
+import { paymentRequest } from '../../support/requests.ts'
+
+const NUMBER = '254711222333'
+const DIGITS = NUMBER.slice(3)
+const OTHER = '254711222334'
+
+const actor = { kind: 'operator', name: 'wanjiku', from: 'a shell' } as const
+
+describe('erasing a payer', () => {
+  let test: TestCore
+  let door: CallbackDoor
+
+  beforeAll(async () => {
+    test = await startTestCore()
+    door = await openCallbackDoor(test)
+  })
+  afterAll(async () => {
+    await door.close()
+    await test.stop()
+  })
+
+  const request = async (overrides: Parameters<typeof paymentRequest>[0]): Promise<bigint> => {
+    const asked = paymentRequest(overrides)
+    const { paymentId } = await test.clients.payments.requestPayment(asked, { headers: test.headers })
+    return paymentId
+  }
+
+  /** Asks for a payment and waits until it is paid. */
+  const pay = async (overrides: Parameters<typeof paymentRequest>[0]): Promise<bigint> => {
+    const id = await request(overrides)
+    await eventually(async () => expect((await readPayment(test.database, id)).state).toBe('successful'))
+    return id
+  }
+
+  const erase = (number: string): Promise<Erasure> => {
+    const parsed = parseMsisdn(number)
+    if (!parsed.ok) throw new Error(parsed.problem)
+    return erasePayer({ database: test.database, msisdn: parsed.value satisfies Msisdn, actor })
+  }
+
+  /** What partners and operators wrote where the number can stand. */
+  const writeEverywhere = async (id: bigint): Promise<void> => {
+    const { database } = test
+    await sql`UPDATE payment_history SET detail = ${`payer ${NUMBER} called`} WHERE payment_id = ${id}`.execute(
+      database,
+    )
+    await sql`INSERT INTO payment_findings (payment_id, kind, detail) VALUES (${id}, 'x', ${`ws_CO_1${DIGITS}`})`.execute(
+      database,
+    )
+    await sql`
+      INSERT INTO attempts (delivery_id, number, answer)
+      SELECT id, 1, ${`thanks 0${DIGITS}`} FROM deliveries WHERE payment_id = ${id}
+    `.execute(database)
+    await sql`
+      INSERT INTO dead_letters (delivery_id, partner_id, host, reason)
+      SELECT id, partner_id, host, ${`said ${NUMBER}`} FROM deliveries WHERE payment_id = ${id}
+    `.execute(database)
+    const headers = [{ name: 'X-Phone', value: NUMBER }]
+    const stray = {
+      token: 'nobodys',
+      body: Buffer.from(`phone=${NUMBER}`),
+      headers,
+      sourceAddress: '127.0.0.1',
+    }
+    await test.clients.darajaCallbacks.receiveStkCallback(stray)
+  }
+
+  const tellPartners = () =>
+    sql`UPDATE deliveries SET state = 'delivered', ended_at = now()`.execute(test.database)
+
+  it('is refused while a payment of theirs is open or its partner not told, and names it', async () => {
+    const id = await pay({ msisdn: OTHER })
+    expect(await erase(OTHER)).toEqual({ kind: 'open', payments: [id] })
+    await tellPartners()
+    const open = await request({ msisdn: OTHER, amountKes: 249_022 })
+    expect(await erase(OTHER)).toEqual({ kind: 'open', payments: [open] })
+    expect(tablesWith(await dumpDatabase(test.database), OTHER)).toContain('payments')
+  })
+
+  it('leaves the number nowhere, and the books right', async () => {
+    const key = 'order-17'
+    const url = `http://127.0.0.1:9999/callback?of=${NUMBER}`
+    const id = await pay({
+      msisdn: NUMBER,
+      reference: `for 0${DIGITS}`,
+      callbackUrl: url,
+      idempotencyKey: key,
+    })
+    const named = await pay({ msisdn: '254711222335', reference: `for ${NUMBER}` })
+    await writeEverywhere(id)
+    await tellPartners()
+    const before = await readPayment(test.database, id)
+    const mentioned = tablesWith(await dumpDatabase(test.database), DIGITS)
+    expect(mentioned).toEqual([
+      'attempts',
+      'callbacks',
+      'dead_letters',
+      'deliveries',
+      'payment_findings',
+      'payment_history',
+      'payments',
+    ])
+
+    expect(await erase(NUMBER)).toEqual({
+      kind: 'erased',
+      rows: { payments: 2, callbacks: 3, deliveries: 2 },
+    })
+
+    expect(tablesWith(await dumpDatabase(test.database), DIGITS)).toEqual([])
+    const zeros = (text: string | null) => text?.replaceAll(DIGITS, '000000000') ?? null
+    expect(await readPayment(test.database, id)).toEqual({
+      ...before,
+      msisdn: '254000000000',
+      reference: 'for 0000000000',
+      callback_url: zeros(url),
+      checkout_request_id: zeros(before.checkout_request_id),
+    })
+    expect((await readPayment(test.database, named)).msisdn).toBe('254711222335')
+    const bodies = await test.database
+      .selectFrom('callbacks')
+      .select('body')
+      .where('payment_id', '=', id)
+      .execute()
+    for (const { body } of bodies) expect(JSON.parse(body.toString())).toBeTypeOf('object')
+
+    const again = paymentRequest({
+      msisdn: NUMBER,
+      reference: `for 0${DIGITS}`,
+      callbackUrl: url,
+      idempotencyKey: key,
+    })
+    await expect(test.clients.payments.requestPayment(again, { headers: test.headers })).rejects.toThrow(
+      /other fields/,
+    )
+  })
+
+  it('is written down, with the masked number', async () => {
+    const rows = await test.database
+      .selectFrom('audit')
+      .selectAll()
+      .where('subject_kind', '=', 'payer')
+      .execute()
+    expect(rows).toMatchObject([
+      { actor_name: 'wanjiku', action: 'erased', subject_id: '2547*****333', after: { payments: 2 } },
+    ])
+  })
+
+  it('of whom nothing is known changes nothing', async () => {
+    expect(await erase('254799999999')).toEqual({
+      kind: 'erased',
+      rows: { payments: 0, callbacks: 0, deliveries: 0 },
+    })
+  })
+})
