@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { benchAccept } from './accept.ts'
+import { benchDeliver } from './deliver.ts'
 import { benchSettle } from './settle.ts'
 
 const wholeNumber = (text: string): number => {
@@ -27,4 +28,10 @@ program
   .option('--rounds <count>', 'how often each server has its turn', wholeNumber, 3)
   .option('--seconds <count>', 'how long a turn is, seconds', wholeNumber, 8)
   .action(benchSettle)
+program
+  .command('deliver')
+  .description('deliveries of one dispatcher, each recorded durably, beside a bare loop of POSTs')
+  .option('--rounds <count>', 'how often each has its turn', wholeNumber, 5)
+  .option('--count <count>', 'deliveries in a turn', wholeNumber, 15_000)
+  .action(benchDeliver)
 await program.parseAsync()

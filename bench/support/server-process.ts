@@ -1,30 +1,54 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
+import { createInterface, type Interface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 export type BenchServer = {
+  pid: number
   /** The fields of its ready line. */
   ready: Record<string, string>
-  stop(): Promise<void>
+  /** Says a line to it; resolves with the line that it answers. */
+  ask(line: string): Promise<string>
+  stop(signal?: NodeJS.Signals): Promise<void>
 }
 
+const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+
 /** Starts a server of bench/servers as a process of its own; resolves with its ready line. */
-export const startBenchServer = async (
+export const startBenchServer = (
   name: string,
   environment: Record<string, string>,
-): Promise<BenchServer> => {
-  const file = fileURLToPath(new URL(`../servers/${name}.ts`, import.meta.url))
-  const child = spawn(process.execPath, [file], {
-    env: { ...process.env, ...environment },
+  args: readonly string[] = [],
+): Promise<BenchServer> => start([pathOf(`../servers/${name}.ts`), ...args], environment)
+
+/** Starts a process of the gateway as operators do; resolves with its ready line. */
+export const startGateway = (
+  command: 'serve' | 'dispatch',
+  environment: Record<string, string>,
+): Promise<BenchServer> => start([pathOf('../../src/cli/main.ts'), command, '--json'], environment)
+
+const start = async (args: readonly string[], environment: Record<string, string>): Promise<BenchServer> => {
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...environment, GATEWAY_WITH_PARENT: '1' },
     // Its log goes where a log goes in production: into a pipe that somebody empties.
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
   child.stderr.resume()
-  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
-  const stop = async (): Promise<void> => {
-    child.kill('SIGKILL')
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  const lines = createInterface({ input: child.stdout })
+  const ready = JSON.parse(await nextLine(lines))
+  const ask = (line: string): Promise<string> => {
+    child.stdin.write(`${line}\n`)
+    return nextLine(lines)
   }
-  return { ready: JSON.parse(line), stop }
+  return { pid: child.pid ?? 0, ready, ask, stop: (signal = 'SIGKILL') => end(child, signal) }
+}
+
+const nextLine = async (lines: Interface): Promise<string> => {
+  const [line] = (await once(lines, 'line')) as [string]
+  return line
+}
+
+const end = async (child: ChildProcess, signal: NodeJS.Signals): Promise<void> => {
+  child.kill(signal)
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
 }

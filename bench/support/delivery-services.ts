@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createPartner } from '../../src/core/partners/partner.ts'
+import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { migrateToLatest } from '../../src/database/migrate.ts'
+import { startEmbeddedPostgres } from '../../src/local/embedded-postgres.ts'
+import { findNatsServer, searchPathOf } from '../../src/local/find-nats-server.ts'
+import { startNatsServer } from '../../src/local/nats-server.ts'
+import { createLog, type Log } from '../../src/runtime/log.ts'
+import { createVault } from '../../src/runtime/seal.ts'
+import { cpuSeconds } from './cpu-time.ts'
+
+/** A Postgres and a NATS of a measurement's own, with partners. */
+export type DeliveryServices = {
+  database: Database
+  log: Log
+  secretKey: Buffer
+  natsUrl: string
+  /** For processes of the gateway. */
+  environment: Record<string, string>
+  partnerIds: bigint[]
+  /** Seconds of CPU so far; null where the system does not tell. */
+  cpu(): Promise<{ postgres: number | null; nats: number | null }>
+  stop(): Promise<void>
+}
+
+/** Where `npm start` keeps a nats-server that it had to fetch. */
+const BIN_FOLDER = join(import.meta.dirname, '..', '..', '.data', 'bin')
+
+/** Starts both, durable as they are by default, and makes partners that have signing secrets. */
+export const startDeliveryServices = async (options: {
+  partners: number
+  say: (text: string) => void
+}): Promise<DeliveryServices> => {
+  const { say } = options
+  const folder = await mkdtemp(join(tmpdir(), 'gateway-bench-'))
+  const program = await findNatsServer({ binFolder: BIN_FOLDER, searchPath: searchPathOf(process.env), say })
+  const nats = await startNatsServer({ program, dataFolder: join(folder, 'nats'), say })
+  const postgres = await startEmbeddedPostgres({ dataFolder: join(folder, 'postgres'), say })
+  const log = createLog({ name: 'bench', level: 'warn' })
+  await migrateToLatest({ databaseUrl: postgres.url, log })
+  const database = connectDatabase({ databaseUrl: postgres.url, poolSize: 4, log })
+  const secretKey = randomBytes(32)
+  const stop = async (): Promise<void> => {
+    await database.destroy()
+    await Promise.all([postgres.stop(), nats.stop()])
+    await rm(folder, { recursive: true, force: true })
+  }
+  return {
+    database,
+    log,
+    secretKey,
+    natsUrl: nats.url,
+    environment: {
+      DATABASE_URL: postgres.url,
+      NATS_URL: nats.url,
+      SECRET_KEY: secretKey.toString('hex'),
+      SPOOL_DIR: join(folder, 'spool'),
+      OPS_PORT: '0',
+      CALLBACK_ALLOW_HTTP: 'on',
+      CALLBACK_ALLOW_PRIVATE_NETWORKS: 'on',
+    },
+    partnerIds: await createPartners({ ...options, database, secretKey }),
+    cpu: async () => ({ postgres: await cpuSeconds(postgres.pid), nats: await cpuSeconds(nats.pid) }),
+    stop,
+  }
+}
+
+const createPartners = async (options: {
+  database: Database
+  secretKey: Buffer
+  partners: number
+}): Promise<bigint[]> => {
+  const { database, secretKey } = options
+  const vault = createVault({ secretKey, previousSecretKey: null, randomBytes })
+  const ids: bigint[] = []
+  for (let number = 1; number <= options.partners; number += 1) {
+    const { partnerId } = await createPartner({ database, vault, randomBytes, name: `Bench ${number}` })
+    ids.push(partnerId)
+  }
+  return ids
+}
