@@ -101,6 +101,7 @@ const SYSTEM = { clock: systemClock, nowMs: () => performance.now(), random: Mat
 const tuning = (config: DispatchConfig) => ({
   scheduleMs: config.DELIVERY_SCHEDULE,
   concurrency: config.DELIVERY_CONCURRENCY,
+  endpointConcurrency: config.DELIVERY_ENDPOINT_CONCURRENCY,
   allowPrivateNetworks: config.CALLBACK_ALLOW_PRIVATE_NETWORKS,
   vault: createVault({
     secretKey: config.SECRET_KEY,

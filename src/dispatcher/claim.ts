@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Database } from '../database/connect.ts'
 import { crashPoint } from '../runtime/crash-point.ts'
 
@@ -21,6 +21,8 @@ export type Claim = {
   startedAt: Date
   /** True when the attempt before was never recorded: its dispatcher died, and its outcome is unknown. */
   isAfterLost: boolean
+  /** True when its endpoint has had trouble of late. */
+  isTroubled: boolean
 }
 
 /**
@@ -29,33 +31,16 @@ export type Claim = {
  */
 export const LEASE_SECONDS = 60
 
-/** What is due, not held, and not leased by another. Rows that another transaction has in hand are another's, or come again. */
-const IS_FREE = sql`due_at <= now() AND leased_until <= now() AND held_at IS NULL`
+/** What is due, not held, and not leased by another. */
+export const IS_FREE = sql`due_at <= now() AND leased_until <= now() AND held_at IS NULL`
 
-/** Claims the deliveries among the given that are due and free; the others are another's, not due, or gone. */
-export const claimDeliveries = (database: Database, ids: readonly bigint[]): Promise<Claim[]> =>
-  claim(
-    database,
-    sql`
-      SELECT delivery_id, leased_until FROM to_deliver
-      WHERE delivery_id = ANY(${ids}::bigint[]) AND ${IS_FREE}
-      ORDER BY delivery_id FOR UPDATE SKIP LOCKED
-    `,
+/** Whether something may pass to an endpoint: it is well, or ramping up, or this is the probe. */
+const PASSES = sql`
+  endpoints.partner_id IS NULL OR endpoints.paused_at IS NULL AND (
+    endpoints.state IN ('closed', 'ramping')
+    OR endpoints.state = 'half_open' AND endpoints.probe_delivery_id = to_deliver.delivery_id
   )
-
-/** Claims at most `limit` deliveries that have been due, and free, for longer than `overdueMs`; the longest due first. */
-export const claimOverdue = (
-  database: Database,
-  options: { limit: number; overdueMs: number },
-): Promise<Claim[]> =>
-  claim(
-    database,
-    sql`
-      SELECT delivery_id, leased_until FROM to_deliver
-      WHERE due_at <= now() - make_interval(secs => ${options.overdueMs / 1000}) AND ${IS_FREE}
-      ORDER BY due_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED
-    `,
-  )
+`
 
 type ClaimRow = {
   delivery_id: bigint
@@ -69,25 +54,36 @@ type ClaimRow = {
   schedule_from: number
   started_at: Date
   is_after_lost: boolean
+  is_troubled: boolean
 }
 
 /**
- * Leases what `free` locks, counts the attempt and writes it down as started, all in one statement, so in one transaction
- * that is durable before the first byte is sent. `started_at` is cut to ms, for it comes back as a key when the attempt is
- * recorded.
+ * Claims the deliveries among the given that are due and free; the others are another's, not due, or gone. What may not pass
+ * to its endpoint, for that is down or paused, is held instead: it uses up no attempt, and waits to be let go.
+ *
+ * Leases, counts the attempt and writes it down as started, all in one statement, so in one transaction that is durable before
+ * the first byte is sent. `started_at` is cut to ms, for it comes back as a key when the attempt is recorded.
  */
-const claim = async (database: Database, free: RawBuilder<unknown>): Promise<Claim[]> => {
+export const claimDeliveries = async (database: Database, ids: readonly bigint[]): Promise<Claim[]> => {
   crashPoint('claim.before_commit')
   const { rows } = await sql<ClaimRow>`
-    WITH free AS (${free}),
+    WITH free AS (
+      SELECT to_deliver.delivery_id, leased_until, endpoints.partner_id IS NOT NULL AS is_troubled, ${PASSES} AS passes
+      FROM to_deliver LEFT JOIN endpoints USING (partner_id, host)
+      WHERE to_deliver.delivery_id = ANY(${ids}::bigint[]) AND ${IS_FREE}
+      ORDER BY to_deliver.delivery_id FOR UPDATE OF to_deliver SKIP LOCKED
+    ),
     leased AS (
-      UPDATE to_deliver SET leased_until = now() + make_interval(secs => ${LEASE_SECONDS})
+      UPDATE to_deliver
+      SET leased_until =
+            CASE WHEN passes THEN now() + make_interval(secs => ${LEASE_SECONDS}) ELSE to_deliver.leased_until END,
+          held_at = CASE WHEN passes THEN NULL ELSE now() END
       FROM free WHERE to_deliver.delivery_id = free.delivery_id
     ),
     counted AS (
       UPDATE deliveries SET attempts = attempts + 1
-      FROM free WHERE deliveries.id = free.delivery_id
-      RETURNING deliveries.*, free.leased_until > '-infinity' AS is_after_lost
+      FROM free WHERE deliveries.id = free.delivery_id AND passes
+      RETURNING deliveries.*, free.leased_until > '-infinity' AS is_after_lost, is_troubled
     ),
     started AS (
       INSERT INTO attempts (delivery_id, number, started_at)
@@ -95,7 +91,7 @@ const claim = async (database: Database, free: RawBuilder<unknown>): Promise<Cla
       RETURNING delivery_id, started_at
     )
     SELECT delivery_id, payment_id, partner_id, host, webhook_id, callback_url, body, attempts AS attempt, schedule_from,
-           started_at, is_after_lost
+           started_at, is_after_lost, is_troubled
     FROM counted JOIN started ON started.delivery_id = counted.id
   `.execute(database)
   crashPoint('claim.after_commit', rows.length)
@@ -111,5 +107,6 @@ const claim = async (database: Database, free: RawBuilder<unknown>): Promise<Cla
     scheduleFrom: row.schedule_from,
     startedAt: row.started_at,
     isAfterLost: row.is_after_lost,
+    isTroubled: row.is_troubled,
   }))
 }

@@ -1,33 +1,35 @@
 import type { Consumption } from '../queue/consume-due.ts'
 import type { DeliveryQueue } from '../queue/delivery-queue.ts'
 import { crashPoint } from '../runtime/crash-point.ts'
-import type { Slots } from './slots.ts'
+import type { Work } from './take-turns.ts'
+import type { Turns } from './turns.ts'
 
-/** Messages that wait in this process beside those under way: another dispatcher may be idle. */
+/** Messages that wait in this process before they are offered: another dispatcher may be idle. */
 const MAX_PREFETCH = 64
 
 /**
- * Takes from the queue what is due, a message when there is a place for it. A message is acknowledged when its attempt is
- * recorded, or when there was nothing to attempt: the delivery is gone, not due or another's, and Postgres knows its next
- * time. It is let go when there are no places any more, or when `deliver` failed.
+ * Takes from the queue what is due and offers it. A message is acknowledged when its attempt is recorded, when the delivery is
+ * held, or when there was nothing to attempt: the delivery is gone, not due or another's, and Postgres knows its next time. It
+ * is let go when nothing is started any more, or when the attempt failed for a reason of ours.
  */
 export const startConsuming = (options: {
   queue: DeliveryQueue
-  slots: Slots
+  turns: Pick<Turns<Work>, 'offer' | 'room'>
   concurrency: number
-  /** Resolves with whether the delivery was dealt with; must not reject. */
-  deliver: (deliveryId: bigint) => Promise<boolean>
 }): Consumption =>
   options.queue.consume({
     prefetch: Math.min(options.concurrency, MAX_PREFETCH),
     onMessage: async (message) => {
-      if (!(await options.slots.take())) return message.release()
-      void options.deliver(message.deliveryId).then((isDone) => {
-        options.slots.give(1)
+      const end = (isDone: boolean): void => {
         if (!isDone) return message.release()
         crashPoint('due.before_ack')
         message.ack()
         crashPoint('due.after_ack')
-      })
+      }
+      await options.turns.room()
+      const { deliveryId, partnerId, host } = message
+      const answer = options.turns.offer({ deliveryId, partnerId, host, end })
+      // One that is in hand is told of twice: it needs no second message to be attempted.
+      if (answer !== 'taken') end(answer === 'in_hand')
     },
   })

@@ -9,12 +9,14 @@ import { type Plan, planNext } from './plan.ts'
 import type { Poster, PostRequest, PostResult } from './post.ts'
 import { type FinishedAttempt, type Recorded, recordAttempts } from './record.ts'
 import type { Sign, Signed } from './sign.ts'
+import type { Signals } from './signals.ts'
 
 export type Deliverer = {
-  /** Makes an attempt if the delivery is due and nobody else's; resolves when it is recorded, or there was nothing to do. */
+  /**
+   * Makes an attempt if the delivery is due, nobody else's and not to be held; resolves when it is recorded, or there was
+   * nothing to do.
+   */
   deliverIfDue(deliveryId: bigint): Promise<void>
-  /** Makes the attempt that was claimed; resolves when it is recorded. */
-  deliver(claim: Claim): Promise<void>
 }
 
 /** Claims and records go to Postgres in batches, so many at once. */
@@ -33,6 +35,9 @@ export const createDeliverer = (options: {
   scheduleMs: readonly number[]
   random: () => number
   metrics: DispatcherMetrics
+  signals: Signals
+  /** Hears what an attempt says of its endpoint, once it is recorded. Must not throw. */
+  noteOutcome: (claim: Claim, result: PostResult) => void
   log: Log
 }): Deliverer => {
   const claims = createBatcher<bigint, Claim | null>({
@@ -64,6 +69,8 @@ export const createDeliverer = (options: {
     const recorded = await records.add({ claim, result, plan })
     options.metrics.attempted({ plan, ...result })
     options.log.info(describe({ claim, result, plan }, recorded))
+    if (recorded.isCurrent) options.signals.attempted(claim, plan, result.errorClass)
+    options.noteOutcome(claim, result)
   }
 
   const deliverIfDue = async (deliveryId: bigint): Promise<void> => {
@@ -71,7 +78,7 @@ export const createDeliverer = (options: {
     if (claim !== null) await deliver(claim)
   }
 
-  return { deliver, deliverIfDue }
+  return { deliverIfDue }
 }
 
 /** What became of an attempt that could not be signed: our fault, and tried again like any other. */

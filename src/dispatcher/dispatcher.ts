@@ -5,15 +5,20 @@ import type { DeliveryQueue } from '../queue/delivery-queue.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Vault } from '../runtime/seal.ts'
+import { showBacklog } from './backlog.ts'
 import { startConsuming } from './consume.ts'
 import { createDeliverer } from './deliver.ts'
+import { createEndpointBook } from './endpoint-book.ts'
 import { type AddressGuard, createAddressGuard, createResolver, ownAddresses } from './guard-address.ts'
 import { createDispatcherMetrics } from './metrics.ts'
 import { createOutlast } from './outlast.ts'
 import { createPoster, type PostLimits } from './post.ts'
 import { OVERDUE_MS, startRecovering } from './recover.ts'
+import { startReleasing } from './releasing.ts'
 import { createSigner } from './sign.ts'
-import { createSlots } from './slots.ts'
+import { createSignals } from './signals.ts'
+import { takeTurns } from './take-turns.ts'
+import type { Offer } from './turns.ts'
 
 export type DispatcherOptions = {
   database: Database
@@ -23,6 +28,8 @@ export type DispatcherOptions = {
   scheduleMs: readonly number[]
   /** Attempts under way at once. */
   concurrency: number
+  /** And for one endpoint at most. */
+  endpointConcurrency: number
   allowPrivateNetworks: boolean
   /** Opens the partners' signing secrets. */
   vault: Vault
@@ -60,15 +67,20 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
   const defect = Promise.withResolvers<never>()
   defect.promise.catch(() => undefined)
 
-  const slots = createSlots(options.concurrency)
   const poster = createPoster({ ...options, guard: options.guard ?? createGuard(options) })
   const outlast = createOutlast({ giveUp: giveUp.signal, log })
+  const signals = createSignals(options)
+  showBacklog(options.registry, database)
+  const book = createEndpointBook({ ...options, outlast, signals })
   const deliverer = createDeliverer({
     ...options,
     poster,
     sign: createSigner({ ...options, outlast }),
     outlast,
-    metrics: createDispatcherMetrics(options.registry, database),
+    metrics: createDispatcherMetrics(options.registry),
+    signals,
+    // After an outage that outlasted this process, others count on without this outcome.
+    noteOutcome: (claim, result) => void book.note(claim, result).catch(unlessOutage(defect.reject)),
   })
 
   /** An outage comes through only after giving up: then the lease runs out, and nothing is lost. */
@@ -83,28 +95,38 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
     }
   }
 
-  const recovery = startRecovering({
+  const turns = takeTurns({
     ...options,
-    slots,
-    deliver: (claim) => settle(deliverer.deliver(claim)),
-    overdueMs: options.overdueMs ?? OVERDUE_MS,
+    outlast,
+    signals,
+    settle,
+    deliver: (id) => deliverer.deliverIfDue(id),
   })
-  recovery.ended.catch((error: unknown) => defect.reject(error))
-  const consumption =
-    queue === null
-      ? null
-      : startConsuming({ ...options, queue, slots, deliver: (id) => settle(deliverer.deliverIfDue(id)) })
+  const offer = (given: Offer) => turns.offer({ ...given, end: () => undefined })
+  const loops = [
+    startRecovering({ ...options, ...turns, offer, overdueMs: options.overdueMs ?? OVERDUE_MS }),
+    startReleasing({ ...options, offer, signals }),
+  ]
+  for (const loop of loops) loop.ended.catch((error: unknown) => defect.reject(error))
+  const consumption = queue === null ? null : startConsuming({ ...options, queue, turns })
 
   const stop = async (): Promise<void> => {
     const timer = setTimeout(() => giveUp.abort(), GIVE_UP_MS)
-    slots.close()
-    await Promise.all([consumption?.stop(), recovery.stop().catch(() => undefined)])
-    await slots.allFree()
+    for (const work of turns.close()) work.end(false)
+    await Promise.all([consumption?.stop(), ...loops.map((loop) => loop.stop().catch(() => undefined))])
+    await turns.idle()
+    await book.drained()
     clearTimeout(timer)
     await poster.close()
   }
   return { stop, failed: defect.promise }
 }
+
+const unlessOutage =
+  (tell: (error: unknown) => void) =>
+  (error: unknown): void => {
+    if (!isOutage(error)) tell(error)
+  }
 
 const createGuard = (
   options: Pick<DispatcherOptions, 'allowPrivateNetworks' | 'nameServers'>,

@@ -1,10 +1,11 @@
+import { sql } from 'kysely'
 import type { Database } from '../database/connect.ts'
 import { isOutage } from '../database/outage.ts'
 import type { DeliveryQueue } from '../queue/delivery-queue.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
-import { type Claim, claimOverdue } from './claim.ts'
-import type { Slots } from './slots.ts'
+import { IS_FREE } from './claim.ts'
+import type { Offer } from './turns.ts'
 
 /** How often Postgres is asked for what nobody has told of, ms. */
 const IDLE_MS = 100
@@ -12,49 +13,46 @@ const IDLE_MS = 100
 /** How long something may be due while the queue is up before it counts as lost by it, ms. */
 export const OVERDUE_MS = 5_000
 
-/** Claims a round makes at most. */
+/** Deliveries a round finds at most. */
 const BATCH = 256
 
 /**
  * Finds in Postgres what the queue did not tell: lost messages, deliveries whose `serve` died before it published them, and
  * attempts whose dispatcher died (their lease has run out). While the queue is away, or where there is none, it finds
- * everything that is due, and so carries the dispatcher alone.
+ * everything that is due, and so carries the dispatcher alone. What it finds is offered; who of many finds it first claims it.
  */
 export const startRecovering = (options: {
   database: Database
   queue: DeliveryQueue | null
-  slots: Slots
-  /** Resolves when the attempt was dealt with; must not reject. */
-  deliver: (claim: Claim) => Promise<unknown>
+  /** Takes over what was found, unless this process has it in hand already. */
+  offer: (given: Offer) => unknown
+  /** Resolves when more may be offered; false: not any more. */
+  room: () => Promise<boolean>
+  /** The deliveries that this process has in hand. */
+  inHand: () => bigint[]
   overdueMs: number
   log: Log
 }): Loop => {
-  let isShort = false
-
-  const start = (claim: Claim): void => {
-    void options.deliver(claim).then(() => {
-      options.slots.give(1)
-      if (isShort) loop.wake()
-    })
-  }
-
   const round = async (): Promise<boolean> => {
-    const room = options.slots.takeUpTo(BATCH)
-    isShort = room === 0
-    if (room === 0) return false
+    if (!(await options.room())) return false
     const overdueMs = options.queue?.state() === 'ok' ? options.overdueMs : 0
-    const claims = await claimOverdue(options.database, { limit: room, overdueMs }).catch(
-      (error: unknown) => {
-        options.slots.give(room)
-        throw error
-      },
-    )
-    options.slots.give(room - claims.length)
-    for (const claim of claims) start(claim)
-    isShort = claims.length === room
-    return isShort
+    const found = await findOverdue(options.database, { overdueMs, inHand: options.inHand(), limit: BATCH })
+    for (const offer of found) options.offer(offer)
+    return found.length === BATCH
   }
+  return startLoop({ name: 'recover', idleMs: IDLE_MS, round, isOutage, log: options.log })
+}
 
-  const loop = startLoop({ name: 'recover', idleMs: IDLE_MS, round, isOutage, log: options.log })
-  return loop
+/** At most `limit` deliveries that have been due, and free, for longer than `overdueMs` and are not in hand; longest due first. */
+export const findOverdue = async (
+  database: Database,
+  options: { limit: number; overdueMs: number; inHand: readonly bigint[] },
+): Promise<Offer[]> => {
+  const { rows } = await sql<{ delivery_id: bigint; partner_id: bigint; host: string }>`
+    SELECT delivery_id, partner_id, host FROM to_deliver
+    WHERE due_at <= now() - make_interval(secs => ${options.overdueMs / 1000}) AND ${IS_FREE}
+      AND delivery_id <> ALL(${options.inHand}::bigint[])
+    ORDER BY due_at LIMIT ${options.limit}
+  `.execute(database)
+  return rows.map((row) => ({ deliveryId: row.delivery_id, partnerId: row.partner_id, host: row.host }))
 }

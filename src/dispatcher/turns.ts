@@ -83,16 +83,7 @@ type State<Given> = {
 }
 
 export const createTurns = <Given extends Offer>(options: TurnsOptions<Given>): Turns<Given> => {
-  const state: State<Given> = {
-    running: 0,
-    waiting: 0,
-    leaving: 0,
-    isClosed: false,
-    inHand: new Set(),
-    lines: new Map(),
-    partners: new Map(),
-    ring: [],
-  }
+  const state = nothingYet<Given>()
   const allWaiting = options.places * WAITING_PER_PLACE
   let whenRoom: ((isOpen: boolean) => void)[] = []
   let whenIdle: (() => void)[] = []
@@ -162,6 +153,17 @@ export const createTurns = <Given extends Offer>(options: TurnsOptions<Given>): 
     isIdle() ? Promise.resolve() : new Promise((resolve) => whenIdle.push(resolve))
   return { offer, room, inHand: () => [...state.inHand], close, idle }
 }
+
+const nothingYet = <Given>(): State<Given> => ({
+  running: 0,
+  waiting: 0,
+  leaving: 0,
+  isClosed: false,
+  inHand: new Set(),
+  lines: new Map(),
+  partners: new Map(),
+  ring: [],
+})
 
 type Limits = { places: number; endpointPlaces: number; nowMs: () => number }
 

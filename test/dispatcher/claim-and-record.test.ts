@@ -1,10 +1,11 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
-import { type Claim, claimDeliveries, claimOverdue } from '../../src/dispatcher/claim.ts'
+import { type Claim, claimDeliveries } from '../../src/dispatcher/claim.ts'
 import type { Plan } from '../../src/dispatcher/plan.ts'
 import type { PostResult } from '../../src/dispatcher/post.ts'
 import { recordAttempts } from '../../src/dispatcher/record.ts'
+import { findOverdue } from '../../src/dispatcher/recover.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { addDeliveries, addDelivery, readAttempts, readDelivery, readDuty } from '../support/deliveries.ts'
@@ -81,29 +82,11 @@ describe('a claim', () => {
 
   it('is given to one of many who ask at once', async () => {
     const ids = await addDeliveries(database, URLS)
-    const claims = await Promise.all([
-      ...[1, 2, 3].map(() => claimDeliveries(database, ids)),
-      ...[1, 2, 3].map(() => claimOverdue(database, { limit: 200, overdueMs: 0 })),
-    ])
+    const claims = await Promise.all([1, 2, 3, 4, 5].map(() => claimDeliveries(database, ids)))
     const claimed = claims.flat().map((claim) => claim.deliveryId)
     expect(new Set(claimed).size).toBe(claimed.length)
     expect(claimed).toHaveLength(ids.length)
     expect(claims.flat().every((claim) => claim.attempt === 1)).toBe(true)
-  })
-
-  it('finds what is overdue, the longest due first, and no more than asked for', async () => {
-    const [first = 0n, second = 0n, third = 0n] = await addDeliveries(database, URLS.slice(0, 3))
-    const makeOverdue = (id: bigint, seconds: number) =>
-      sql`UPDATE to_deliver SET due_at = now() - make_interval(secs => ${seconds}) WHERE delivery_id = ${id}`.execute(
-        database,
-      )
-    await makeOverdue(second, 60)
-    await makeOverdue(third, 30)
-    const claim = async (limit: number) =>
-      (await claimOverdue(database, { limit, overdueMs: 20_000 })).map((one) => one.deliveryId)
-    expect(await claim(1)).toEqual([second])
-    expect(await claim(5)).toEqual([third])
-    expect(await readDelivery(database, first)).toMatchObject({ attempts: 0 })
   })
 
   it('after a lease that ran out says so, and counts on', async () => {
@@ -111,6 +94,35 @@ describe('a claim', () => {
     await claimOne(id)
     await endLease(id)
     expect(await claimOne(id)).toMatchObject({ attempt: 2, isAfterLost: true })
+  })
+})
+
+describe('what the queue did not tell', () => {
+  it('is found when it is overdue, the longest due first, and no more than asked for', async () => {
+    const [first = 0n, second = 0n, third = 0n] = await addDeliveries(database, URLS.slice(0, 3))
+    const makeOverdue = (id: bigint, seconds: number) =>
+      sql`UPDATE to_deliver SET due_at = now() - make_interval(secs => ${seconds}) WHERE delivery_id = ${id}`.execute(
+        database,
+      )
+    await makeOverdue(second, 60)
+    await makeOverdue(third, 30)
+    const find = (limit: number, overdueMs = 20_000, inHand: bigint[] = []) =>
+      findOverdue(database, { limit, overdueMs, inHand })
+    const ids = async (found: ReturnType<typeof find>) => (await found).map((one) => one.deliveryId)
+    expect(await find(1)).toEqual([{ deliveryId: second, partnerId: 7n, host: 'shop.co.ke' }])
+    expect(await ids(find(5))).toEqual([second, third])
+    expect(await ids(find(5, 0))).toEqual([second, third, first])
+    expect(await ids(find(5, 0, [second, first]))).toEqual([third])
+  })
+
+  it('is not found while it is held, leased or not due', async () => {
+    const [held = 0n, leased = 0n, later = 0n] = await addDeliveries(database, URLS.slice(0, 3))
+    await claimOne(leased)
+    await sql`UPDATE to_deliver SET held_at = now() WHERE delivery_id = ${held}`.execute(database)
+    await sql`UPDATE to_deliver SET due_at = now() + interval '1 hour' WHERE delivery_id = ${later}`.execute(
+      database,
+    )
+    expect(await findOverdue(database, { limit: 9, overdueMs: 0, inHand: [] })).toEqual([])
   })
 })
 
@@ -224,7 +236,7 @@ describe('a record', () => {
         claims.toReversed().map((claim) => ({ claim, result: failed, plan: RETRY })),
       ),
       claimDeliveries(database, ids),
-      claimOverdue(database, { limit: 200, overdueMs: 0 }),
+      claimDeliveries(database, ids.toReversed()),
       recordAttempts(
         database,
         claims.map((claim) => ({ claim, result: failed, plan: RETRY })),

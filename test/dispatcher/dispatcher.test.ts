@@ -181,7 +181,7 @@ describe('a dispatcher', () => {
     ])
   })
 
-  it('keeps one slow endpoint from holding up the others', async () => {
+  it('keeps one slow partner from holding up the others', async () => {
     test.receiver.behave((received, response) => {
       if (received.path !== '/slow') answerWith(200)(received, response)
     })
@@ -189,6 +189,7 @@ describe('a dispatcher', () => {
     await addDeliveries(
       test.database,
       Array.from({ length: 8 }, () => `${test.receiver.url}/slow`),
+      8n,
     )
     const others = await addDeliveries(
       test.database,
@@ -219,13 +220,17 @@ describe('a dispatcher', () => {
     test.receiver.behave((received, response) => {
       answerWith(received.path === '/good' ? 200 : 410)(received, response)
     })
-    test.dispatch({ registry })
+    const dispatcher = test.dispatch({ registry })
     const good = await addDelivery(test.database, `${test.receiver.url}/good`)
     const gone = await addDelivery(test.database, `${test.receiver.url}/gone`)
     await untilState(good, 'delivered')
     await untilState(gone, 'dead')
-    await sql`INSERT INTO to_deliver (delivery_id, partner_id, host, due_at, leased_until)
-      VALUES (1000001, 7, '', now() - interval '100 seconds', now() + interval '1 hour'), (1000002, 7, '', now() + interval '1 hour', now())
+    await dispatcher.stop()
+    await sql`INSERT INTO to_deliver (delivery_id, partner_id, host, due_at, leased_until, held_at)
+      VALUES (1000001, 7, '', now() - interval '200 seconds', now() + interval '1 hour', NULL),
+        (1000002, 7, '', now() + interval '1 hour', now(), NULL),
+        (1000003, 7, '', now() - interval '300 seconds', now(), now()),
+        (1000004, 7, '', now() - interval '100 seconds', now(), NULL)
     `.execute(test.database)
     await eventually(async () => {
       const text = await registry.metrics()
@@ -233,6 +238,8 @@ describe('a dispatcher', () => {
       expect(text).toContain('gateway_delivery_attempts_total{outcome="dead",error_class="status"} 1')
       expect(text).toMatch(/gateway_delivery_attempt_duration_seconds_count\{outcome="delivered"\} 1/)
       expect(text).toContain('gateway_open_deliveries{due="now"} 1')
+      expect(text).toContain('gateway_open_deliveries{due="leased"} 1')
+      expect(text).toContain('gateway_open_deliveries{due="held"} 1')
       expect(text).toContain('gateway_open_deliveries{due="later"} 1')
       expect(text).toMatch(/gateway_oldest_overdue_delivery_age_seconds 10\d\./)
     })

@@ -70,6 +70,7 @@ export const startHarness = async (databaseUrl: string): Promise<Harness> => {
       queue: null,
       scheduleMs: SCHEDULE_MS,
       concurrency: 16,
+      endpointConcurrency: 16,
       allowPrivateNetworks: true,
       nameServers: null,
       vault: testVault,

@@ -42,7 +42,8 @@ describe('several dispatchers', () => {
     })
     const ids = await addDeliveries(
       test.database,
-      Array.from({ length: 500 }, () => test.receiver.url),
+      Array.from({ length: 250 }, () => test.receiver.url),
+      'own',
     )
     await eventually(async () => {
       const { rows } = await sql<{ open: number }>`SELECT count(*)::int AS open FROM to_deliver`.execute(

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createTurns, type Offer } from '../../src/dispatcher/turns.ts'
 
@@ -222,7 +222,7 @@ describe('turns', () => {
           }
         }
         for (let round = 0; test.running.size > 0 && round < 1_000; round += 1) {
-          for (const { offer } of [...test.running.values()]) await test.finish(offer)
+          for (const { offer } of test.running.values()) await test.finish(offer)
         }
         expect(test.started.length + test.left.length).toBe(offered)
         expect(test.turns.inHand()).toEqual([])

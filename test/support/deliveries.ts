@@ -2,16 +2,19 @@ import { sql } from 'kysely'
 import type { Database } from '../../src/database/connect.ts'
 import { endpointHost } from '../../src/values/endpoint.ts'
 
-/** Puts a delivery of partner 7, unless told otherwise, for each URL into the outbox, due at once, as settling payments would; returns their ids. */
+/**
+ * Puts a delivery for each URL into the outbox, due at once, as settling payments would; returns their ids. They are partner
+ * 7's unless told otherwise; `own`: each a partner's of its own.
+ */
 export const addDeliveries = async (
   database: Database,
   callbackUrls: readonly string[],
-  partnerId = 7n,
+  partnerId: bigint | 'own' = 7n,
 ): Promise<bigint[]> => {
   const { rows } = await sql<{ id: bigint }>`
     WITH added AS (
       INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, host, body)
-      SELECT 1000 + number, ${partnerId}, 'msg_' || gen_random_uuid(), url, host, '{"transaction_id":' || number || '}'
+      SELECT 1000 + number, coalesce(${partnerId === 'own' ? null : partnerId}::bigint, number), 'msg_' || gen_random_uuid(), url, host, '{"transaction_id":' || number || '}'
       FROM unnest(${callbackUrls}::text[], ${callbackUrls.map(endpointHost)}::text[])
         WITH ORDINALITY AS given (url, host, number)
       RETURNING id, partner_id, host

@@ -1,0 +1,65 @@
+import { sql, type Transaction } from 'kysely'
+import type { Schema } from '../database/schema/schema.ts'
+import type { Endpoint } from '../values/endpoint.ts'
+import type { Expired } from './signals.ts'
+
+/** Deliveries that one call ends at most. */
+const MOST_EXPIRED = 5_000
+
+const REASON = 'the endpoint was down until the schedule’s whole length had passed'
+
+/**
+ * Ends what is held for endpoints that are down when the schedule's whole length, `longestMs`, has passed since it was created
+ * or, where an operator sent it again, since it has been held: dead, as the schedule would have ended it. What an operator
+ * paused is left alone.
+ */
+export const expireHeld = async (
+  transaction: Transaction<Schema>,
+  options: { endpoints: readonly Endpoint[]; longestMs: number },
+): Promise<Expired[]> => {
+  const { endpoints } = options
+  if (endpoints.length === 0) return []
+  const { rows } = await sql<{ id: bigint; payment_id: bigint; partner_id: bigint; host: string }>`
+    WITH late AS (
+      SELECT to_deliver.delivery_id FROM to_deliver JOIN deliveries ON deliveries.id = to_deliver.delivery_id
+      WHERE held_at IS NOT NULL
+        AND (to_deliver.partner_id, to_deliver.host) IN (
+          SELECT endpoints.partner_id, endpoints.host FROM endpoints
+          JOIN unnest(
+            ${endpoints.map(({ partnerId }) => partnerId)}::bigint[],
+            ${endpoints.map(({ host }) => host)}::text[]
+          ) AS given (partner_id, host) USING (partner_id, host)
+          WHERE paused_at IS NULL
+        )
+        AND CASE WHEN schedule_from = 0 THEN created_at ELSE held_at END
+            <= now() - make_interval(secs => ${options.longestMs / 1000})
+      ORDER BY to_deliver.delivery_id LIMIT ${MOST_EXPIRED} FOR UPDATE OF to_deliver SKIP LOCKED
+    ),
+    ended AS (
+      UPDATE deliveries SET state = 'dead', next_attempt_at = NULL, ended_at = now(), dead_reason = ${REASON}
+      FROM late WHERE deliveries.id = late.delivery_id AND state = 'pending'
+      RETURNING id, payment_id, partner_id, host, created_at
+    ),
+    ended_duties AS (
+      DELETE FROM to_deliver USING ended WHERE to_deliver.delivery_id = ended.id
+    ),
+    dead AS (
+      INSERT INTO dead_letters (delivery_id, partner_id, host, error_class, reason)
+      SELECT id, partner_id, host, last.error_class, ${REASON}
+      FROM ended LEFT JOIN LATERAL (
+        SELECT error_class FROM attempts
+        WHERE delivery_id = ended.id AND started_at >= date_trunc('milliseconds', ended.created_at)
+          AND finished_at IS NOT NULL
+        ORDER BY number DESC LIMIT 1
+      ) last ON true
+    )
+    SELECT id, payment_id, partner_id, host FROM ended
+  `.execute(transaction)
+  return rows.map((row) => ({
+    deliveryId: row.id,
+    paymentId: row.payment_id,
+    partnerId: row.partner_id,
+    host: row.host,
+    reason: REASON,
+  }))
+}
