@@ -2,7 +2,7 @@ import { write, writeSync } from 'node:fs'
 
 /** How long lines are gathered, ms, and how many characters of them. */
 const GATHERED_MS = 100
-const GATHERED_CHARACTERS = 4096
+const GATHERED_CHARACTERS = 32_768
 /** What may wait for a reader that does not read, in characters; further lines are lost. */
 const MAX_WAITING_CHARACTERS = 67_108_864
 /** The pause before another try while the reader is slow, ms, and how many tries the last lines get. */

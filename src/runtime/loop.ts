@@ -33,6 +33,8 @@ export const startLoop = (options: {
   let idle = new AbortController()
 
   const wake = (): void => {
+    // Each callback wakes its loop, and an abort makes an exception with a stack.
+    if (woken) return
     woken = true
     if (failures === 0) idle.abort()
   }

@@ -24,6 +24,7 @@ export const toPlainAddress = (text: string): string | null =>
 
 /** Tells whether an address is on the list; what is no address is on none. */
 export const includesAddress = (list: AddressList, text: string): boolean => {
+  if (list.length === 0) return false
   const address = parseAddress(text)
   return address !== null && list.some(([range, bits]) => isWithin(address, range, bits))
 }

@@ -56,10 +56,10 @@ describe('a line writer', () => {
   it('writes before its timer when much is waiting, and calls back at once when nothing is', async () => {
     const code = `
       writer.flush(() => {
-        writer.write('x'.repeat(5_000) + '\\n')
+        writer.write('x'.repeat(40_000) + '\\n')
         setImmediate(() => process.stdout.write('gone on\\n'))
         writer.flush(() => writer.write('end\\n'))
       })`
-    expect((await outcomeOf(runWith(code, true))).written).toBe(`${'x'.repeat(5_000)}\nend\n`)
+    expect((await outcomeOf(runWith(code, true))).written).toBe(`${'x'.repeat(40_000)}\nend\n`)
   })
 })

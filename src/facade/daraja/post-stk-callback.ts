@@ -10,6 +10,9 @@ export const STK_CALLBACK_PATH = '/callbacks/stk/:token'
 /** Daraja's callbacks have about 500 bytes; what it may send one day has room, what floods us has not. */
 export const MAX_CALLBACK_BYTES = 64 * 1024
 
+/** What every body is taken for. */
+const ANY_TYPE = 'application/octet-stream'
+
 /** What Daraja expects to hear (observed). */
 const ACKNOWLEDGEMENT = '{"ResultCode":0,"ResultDesc":"Success"}'
 
@@ -24,10 +27,11 @@ export const registerPostStkCallback = (
     trustedProxies = [],
   }: { darajaCallbacks: Client<typeof DarajaCallbackService>; trustedProxies?: AddressList },
 ): void => {
-  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  server.addContentTypeParser(ANY_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   server.addHook('onRequest', (request, _reply, done) => {
-    // Fastify refuses a content type that it cannot parse. What is kept of the headers are the raw ones.
-    request.headers['content-type'] = 'application/octet-stream'
+    // Fastify refuses a content type that it cannot parse, and looks long for one that it does not know by name. What is
+    // kept of the headers are the raw ones.
+    request.headers['content-type'] = ANY_TYPE
     done()
   })
   server.post<{ Params: { token: string }; Body: Buffer }>(

@@ -11,10 +11,10 @@ export const sourceOf = (options: {
   forwardedFor: string | string[] | undefined
   trustedProxies: AddressList
 }): string => {
-  const hops = [options.forwardedFor ?? []].flat().join(',').split(',').map(parseHop)
+  const hops = [options.forwardedFor ?? []].flat().join(',').split(',')
   let source = toPlainAddress(options.connected) ?? options.connected
   while (includesAddress(options.trustedProxies, source)) {
-    const before = hops.pop() ?? null
+    const before = parseHop(hops.pop() ?? '')
     if (before === null) break
     source = before
   }
