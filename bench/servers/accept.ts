@@ -3,7 +3,7 @@ import { Registry } from 'prom-client'
 import { createCoreMetrics } from '../../src/core/metrics.ts'
 import { startKeyUse } from '../../src/core/partners/key-use.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
-import { createAcceptor } from '../../src/core/payments/accept.ts'
+import { createAcceptor } from '../../src/core/payments/acceptor.ts'
 import { createInProcessClients } from '../../src/core/server/in-process.ts'
 import { createCallerChecks } from '../../src/core/services/caller-checks.ts'
 import { createPaymentService } from '../../src/core/services/payment-service.ts'
@@ -17,7 +17,15 @@ import { testVault } from '../../test/support/vault.ts'
 // The gateway's way from the socket to the commit and back, with everything `serve` does on it: routing, authentication,
 // every check, idempotency, the durable commit of payment, key and duty, the log line. The loops that come after the answer
 // do not run: they belong to other figures, and their simulator would eat the same two cores.
-const config = readConfig(process.env, ['DATABASE_URL', 'DATABASE_POOL_SIZE', 'SUBMIT_TTL_MS', 'LOG_LEVEL'])
+const config = readConfig(process.env, [
+  'DATABASE_URL',
+  'DATABASE_POOL_SIZE',
+  'SUBMIT_TTL_MS',
+  'PARTNER_REQUESTS_PER_SECOND',
+  'PAYER_OPEN_PROMPTS',
+  'PAYER_PROMPTS_PER_HOUR',
+  'LOG_LEVEL',
+])
 const log = createLog({ name: 'bench', level: config.LOG_LEVEL })
 const database = connectDatabase({
   databaseUrl: config.DATABASE_URL,
@@ -31,8 +39,13 @@ const payments = createPaymentService({
     database,
     nowMs: () => performance.now(),
     wrongSecretsPerMinute: 60,
+    partnerRequestsPerSecond: config.PARTNER_REQUESTS_PER_SECOND,
     noteUse: startKeyUse({ database, clock: systemClock, log }).note,
   }),
+  payerLimits: {
+    openPrompts: config.PAYER_OPEN_PROMPTS || null,
+    promptsPerHour: config.PAYER_PROMPTS_PER_HOUR || null,
+  },
   callbackUrlPolicy: { allowHttp: false, allowPrivateNetworks: false },
   log,
   metrics: createCoreMetrics(new Registry(), database),

@@ -26,6 +26,7 @@ import { announceReady } from '../runtime/ready.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
 import { createEarlyClients } from './early-clients.ts'
 import { type Environment, hasParent, SERVE_SETTINGS } from './environment.ts'
+import { payerLimitsOf } from './payer-limits.ts'
 import { readinessOf } from './readiness.ts'
 import { requireSchema } from './require-schema.ts'
 
@@ -128,6 +129,8 @@ const settingsOf = (config: ServeConfig) => ({
   callbackPatienceMs: CALLBACK_PATIENCE_MS,
   callbackSources: { mode: config.CALLBACK_SOURCES_MODE, list: config.CALLBACK_SOURCES },
   wrongSecretsPerMinute: config.WRONG_KEYS_PER_MINUTE,
+  partnerRequestsPerSecond: config.PARTNER_REQUESTS_PER_SECOND,
+  payerLimits: payerLimitsOf(config),
   callbackUrlPolicy: {
     allowHttp: config.CALLBACK_ALLOW_HTTP,
     allowPrivateNetworks: config.CALLBACK_ALLOW_PRIVATE_NETWORKS,

@@ -19,9 +19,12 @@ import { toAccountReference } from './daraja/stk-push.ts'
 import { createTokenSource } from './daraja/token.ts'
 import { createUniqueReferences } from './daraja/unique-reference.ts'
 import type { CoreMetrics } from './metrics.ts'
+import { startForgettingCounts } from './partners/forget-counts.ts'
 import { type KeepDays, startPartitioning } from './partitioning.ts'
 import { startKeyUse } from './partners/key-use.ts'
-import { createAcceptor } from './payments/accept.ts'
+import { createAccounts } from './partners/open-accounts.ts'
+import { createAcceptor } from './payments/acceptor.ts'
+import type { PayerLimits } from './payments/payer-limits.ts'
 import { startPulling } from './payments/pull-transactions.ts'
 import { startReconciling } from './payments/reconcile.ts'
 import { startSubmitting } from './payments/submit.ts'
@@ -54,6 +57,9 @@ export type CoreOptions = {
   callbackSources: CallbackSources
   callbackUrlPolicy: CallbackUrlPolicy
   /** How many wrong keys and tokens an address may show in a minute, to each replica. */
+  /** Requests a second of a partner that has no rate of its own, to all replicas; null: no limit. */
+  partnerRequestsPerSecond: number | null
+  payerLimits: PayerLimits
   wrongSecretsPerMinute: number
   darajaBaseUrl: string
   darajaAccount: DarajaAccount
@@ -128,7 +134,7 @@ export const startCore = (options: CoreOptions): Core => {
   }
   const vault = createVault(options)
   const keyUse = startKeyUse(options)
-  loops.push(keyUse)
+  loops.push(keyUse, startForgettingCounts(options))
   const checks = createCallerChecks({ ...options, noteUse: keyUse.note })
   return {
     services: {

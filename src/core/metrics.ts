@@ -8,7 +8,7 @@ import type { Cause } from './payments/payment.ts'
 
 export type CoreMetrics = {
   /** Counts a request for a payment that was answered. */
-  requested(result: 'accepted' | 'duplicate' | 'key_reused'): void
+  requested(result: 'accepted' | 'duplicate' | 'key_reused' | 'limited'): void
   /** Counts a push whose outcome is known, or known to be unknown. */
   pushed(outcome: 'accepted' | 'refused' | 'later' | 'unknown'): void
   /** Counts a callback that was made durable. */

@@ -12,6 +12,7 @@ import * as signing from './migrations/008-signing.ts'
 import * as keys from './migrations/009-keys.ts'
 import * as audit from './migrations/011-audit.ts'
 import { ensurePartitions } from './partitions.ts'
+import * as limits from './migrations/012-limits.ts'
 
 /** In the order they run: Kysely sorts by name. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -27,6 +28,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '011-audit': audit,
 }
 
+  '012-limits': limits,
 const migratorOf = (database: Database): Migrator =>
   new Migrator({ db: database, provider: { getMigrations: () => Promise.resolve(MIGRATIONS) } })
 

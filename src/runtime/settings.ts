@@ -167,6 +167,21 @@ export const SETTINGS = {
     default: '60',
     help: 'wrong API keys and service tokens that one address may show in a minute, per process, before it is answered 429',
   },
+  PARTNER_REQUESTS_PER_SECOND: {
+    parse: wholeNumber(1, 100_000),
+    default: null,
+    help: 'requests a second of one partner, to all replicas together, unless `partners set --rate` says otherwise; no limit when not set',
+  },
+  PAYER_OPEN_PROMPTS: {
+    parse: wholeNumber(0, 100),
+    default: null,
+    help: 'payments of one partner that may be open for one phone, else 429; 0: any number. When not set: 1 where `DARAJA_BASE_URL` is Safaricom’s, any number where no phone rings',
+  },
+  PAYER_PROMPTS_PER_HOUR: {
+    parse: wholeNumber(0, 200),
+    default: null,
+    help: 'payments of one partner for one phone in an hour, else 429; 0: any number. When not set: 10 where `DARAJA_BASE_URL` is Safaricom’s, any number where no phone rings',
+  },
   SUBMIT_TTL_MS: {
     parse: milliseconds,
     default: '120000',

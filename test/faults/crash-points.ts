@@ -62,6 +62,16 @@ const SPECIAL: Record<string, Partial<Pick<CrashPoint, 'payments' | 'prepare'>>>
   query: { payments: [NEVER_CALLS_BACK, SLOW, PAID] },
   settle_by_query: { payments: [NEVER_CALLS_BACK, PAID] },
   postpone_query: { payments: [SLOW, PAID] },
+  accept_limited: { prepare: () => withLimits() },
+  hold: { payments: Array.from({ length: 30 }, () => PAID), prepare: () => oneAtATime() },
+  note_outcomes: {
+    prepare: (place) => trouble(place, sql`'closed'::endpoint_state, NULL::timestamptz, NULL::timestamptz`),
+  },
+  release: {
+    prepare: (place) =>
+      trouble(place, sql`'open'::endpoint_state, now() + interval '2 seconds', NULL::timestamptz`),
+  },
+  ramp_leftover: { prepare: (place) => pauseAndForget(place) },
 }
 
 /** Loops come past these all the time, with nothing in hand: they count once there was something. */
@@ -142,6 +152,44 @@ const pull = async ({ database }: Place): Promise<Prepared> => {
       DARAJA_PULL_MSISDN: '254722000000',
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
+}
+
+/** Limits to keep, which the payments do not reach. */
+const withLimits = (): Promise<Prepared> =>
+  Promise.resolve({
+    environment: { PAYER_OPEN_PROMPTS: '100' },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  })
+
+/** A dispatcher that has hardly any room, so that a few deliveries at once are too many. */
+const oneAtATime = (): Promise<Prepared> =>
+  Promise.resolve({
+    environment: { DELIVERY_CONCURRENCY: '1', DELIVERY_ENDPOINT_CONCURRENCY: '1' },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  })
+
+/** Says of every endpoint that it has failed once, and is in this state, open until and paused since. */
+const trouble = async ({ database }: Place, states: RawBuilder<unknown>): Promise<Prepared> => {
+  await sql`
+    INSERT INTO endpoints (partner_id, host, failures, state, open_until, paused_at)
+    SELECT DISTINCT partner_id, host, 1, ${states} FROM deliveries
+    ON CONFLICT (partner_id, host) DO UPDATE
+    SET failures = 1, state = excluded.state, open_until = excluded.open_until, paused_at = excluded.paused_at
+  `.execute(database)
+  return { [Symbol.asyncDispose]: () => Promise.resolve() }
+}
+
+/** Pauses every endpoint, and after a while forgets that there was anything: what is held is left over. */
+const pauseAndForget = async (place: Place): Promise<Prepared> => {
+  await trouble(place, sql`'closed'::endpoint_state, NULL::timestamptz, now()`)
+  const forget = () => sql`DELETE FROM endpoints`.execute(place.database)
+  const timer = setTimeout(() => void forget().catch(() => undefined), 2 * IN_TURN_MS)
+  return {
+    [Symbol.asyncDispose]: async () => {
+      clearTimeout(timer)
+      await forget()
+    },
   }
 }
 

@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createAcceptor } from '../../src/core/payments/accept.ts'
 import { parsePaymentRequest } from '../../src/core/payments/payment-request.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
@@ -10,6 +9,7 @@ import { startEmbeddedPostgres } from '../../src/local/embedded-postgres.ts'
 import type { LocalServer } from '../../src/local/local-server.ts'
 import { quietLog } from '../support/core.ts'
 import { paymentRequest } from '../support/requests.ts'
+import { createUnlimitedAcceptor } from '../support/unlimited-acceptor.ts'
 
 describe('law 1: an answered payment exists', () => {
   let folder: string
@@ -39,7 +39,7 @@ describe('law 1: an answered payment exists', () => {
   }, 60_000)
 
   it('after a kill -9 of Postgres at the moment of the answer', async () => {
-    const acceptor = createAcceptor({ database, submitTtlMs: 60_000 })
+    const acceptor = createUnlimitedAcceptor({ database, submitTtlMs: 60_000 })
     const request = parsePaymentRequest(paymentRequest(), { allowHttp: true, allowPrivateNetworks: true })
     if ('refusal' in request) throw new Error('the request is refused')
     const accepted = await Promise.all(

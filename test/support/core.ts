@@ -129,6 +129,8 @@ const defaultOptions = (parts: {
   callbackSources: { mode: 'off', list: [] },
   callbackUrlPolicy: { allowHttp: true, allowPrivateNetworks: true },
   wrongSecretsPerMinute: 100_000,
+  partnerRequestsPerSecond: null,
+  payerLimits: { openPrompts: null, promptsPerHour: null },
   darajaBaseUrl: parts.simulator.url,
   darajaAccount: {
     consumerKey: 'key',

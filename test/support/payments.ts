@@ -4,6 +4,7 @@ import { parsePaymentRequest } from '../../src/core/payments/payment-request.ts'
 import { type Pushed, recordPushes } from '../../src/core/payments/record-pushes.ts'
 import { type TakenPayments, takeDuePayments } from '../../src/core/payments/take-due-payments.ts'
 import type { Database } from '../../src/database/connect.ts'
+import { createUnlimitedAcceptor } from './unlimited-acceptor.ts'
 import { paymentRequest } from './requests.ts'
 
 /** Accepts so many payments of 150 KES, and returns their ids, oldest first. */
@@ -12,7 +13,7 @@ export const acceptPayments = async (
   count: number,
   options: { submitTtlMs: number } = { submitTtlMs: 120_000 },
 ): Promise<bigint[]> => {
-  const acceptor = createAcceptor({ database, ...options })
+  const acceptor = createUnlimitedAcceptor({ database, ...options })
   const policy = { allowHttp: true, allowPrivateNetworks: true }
   const ids: bigint[] = []
   for (let number = 0; number < count; number += 1) {

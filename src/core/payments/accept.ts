@@ -1,8 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import { runRows } from '../../database/run-rows.ts'
-import { type Batcher, createBatcher } from '../../runtime/batch.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
+import type { AcceptLimits } from './payer-limits.ts'
 import { fingerprintOf, hashIdempotencyKey, type PaymentRequest } from './payment-request.ts'
 
 /** What became of a request: a new payment, the one its idempotency key already names, or a key re-used for another. */
@@ -11,35 +10,21 @@ export type Acceptance =
   | { kind: 'duplicate'; paymentId: bigint }
   | { kind: 'key_reused'; paymentId: bigint }
 
-export type AcceptItem = { partnerId: bigint; request: PaymentRequest }
+/** `limits`: what is to be kept beside; left out for none. */
+export type AcceptItem = { partnerId: bigint; request: PaymentRequest; limits?: AcceptLimits }
 
 /** An item with what the statements compare. */
-type Entry = AcceptItem & { keyHash: Buffer | null; fingerprint: Buffer; keyText: string | null }
+export type Entry = AcceptItem & { keyHash: Buffer | null; fingerprint: Buffer; keyText: string | null }
 
-type KeyHolder = { payment_id: bigint; fingerprint: Buffer }
+export type KeyHolder = { payment_id: bigint; fingerprint: Buffer }
 
-/**
- * Makes payments durable, many in one commit: `add` resolves after the commit (law 1). The same idempotency key, within one
- * batch, across batches and across processes, makes one payment (law 2); the loser of a race waits on the index for the
- * winner and is answered with its payment. `submitTtlMs`: for how long a payment may prompt its payer, ms.
- */
-export const createAcceptor = (options: {
-  database: Database
-  submitTtlMs: number
-}): Batcher<AcceptItem, Acceptance> =>
-  createBatcher({
-    maxItems: 500,
-    // Measured at 64 callers: one batch of 60 carries a tenth more than two of 30 beside each other.
-    maxRunning: 1,
-    maxWaiting: 10_000,
-    run: (items) => runRows(items, (rows) => acceptBatch({ ...options, items: rows })),
-  })
+/** `submitTtlMs`: for how long a payment may prompt its payer, ms. */
+export type AcceptOptions = { database: Database; submitTtlMs: number }
 
-const acceptBatch = async (options: {
-  database: Database
-  submitTtlMs: number
-  items: readonly AcceptItem[]
-}): Promise<Acceptance[]> => {
+/** Accepts requests that have no limits to keep, in one statement. */
+export const acceptBatch = async (
+  options: AcceptOptions & { items: readonly AcceptItem[] },
+): Promise<Acceptance[]> => {
   const entries = options.items.map(toEntry)
   const firsts = firstOfEachKey(entries)
   const created = await insertPayments({ ...options, entries: [...firsts] })
@@ -53,7 +38,7 @@ const acceptBatch = async (options: {
   })
 }
 
-const toEntry = (item: AcceptItem): Entry => {
+export const toEntry = (item: AcceptItem): Entry => {
   const key = item.request.idempotencyKey
   return {
     ...item,
@@ -64,7 +49,7 @@ const toEntry = (item: AcceptItem): Entry => {
 }
 
 /** Equal keys can meet inside one batch: only the first of each goes to the database. */
-const firstOfEachKey = (entries: readonly Entry[]): Set<Entry> => {
+export const firstOfEachKey = (entries: readonly Entry[]): Set<Entry> => {
   const seen = new Set<string>()
   const firsts = entries.filter((entry) => {
     if (entry.keyText === null) return true
@@ -79,10 +64,10 @@ const firstOfEachKey = (entries: readonly Entry[]): Set<Entry> => {
 const compareTexts = (one: string, other: string): number => Number(one > other) - Number(one < other)
 
 /**
- * One statement, so one commit: the keys first, then the payments whose key was free, and the duty to submit each. Raw SQL,
- * for a multi-row statement from arrays: measured, batches carry 4 times what the best one-row inserts do.
+ * One statement, so one commit, unless `database` is a transaction: the keys first, then the payments whose key was free, and
+ * the duty to submit each. Raw SQL, for a multi-row statement from arrays: measured, batches carry 4 times what the best one-row inserts do.
  */
-const insertPayments = async (options: {
+export const insertPayments = async (options: {
   database: Database
   submitTtlMs: number
   entries: readonly Entry[]
@@ -106,15 +91,19 @@ const insertPayments = async (options: {
       ON CONFLICT (partner_id, key_hash) DO NOTHING
       RETURNING payment_id
     ), fresh AS MATERIALIZED (
-      SELECT * FROM given WHERE key_hash IS NULL OR id IN (SELECT payment_id FROM keyed)
+      SELECT given.*, coalesce((
+        SELECT accounts.id FROM partner_accounts accounts
+        WHERE accounts.partner_id = given.partner_id AND accounts.ended_at IS NULL
+      ), 0) AS account_id
+      FROM given WHERE key_hash IS NULL OR id IN (SELECT payment_id FROM keyed)
     ), added AS (
-      INSERT INTO payments (id, partner_id, msisdn, amount_kes, reference, callback_url, state, submit_by)
-      SELECT id, partner_id, msisdn, amount_kes, reference, callback_url, 'accepted',
+      INSERT INTO payments (id, partner_id, account_id, msisdn, amount_kes, reference, callback_url, state, submit_by)
+      SELECT id, partner_id, account_id, msisdn, amount_kes, reference, callback_url, 'accepted',
              now() + make_interval(secs => ${options.submitTtlMs / 1000})
       FROM fresh
     ), duties AS (
-      INSERT INTO to_submit (payment_id, submit_by)
-      SELECT id, now() + make_interval(secs => ${options.submitTtlMs / 1000}) FROM fresh
+      INSERT INTO to_submit (payment_id, account_id, submit_by)
+      SELECT id, account_id, now() + make_interval(secs => ${options.submitTtlMs / 1000}) FROM fresh
     )
     SELECT id, position FROM fresh
   `.execute(options.database)
@@ -131,7 +120,7 @@ const insertPayments = async (options: {
  * Who holds the keys that were not free. A second statement, for its snapshot is younger: the winner that made the insert
  * above wait is committed by now, and visible.
  */
-const findKeyHolders = async (
+export const findKeyHolders = async (
   database: Database,
   entries: readonly Entry[],
 ): Promise<Map<Entry, KeyHolder>> => {
@@ -152,7 +141,8 @@ const findKeyHolders = async (
   return holders
 }
 
-const compare = (entry: Entry, holder: KeyHolder | undefined): Acceptance => {
+/** What a request is that was not the first of its key. */
+export const compare = (entry: Entry, holder: KeyHolder | undefined): Acceptance => {
   if (!holder) throw new Error('an idempotency key was taken, yet nobody holds it')
   const kind = holder.fingerprint.equals(entry.fingerprint) ? 'duplicate' : 'key_reused'
   return { kind, paymentId: holder.payment_id }

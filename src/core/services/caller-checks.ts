@@ -6,6 +6,7 @@ import {
   createPartnerCheck,
 } from '../partners/authenticate.ts'
 import { type CheckToken, createTokenCheck } from '../partners/service-token.ts'
+import { createThrottle, type Throttle } from '../partners/throttle.ts'
 import { createWrongSecrets } from '../partners/wrong-secrets.ts'
 
 /** How callers are told apart. */
@@ -13,6 +14,7 @@ export type CallerChecks = {
   checkKey: CheckKey
   checkToken: CheckToken
   checkPartner: CheckPartner
+  throttle: Throttle
   /** Says that a key let a request in just now. */
   noteUse: (keyId: bigint) => void
 }
@@ -22,6 +24,8 @@ export const createCallerChecks = (parts: {
   database: Database
   nowMs: () => number
   wrongSecretsPerMinute: number
+  /** Of partners that have no rate of their own; null: no limit. */
+  partnerRequestsPerSecond: number | null
   noteUse: (keyId: bigint) => void
 }): CallerChecks => {
   const wrongSecrets = createWrongSecrets({ perMinute: parts.wrongSecretsPerMinute, nowMs: parts.nowMs })
@@ -29,6 +33,7 @@ export const createCallerChecks = (parts: {
     checkKey: createKeyCheck({ ...parts, wrongSecrets }),
     checkToken: createTokenCheck({ ...parts, wrongSecrets }),
     checkPartner: createPartnerCheck(parts),
+    throttle: createThrottle({ ...parts, requestsPerSecond: parts.partnerRequestsPerSecond }),
     noteUse: parts.noteUse,
   }
 }

@@ -6,6 +6,7 @@ import type { Scope } from '../partners/service-token.ts'
 import { callerAddress, inProcessCall } from './call-context.ts'
 import type { CallerChecks } from './caller-checks.ts'
 import { invalidField } from './errors.ts'
+import { tooOften } from './limit-reached.ts'
 
 /** Who reads payments: a partner its own, a service with `payments:read` everybody's. */
 export type Reader = { partnerId: CallingPartner['partnerId'] } | 'anybody'
@@ -22,7 +23,7 @@ const requirePartner = async (context: HandlerContext, checks: CallerChecks): Pr
   switch (check.kind) {
     case 'partner':
       checks.noteUse(check.keyId)
-      return check.partner
+      return throttled(check.partner, checks)
     case 'unknown':
       throw new ConnectError('the API key in X-API-KEY is unknown', Code.Unauthenticated)
     case 'revoked':
@@ -36,6 +37,13 @@ const requirePartner = async (context: HandlerContext, checks: CallerChecks): Pr
     default:
       return check satisfies never
   }
+}
+
+/** The partner, once one more of its requests is counted. Throws RESOURCE_EXHAUSTED with `retry-after` for one too many. */
+const throttled = async (partner: CallingPartner, checks: CallerChecks): Promise<CallingPartner> => {
+  const isTooMuch = await checks.throttle(partner)
+  if (isTooMuch !== null) throw tooOften(isTooMuch.perSecond, isTooMuch.waitSeconds)
+  return partner
 }
 
 const DISABLED = 'this partner is disabled'
@@ -66,7 +74,7 @@ export const requireRequester = async (
     )
   }
   const check = await checks.checkPartner(partnerId)
-  if (check.kind === 'partner') return check.partner
+  if (check.kind === 'partner') return throttled(check.partner, checks)
   throw check.kind === 'disabled'
     ? new ConnectError(DISABLED, Code.PermissionDenied)
     : new ConnectError('there is no such partner', Code.NotFound)

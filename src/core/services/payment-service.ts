@@ -5,17 +5,20 @@ import type {
   PaymentService,
   RequestPaymentRequest,
 } from '../../gen/mpesa/gateway/v1/payments_pb.js'
-import type { Batcher } from '../../runtime/batch.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { CallbackUrlPolicy } from '../../values/callback-url.ts'
 import { maskMsisdn } from '../../values/msisdn.ts'
 import type { CoreMetrics } from '../metrics.ts'
-import type { Acceptance, AcceptItem } from '../payments/accept.ts'
+import type { CallingPartner } from '../partners/calling-partner.ts'
+import type { Acceptor } from '../payments/acceptor.ts'
 import { findPayment, listPayments } from '../payments/find.ts'
+import { listUndeliveredPayments } from '../payments/find-undelivered.ts'
+import { type AcceptLimits, isWithoutLimit, type PayerLimits } from '../payments/payer-limits.ts'
 import { parsePaymentRequest } from '../payments/payment-request.ts'
 import { requireReader, requireRequester } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'
 import { invalidField, tellErrors } from './errors.ts'
+import { limitReached } from './limit-reached.ts'
 import { toPaymentMessage, toStateName } from './payment-message.ts'
 
 const DEFAULT_PAGE = 20
@@ -23,7 +26,8 @@ const MAX_PAGE = 100
 
 export type PaymentServiceParts = {
   database: Database
-  acceptor: Batcher<AcceptItem, Acceptance>
+  acceptor: Acceptor
+  payerLimits: PayerLimits
   checks: CallerChecks
   callbackUrlPolicy: CallbackUrlPolicy
   log: Log
@@ -51,16 +55,19 @@ const requestPayment = async (
   const parsed = parsePaymentRequest(given, parts.callbackUrlPolicy, partner)
   if ('refusal' in parsed) throw invalidField(parsed.refusal.field, parsed.refusal.problem)
   const { request } = parsed
-  const acceptance = await parts.acceptor.add({ partnerId, request })
+  const limits = limitsOf(parts, partner)
+  const acceptance = await parts.acceptor.add({ partnerId, request, ...(limits && { limits }) })
   parts.metrics.requested(acceptance.kind)
   parts.log.info({
     event: `payment_${acceptance.kind}`,
-    payment_id: Number(acceptance.paymentId),
+    payment_id: acceptance.kind === 'limited' ? undefined : Number(acceptance.paymentId),
+    reason: acceptance.kind === 'limited' ? acceptance.reason : undefined,
     partner_id: Number(partnerId),
     request_id: context.requestHeader.get('x-request-id') ?? undefined,
     msisdn: maskMsisdn(request.msisdn),
     amount_kes: request.amountKes,
   })
+  if (acceptance.kind === 'limited') throw limitReached(acceptance, partner)
   if (acceptance.kind === 'key_reused') {
     throw new ConnectError(
       'this idempotency key was used for a payment with other fields',
@@ -69,6 +76,12 @@ const requestPayment = async (
   }
   if (acceptance.kind === 'accepted') parts.onAccepted()
   return { paymentId: acceptance.paymentId, duplicate: acceptance.kind === 'duplicate' }
+}
+
+/** The limits that a request of the partner is to keep; undefined when there are none. */
+const limitsOf = (parts: PaymentServiceParts, partner: CallingPartner): AcceptLimits | undefined => {
+  const limits = { ...parts.payerLimits, maxDailyKes: partner.maxDailyKes }
+  return isWithoutLimit(limits) ? undefined : limits
 }
 
 const getPayment = async (parts: PaymentServiceParts, paymentId: bigint, context: HandlerContext) => {
@@ -89,7 +102,8 @@ const list = async (parts: PaymentServiceParts, request: ListPaymentsRequest, co
   const before = request.before ?? null
   if (before !== null && before < 1n) throw invalidField('before', 'must be a positive payment id')
   // One more than the page tells whether there is a next one.
-  const rows = await listPayments({ database: parts.database, owner, limit: limit + 1, before, state })
+  const find = request.undeliveredOnly ? listUndeliveredPayments : listPayments
+  const rows = await find({ database: parts.database, owner, limit: limit + 1, before, state })
   const page = rows.slice(0, limit)
   return {
     payments: page.map(toPaymentMessage),

@@ -4,6 +4,7 @@ import type { DarajaAccountsTable, DarajaBudgetsTable } from './daraja.ts'
 import type { AttemptsTable, DeliveriesTable, ToDeliverTable } from './deliveries.ts'
 import type { DeadDeliveriesTable, EndpointsTable } from './endpoints.ts'
 import type { ApiKeysTable, PartnersTable, ServiceTokensTable } from './partners.ts'
+import type { PartnerBucketsTable, PartnerDaysTable, PayerPromptsTable } from './limits.ts'
 import type {
   IdempotencyKeysTable,
   PaymentFindingsTable,
@@ -39,3 +40,6 @@ export type Schema = {
   dead_letters: DeadDeliveriesTable
   audit: AuditTable
 }
+  partner_buckets: PartnerBucketsTable
+  partner_days: PartnerDaysTable
+  payer_prompts: PayerPromptsTable

@@ -81,6 +81,9 @@ it('a disabled partner is answered PERMISSION_DENIED', async () => {
   const partner = await newPartner()
   await setDisabled({ ...partner, isDisabled: true })
   const call = test.clients.payments.requestPayment(paymentRequest(), { headers: partner.headers })
-  const error = await call.then(() => null, ConnectError.from)
+  const error = await call.then(
+    () => null,
+    (reason: unknown) => ConnectError.from(reason),
+  )
   expect([error?.code, error?.rawMessage]).toEqual([Code.PermissionDenied, 'this partner is disabled'])
 })

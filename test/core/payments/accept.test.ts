@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createAcceptor } from '../../../src/core/payments/accept.ts'
 import { type GivenPaymentRequest, parsePaymentRequest } from '../../../src/core/payments/payment-request.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { quietLog } from '../../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { paymentRequest } from '../../support/requests.ts'
+import { createUnlimitedAcceptor } from '../../support/unlimited-acceptor.ts'
 
 const requestOf = (overrides: Partial<GivenPaymentRequest>) => {
   const parsed = parsePaymentRequest(paymentRequest(overrides), {
@@ -29,7 +29,7 @@ describe('accepting payments', () => {
     await own.drop()
   })
 
-  const newAcceptor = () => createAcceptor({ database, submitTtlMs: 120_000 })
+  const newAcceptor = () => createUnlimitedAcceptor({ database, submitTtlMs: 120_000 })
 
   it('stores the payment, its key and the duty to submit it in one commit', async () => {
     const request = requestOf({ idempotencyKey: 'one' })

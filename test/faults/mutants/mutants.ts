@@ -37,7 +37,7 @@ export const MUTANTS: readonly Mutant[] = [
         find: "`.execute(options.database)\n  crashPoint('accept.after_commit')",
         replace: "`.execute(database))\n  crashPoint('accept.after_commit')",
       },
-      { find: 'const toEntry =', replace: `${BEFORE_COMMIT}\nconst toEntry =` },
+      { find: 'export const toEntry =', replace: `${BEFORE_COMMIT}\nexport const toEntry =` },
     ],
     killedBy: {
       file: 'test/laws/1-an-answered-payment-exists.test.ts',

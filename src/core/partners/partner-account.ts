@@ -1,0 +1,176 @@
+import { type Selectable, sql, type Transaction } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import type { PartnerAccountsTable } from '../../database/schema/accounts.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import { type AccountSecretColumn, identityOfAccountSecret } from '../../database/sealed-columns.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import type { Vault } from '../../runtime/seal.ts'
+import { type Actor, recordAudit } from '../audit/record-audit.ts'
+import type { DarajaAccount } from '../daraja/account.ts'
+
+export type AccountRow = Selectable<PartnerAccountsTable>
+
+/** What a partner's account is, beside its secrets. */
+export type AccountFeatures = {
+  uniqueReference: boolean
+  pull: { msisdn: string | null } | null
+}
+
+/** An account of a partner at Daraja, without its secrets; undefined when there is none of this id. */
+export const findAccountRow = (database: Database, accountId: bigint): Promise<AccountRow | undefined> =>
+  database.selectFrom('partner_accounts').selectAll().where('id', '=', accountId).executeTakeFirst()
+
+/** The account that new payments of a partner go through; undefined: the default one. */
+export const findCurrentAccount = (database: Database, partnerId: bigint): Promise<AccountRow | undefined> =>
+  database
+    .selectFrom('partner_accounts')
+    .selectAll()
+    .where('partner_id', '=', partnerId)
+    .where('ended_at', 'is', null)
+    .executeTakeFirst()
+
+/** Every account of every partner, or of one, oldest first. */
+export const listAccounts = (database: Database, partnerId: bigint | null) => {
+  const accounts = database
+    .selectFrom('partner_accounts')
+    .select(['id', 'partner_id', 'shortcode', 'transaction_type', 'party_b', 'unique_reference', 'pull'])
+    .select(['created_at', 'ended_at'])
+    .orderBy('id')
+  return (partnerId === null ? accounts : accounts.where('partner_id', '=', partnerId)).execute()
+}
+
+/**
+ * Lets new payments of a partner go through an account of its own from now on; resolves with the account's id, null when there
+ * is no such partner. One that it had before, with the same receiver, gets the new secrets, also for payments that are under
+ * way. Those of another go on through that one.
+ */
+export const setAccount = async (options: {
+  database: Database
+  vault: Vault
+  partnerId: bigint
+  account: DarajaAccount
+  features: AccountFeatures
+  actor?: Actor
+}): Promise<bigint | null> => {
+  const accountId = await options.database.transaction().execute(async (transaction) => {
+    if (!(await lockPartner(transaction, options.partnerId))) return null
+    await endCurrent(transaction, options.partnerId)
+    const id = (await findSame(transaction, options)) ?? (await nextId(transaction))
+    const row = toRow(options, id)
+    await transaction
+      .insertInto('partner_accounts')
+      .values(row)
+      .onConflict((conflict) => conflict.column('id').doUpdateSet({ ...row, ended_at: null }))
+      .execute()
+    await audit(transaction, options, { action: 'set', accountId: id, after: features(options) })
+    crashPoint('set_account.before_commit')
+    return id
+  })
+  crashPoint('set_account.after_commit')
+  return accountId
+}
+
+/** Lets new payments of a partner go through the default account again; false when they did. */
+export const endAccount = async (options: {
+  database: Database
+  partnerId: bigint
+  actor?: Actor
+}): Promise<boolean> => {
+  const hasEnded = await options.database.transaction().execute(async (transaction) => {
+    await lockPartner(transaction, options.partnerId)
+    const accountId = await endCurrent(transaction, options.partnerId)
+    if (accountId === null) return false
+    await audit(transaction, options, { action: 'ended', accountId, after: null })
+    crashPoint('end_account.before_commit')
+    return true
+  })
+  crashPoint('end_account.after_commit')
+  return hasEnded
+}
+
+const lockPartner = async (transaction: Transaction<Schema>, partnerId: bigint): Promise<boolean> => {
+  const { rows } = await sql`SELECT FROM partners WHERE id = ${partnerId} FOR NO KEY UPDATE`.execute(
+    transaction,
+  )
+  return rows.length > 0
+}
+
+const endCurrent = async (transaction: Transaction<Schema>, partnerId: bigint): Promise<bigint | null> => {
+  const { rows } = await sql<{ id: bigint }>`
+    UPDATE partner_accounts SET ended_at = now() WHERE partner_id = ${partnerId} AND ended_at IS NULL RETURNING id
+  `.execute(transaction)
+  return rows[0]?.id ?? null
+}
+
+/** The account that the partner had with the same receiver. */
+const findSame = async (
+  transaction: Transaction<Schema>,
+  options: { partnerId: bigint; account: DarajaAccount },
+): Promise<bigint | null> => {
+  const found = await transaction
+    .selectFrom('partner_accounts')
+    .select('id')
+    .where('partner_id', '=', options.partnerId)
+    .where('shortcode', '=', options.account.shortcode)
+    .where('transaction_type', '=', options.account.transactionType)
+    .where('party_b', '=', options.account.partyB)
+    .executeTakeFirst()
+  return found?.id ?? null
+}
+
+/** The id is part of what the secrets are sealed for, so it must be known first. */
+const nextId = async (transaction: Transaction<Schema>): Promise<bigint> => {
+  const { rows } = await sql<{ id: bigint }>`
+    SELECT nextval(pg_get_serial_sequence('partner_accounts', 'id')) AS id
+  `.execute(transaction)
+  return rows[0]?.id ?? 0n
+}
+
+const toRow = (
+  options: { vault: Vault; partnerId: bigint; account: DarajaAccount; features: AccountFeatures },
+  id: bigint,
+) => {
+  const { account, vault } = options
+  const known = {
+    id,
+    partner_id: options.partnerId,
+    shortcode: account.shortcode,
+    transaction_type: account.transactionType,
+    party_b: account.partyB,
+  }
+  const seal = (secret: string, column: AccountSecretColumn): string =>
+    vault.seal(secret, identityOfAccountSecret(known, column))
+  return {
+    ...known,
+    consumer_key_sealed: seal(account.consumerKey, 'consumer_key_sealed'),
+    consumer_secret_sealed: seal(account.consumerSecret, 'consumer_secret_sealed'),
+    passkey_sealed: seal(account.passkey, 'passkey_sealed'),
+    unique_reference: options.features.uniqueReference,
+    pull: options.features.pull !== null,
+    pull_msisdn: options.features.pull?.msisdn ?? null,
+  }
+}
+
+const features = ({ account, features }: { account: DarajaAccount; features: AccountFeatures }) => ({
+  shortcode: account.shortcode,
+  transaction_type: account.transactionType,
+  party_b: account.partyB,
+  unique_reference: features.uniqueReference,
+  pull: features.pull !== null,
+})
+
+const audit = async (
+  transaction: Transaction<Schema>,
+  options: { partnerId: bigint; actor?: Actor },
+  done: { action: string; accountId: bigint; after: Record<string, unknown> | null },
+): Promise<void> => {
+  if (!options.actor) return
+  await recordAudit(transaction, {
+    actor: options.actor,
+    action: done.action,
+    subject: { kind: 'account', id: done.accountId },
+    partnerId: options.partnerId,
+    before: null,
+    after: done.after,
+  })
+}

@@ -1,0 +1,116 @@
+import type { Transaction } from 'kysely'
+import type { Schema } from '../../database/schema/schema.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import {
+  type Acceptance,
+  type AcceptItem,
+  type AcceptOptions,
+  compare,
+  type Entry,
+  findKeyHolders,
+  firstOfEachKey,
+  insertPayments,
+  toEntry,
+} from './accept.ts'
+import { addToCounts, lockCounts, type PartnersPayer, payerKeyOf, stateOf } from './limit-counts.ts'
+import { type AcceptLimits, judgeLimits, type LimitReached } from './payer-limits.ts'
+
+type Options = AcceptOptions & { items: readonly AcceptItem[] }
+
+type Outcome = { created: Map<Entry, bigint>; refused: Map<Entry, LimitReached> }
+
+/**
+ * Accepts requests that have limits to keep, in one transaction that locks what they are counted in. A request whose
+ * idempotency key is taken is no new one: no limit refuses it, and it counts for none. Refusals store nothing.
+ */
+export const acceptLimited = async (options: Options): Promise<(Acceptance | LimitReached)[]> => {
+  const entries = options.items.map(toEntry)
+  const firsts = [...firstOfEachKey(entries)]
+  const { created, refused } = await options.database.transaction().execute(async (transaction) => {
+    const outcome = await acceptWithin(transaction, { ...options, firsts })
+    crashPoint('accept_limited.before_commit')
+    return outcome
+  })
+  crashPoint('accept_limited.after_commit')
+  const refusedKeys = new Map([...refused].map(([entry, reached]) => [entry.keyText, reached]))
+  const refusalOf = (entry: Entry): LimitReached | undefined =>
+    refused.get(entry) ?? (entry.keyText === null ? undefined : refusedKeys.get(entry.keyText))
+  const repeated = entries.filter((entry) => !created.has(entry) && refusalOf(entry) === undefined)
+  const holders = await findKeyHolders(options.database, repeated)
+  return entries.map((entry) => {
+    const paymentId = created.get(entry)
+    if (paymentId !== undefined) return { kind: 'accepted', paymentId }
+    return refusalOf(entry) ?? compare(entry, holders.get(entry))
+  })
+}
+
+const acceptWithin = async (
+  transaction: Transaction<Schema>,
+  options: Options & { firsts: readonly Entry[] },
+): Promise<Outcome> => {
+  const { firsts } = options
+  const counts = await lockCounts(transaction, {
+    dayPartners: firsts.filter(isDayCounted).map(({ partnerId }) => partnerId),
+    payers: firsts.map(toPayer),
+  })
+  // After the locks: whoever was before us in line may have taken the same key.
+  const held = await findKeyHolders(
+    transaction,
+    firsts.filter(({ keyHash }) => keyHash !== null),
+  )
+  const judge = createJudge(counts)
+  const refused = new Map<Entry, LimitReached>()
+  const admitted = firsts.filter((entry) => {
+    if (held.has(entry)) return false
+    const reached = judge(entry)
+    if (reached !== null) refused.set(entry, reached)
+    return reached === null
+  })
+  if (admitted.length === 0) return { created: new Map(), refused }
+  const created = await insertPayments({ ...options, database: transaction, entries: admitted })
+  const accepted = [...created].map(([entry, paymentId]) => ({
+    partnerId: entry.partnerId,
+    msisdn: entry.request.msisdn,
+    paymentId,
+    amountKes: entry.request.amountKes,
+    isDayCounted: isDayCounted(entry),
+  }))
+  if (accepted.length > 0) await addToCounts(transaction, counts, accepted)
+  return { created, refused }
+}
+
+/** Judges one request after the other; those it lets pass count for the next. */
+const createJudge = (counts: Awaited<ReturnType<typeof lockCounts>>) => {
+  const passed = new Map<string, Entry[]>()
+  const askedKes = new Map<bigint, number>()
+  return (entry: Entry): LimitReached | null => {
+    const key = payerKeyOf(toPayer(entry))
+    const before = passed.get(key) ?? []
+    const state = stateOf(counts, toPayer(entry))
+    const reached = judgeLimits(
+      limitsOf(entry),
+      {
+        ...state,
+        open: state.open + before.length,
+        recent: [...state.recent, ...before.map(() => ({ id: 0, atMs: state.nowMs }))],
+        askedKes: state.askedKes + (askedKes.get(entry.partnerId) ?? 0),
+      },
+      entry.request.amountKes,
+    )
+    if (reached !== null) return reached
+    passed.set(key, [...before, entry])
+    askedKes.set(entry.partnerId, (askedKes.get(entry.partnerId) ?? 0) + entry.request.amountKes)
+    return null
+  }
+}
+
+const UNLIMITED: AcceptLimits = { openPrompts: null, promptsPerHour: null, maxDailyKes: null }
+
+const limitsOf = (entry: Entry): AcceptLimits => entry.limits ?? UNLIMITED
+
+const isDayCounted = (entry: Entry): boolean => limitsOf(entry).maxDailyKes !== null
+
+const toPayer = (entry: Entry): PartnersPayer => ({
+  partnerId: entry.partnerId,
+  msisdn: entry.request.msisdn,
+})

@@ -1,0 +1,134 @@
+import { sql, type Transaction } from 'kysely'
+import type { Schema } from '../../database/schema/schema.ts'
+import type { LimitState, RecentPrompt } from './payer-limits.ts'
+
+/** A payer of one partner. */
+export type PartnersPayer = { partnerId: bigint; msisdn: string }
+
+/** What limits are judged by; kept up to date by whoever accepts. */
+export type LimitCounts = {
+  nowMs: number
+  secondsLeftToday: number
+  recent: Map<string, RecentPrompt[]>
+  /** Ids of payments that are open and may still have their prompt on the phone. */
+  open: Set<number>
+  askedKes: Map<bigint, number>
+}
+
+/** A payer's key in the maps. */
+export const payerKeyOf = ({ partnerId, msisdn }: PartnersPayer): string => `${partnerId} ${msisdn}`
+
+/** What holds for one payer just now. */
+export const stateOf = (counts: LimitCounts, payer: PartnersPayer): LimitState => {
+  const recent = counts.recent.get(payerKeyOf(payer)) ?? []
+  return {
+    nowMs: counts.nowMs,
+    recent,
+    open: recent.filter(({ id }) => counts.open.has(id)).length,
+    askedKes: counts.askedKes.get(payer.partnerId) ?? 0,
+    secondsLeftToday: counts.secondsLeftToday,
+  }
+}
+
+/**
+ * Reads and locks, until the transaction ends, what these partners and payers have asked for, so that no other replica counts
+ * the same. Locks are taken in one order: days, then payers.
+ */
+export const lockCounts = async (
+  transaction: Transaction<Schema>,
+  options: { dayPartners: readonly bigint[]; payers: readonly PartnersPayer[] },
+): Promise<LimitCounts> => {
+  const askedKes = await lockDays(transaction, options.dayPartners)
+  const { recent, nowMs, secondsLeftToday } = await lockPayers(transaction, options.payers)
+  const ids = [...recent.values()].flat().map(({ id }) => id)
+  const open = await findOpen(transaction, ids)
+  return { nowMs, secondsLeftToday, recent, open, askedKes }
+}
+
+const TODAY = sql`(now() AT TIME ZONE 'Africa/Nairobi')::date`
+
+const lockDays = async (
+  transaction: Transaction<Schema>,
+  partners: readonly bigint[],
+): Promise<Map<bigint, number>> => {
+  if (partners.length === 0) return new Map()
+  const { rows } = await sql<{ partner_id: bigint; asked_kes: bigint }>`
+    INSERT INTO partner_days (partner_id, day)
+    SELECT DISTINCT partner_id, ${TODAY} FROM unnest(${partners}::bigint[]) AS given (partner_id) ORDER BY 1
+    ON CONFLICT (partner_id, day) DO UPDATE SET asked_kes = partner_days.asked_kes
+    RETURNING partner_id, asked_kes
+  `.execute(transaction)
+  return new Map(rows.map((row) => [row.partner_id, Number(row.asked_kes)]))
+}
+
+type PayerRow = PartnersPayer & { recent: RecentPrompt[]; now_ms: number; seconds_left: number }
+
+const lockPayers = async (transaction: Transaction<Schema>, payers: readonly PartnersPayer[]) => {
+  const { rows } = await sql<PayerRow>`
+    INSERT INTO payer_prompts (partner_id, msisdn)
+    SELECT DISTINCT partner_id, msisdn FROM unnest(
+      ${payers.map(({ partnerId }) => partnerId)}::bigint[], ${payers.map(({ msisdn }) => msisdn)}::text[]
+    ) AS given (partner_id, msisdn) ORDER BY 1, 2
+    ON CONFLICT (partner_id, msisdn) DO UPDATE SET touched_at = now()
+    RETURNING partner_id AS "partnerId", msisdn, recent, (extract(epoch FROM now()) * 1000)::float8 AS now_ms,
+              extract(epoch FROM (${TODAY} + 1)::timestamp AT TIME ZONE 'Africa/Nairobi' - now())::float8 AS seconds_left
+  `.execute(transaction)
+  return {
+    recent: new Map(rows.map((row) => [payerKeyOf(row), row.recent])),
+    nowMs: rows[0]?.now_ms ?? 0,
+    secondsLeftToday: rows[0]?.seconds_left ?? 0,
+  }
+}
+
+/** How long after its submit-by instant a prompt may still be on the phone, s; Daraja takes it back after a minute or so. */
+const PROMPT_SECONDS = 120
+
+/** A payment that stays unconfirmed for days keeps its payer from nothing: its prompt is long gone. */
+const findOpen = async (transaction: Transaction<Schema>, ids: readonly number[]): Promise<Set<number>> => {
+  if (ids.length === 0) return new Set()
+  const { rows } = await sql<{ id: bigint }>`
+    SELECT id FROM payments
+    WHERE id = ANY(${ids}::bigint[]) AND state NOT IN ('successful', 'failed')
+      AND submit_by > now() - make_interval(secs => ${PROMPT_SECONDS})
+  `.execute(transaction)
+  return new Set(rows.map(({ id }) => Number(id)))
+}
+
+const HOUR_MS = 3_600_000
+
+/** How many of a payer's payments are remembered at most: more than any limit that is worth having. */
+const MAX_RECENT = 200
+
+/** Counts payments that were accepted, in the transaction that accepts them. */
+export const addToCounts = async (
+  transaction: Transaction<Schema>,
+  counts: LimitCounts,
+  accepted: readonly (PartnersPayer & { paymentId: bigint; amountKes: number; isDayCounted: boolean })[],
+): Promise<void> => {
+  const payers = Map.groupBy(accepted, payerKeyOf)
+  const rows = [...payers].map(([key, ones]) => {
+    const added = ones.map(({ paymentId }) => ({ id: Number(paymentId), atMs: Math.round(counts.nowMs) }))
+    const recent = [...(counts.recent.get(key) ?? []), ...added]
+      .filter(({ atMs }) => atMs > counts.nowMs - HOUR_MS)
+      .slice(-MAX_RECENT)
+    return { partnerId: ones[0]?.partnerId, msisdn: ones[0]?.msisdn, recent: JSON.stringify(recent) }
+  })
+  await sql`
+    UPDATE payer_prompts SET recent = given.recent::jsonb FROM unnest(
+      ${rows.map(({ partnerId }) => partnerId)}::bigint[],
+      ${rows.map(({ msisdn }) => msisdn)}::text[],
+      ${rows.map(({ recent }) => recent)}::text[]
+    ) AS given (partner_id, msisdn, recent)
+    WHERE payer_prompts.partner_id = given.partner_id AND payer_prompts.msisdn = given.msisdn
+  `.execute(transaction)
+  const days = accepted.filter(({ isDayCounted }) => isDayCounted)
+  if (days.length === 0) return
+  await sql`
+    UPDATE partner_days SET asked_kes = asked_kes + given.kes FROM (
+      SELECT partner_id, sum(kes) AS kes FROM unnest(
+        ${days.map(({ partnerId }) => partnerId)}::bigint[], ${days.map(({ amountKes }) => amountKes)}::integer[]
+      ) AS given (partner_id, kes) GROUP BY partner_id
+    ) given
+    WHERE partner_days.partner_id = given.partner_id AND day = ${TODAY}
+  `.execute(transaction)
+}

@@ -1,0 +1,27 @@
+import type { ColumnType, Generated } from 'kysely'
+
+/** How much a partner may ask for: a bucket shared by all replicas, which take slices of it. */
+export type PartnerBucketsTable = {
+  partner_id: bigint
+  /** The bucket's level, as the instant at which it is full again. */
+  next_at: Generated<Date>
+  /** How many requests the last slice was for. */
+  granted: Generated<number>
+}
+
+/** What a partner with a daily limit asked for; forgotten after a week. */
+export type PartnerDaysTable = {
+  partner_id: bigint
+  /** A day of Nairobi. */
+  day: Date
+  asked_kes: Generated<bigint>
+}
+
+/** What a partner asked of a payer lately; forgotten an hour after the last. */
+export type PayerPromptsTable = {
+  partner_id: bigint
+  msisdn: string
+  touched_at: Generated<Date>
+  /** Payments of the last hour, oldest first, with the time of each in ms since 1970. */
+  recent: ColumnType<{ id: number; atMs: number }[], string | undefined, string>
+}
