@@ -172,11 +172,19 @@ const listTransactions: Operation = {
       description: 'Only payments that stand here.',
       schema: { type: 'string', enum: [...STATUSES.keys()] },
     },
+    {
+      name: 'delivery',
+      in: 'query',
+      required: false,
+      description:
+        'Only payments with an outcome that your `callback_url` has not answered with a 2xx: one that is still to be told, and one that is told no more.',
+      schema: { type: 'string', enum: ['undelivered'] },
+    },
     REQUEST_ID_PARAMETER,
   ],
   responses: {
     '200': answer('One page.', 'TransactionsAnswer'),
-    '400': error('`limit`, `before` or `status` is wrong.'),
+    '400': error('`limit`, `before`, `status` or `delivery` is wrong.'),
     ...PARTNER_ERRORS,
   },
 }

@@ -66,6 +66,7 @@ describe('a path', () => {
 
 describe('a parameter', () => {
   const STATUS = 'status must be one of accepted, submitting, submitted, unconfirmed, successful, failed'
+  const DELIVERY = 'delivery must be undelivered, or left out'
   const LIMIT = 'limit must be a whole number from 1 to 100'
   const BEFORE = 'before must be a transaction_id, a positive whole number'
   const ID = 'transaction_id must be a positive whole number'
@@ -96,6 +97,9 @@ describe('a parameter', () => {
     ['?status=Failed', STATUS],
     ['?status=__proto__', STATUS],
     ['?status=failed&status=accepted', STATUS],
+    ['?delivery=', DELIVERY],
+    ['?delivery=dead', DELIVERY],
+    ['?delivery=undelivered&delivery=undelivered', DELIVERY],
   ])('%s is refused', async (path, message) => {
     await expectRefusal(
       test,

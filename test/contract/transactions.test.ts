@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import {
@@ -153,6 +154,43 @@ describe('the list of transactions', () => {
     const second = await list(`?before=${first.next_before}`)
     expect(idsOf(second)).toEqual(ids.slice(20))
     expect(second.next_before).toBeNull()
+  })
+
+  /** Gives a payment a delivery of which this became. */
+  const tell = async (id: number, state: 'pending' | 'delivered' | 'dead' | 'cancelled') => {
+    await sql`
+      WITH told AS (
+        INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, host, body, state)
+        SELECT id, partner_id, gen_random_uuid()::text, callback_url, 'yourapp.example.com', '{}', ${state}
+        FROM payments WHERE id = ${id} RETURNING *
+      ), waits AS (
+        INSERT INTO to_deliver (delivery_id, partner_id, host, held_at, due_at)
+        SELECT id, partner_id, host, now(), 'infinity' FROM told WHERE state = 'pending'
+      )
+      INSERT INTO dead_letters (delivery_id, partner_id, host, reason)
+      SELECT id, partner_id, host, 'a test' FROM told WHERE state IN ('dead', 'cancelled')
+    `.execute(test.database)
+  }
+
+  it('shows a partner what it missed, in pages, and nothing of another’s', async () => {
+    const { ids, list } = await openPartner(5)
+    const other = await openPartner(1)
+    const [cancelled = 0, delivered = 0, dead = 0, held = 0] = ids
+    await tell(cancelled, 'cancelled')
+    await tell(delivered, 'delivered')
+    await tell(dead, 'dead')
+    // It failed and then succeeded: two outcomes of one payment.
+    await tell(held, 'dead')
+    await tell(held, 'pending')
+    await tell(other.ids[0] ?? 0, 'dead')
+    expect(idsOf(await list('?delivery=undelivered'))).toEqual([cancelled, dead, held])
+    const first = await list('?delivery=undelivered&limit=2')
+    expect([idsOf(first), first.next_before]).toEqual([[cancelled, dead], dead])
+    const last = await list(`?delivery=undelivered&limit=2&before=${first.next_before}`)
+    expect([idsOf(last), last.next_before]).toEqual([[held], null])
+    expect(idsOf(await list('?delivery=undelivered&status=successful'))).toEqual([])
+    const page = await list('?delivery=undelivered&limit=1')
+    expect(page.transactions).toEqual((await list(`?limit=1&before=${cancelled + 1}`)).transactions)
   })
 
   it('takes a limit, and says on the last full page that nothing follows', async () => {

@@ -16,7 +16,7 @@ type Query = Readonly<Record<string, string | string[] | undefined>>
 const REFUSED_PAGE_SIZE = -1
 
 /**
- * `GET /api/v1/mpesa/transactions?limit=&before=&status=`: the partner's payments, newest first, in pages: `next_before` of
+ * `GET /api/v1/mpesa/transactions?limit=&before=&status=&delivery=`: the partner's payments, newest first, in pages: `next_before` of
  * one page is `before` of the next, and null on the last.
  */
 export const registerListTransactions = (
@@ -38,6 +38,7 @@ const toListRequest = (query: Query) => ({
   pageSize: toPageSize(query['limit']),
   ...(query['before'] !== undefined && { before: toBefore(query['before']) }),
   ...(query['status'] !== undefined && { state: toState(query['status']) }),
+  ...(query['delivery'] !== undefined && { undeliveredOnly: toUndelivered(query['delivery']) }),
 })
 
 /** 0 stands for the core's default, so that a 0 which was asked for must not pass as one. */
@@ -56,4 +57,10 @@ const toState = (status: string | string[]) => {
   const state = typeof status === 'string' ? STATUSES.get(status) : undefined
   if (state === undefined) throw new Refusal(400, `status must be one of ${[...STATUSES.keys()].join(', ')}`)
   return state
+}
+
+/** There is one value only, so that a partner who misspells it does not take all its payments for what it missed. */
+const toUndelivered = (delivery: string | string[]): true => {
+  if (delivery !== 'undelivered') throw new Refusal(400, 'delivery must be undelivered, or left out')
+  return true
 }

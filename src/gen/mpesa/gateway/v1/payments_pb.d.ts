@@ -233,6 +233,13 @@ export declare type ListPaymentsRequest = Message<"mpesa.gateway.v1.ListPayments
    * @generated from field: optional mpesa.gateway.v1.PaymentState state = 3;
    */
   state?: PaymentState | undefined;
+
+  /**
+   * Only payments with an outcome that its partner has not got: it waits for an attempt, is held, dead or cancelled.
+   *
+   * @generated from field: bool undelivered_only = 4;
+   */
+  undeliveredOnly: boolean;
 };
 
 /**
