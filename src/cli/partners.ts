@@ -16,6 +16,7 @@ import { disablingCommand, setPartnerCommand } from './partner-changes.ts'
 import { keysCommand } from './partner-keys.ts'
 import { readId } from './read-id.ts'
 import { signingSecretCommand } from './signing-secret.ts'
+import { testCallbackCommand } from './test-callback.ts'
 
 type CreateOptions = { name: string; by: string; json?: true }
 
@@ -46,6 +47,7 @@ export const partnersCommand = (environment: Environment): Command => {
   partners.addCommand(setPartnerCommand(environment))
   partners.addCommand(keysCommand(environment))
   partners.addCommand(signingSecretCommand(environment))
+  partners.addCommand(testCallbackCommand(environment))
   return partners
 }
 
