@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import { createAcceptor } from '../../src/core/payments/accept.ts'
 import { parsePaymentRequest } from '../../src/core/payments/payment-request.ts'
 import { type Pushed, recordPushes } from '../../src/core/payments/record-pushes.ts'
 import { type TakenPayments, takeDuePayments } from '../../src/core/payments/take-due-payments.ts'
