@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { connect, DiscardPolicy, RetentionPolicy, StorageType } from 'nats'
 import { crashPointNames } from '../../scripts/tidy/crash-points.ts'
 import { readProject } from '../../scripts/tidy/project.ts'
