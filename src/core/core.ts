@@ -16,11 +16,10 @@ import { createCallbackTokens } from './callbacks/token.ts'
 import type { DarajaAccount } from './daraja/account.ts'
 import { createDarajaClient } from './daraja/client.ts'
 import { toAccountReference } from './daraja/stk-push.ts'
-import { createTokenSource } from './daraja/token.ts'
 import { createUniqueReferences } from './daraja/unique-reference.ts'
 import type { CoreMetrics } from './metrics.ts'
-import { startForgettingCounts } from './partners/forget-counts.ts'
 import { type KeepDays, startPartitioning } from './partitioning.ts'
+import { startForgettingCounts } from './partners/forget-counts.ts'
 import { startKeyUse } from './partners/key-use.ts'
 import { createAccounts } from './partners/open-accounts.ts'
 import { createAcceptor } from './payments/acceptor.ts'
@@ -57,10 +56,10 @@ export type CoreOptions = {
   callbackSources: CallbackSources
   callbackUrlPolicy: CallbackUrlPolicy
   /** How many wrong keys and tokens an address may show in a minute, to each replica. */
+  wrongSecretsPerMinute: number
   /** Requests a second of a partner that has no rate of its own, to all replicas; null: no limit. */
   partnerRequestsPerSecond: number | null
   payerLimits: PayerLimits
-  wrongSecretsPerMinute: number
   darajaBaseUrl: string
   darajaAccount: DarajaAccount
   darajaTimeoutMs: number
@@ -103,15 +102,20 @@ export const startCore = (options: CoreOptions): Core => {
     timeoutMs: options.darajaTimeoutMs,
     connections: options.submitConcurrency + QUERY_CONNECTIONS,
   })
-  const daraja = {
-    account: options.darajaAccount,
+  const vault = createVault(options)
+  const findAccount = createAccounts({
+    ...options,
+    vault,
     send: client.send,
-    tokens: createTokenSource({ send: client.send, account: options.darajaAccount, nowMs: options.nowMs }),
-    clock: options.clock,
-  }
+    defaultAccount: {
+      account: options.darajaAccount,
+      uniqueReference: options.uniqueReference,
+      pull: options.pull,
+    },
+  })
   const stage = {
     ...options,
-    daraja,
+    findAccount,
     timeoutMs: options.darajaTimeoutMs,
     onSettled: options.onDeliveriesDue,
   }
@@ -119,20 +123,17 @@ export const startCore = (options: CoreOptions): Core => {
   const submitting = startSubmitting({
     ...stage,
     concurrency: options.submitConcurrency,
-    accountReferenceOf: ({ paymentId, reference }) =>
-      options.uniqueReference ? references.issue(paymentId) : toAccountReference(reference, paymentId),
+    accountReferenceOf: ({ paymentId, reference }, { uniqueReference }) =>
+      uniqueReference ? references.issue(paymentId) : toAccountReference(reference, paymentId),
     callbackUrlOf: (paymentId) => `${options.publicUrl}/callbacks/stk/${tokens.issue(paymentId)}`,
   })
   const interpreting = startInterpreting(stage)
   const replaying = startReplaying({ ...options, presence, onReceived: interpreting.wake })
   const loops = [submitting, interpreting, replaying, startPartitioning(options)]
-  loops.push(startReconciling({ ...stage, pull: options.pull !== null }))
-  if (options.pull !== null) {
-    // Daraja wants to be told an address; what it posts there is kept like every callback of a token that nobody issued.
-    const callbackUrl = `${options.publicUrl}/callbacks/stk/pull`
-    loops.push(startPulling({ ...stage, ...options.pull, references, callbackUrl }))
-  }
-  const vault = createVault(options)
+  loops.push(startReconciling(stage))
+  // Daraja wants to be told an address; what it posts there is kept like every callback of a token that nobody issued.
+  const callbackUrl = `${options.publicUrl}/callbacks/stk/pull`
+  loops.push(startPulling({ ...stage, references, callbackUrl }))
   const keyUse = startKeyUse(options)
   loops.push(keyUse, startForgettingCounts(options))
   const checks = createCallerChecks({ ...options, noteUse: keyUse.note })

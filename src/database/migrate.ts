@@ -10,9 +10,10 @@ import * as endpoints from './migrations/006-endpoints.ts'
 import * as findDeliveries from './migrations/007-find-deliveries.ts'
 import * as signing from './migrations/008-signing.ts'
 import * as keys from './migrations/009-keys.ts'
+import * as accounts from './migrations/010-accounts.ts'
 import * as audit from './migrations/011-audit.ts'
-import { ensurePartitions } from './partitions.ts'
 import * as limits from './migrations/012-limits.ts'
+import { ensurePartitions } from './partitions.ts'
 
 /** In the order they run: Kysely sorts by name. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -25,10 +26,11 @@ const MIGRATIONS: Record<string, Migration> = {
   '007-find-deliveries': findDeliveries,
   '008-signing': signing,
   '009-keys': keys,
+  '010-accounts': accounts,
   '011-audit': audit,
+  '012-limits': limits,
 }
 
-  '012-limits': limits,
 const migratorOf = (database: Database): Migrator =>
   new Migrator({ db: database, provider: { getMigrations: () => Promise.resolve(MIGRATIONS) } })
 

@@ -3,8 +3,8 @@ import { parsePaymentRequest } from '../../src/core/payments/payment-request.ts'
 import { type Pushed, recordPushes } from '../../src/core/payments/record-pushes.ts'
 import { type TakenPayments, takeDuePayments } from '../../src/core/payments/take-due-payments.ts'
 import type { Database } from '../../src/database/connect.ts'
-import { createUnlimitedAcceptor } from './unlimited-acceptor.ts'
 import { paymentRequest } from './requests.ts'
+import { createUnlimitedAcceptor } from './unlimited-acceptor.ts'
 
 /** Accepts so many payments of 150 KES, and returns their ids, oldest first. */
 export const acceptPayments = async (
@@ -37,6 +37,7 @@ export const takePayments = (
 ): Promise<TakenPayments> =>
   takeDuePayments({
     database,
+    accountId: 0n,
     budget: { shortcode: '174379', call: 'push', perSecond: null },
     limit: 100,
     leaseMs: 60_000,

@@ -11,12 +11,13 @@ export type Due = { paymentId: bigint; afterMs: number }
 export const addQueries = async (transaction: Transaction<Schema>, dues: readonly Due[]): Promise<void> => {
   if (dues.length === 0) return
   await sql`
-    INSERT INTO to_query (payment_id, due_at)
-    SELECT payment_id, now() + make_interval(secs => after_ms / 1000)
+    INSERT INTO to_query (payment_id, due_at, account_id)
+    SELECT payment_id, now() + make_interval(secs => after_ms / 1000), payments.account_id
     FROM unnest(
       ${dues.map((due) => due.paymentId)}::bigint[],
       ${dues.map((due) => due.afterMs)}::double precision[]
     ) AS given (payment_id, after_ms)
+    JOIN payments ON payments.id = given.payment_id
     ON CONFLICT DO NOTHING
   `.execute(transaction)
 }
@@ -28,7 +29,9 @@ export const addConfirmations = async (
 ): Promise<void> => {
   if (paymentIds.length === 0) return
   await sql`
-    INSERT INTO to_confirm (payment_id) SELECT unnest(${paymentIds}::bigint[]) ON CONFLICT DO NOTHING
+    INSERT INTO to_confirm (payment_id, account_id)
+    SELECT id, account_id FROM payments WHERE id = ANY(${paymentIds}::bigint[])
+    ON CONFLICT DO NOTHING
   `.execute(transaction)
 }
 

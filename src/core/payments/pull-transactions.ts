@@ -7,9 +7,11 @@ import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { backOff } from '../daraja/back-off.ts'
 import { type Budget, waitForCall } from '../daraja/budget.ts'
 import type { Daraja } from '../daraja/call.ts'
+import type { FindAccount } from '../daraja/open-account.ts'
 import { type PulledPage, type PulledTransaction, pullPage, registerPull } from '../daraja/pull.ts'
 import type { UniqueReferences } from '../daraja/unique-reference.ts'
 import type { CoreMetrics } from '../metrics.ts'
+import { findDueAccounts } from './due-accounts.ts'
 import { findPulled } from './find-pulled.ts'
 import { recordFindings } from './findings.ts'
 import { settle } from './settle.ts'
@@ -24,10 +26,8 @@ const MAX_PAGES = 50
 /** What pulling needs; times in ms. */
 export type Pulling = {
   database: Database
-  daraja: Daraja
+  findAccount: FindAccount
   references: UniqueReferences
-  /** The number that was nominated for Pull Transactions; null: none. */
-  msisdn: string | null
   /** Where Daraja would call about Pull Transactions. */
   callbackUrl: string
   /** Shared with the query. */
@@ -39,20 +39,31 @@ export type Pulling = {
   onSettled: () => void
 }
 
+/** The same for one account. */
+type AccountPulling = Pulling & {
+  accountId: bigint
+  daraja: Daraja
+  /** The number that was nominated for Pull Transactions; null: none. */
+  msisdn: string | null
+}
+
 /**
- * Looks for payments in M-PESA's own records (Pull Transactions), for an account that has them and gives every payment a
+ * Looks for payments in M-PESA's own records (Pull Transactions), for accounts that have them and give every payment a
  * reference of its own: those that are unconfirmed, and those that the query found paid, whose receipt is missing. A record is
  * a payment's only when it carries its reference and amount. Each call draws on the budget of the query.
  */
 export const startPulling = (options: Pulling): Loop => {
   const stopping = new AbortController()
   const round = async (): Promise<boolean> => {
-    const window = await takeConfirmations(options)
-    if (window === null) return false
-    if (!(await ensureRegistered(options, stopping.signal))) return false
-    const transactions = await walk(options, window, stopping.signal)
-    await settlePulled(options, window.payments, transactions)
-    return true
+    let more = false
+    for (const accountId of await findDueAccounts(options.database, 'to_confirm')) {
+      if (stopping.signal.aborted) return false
+      const account = await options.findAccount(accountId)
+      if (!account?.pull) continue
+      const own = { ...options, accountId, daraja: account.daraja, ...account.pull }
+      if (await pullOnce(own, stopping.signal)) more = true
+    }
+    return more
   }
   const loop = startLoop({ name: 'pull', idleMs: IDLE_MS, round, isOutage, log: options.log })
   const stop = (): Promise<void> => {
@@ -62,14 +73,24 @@ export const startPulling = (options: Pulling): Loop => {
   return { ...loop, stop }
 }
 
-const budgetOf = (options: Pulling): Budget => ({
+/** Looks for what is due of one account; false when nothing is, or cannot be looked for now. */
+const pullOnce = async (options: AccountPulling, signal: AbortSignal): Promise<boolean> => {
+  const window = await takeConfirmations(options)
+  if (window === null) return false
+  if (!(await ensureRegistered(options, signal))) return false
+  const transactions = await walk(options, window, signal)
+  await settlePulled(options, window.payments, transactions)
+  return true
+}
+
+const budgetOf = (options: AccountPulling): Budget => ({
   shortcode: options.daraja.account.shortcode,
   call: 'query',
   perSecond: options.queriesPerSecond,
 })
 
 /** Registers the shortcode unless some replica has done so before; false when that failed, and is to be tried again. */
-const ensureRegistered = async (options: Pulling, signal: AbortSignal): Promise<boolean> => {
+const ensureRegistered = async (options: AccountPulling, signal: AbortSignal): Promise<boolean> => {
   const { database, daraja, log } = options
   const { shortcode } = daraja.account
   const known = await database
@@ -110,7 +131,7 @@ const reasonOf = (reply: object): string =>
 
 /** Every transaction of the window, as far as Daraja gives them; a page that fails ends the walk until the next time. */
 const walk = async (
-  options: Pulling,
+  options: AccountPulling,
   window: { from: Date; to: Date },
   signal: AbortSignal,
 ): Promise<PulledTransaction[]> => {
@@ -137,7 +158,7 @@ const walk = async (
 
 /** A page that was refused is how Daraja says that the shortcode is not registered, whatever we remember. */
 const tellFailed = async (
-  options: Pulling,
+  options: AccountPulling,
   reply: Extract<PulledPage, { kind: 'failed' }>['reply'],
 ): Promise<void> => {
   const { shortcode } = options.daraja.account

@@ -1,3 +1,5 @@
+import type { Budget } from '../daraja/budget.ts'
+import type { OpenAccount } from '../daraja/open-account.ts'
 import type { Submitting } from './submit.ts'
 import { type TakenPayments, takeDuePayments } from './take-due-payments.ts'
 
@@ -7,25 +9,37 @@ const IDLE_MS = 500
 /** What a lease is longer than the calls to Daraja may take, ms: for the record of their outcome. */
 const LEASE_MARGIN_MS = 150_000
 
-/** Decides how many payments are taken, and when: what is not allowed yet costs no transaction. */
-export const createPushTaker = (options: Submitting) => {
+/** Takes an account's payments, as many as may be under way, when they may be. */
+export type PushTaker = {
+  /**
+   * Takes at most `free` payments, and those past their deadline; null: nothing was looked for, since nothing is allowed.
+   * Without an account nobody can be prompted, yet deadlines pass.
+   */
+  take(account: OpenAccount | null, free: number): Promise<TakenPayments | null>
+  /** How long until something may be allowed again, ms. */
+  waitMs(): number
+  /** A push of the account is under way, and has ended. */
+  started(): void
+  ended(): void
+}
+
+/** Decides how many payments of an account are taken, and when: what is not allowed yet costs no transaction. */
+export const createPushTaker = (options: Submitting, accountId: bigint): PushTaker => {
   let width = options.concurrency
+  let underWay = 0
   let notBeforeMs = Number.NEGATIVE_INFINITY
   let oldAtMs = Number.NEGATIVE_INFINITY
 
-  /** Null: nothing was looked for, since nothing is allowed. */
-  const take = async (underWay: number): Promise<TakenPayments | null> => {
+  const take = async (account: OpenAccount | null, free: number): Promise<TakenPayments | null> => {
     const nowMs = options.nowMs()
     const alsoOld = nowMs >= oldAtMs
-    const limit = nowMs < notBeforeMs ? 0 : Math.max(width - underWay, 0)
+    const isAllowed = account !== null && nowMs >= notBeforeMs
+    const limit = isAllowed ? Math.max(Math.min(width - underWay, free), 0) : 0
     if (limit === 0 && !alsoOld) return null
     const taken = await takeDuePayments({
       database: options.database,
-      budget: {
-        shortcode: options.daraja.account.shortcode,
-        call: 'push',
-        perSecond: options.pushesPerSecond,
-      },
+      accountId,
+      budget: budgetOf(options, account),
       limit,
       // Each call may be repeated once after a refused token, and may ask for a token each time.
       leaseMs: options.timeoutMs * 4 + LEASE_MARGIN_MS,
@@ -37,8 +51,19 @@ export const createPushTaker = (options: Submitting) => {
     return taken
   }
 
-  /** How long until something may be allowed again, ms. */
-  const waitMs = (): number => Math.min(Math.max(notBeforeMs - options.nowMs(), 0) || IDLE_MS, IDLE_MS)
-
-  return { take, waitMs }
+  return {
+    take,
+    waitMs: () => Math.min(Math.max(notBeforeMs - options.nowMs(), 0) || IDLE_MS, IDLE_MS),
+    started: () => {
+      underWay += 1
+    },
+    ended: () => {
+      underWay -= 1
+    },
+  }
 }
+
+const budgetOf = (options: Submitting, account: OpenAccount | null): Budget =>
+  account === null
+    ? { shortcode: '', call: 'push', perSecond: null }
+    : { shortcode: account.daraja.account.shortcode, call: 'push', perSecond: options.pushesPerSecond }

@@ -7,10 +7,11 @@ import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { backOff } from '../daraja/back-off.ts'
 import { type Budget, readAllowance, spend } from '../daraja/budget.ts'
-import type { Daraja } from '../daraja/call.ts'
 import { readHold } from '../daraja/hold.ts'
+import type { FindAccount, OpenAccount } from '../daraja/open-account.ts'
 import { type QueryOutcome, queryStk } from '../daraja/query.ts'
 import type { CoreMetrics } from '../metrics.ts'
+import { beginningAt, findDueAccounts, sooner } from './due-accounts.ts'
 import { addConfirmations } from './duties.ts'
 import { nextDelay } from './next-delay.ts'
 import { type Settlement, settle } from './settle.ts'
@@ -27,11 +28,9 @@ type DueQuery = { paymentId: bigint; checkoutRequestId: string; queries: number 
 /** What reconciling needs; times in ms. */
 type Reconciling = {
   database: Database
-  daraja: Daraja
-  /** Queries for the account, by all replicas. */
+  findAccount: FindAccount
+  /** Queries for each account, by all replicas. */
   queriesPerSecond: number
-  /** True where Pull Transactions bring back the receipts of what the query settles. */
-  pull: boolean
   reconcileAfterMs: number
   timeoutMs: number
   random: () => number
@@ -43,15 +42,17 @@ type Reconciling = {
 
 /**
  * Asks Daraja for the payments that never called back: each first `reconcileAfterMs` after its push, then after growing
- * pauses, and all together never more often than the account's budget allows, those that have waited longest first. Only a
+ * pauses, and all together never more often than their account's budget allows, those that have waited longest first. Only a
  * definite answer settles; the receipt is then unknown, until a late callback or Pull Transactions bring it.
  */
 export const startReconciling = (options: Reconciling): Loop => {
   const underWay = new Set<Promise<void>>()
+  const notBeforeMs = new Map<bigint, number>()
   let defect: { error: unknown } | undefined
+  let turn = 0
 
-  const start = (due: DueQuery): void => {
-    const running = reconcile(options, due).catch((error: unknown) => {
+  const start = (account: OpenAccount, due: DueQuery): void => {
+    const running = reconcile(options, account, due).catch((error: unknown) => {
       // The lease brings the query back; anything but an outage is a defect, and ends the loop.
       if (!isOutage(error)) defect = { error }
     })
@@ -59,13 +60,26 @@ export const startReconciling = (options: Reconciling): Loop => {
     void running.then(() => underWay.delete(running))
   }
 
-  const round = async (): Promise<boolean | number> => {
-    if (defect) throw defect.error
+  const queryDue = async (accountId: bigint): Promise<boolean | number> => {
+    const waitMs = (notBeforeMs.get(accountId) ?? 0) - options.nowMs()
+    if (waitMs > 0) return waitMs
     const limit = CONCURRENCY - underWay.size
     if (limit === 0) return BUSY_MS
-    const taken = await takeDue({ ...options, limit })
-    for (const due of taken.due) start(due)
+    const account = await options.findAccount(accountId)
+    if (account === null) return false
+    const taken = await takeDue({ ...options, accountId, account, limit })
+    notBeforeMs.set(accountId, options.nowMs() + taken.nextInMs)
+    for (const due of taken.due) start(account, due)
     return taken.nextInMs || taken.due.length === limit
+  }
+
+  const round = async (): Promise<boolean | number> => {
+    if (defect) throw defect.error
+    turn += 1
+    let again: boolean | number = false
+    const accountIds = await findDueAccounts(options.database, 'to_query')
+    for (const accountId of beginningAt(accountIds, turn)) again = sooner(again, await queryDue(accountId))
+    return again
   }
 
   const loop = startLoop({ name: 'reconcile', idleMs: IDLE_MS, round, isOutage, log: options.log })
@@ -80,16 +94,20 @@ export const startReconciling = (options: Reconciling): Loop => {
 const BUSY_MS = 50
 
 const takeDue = async (
-  options: Reconciling & { limit: number },
+  options: Reconciling & { accountId: bigint; account: OpenAccount; limit: number },
 ): Promise<{ due: DueQuery[]; nextInMs: number }> => {
-  const { shortcode } = options.daraja.account
+  const { shortcode } = options.account.daraja.account
   const budget: Budget = { shortcode, call: 'query', perSecond: options.queriesPerSecond }
   const taken = await options.database.transaction().execute(async (transaction) => {
     const hold = await readHold(transaction, shortcode)
     if (hold.forMs > 0) return { due: [], nextInMs: hold.forMs }
     const allowance = await readAllowance(transaction, budget)
     const allowed = Math.min(options.limit, allowance.calls)
-    const due = await leaseDue(transaction, { limit: allowed, leaseMs: options.timeoutMs * 4 + 60_000 })
+    const due = await leaseDue(transaction, {
+      accountId: options.accountId,
+      limit: allowed,
+      leaseMs: options.timeoutMs * 4 + 60_000,
+    })
     await spend(transaction, budget, due.length)
     crashPoint('take_query.before_commit', due.length)
     return { due, nextInMs: nextInMs({ ...allowance, allowed, limit: options.limit, taken: due.length }) }
@@ -100,12 +118,13 @@ const takeDue = async (
 
 const leaseDue = async (
   transaction: Transaction<Schema>,
-  options: { limit: number; leaseMs: number },
+  options: { accountId: bigint; limit: number; leaseMs: number },
 ): Promise<DueQuery[]> => {
   if (options.limit === 0) return []
   const { rows } = await sql<DueQuery>`
     WITH due AS MATERIALIZED (
-      SELECT payment_id FROM to_query WHERE due_at <= now() AND leased_until <= now()
+      SELECT payment_id FROM to_query
+      WHERE account_id = ${options.accountId} AND due_at <= now() AND leased_until <= now()
       ORDER BY due_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED
     )
     UPDATE to_query SET leased_until = now() + make_interval(secs => ${options.leaseMs / 1000}), queries = queries + 1
@@ -116,19 +135,19 @@ const leaseDue = async (
   return rows
 }
 
-const reconcile = async (options: Reconciling, due: DueQuery): Promise<void> => {
+const reconcile = async (options: Reconciling, account: OpenAccount, due: DueQuery): Promise<void> => {
   crashPoint('query.before_send')
-  const answer = await queryStk(options.daraja, due.checkoutRequestId)
+  const answer = await queryStk(account.daraja, due.checkoutRequestId)
   crashPoint('query.after_send')
   options.metrics.queried(answer.kind)
   if (answer.kind === 'definite') {
-    const settlements = await settleByQuery(options, due.paymentId, answer)
+    const settlements = await settleByQuery(options, { ...due, answer, pull: account.pull !== null })
     tellSettlements(options, settlements)
     options.onSettled()
     return
   }
   if (answer.turnedAway) {
-    await backOff({ ...options, shortcode: options.daraja.account.shortcode }, answer.turnedAway)
+    await backOff({ ...options, ...account.daraja.account }, answer.turnedAway)
   }
   const delayMs = nextDelay({ ...options, firstMs: options.reconcileAfterMs, queries: due.queries })
   options.log.info({
@@ -142,9 +161,14 @@ const reconcile = async (options: Reconciling, due: DueQuery): Promise<void> => 
 
 const settleByQuery = async (
   options: Reconciling,
-  paymentId: bigint,
-  answer: Extract<QueryOutcome, { kind: 'definite' }>,
+  given: {
+    paymentId: bigint
+    answer: Extract<QueryOutcome, { kind: 'definite' }>
+    /** True where Pull Transactions bring back the receipts of what the query settles. */
+    pull: boolean
+  },
 ): Promise<Settlement[]> => {
+  const { paymentId, answer } = given
   const isPaid = answer.resultCode === '0'
   const settlements = await options.database.transaction().execute(async (transaction) => {
     const settled = await settle(transaction, [
@@ -162,7 +186,7 @@ const settleByQuery = async (
       },
     ])
     const hasMoved = settled.some(({ decision }) => decision.kind === 'move')
-    if (options.pull && isPaid && hasMoved) await addConfirmations(transaction, [paymentId])
+    if (given.pull && isPaid && hasMoved) await addConfirmations(transaction, [paymentId])
     crashPoint('settle_by_query.before_commit')
     return settled
   })

@@ -5,11 +5,12 @@ import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { maskMsisdn } from '../../values/msisdn.ts'
 import { backOff } from '../daraja/back-off.ts'
-import type { Daraja } from '../daraja/call.ts'
+import type { FindAccount, OpenAccount } from '../daraja/open-account.ts'
 import { type PushOutcome, pushStk } from '../daraja/stk-push.ts'
 import type { CoreMetrics } from '../metrics.ts'
+import { beginningAt, findDueAccounts, sooner } from './due-accounts.ts'
 import { createPushRecorder } from './push-recorder.ts'
-import { createPushTaker } from './push-taker.ts'
+import { createPushTaker, type PushTaker } from './push-taker.ts'
 import type { DuePayment } from './take-due-payments.ts'
 import { tellSettlements } from './tell-settlements.ts'
 
@@ -31,13 +32,13 @@ const NOT_PUSHED: PushOutcome = {
 /** What submitting needs; times in ms. */
 export type Submitting = {
   database: Database
-  daraja: Daraja
+  findAccount: FindAccount
   /** Where Daraja is to call back for a payment. */
   callbackUrlOf: (paymentId: bigint) => string
   /** What the payer sees it is for. */
-  accountReferenceOf: (payment: DuePayment) => string
+  accountReferenceOf: (payment: DuePayment, account: OpenAccount) => string
   concurrency: number
-  /** Pushes for the account, by all replicas; null: as many as `concurrency` lets out. */
+  /** Pushes for each account, by all replicas; null: as many as `concurrency` lets out. */
   pushesPerSecond: number | null
   timeoutMs: number
   reconcileAfterMs: number
@@ -50,56 +51,70 @@ export type Submitting = {
 
 /**
  * Prompts payers: takes accepted payments in their turn, moves each to `submitting`, commits, sends one push, and records
- * what came of it. At most `concurrency` pushes are under way, half as many after each recent hold of the account. `wake`
+ * what came of it. At most `concurrency` pushes are under way, for an account half as many after each recent hold. `wake`
  * when a payment was accepted. `onSettled` is called after payments failed here, for their deliveries are due.
  */
 export const startSubmitting = (options: Submitting): Loop => {
   const underWay = new Set<Promise<void>>()
   const record = createPushRecorder(options)
-  const taker = createPushTaker(options)
+  const takers = new Map<bigint, PushTaker>()
+  let turn = 0
 
-  const push = async (payment: DuePayment): Promise<PushOutcome> => {
+  const push = async (account: OpenAccount, payment: DuePayment): Promise<PushOutcome> => {
     crashPoint('push.before_send')
-    const outcome = await pushStk(options.daraja, {
+    const outcome = await pushStk(account.daraja, {
       ...payment,
-      accountReference: options.accountReferenceOf(payment),
+      accountReference: options.accountReferenceOf(payment, account),
       callbackUrl: options.callbackUrlOf(payment.paymentId),
     })
     crashPoint('push.after_send')
     return outcome
   }
 
-  const submit = async (payment: DuePayment, takenAtMs: number): Promise<void> => {
+  const submit = async (account: OpenAccount, payment: DuePayment, takenAtMs: number): Promise<void> => {
     const isStale = options.nowMs() - takenAtMs > STALE_MS
-    const outcome = isStale ? NOT_PUSHED : await push(payment)
+    const outcome = isStale ? NOT_PUSHED : await push(account, payment)
     options.metrics.pushed(outcome.kind)
     logOutcome(options.log, payment, outcome)
-    if (outcome.kind === 'later') await backOff(backOffOf(options), outcome)
+    if (outcome.kind === 'later') await backOff({ ...options, ...account.daraja.account }, outcome)
     await record.add({ paymentId: payment.paymentId, take: payment.take, outcome })
   }
 
-  const start = (payment: DuePayment, takenAtMs: number): void => {
+  const start = (taker: PushTaker, account: OpenAccount, payment: DuePayment, takenAtMs: number): void => {
     // A record that fails leaves the payment in `submitting`; when its lease ends it is found and becomes `unconfirmed`.
-    const running = submit(payment, takenAtMs).catch((error: unknown) =>
+    const running = submit(account, payment, takenAtMs).catch((error: unknown) =>
       options.log.error({ event: 'push_not_recorded', payment_id: payment.paymentId, err: error }),
     )
     underWay.add(running)
+    taker.started()
     void running.then(() => {
       underWay.delete(running)
+      taker.ended()
       loop.wake()
     })
   }
 
-  const round = async (): Promise<boolean | number> => {
+  const submitDue = async (accountId: bigint): Promise<boolean | number> => {
     const takenAtMs = options.nowMs()
-    const taken = await taker.take(underWay.size)
+    const taker = takers.get(accountId) ?? createPushTaker(options, accountId)
+    takers.set(accountId, taker)
+    const account = await options.findAccount(accountId)
+    const taken = await taker.take(account, options.concurrency - underWay.size)
     if (taken === null) return taker.waitMs()
     for (const found of taken.orphans)
       options.log.warn({ event: 'payment_unconfirmed', payment_id: found, cause: 'submitter_lost' })
     tellSettlements(options, taken.settlements)
     if (taken.settlements.length > 0) options.onSettled()
-    for (const payment of taken.toPush) start(payment, takenAtMs)
+    if (account) for (const payment of taken.toPush) start(taker, account, payment, takenAtMs)
     return taken.more || taker.waitMs()
+  }
+
+  const round = async (): Promise<boolean | number> => {
+    turn += 1
+    let again: boolean | number = false
+    const accountIds = await findDueAccounts(options.database, 'to_submit')
+    for (const accountId of beginningAt(accountIds, turn)) again = sooner(again, await submitDue(accountId))
+    return again
   }
 
   const loop = startLoop({ name: 'submit', idleMs: IDLE_MS, round, isOutage, log: options.log })
@@ -110,8 +125,6 @@ export const startSubmitting = (options: Submitting): Loop => {
   }
   return { ...loop, stop }
 }
-
-const backOffOf = (options: Submitting) => ({ ...options, shortcode: options.daraja.account.shortcode })
 
 const logOutcome = (log: Log, payment: DuePayment, outcome: PushOutcome): void => {
   const about = { payment_id: Number(payment.paymentId), msisdn: maskMsisdn(payment.msisdn) }

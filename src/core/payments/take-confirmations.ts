@@ -26,16 +26,17 @@ const RECORDS_REACH_MS = 47 * 3_600_000
 type DueRow = { payment_id: bigint; pulls: number; created_at: Date; amount_kes: number; too_old: boolean }
 
 /**
- * Takes the payments that are due to be looked for and were accepted at about the same time; null when none is. They are put
+ * Takes the payments of an account that are due to be looked for and were accepted at about the same time; null when none is. They are put
  * off in the same transaction, longer each time: should this process end now, they are looked for the next time.
  */
 export const takeConfirmations = async (options: {
   database: Database
+  accountId: bigint
   reconcileAfterMs: number
   random: () => number
 }): Promise<PullWindow | null> => {
   const rows = await options.database.transaction().execute(async (transaction) => {
-    const due = await lockDue(transaction)
+    const due = await lockDue(transaction, options.accountId)
     await endOld(transaction, due.filter((row) => row.too_old).map(idOf))
     const recent = due.filter((row) => !row.too_old)
     const firstMs = Math.min(...recent.map(createdMs))
@@ -57,12 +58,13 @@ export const takeConfirmations = async (options: {
 const idOf = (row: DueRow): bigint => row.payment_id
 const createdMs = (row: DueRow): number => row.created_at.getTime()
 
-const lockDue = async (transaction: Transaction<Schema>): Promise<DueRow[]> => {
+const lockDue = async (transaction: Transaction<Schema>, accountId: bigint): Promise<DueRow[]> => {
   const { rows } = await sql<DueRow>`
     SELECT due.payment_id, due.pulls, payments.created_at, payments.amount_kes,
            payments.created_at < now() - make_interval(secs => ${RECORDS_REACH_MS / 1000}) AS too_old
     FROM (
-      SELECT payment_id, pulls FROM to_confirm WHERE due_at <= now() ORDER BY due_at LIMIT ${LIMIT} FOR UPDATE SKIP LOCKED
+      SELECT payment_id, pulls FROM to_confirm WHERE account_id = ${accountId} AND due_at <= now()
+      ORDER BY due_at LIMIT ${LIMIT} FOR UPDATE SKIP LOCKED
     ) due
     JOIN payments ON payments.id = due.payment_id
   `.execute(transaction)

@@ -53,12 +53,13 @@ const MAX_OLD = 200
 const MIN_REFILL_MS = 20
 
 /**
- * Takes at most `limit` due payments, under a lease of `leaseMs`, as far as the account's budget and hold allow; with
+ * Takes at most `limit` due payments of an account, under a lease of `leaseMs`, as far as the account's budget and hold allow; with
  * `alsoOld` those past their submit-by deadline too, whatever is allowed, for they prompt nobody. Everything is committed when it resolves: `submitting` is durable before the first byte
  * goes to Daraja (law 2).
  */
 export const takeDuePayments = async (options: {
   database: Database
+  accountId: bigint
   budget: Budget
   limit: number
   leaseMs: number
@@ -69,7 +70,7 @@ export const takeDuePayments = async (options: {
     const allowance = await readAllowance(transaction, options.budget)
     const allowed = hold.forMs > 0 ? 0 : Math.min(options.limit, allowance.calls)
     const oldLimit = options.alsoOld ? MAX_OLD : 0
-    const ids = await lockDuties({ transaction, limit: allowed, oldLimit })
+    const ids = await lockDuties({ ...options, transaction, limit: allowed, oldLimit })
     const rows = await lockPayments(transaction, ids)
     const accepted = rows.filter((row) => row.state === 'accepted')
     const due = accepted.filter((row) => !row.too_old && !row.is_stopped)
@@ -112,20 +113,23 @@ export const nextInMs = (options: {
     ? Math.max(options.nextInMs, MIN_REFILL_MS)
     : 0
 
-/** Locks `limit` duties in their turn, and `oldLimit` of payments past their deadline. */
+/** Locks `limit` duties of the account in their turn, and `oldLimit` of payments past their deadline. */
 const lockDuties = async (options: {
   transaction: Transaction<Schema>
+  accountId: bigint
   limit: number
   oldLimit: number
 }): Promise<bigint[]> => {
   const { rows } = await sql<{ payment_id: bigint }>`
     WITH old AS (
       SELECT payment_id FROM to_submit
-      WHERE due_at <= now() AND leased_until <= now() AND submit_by <= now()
+      WHERE account_id = ${options.accountId}
+        AND due_at <= now() AND leased_until <= now() AND submit_by <= now()
       LIMIT ${options.oldLimit} FOR UPDATE SKIP LOCKED
     ), due AS (
       SELECT payment_id FROM to_submit
-      WHERE due_at <= now() AND leased_until <= now() AND submit_by > now()
+      WHERE account_id = ${options.accountId}
+        AND due_at <= now() AND leased_until <= now() AND submit_by > now()
       ORDER BY due_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED
     )
     SELECT payment_id FROM old UNION ALL SELECT payment_id FROM due

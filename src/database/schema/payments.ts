@@ -33,6 +33,8 @@ export type PaymentsTable = {
   receipt: string | null
   /** When the money moved; for a failure, when the outcome became known. */
   transaction_date: Date | null
+  /** The account at Daraja that it goes through, decided when it was accepted; 0: the default one. */
+  account_id: Generated<bigint>
 }
 
 /** (partner, SHA-256 of the idempotency key) → payment; hash-partitioned, kept as long as the payment. */
@@ -76,6 +78,8 @@ export type ToSubmitTable = {
   submit_by: Date
   /** How often it was taken: tells the record of one taking from that of another. */
   takes: Generated<number>
+  /** The payment's. */
+  account_id: Generated<bigint>
 }
 
 /** A duty: Daraja is to be asked what became of this payment. */
@@ -85,6 +89,8 @@ export type ToQueryTable = {
   leased_until: ColumnType<Date, never, Date>
   /** How often it has been asked. */
   queries: Generated<number>
+  /** The payment's. */
+  account_id: Generated<bigint>
 }
 
 /**
@@ -98,4 +104,6 @@ export type ToConfirmTable = {
   due_at: Generated<Date>
   /** How often it has been looked for. */
   pulls: Generated<number>
+  /** The payment's. */
+  account_id: Generated<bigint>
 }

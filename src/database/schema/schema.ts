@@ -1,10 +1,11 @@
+import type { PartnerAccountsTable } from './accounts.ts'
 import type { AuditTable } from './audit.ts'
 import type { CallbacksTable, ToInterpretTable } from './callbacks.ts'
 import type { DarajaAccountsTable, DarajaBudgetsTable } from './daraja.ts'
 import type { AttemptsTable, DeliveriesTable, ToDeliverTable } from './deliveries.ts'
 import type { DeadDeliveriesTable, EndpointsTable } from './endpoints.ts'
-import type { ApiKeysTable, PartnersTable, ServiceTokensTable } from './partners.ts'
 import type { PartnerBucketsTable, PartnerDaysTable, PayerPromptsTable } from './limits.ts'
+import type { ApiKeysTable, PartnersTable, ServiceTokensTable } from './partners.ts'
 import type {
   IdempotencyKeysTable,
   PaymentFindingsTable,
@@ -22,6 +23,7 @@ export type Schema = {
   api_keys: ApiKeysTable
   service_tokens: ServiceTokensTable
   signing_secrets: SigningSecretsTable
+  partner_accounts: PartnerAccountsTable
   payments: PaymentsTable
   idempotency_keys: IdempotencyKeysTable
   payment_history: PaymentHistoryTable
@@ -39,7 +41,7 @@ export type Schema = {
   endpoints: EndpointsTable
   dead_letters: DeadDeliveriesTable
   audit: AuditTable
-}
   partner_buckets: PartnerBucketsTable
   partner_days: PartnerDaysTable
   payer_prompts: PayerPromptsTable
+}

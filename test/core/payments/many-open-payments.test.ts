@@ -47,8 +47,12 @@ describe('open payments whose callbacks never come', () => {
     const tokens = createTokenSource({ send: client.send, account, nowMs: options.nowMs })
     return startReconciling({
       ...options,
-      daraja: { account, send: client.send, tokens, clock: options.clock },
-      pull: false,
+      findAccount: () =>
+        Promise.resolve({
+          daraja: { account, send: client.send, tokens, clock: options.clock },
+          uniqueReference: false,
+          pull: null,
+        }),
       timeoutMs: 3_000,
       onSettled: () => undefined,
     })
