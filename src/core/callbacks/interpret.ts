@@ -57,7 +57,6 @@ const interpretBatch = async (database: Database, limit: number): Promise<Interp
       content === null ? [] : [toEvidence(callback.payment_id, content)],
     )
     const settlements = await settle(transaction, evidence)
-    await endDuties(transaction, due)
     const notUnderstood = read.filter(({ content }) => content === null).map(({ callback }) => callback)
     crashPoint('interpret.before_commit', due.length)
     return { found: due.length, notUnderstood, settlements }
@@ -88,23 +87,25 @@ const interpretOneByOne = async (options: {
   return all
 }
 
+/**
+ * Ends the duties of the oldest callbacks that are due and that nobody else has in hand, and reads these: a transaction that
+ * fails gives the duties back. The bounds of time name the partitions once; a join would look for them again for each row.
+ */
 const takeDue = async (transaction: Transaction<Schema>, limit: number): Promise<DueCallback[]> => {
   const { rows } = await sql<DueCallback>`
-    SELECT callbacks.id, callbacks.payment_id, callbacks.body
-    FROM (
-      SELECT callback_id, received_at FROM to_interpret WHERE due_at <= now()
-      ORDER BY due_at, callback_id LIMIT ${limit} FOR UPDATE SKIP LOCKED
-    ) due
-    JOIN callbacks ON callbacks.id = due.callback_id AND callbacks.received_at = due.received_at
-    ORDER BY callbacks.id
+    WITH due AS (
+      DELETE FROM to_interpret WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM to_interpret WHERE due_at <= now()
+        ORDER BY callback_id LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ))
+      RETURNING callback_id, received_at
+    )
+    SELECT id, payment_id, body FROM callbacks
+    WHERE id = ANY (ARRAY(SELECT callback_id FROM due))
+      AND received_at >= (SELECT min(received_at) FROM due) AND received_at <= (SELECT max(received_at) FROM due)
+    ORDER BY id
   `.execute(transaction)
   return rows
-}
-
-const endDuties = async (transaction: Transaction<Schema>, due: readonly DueCallback[]): Promise<void> => {
-  if (due.length === 0) return
-  const ids = due.map((callback) => callback.id)
-  await sql`DELETE FROM to_interpret WHERE callback_id = ANY(${ids}::uuid[])`.execute(transaction)
 }
 
 const putOffFirst = async (database: Database): Promise<void> => {
@@ -113,7 +114,7 @@ const putOffFirst = async (database: Database): Promise<void> => {
     UPDATE to_interpret SET due_at = now() + make_interval(secs => ${RETRY_SECONDS})
     WHERE callback_id = (
       SELECT callback_id FROM to_interpret WHERE due_at <= now()
-      ORDER BY due_at, callback_id LIMIT 1 FOR UPDATE SKIP LOCKED
+      ORDER BY callback_id LIMIT 1 FOR UPDATE SKIP LOCKED
     )
   `.execute(database)
   crashPoint('put_off.after_commit')

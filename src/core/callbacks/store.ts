@@ -29,20 +29,29 @@ export const storeCallbacks = (
     return some.map(() => 'stored' as const)
   })
 
+/**
+ * The bodies travel as one value, out of which Postgres cuts each, and the headers as one document: as elements of arrays
+ * both would be escaped here and unescaped there, byte by byte, which was a third of what storing costs.
+ */
 const insertCallbacks = async (database: Database, callbacks: readonly ReceivedCallback[]): Promise<void> => {
   crashPoint('receive.before_commit', callbacks.length)
   await sql`
     WITH added AS (
       INSERT INTO callbacks (id, received_at, payment_id, is_refused, source_address, headers, body)
-      SELECT * FROM unnest(
-        ${callbacks.map((callback) => callback.id)}::uuid[],
-        ${callbacks.map((callback) => callback.receivedAt)}::timestamptz[],
-        ${callbacks.map((callback) => callback.paymentId)}::bigint[],
-        ${callbacks.map((callback) => callback.isRefused)}::boolean[],
-        ${callbacks.map((callback) => toStorable(callback.sourceAddress))}::text[],
-        ${callbacks.map(renderHeaders)}::jsonb[],
-        ${callbacks.map((callback) => Buffer.from(callback.body))}::bytea[]
-      )
+      SELECT id, received_at, payment_id, is_refused, source_address, headers,
+             substring(${Buffer.concat(callbacks.map((callback) => callback.body))}::bytea FROM body_start FOR body_bytes)
+      FROM ROWS FROM (
+        unnest(
+          ${callbacks.map((callback) => callback.id)}::uuid[],
+          ${callbacks.map((callback) => callback.receivedAt.toISOString())}::timestamptz[],
+          ${callbacks.map((callback) => callback.paymentId)}::bigint[],
+          ${callbacks.map((callback) => callback.isRefused)}::boolean[],
+          ${callbacks.map((callback) => toStorable(callback.sourceAddress))}::text[],
+          ${startsOfBodies(callbacks)}::integer[],
+          ${callbacks.map((callback) => callback.body.length)}::integer[]
+        ),
+        json_array_elements(${JSON.stringify(callbacks.map(renderHeaders))}::json)
+      ) AS given (id, received_at, payment_id, is_refused, source_address, body_start, body_bytes, headers)
       ON CONFLICT (id, received_at) DO NOTHING
       RETURNING id, received_at, payment_id, is_refused
     )
@@ -52,8 +61,18 @@ const insertCallbacks = async (database: Database, callbacks: readonly ReceivedC
   crashPoint('receive.after_commit', callbacks.length)
 }
 
-const renderHeaders = (callback: ReceivedCallback): string =>
-  JSON.stringify(callback.headers.map(({ name, value }) => [toStorable(name), toStorable(value)]))
+/** Where each body begins when they stand one after the other, counted from 1. */
+const startsOfBodies = (callbacks: readonly ReceivedCallback[]): number[] => {
+  let next = 1
+  return callbacks.map(({ body }) => {
+    const start = next
+    next += body.length
+    return start
+  })
+}
+
+const renderHeaders = (callback: ReceivedCallback): [string, string][] =>
+  callback.headers.map(({ name, value }) => [toStorable(name), toStorable(value)])
 
 /** Text that Postgres can hold; HTTP carries no other, callers over gRPC may. */
 const toStorable = (text: string): string => text.replaceAll('\u0000', '\ufffd').toWellFormed()

@@ -9,7 +9,7 @@ export const up = async (database: Kysely<unknown>): Promise<void> => {
       payment_id bigint,
       is_refused boolean NOT NULL,
       source_address text NOT NULL,
-      headers jsonb NOT NULL,
+      headers json NOT NULL,
       body bytea NOT NULL,
       PRIMARY KEY (id, received_at)
     ) PARTITION BY RANGE (received_at)
@@ -22,7 +22,6 @@ export const up = async (database: Kysely<unknown>): Promise<void> => {
       due_at timestamptz NOT NULL DEFAULT now()
     ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)
   `.execute(database)
-  await sql`CREATE INDEX to_interpret_due_at ON to_interpret (due_at)`.execute(database)
 }
 
 export const down = async (database: Kysely<unknown>): Promise<void> => {
