@@ -1,6 +1,8 @@
 import { Command } from 'commander'
 import { benchAccept } from './accept.ts'
 import { benchDeliver } from './deliver.ts'
+import { benchIsolation } from './isolation.ts'
+import { benchLatency } from './latency.ts'
 import { benchSettle } from './settle.ts'
 
 const wholeNumber = (text: string): number => {
@@ -8,6 +10,8 @@ const wholeNumber = (text: string): number => {
   if (!Number.isInteger(value) || value < 1) throw new Error(`${text} must be a whole number from 1 up`)
   return value
 }
+
+const wholeNumbers = (text: string): number[] => text.split(',').map(wholeNumber)
 
 const program = new Command('bench').description(
   'how fast it is, as ratios against yardsticks of the same run',
@@ -34,4 +38,18 @@ program
   .option('--rounds <count>', 'how often each has its turn', wholeNumber, 5)
   .option('--count <count>', 'deliveries in a turn', wholeNumber, 15_000)
   .action(benchDeliver)
+program
+  .command('latency')
+  .description(
+    'from the commit of an outcome to its first byte at the receiver; the same when JetStream loses its stream',
+  )
+  .option('--rates <list>', 'outcomes a second, separated by commas', wholeNumbers, [200, 1000])
+  .option('--seconds <count>', 'how long each load is, seconds', wholeNumber, 30)
+  .action(benchLatency)
+program
+  .command('isolation')
+  .description('the times of 46 partners, alone and beside four in trouble')
+  .option('--rounds <count>', 'how often each has its turn', wholeNumber, 3)
+  .option('--seconds <count>', 'how long a turn is, seconds', wholeNumber, 40)
+  .action(benchIsolation)
 await program.parseAsync()
