@@ -8,6 +8,7 @@ import { type Core, startCore } from '../core/core.ts'
 import { startPublishing } from '../core/deliveries/publish.ts'
 import { addOverduePayments, createCoreMetrics } from '../core/metrics.ts'
 import { startConnectServer } from '../core/server/connect.ts'
+import type { DoorTls } from '../core/server/door-tls.ts'
 import { startGrpcServer } from '../core/server/grpc.ts'
 import { createInProcessClients, type InProcessClients } from '../core/server/in-process.ts'
 import { connectDatabase, type Database } from '../database/connect.ts'
@@ -24,6 +25,7 @@ import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
 import { announceReady } from '../runtime/ready.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
+import { readDoorTls } from './door-tls.ts'
 import { createEarlyClients } from './early-clients.ts'
 import { type Environment, hasParent, SERVE_SETTINGS } from './environment.ts'
 import { payerLimitsOf } from './payer-limits.ts'
@@ -46,6 +48,7 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   if (config.DARAJA_PULL && !config.DARAJA_UNIQUE_REFERENCE) {
     throw new BadSettings('DARAJA_PULL needs DARAJA_UNIQUE_REFERENCE on: what is pulled is told apart by it')
   }
+  const tls = await readDoorTls(config)
   const log = createLog({ name: 'serve', level: config.LOG_LEVEL, secrets: secretsOf(environment) })
   await using open = new AsyncDisposableStack()
 
@@ -95,7 +98,7 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   early.become(createInProcessClients(core.services))
   const urls = {
     http_url: facade.url,
-    ...(await openServices({ config, core, open, log, registry })),
+    ...(await openServices({ config, core, open, log, registry, tls })),
     ops_url: operations.url,
   }
   isStarting = false
@@ -224,22 +227,24 @@ const openServices = async (parts: {
   open: AsyncDisposableStack
   log: Log
   registry: Registry
+  tls: DoorTls | null
 }) => {
   const { config, open } = parts
   const { services } = parts.core
-  const grpc = await startGrpcServer({ services, host: config.GRPC_HOST, port: config.GRPC_PORT })
+  const door = { services, host: config.GRPC_HOST, tls: parts.tls }
+  const grpc = await startGrpcServer({ ...door, port: config.GRPC_PORT })
   open.defer(() => grpc.close())
   const connect = await startConnectServer({
-    services,
-    host: config.GRPC_HOST,
+    ...door,
     port: config.CONNECT_PORT,
     limits: limitsOf(config),
     tell: createCutTeller({ ...parts, door: 'connect', nowMs: () => performance.now() }),
   })
   open.defer(() => connect.close())
+  const scheme = parts.tls === null ? 'http' : 'https'
   return {
-    grpc_url: `http://${config.GRPC_HOST}:${grpc.port}`,
-    connect_url: `http://${config.GRPC_HOST}:${connect.port}`,
+    grpc_url: `${scheme}://${config.GRPC_HOST}:${grpc.port}`,
+    connect_url: `${scheme}://${config.GRPC_HOST}:${connect.port}`,
   }
 }
 

@@ -86,6 +86,22 @@ export const SETTINGS = {
   GRPC_HOST: { parse: host, default: '127.0.0.1', help: 'where native gRPC and Connect listen' },
   GRPC_PORT: { parse: port, default: '9090', help: 'native gRPC' },
   CONNECT_PORT: { parse: port, default: '9080', help: 'Connect and gRPC-Web' },
+  GRPC_TLS_CERT: {
+    parse: text,
+    default: null,
+    help: 'a PEM file with the certificate that gRPC and Connect show; they speak plaintext without',
+  },
+  GRPC_TLS_KEY: { parse: text, default: null, help: 'a PEM file with its key' },
+  GRPC_TLS_CLIENT_CA: {
+    parse: text,
+    default: null,
+    help: 'a PEM file with who must have signed the certificates of callers; without it they need none',
+  },
+  GRPC_ALLOW_PLAINTEXT: {
+    parse: flag,
+    default: 'off',
+    help: 'lets gRPC and Connect speak plaintext beyond this machine, where something else encrypts the way',
+  },
   OPS_HOST: {
     parse: host,
     default: '127.0.0.1',

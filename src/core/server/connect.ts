@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { createContextValues } from '@connectrpc/connect'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
 import {
@@ -10,6 +11,7 @@ import {
 } from '../../runtime/connection-guard.ts'
 import { toPlainAddress } from '../../values/address-list.ts'
 import { peerAddress } from '../services/call-context.ts'
+import type { DoorTls } from './door-tls.ts'
 import { routesOf, type Services } from './services.ts'
 
 export type ConnectServer = { port: number; close(): Promise<void> }
@@ -25,6 +27,8 @@ export const startConnectServer = async (options: {
   services: Services
   host: string
   port: number
+  /** Null or left out: plaintext. */
+  tls?: DoorTls | null
   limits?: ConnectionLimits
   /** Called for each connection that the limits cut. */
   tell?: (reason: CutReason) => void
@@ -38,10 +42,26 @@ export const startConnectServer = async (options: {
     contextValues: (request) =>
       createContextValues().set(peerAddress, toPlainAddress(request.socket.remoteAddress ?? '') ?? ''),
   })
-  const server = createServer(serverTimes(limits), handle)
+  const server = createDoor({ times: serverTimes(limits), tls: options.tls ?? null, handle })
   guardConnections(server, { limits, nowMs: () => performance.now(), tell })
   const port = await listen(server, options)
   return { port, close: () => close(server, closing) }
+}
+
+/** Without a certificate that `clientCa` signed, a caller gets no further than the handshake. */
+const createDoor = ({
+  times,
+  tls,
+  handle,
+}: {
+  times: ServerOptions
+  tls: DoorTls | null
+  handle: RequestListener
+}): Server => {
+  if (tls === null) return createServer(times, handle)
+  const { cert, key, clientCa } = tls
+  const callers = clientCa === null ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }
+  return createTlsServer({ ...times, cert, key, ...callers }, handle)
 }
 
 const listen = (server: Server, options: { host: string; port: number }): Promise<number> =>

@@ -17,6 +17,7 @@ import {
 } from '@grpc/grpc-js'
 import { toPlainAddress } from '../../values/address-list.ts'
 import { peerAddress } from '../services/call-context.ts'
+import type { DoorTls } from './door-tls.ts'
 import { type Services, specsOf } from './services.ts'
 
 export type GrpcServer = { port: number; close(): Promise<void> }
@@ -41,6 +42,8 @@ export const startGrpcServer = async (options: {
   services: Services
   host: string
   port: number
+  /** Null or left out: plaintext. */
+  tls?: DoorTls | null
 }): Promise<GrpcServer> => {
   const server = new Server(LIMITS)
   for (const spec of Object.values(specsOf(options.services))) {
@@ -54,18 +57,24 @@ export const startGrpcServer = async (options: {
       ) satisfies UntypedServiceImplementation,
     )
   }
-  const port = await bind(
-    server,
-    `${options.host.includes(':') ? `[${options.host}]` : options.host}:${options.port}`,
-  )
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host
+  const port = await bind(server, `${host}:${options.port}`, toCredentials(options.tls ?? null))
   return { port, close: () => close(server) }
 }
 
-const bind = (server: Server, address: string): Promise<number> =>
+/** Without a certificate that `clientCa` signed, a caller gets no further than the handshake. */
+const toCredentials = (tls: DoorTls | null): ServerCredentials =>
+  tls === null
+    ? ServerCredentials.createInsecure()
+    : ServerCredentials.createSsl(
+        tls.clientCa,
+        [{ cert_chain: tls.cert, private_key: tls.key }],
+        tls.clientCa !== null,
+      )
+
+const bind = (server: Server, address: string, credentials: ServerCredentials): Promise<number> =>
   new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
-      error ? reject(error) : resolve(port),
-    )
+    server.bindAsync(address, credentials, (error, port) => (error ? reject(error) : resolve(port)))
   })
 
 /** How long calls under way may take to finish when the server closes, ms. */

@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import { createSecureContext } from 'node:tls'
+import type { DoorTls } from '../core/server/door-tls.ts'
+import { BadSettings } from '../runtime/config.ts'
+
+/** The settings of the doors of internal services. */
+export type DoorSettings = {
+  GRPC_HOST: string
+  GRPC_TLS_CERT: string | null
+  GRPC_TLS_KEY: string | null
+  GRPC_TLS_CLIENT_CA: string | null
+  GRPC_ALLOW_PLAINTEXT: boolean
+}
+
+/**
+ * Reads what the doors of internal services need for TLS; null: they speak plaintext, which only this machine may hear unless
+ * an operator allows it. Throws `BadSettings` for half of a setting, and for a file that cannot be read or used.
+ */
+export const readDoorTls = async (settings: DoorSettings): Promise<DoorTls | null> => {
+  const { GRPC_TLS_CERT: certFile, GRPC_TLS_KEY: keyFile, GRPC_TLS_CLIENT_CA: caFile } = settings
+  if (certFile === null || keyFile === null) {
+    if (certFile !== null || keyFile !== null) {
+      throw new BadSettings('GRPC_TLS_CERT and GRPC_TLS_KEY belong together: set both or neither')
+    }
+    if (caFile !== null) {
+      throw new BadSettings(
+        'GRPC_TLS_CLIENT_CA needs GRPC_TLS_CERT and GRPC_TLS_KEY: certificates are part of TLS',
+      )
+    }
+    requirePrivacy(settings)
+    return null
+  }
+  const tls = {
+    cert: await readPem('GRPC_TLS_CERT', certFile),
+    key: await readPem('GRPC_TLS_KEY', keyFile),
+    clientCa: caFile === null ? null : await readPem('GRPC_TLS_CLIENT_CA', caFile),
+  }
+  try {
+    createSecureContext({ cert: tls.cert, key: tls.key, ...(tls.clientCa && { ca: tls.clientCa }) })
+  } catch (error) {
+    throw new BadSettings(
+      `GRPC_TLS_CERT, GRPC_TLS_KEY and GRPC_TLS_CLIENT_CA must be PEM files, the key that of the certificate: ${messageOf(error)}`,
+    )
+  }
+  return tls
+}
+
+/** Plaintext carries keys and tokens: it stays on this machine, unless something else encrypts the way. */
+const requirePrivacy = ({ GRPC_HOST: host, GRPC_ALLOW_PLAINTEXT: isAllowed }: DoorSettings): void => {
+  if (isAllowed || isLoopback(host)) return
+  throw new BadSettings(
+    `GRPC_HOST ${host} is not this machine alone, and gRPC and Connect would speak plaintext there: set GRPC_TLS_CERT and ` +
+      'GRPC_TLS_KEY, or GRPC_ALLOW_PLAINTEXT=on where something else encrypts the way',
+  )
+}
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+
+const readPem = async (name: string, file: string): Promise<Buffer> => {
+  try {
+    return await readFile(file)
+  } catch (error) {
+    throw new BadSettings(`${name} must be a file that can be read: ${messageOf(error)}`)
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
