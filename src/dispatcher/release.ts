@@ -56,7 +56,7 @@ export const releaseDue = async (database: Database): Promise<Released> => {
       changes: steps.flatMap(({ changes }) => changes),
     }
   })
-  crashPoint('release.after_commit', released.offers.length)
+  crashPoint('release.after_commit', released.offers.length + released.changes.length)
   return released
 }
 

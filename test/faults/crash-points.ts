@@ -81,13 +81,16 @@ const ONLY_AFTER: Record<string, string> = {
   'claim.before_commit': 'claim.after_commit',
 }
 
+/** What operators do; `operator-words.ts` says what they type. */
+const OPERATOR_FILES = ['src/core/payments/settle-by-hand.ts', 'src/core/deliveries/operate-']
+
 /** Every crash point that the code names, with the way to it. */
 export const findCrashPoints = async (root: string): Promise<CrashPoint[]> => {
   const files = await readProject(root)
   const namesIn = (folder: string): Set<string> =>
     new Set(crashPointNames(files.filter(({ path }) => path.startsWith(folder))))
   const ofDispatch = namesIn('src/dispatcher/')
-  const ofOperator = namesIn('src/core/payments/settle-by-hand.ts')
+  const ofOperator = new Set(OPERATOR_FILES.flatMap((path) => [...namesIn(path)]))
   return crashPointNames(files).map((name): CrashPoint => {
     const special = SPECIAL[name.split('.')[0] ?? '']
     return {

@@ -32,7 +32,7 @@ export const faultEnvironment = (options: {
   // Far below the deadline of the quiet phase: a payer who is locked for good fails when it has passed.
   SUBMIT_TTL_MS: '20000',
   RECONCILE_AFTER_MS: '300',
-  DELIVERY_SCHEDULE: `0s${',1s'.repeat(60)}`,
+  DELIVERY_SCHEDULE: `0s${',1s'.repeat(300)}`,
   CALLBACK_ALLOW_HTTP: 'on',
   CALLBACK_ALLOW_PRIVATE_NETWORKS: 'on',
 })

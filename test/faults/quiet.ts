@@ -22,6 +22,10 @@ export const letTimePass = async (database: Database, seconds: number): Promise<
       UPDATE to_confirm SET due_at = due_at - ${ago}
     ), accounts AS (
       UPDATE daraja_accounts SET held_until = held_until - ${ago}
+    ), endpoint AS (
+      UPDATE endpoints
+      SET open_until = open_until - ${ago}, probing_until = probing_until - ${ago}, release_at = release_at - ${ago},
+          release_since = release_since - ${ago}
     )
     UPDATE to_deliver
     SET due_at = due_at - ${ago}, leased_until = leased_until - ${ago}, publish_at = publish_at - ${ago}
