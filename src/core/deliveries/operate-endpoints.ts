@@ -113,7 +113,8 @@ export const resumeEndpoint = async (
       SET paused_at = NULL, paused_by = NULL, changed_at = now(),
           state = CASE WHEN state = 'closed' THEN 'ramping' ELSE state END,
           release_per_second = CASE WHEN state = 'closed' THEN ${FIRST_RELEASE} ELSE release_per_second END,
-          release_at = CASE WHEN state = 'closed' THEN now() ELSE release_at END
+          release_at = CASE WHEN state = 'closed' THEN now() ELSE release_at END,
+          release_since = CASE WHEN state = 'closed' THEN now() ELSE release_since END
       WHERE partner_id = ${options.partnerId} AND host = ${options.host} AND paused_at IS NOT NULL
       RETURNING (
         SELECT count(*)::int FROM to_deliver
