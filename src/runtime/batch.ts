@@ -25,15 +25,18 @@ const settleOne = <Item, Result>(one: Waiting<Item, Result> | undefined, result:
 /**
  * Gathers single items into batches: one statement and one commit for many. It groups what is waiting and never waits in
  * order to group: a batch starts as soon as one of `maxRunning` places is free, with whatever has queued meanwhile, at most
- * `maxItems`. `run` returns one result an item, in the items' order; an `Error` among them is thrown to
+ * `maxItems`. Beside one that runs already a batch starts only with `besideFrom` items or more, for what waits shares the
+ * next commit otherwise. `run` returns one result an item, in the items' order; an `Error` among them is thrown to
  * that item's caller alone. No more than `maxWaiting` items wait.
  */
 export const createBatcher = <Item, Result>(options: {
   maxItems: number
   maxRunning: number
   maxWaiting: number
+  besideFrom?: number
   run: (items: Item[]) => Promise<(Result | Error)[]>
 }): Batcher<Item, Result> => {
+  const { besideFrom = 1 } = options
   const waiting: Waiting<Item, Result>[] = []
   let running = 0
   let scheduled = false
@@ -50,9 +53,12 @@ export const createBatcher = <Item, Result>(options: {
     }
   }
 
+  const mayStart = (): boolean =>
+    running < options.maxRunning && waiting.length >= (running === 0 ? 1 : besideFrom)
+
   const startBatches = (): void => {
     scheduled = false
-    while (running < options.maxRunning && waiting.length > 0) {
+    while (mayStart()) {
       const batch = waiting.splice(0, options.maxItems)
       running += 1
       void runBatch(batch).then(() => {
@@ -68,7 +74,7 @@ export const createBatcher = <Item, Result>(options: {
   // Starting at the end of the present turn of the event loop, not inside `add`, lets every request that the same turn
   // parsed join the batch.
   const schedule = (): void => {
-    if (scheduled || running >= options.maxRunning) return
+    if (scheduled || !mayStart()) return
     scheduled = true
     setImmediate(startBatches)
   }

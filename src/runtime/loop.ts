@@ -16,21 +16,25 @@ const MAX_OUTAGE_PAUSE_MS = 2_000
 
 /**
  * Runs `round` again and again. A round that returns true had more to do than it took, so the next follows at once; else
- * the loop pauses for `idleMs` milliseconds, or fewer where the round returns a number, or until `wake`. A round that throws what `isOutage` knows is tried again after a
+ * the loop pauses for `idleMs` milliseconds, or fewer where the round returns a number, or until `wake`, and in any case for
+ * `breathMs`: what comes meanwhile shares the next round. A round that throws what `isOutage` knows is tried again after a
  * growing pause, with one log line when the trouble starts and one when it ends. Any other throw is a defect and ends the
  * loop: its owner ends the process, a loop never lives on half dead.
  */
 export const startLoop = (options: {
   name: string
   idleMs: number
+  breathMs?: number
   round: () => Promise<boolean | number>
   isOutage: (error: unknown) => boolean
   log: Log
 }): Loop => {
+  const { breathMs = 0 } = options
   let stopping = false
   let woken = false
   let failures = 0
   let idle = new AbortController()
+  const stopped = new AbortController()
 
   const wake = (): void => {
     // Each callback wakes its loop, and an abort makes an exception with a stack.
@@ -49,7 +53,9 @@ export const startLoop = (options: {
     const more = await options.round()
     if (failures > 0) options.log.info({ event: 'loop_resumed', loop: options.name, failures })
     failures = 0
-    if (more === true || woken || stopping) return
+    if (more === true || stopping) return
+    if (breathMs > 0) await pause(breathMs, undefined, { signal: stopped.signal }).catch(() => undefined)
+    if (woken || stopping) return
     await rest(more === false ? options.idleMs : Math.min(more, options.idleMs))
   }
 
@@ -70,6 +76,7 @@ export const startLoop = (options: {
   ended.catch(() => undefined)
   const stop = (): Promise<void> => {
     stopping = true
+    stopped.abort()
     idle.abort()
     return ended
   }

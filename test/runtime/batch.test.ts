@@ -33,6 +33,33 @@ describe('a batcher', () => {
     expect(await Promise.all(others)).toEqual(['2', '3'])
   })
 
+  it('starts no batch beside a running one for a few items', async () => {
+    const held = heldRun()
+    const batcher = createBatcher({
+      maxItems: 10,
+      maxRunning: 2,
+      maxWaiting: 100,
+      besideFrom: 3,
+      run: held.run,
+    })
+    const added = [batcher.add(1)]
+    await turn()
+    added.push(batcher.add(2), batcher.add(3))
+    await turn()
+    expect(held.batches).toEqual([[1]])
+    added.push(batcher.add(4))
+    await turn()
+    expect(held.batches).toEqual([[1], [2, 3, 4]])
+    added.push(batcher.add(5))
+    held.release()
+    held.release()
+    await Promise.all(added.slice(0, 4))
+    await turn()
+    expect(held.batches).toEqual([[1], [2, 3, 4], [5]])
+    held.release()
+    expect(await Promise.all(added)).toEqual(['1', '2', '3', '4', '5'])
+  })
+
   it('holds no more items in a batch, batches at once or items waiting than it may', async () => {
     const held = heldRun()
     const batcher = createBatcher({ maxItems: 2, maxRunning: 2, maxWaiting: 5, run: held.run })

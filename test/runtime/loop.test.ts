@@ -30,6 +30,18 @@ describe('a loop', () => {
     await loop.stop()
   })
 
+  it('lets what comes after a round gather for a breath, unless it is stopped', async () => {
+    let rounds = 0
+    const round = (): Promise<boolean> => Promise.resolve(++rounds < 2)
+    const parts = { name: 'test', idleMs: NEVER_MS, breathMs: NEVER_MS, isOutage: () => false, log: quietLog }
+    const loop = startLoop({ ...parts, round })
+    await eventually(() => expect(rounds).toBe(2))
+    loop.wake()
+    await new Promise((resolve) => setImmediate(resolve))
+    await loop.stop()
+    expect(rounds).toBe(2)
+  })
+
   it('stops only after the round under way', async () => {
     let finish: (() => void) | undefined
     let finished = false

@@ -12,6 +12,12 @@ export type CallbackReceiver = {
   drained(): Promise<void>
 }
 
+/**
+ * With how many callbacks a second commit starts beside one under way: fewer cost more as a commit of their own than they
+ * gain by not waiting for the next one.
+ */
+const BESIDE_FROM = 16
+
 /** Postgres was asked and has not answered; whether it has stored the callbacks is unknown. */
 export class DatabaseTooSlow extends Error {
   override name = 'DatabaseTooSlow'
@@ -41,7 +47,13 @@ export const createReceiver = (options: {
     }
   }
 
-  const batcher = createBatcher({ maxItems: 500, maxRunning: 2, maxWaiting: 10_000, run: store })
+  const batcher = createBatcher({
+    maxItems: 500,
+    maxRunning: 2,
+    maxWaiting: 10_000,
+    besideFrom: BESIDE_FROM,
+    run: store,
+  })
   return {
     receive: async (callback) => {
       if (!presence.isAway()) {

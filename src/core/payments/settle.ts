@@ -48,7 +48,8 @@ type PaymentRow = {
   result_desc: string | null
   receipt: string | null
   transaction_date: Date | null
-  now: Date
+  /** The transaction's time, ms. */
+  now_ms: number
 }
 
 /**
@@ -145,7 +146,7 @@ const lockPayments = async (
 ): Promise<Map<bigint, PaymentRow>> => {
   const { rows } = await sql<PaymentRow>`
     SELECT id, partner_id, state, msisdn, amount_kes, callback_url, merchant_request_id, checkout_request_id,
-           result_code, result_desc, receipt, transaction_date, now() AS now
+           result_code, result_desc, receipt, transaction_date, extract(epoch FROM now())::float8 * 1000 AS now_ms
     FROM payments WHERE id = ANY(${ids}::bigint[]) ORDER BY id FOR NO KEY UPDATE
   `.execute(transaction)
   return new Map(rows.map((row) => [row.id, row]))
@@ -162,7 +163,7 @@ const applyOutcome = (row: PaymentRow, evidence: Evidence): void => {
   row.result_code = evidence.resultCode
   row.result_desc = evidence.resultDesc
   row.receipt = evidence.receipt
-  row.transaction_date = evidence.transactionDate ?? row.now
+  row.transaction_date = evidence.transactionDate ?? new Date(row.now_ms)
 }
 
 const toEvent = (row: PaymentRow, evidence: Evidence): OutcomeEvent => ({
@@ -176,7 +177,7 @@ const toEvent = (row: PaymentRow, evidence: Evidence): OutcomeEvent => ({
   resultCode: evidence.resultCode,
   resultDesc: evidence.resultDesc,
   receipt: evidence.receipt,
-  transactionDate: row.transaction_date ?? row.now,
+  transactionDate: row.transaction_date ?? new Date(row.now_ms),
   outcome: evidence.outcome,
 })
 
