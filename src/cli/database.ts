@@ -8,8 +8,8 @@ import type { Environment } from './environment.ts'
 import { requireSchema } from './require-schema.ts'
 
 /**
- * The environment with a `DATABASE_URL` and a `SECRET_KEY`: its own, or those of the `npm start` which runs with the same
- * `DATA_DIR`, so that commands typed beside it need no settings. Another database is never given that key.
+ * The environment with a `DATABASE_URL`, a `SECRET_KEY` and a `DARAJA_BASE_URL`: its own, or those of the `npm start` which
+ * runs with the same `DATA_DIR`, so that commands typed beside it need no settings. Another database is never given that key.
  */
 export const withRunningDatabase = async (environment: Environment): Promise<Environment> => {
   const { DATA_DIR } = readConfig(environment, ['DATA_DIR'])
@@ -17,7 +17,8 @@ export const withRunningDatabase = async (environment: Environment): Promise<Env
   const databaseUrl = environment['DATABASE_URL'] || running?.database_url
   if (running === null || databaseUrl !== running.database_url) return environment
   const secretKey = environment['SECRET_KEY'] || (await readRunningSecretKey(DATA_DIR)) || undefined
-  return { ...environment, DATABASE_URL: databaseUrl, SECRET_KEY: secretKey }
+  const darajaUrl = environment['DARAJA_BASE_URL'] || (running.simulator_url ?? undefined)
+  return { ...environment, DATABASE_URL: databaseUrl, SECRET_KEY: secretKey, DARAJA_BASE_URL: darajaUrl }
 }
 
 /** The vault that a command seals and opens with, from `SECRET_KEY` and `SECRET_KEY_PREVIOUS`. */

@@ -4,6 +4,7 @@ import { isOutage } from '../database/outage.ts'
 import { BadSettings, secretsOf } from '../runtime/config.ts'
 import { armCrashPoint } from '../runtime/crash-point.ts'
 import { createRedact } from '../runtime/redact.ts'
+import { accountsCommand } from './accounts.ts'
 import { deliveriesCommand } from './deliveries.ts'
 import { dispatchCommand } from './dispatch.ts'
 import { migrateCommand } from './migrate.ts'
@@ -11,6 +12,7 @@ import { CommandError } from './output.ts'
 import { partnersCommand } from './partners.ts'
 import { payersCommand } from './payers.ts'
 import { paymentsCommand } from './payments.ts'
+import { secretsCommand } from './secrets.ts'
 import { serveCommand } from './serve.ts'
 import { simulatorCommand } from './simulate.ts'
 import { tokensCommand } from './tokens.ts'
@@ -31,6 +33,8 @@ const program = (): Command => {
     .addCommand(simulatorCommand(environment))
     .addCommand(partnersCommand(environment))
     .addCommand(tokensCommand(environment))
+    .addCommand(accountsCommand(environment))
+    .addCommand(secretsCommand(environment))
     .addCommand(paymentsCommand(environment))
     .addCommand(payersCommand(environment))
     .addCommand(deliveriesCommand(environment))
@@ -62,7 +66,7 @@ const everyCommand = (command: Command): Command[] => [command, ...command.comma
 /** Prints an error, masked like the log; returns the exit code. */
 const tell = (error: unknown): number => {
   const { text, code } = explain(error)
-  process.stderr.write(`${createRedact(secretsOf(process.env))(text)}\n`)
+  process.stderr.write(`${createRedact({ secrets: secretsOf(process.env) })(text)}\n`)
   return code
 }
 

@@ -87,7 +87,7 @@ const parseObject = (text: string): Record<string, unknown> | undefined => {
 }
 
 const toFailure = (error: unknown): Reply => {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
   const reason = error instanceof Error ? `${code || error.name}: ${error.message}` : String(error)
   return { kind: NOT_SENT_CODES.has(code) ? 'not_sent' : 'no_answer', reason }
 }

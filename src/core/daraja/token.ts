@@ -55,7 +55,8 @@ export const createTokenSource = (options: {
   return { get, forget }
 }
 
-const requestToken = (send: SendToDaraja, account: DarajaAccount): Promise<Reply> => {
+/** Asks Daraja for an access token of the account, whatever is known of others. */
+export const requestToken = (send: SendToDaraja, account: DarajaAccount): Promise<Reply> => {
   const credentials = Buffer.from(`${account.consumerKey}:${account.consumerSecret}`).toString('base64')
   return send({
     method: 'GET',
@@ -64,8 +65,8 @@ const requestToken = (send: SendToDaraja, account: DarajaAccount): Promise<Reply
   })
 }
 
-/** `expires_in` comes as a string or as a number of seconds. */
-const readToken = (reply: Reply): { token: string; expiresInMs: number } | null => {
+/** The token in an answer, null when there is none; `expires_in` comes as a string or as a number of seconds. */
+export const readToken = (reply: Reply): { token: string; expiresInMs: number } | null => {
   if (reply.kind !== 'answered' || reply.status !== 200) return null
   const token = reply.json?.['access_token']
   const expiresInSeconds = Number(reply.json?.['expires_in'])

@@ -33,7 +33,15 @@ export const findCurrentAccount = (database: Database, partnerId: bigint): Promi
 export const listAccounts = (database: Database, partnerId: bigint | null) => {
   const accounts = database
     .selectFrom('partner_accounts')
-    .select(['id', 'partner_id', 'shortcode', 'transaction_type', 'party_b', 'unique_reference', 'pull'])
+    .select([
+      'id as account_id',
+      'partner_id',
+      'shortcode',
+      'transaction_type',
+      'party_b',
+      'unique_reference',
+      'pull',
+    ])
     .select(['created_at', 'ended_at'])
     .orderBy('id')
   return (partnerId === null ? accounts : accounts.where('partner_id', '=', partnerId)).execute()
