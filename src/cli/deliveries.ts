@@ -10,6 +10,7 @@ import { useDatabase } from './database.ts'
 import { addFilter, type FilterOptions, readFilter } from './delivery-filter.ts'
 import { endpointsCommand, pauseCommand, resumeCommand } from './endpoints.ts'
 import type { Environment } from './environment.ts'
+import { maskRow } from './mask-row.ts'
 import { CommandError, printJson, printLine, printTable, toText } from './output.ts'
 import { readId } from './read-id.ts'
 import { readLimit } from './read-limit.ts'
@@ -75,11 +76,12 @@ const toLine = (row: ListedDelivery) => ({
 
 const show = async (environment: Environment, text: string, options: { json?: true }): Promise<void> => {
   const id = readId('delivery', text)
-  const { delivery, attempts } = await useDatabase(environment, async (database) => ({
+  const found = await useDatabase(environment, async (database) => ({
     delivery: await findDelivery(database, id),
     attempts: await findAttempts(database, id),
   }))
-  if (delivery === undefined) throw new CommandError(`there is no delivery ${id}`)
+  if (found.delivery === undefined) throw new CommandError(`there is no delivery ${id}`)
+  const [delivery, attempts] = [maskRow(found.delivery), found.attempts.map(maskRow)]
   if (options.json) return printJson({ ...delivery, attempts })
   for (const [name, value] of Object.entries(delivery)) printLine(`${name.padEnd(16)} ${toText(value)}`)
   printLine('')

@@ -9,11 +9,10 @@ import {
 import { listOpenPayments } from '../core/payments/open-payments.ts'
 import { ARROWS, isPaymentState } from '../core/payments/payment.ts'
 import { readConfig } from '../runtime/config.ts'
-import { createRedact } from '../runtime/redact.ts'
 import { parseId } from '../values/ids.ts'
-import { maskMsisdn } from '../values/msisdn.ts'
 import { useDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
+import { maskRow } from './mask-row.ts'
 import { CommandError, printJson, printLine, printTable, toText } from './output.ts'
 import { settlePaymentCommand } from './settle-payment.ts'
 
@@ -92,7 +91,7 @@ const show = async (environment: Environment, text: string, options: ShowOptions
       .execute(),
   }))
   if (!found.payment) throw new CommandError(`there is no payment ${id}`)
-  const shown = options.whole ? <Row>(row: Row): Row => row : masked
+  const shown = options.whole ? <Row>(row: Row): Row => row : maskRow
   const payment = shown(toOutput(found.payment))
   const [history, findings] = [found.history.map(shown), found.findings.map(shown)]
   const { deliveries } = found
@@ -106,18 +105,6 @@ const show = async (environment: Environment, text: string, options: ShowOptions
   if (findings.length === 0) return
   printLine('')
   printTable(findings, '')
-}
-
-const redact = createRedact()
-
-/** A row without anything in its texts that must not be read whole. */
-const masked = <Row extends object>(row: Row): Row => {
-  const fields = Object.entries(row).map(([name, value]) => [
-    name,
-    typeof value === 'string' ? redact(value) : value,
-  ])
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same fields, of the same types
-  return Object.fromEntries(fields) as Row
 }
 
 /** A column that is empty for nearly every payment is shown where it is not. */
@@ -136,15 +123,16 @@ const list = async (environment: Environment, options: ListOptions): Promise<voi
     payment_id: row.id,
     partner_id: row.partner_id,
     state: row.state,
-    msisdn: maskMsisdn(row.msisdn),
+    msisdn: row.msisdn,
     amount_kes: row.amount_kes,
     reference: row.reference,
     result_code: row.result_code,
     receipt: row.receipt,
     created_at: row.created_at,
   }))
-  if (options.json) return printJson(listed)
-  printTable(listed, 'There are no such payments.')
+  const shown = listed.map(maskRow)
+  if (options.json) return printJson(shown)
+  printTable(shown, 'There are no such payments.')
 }
 
 const findOpen = (environment: Environment, isOverdue: boolean, limit: number): Promise<PaymentRow[]> => {

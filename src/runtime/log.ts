@@ -25,7 +25,7 @@ export const createLog = (options: {
       base: { name: options.name, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      hooks: { streamWrite: createRedact(options.secrets) },
+      hooks: { streamWrite: createRedact({ secrets: options.secrets, urlPaths: true }) },
     },
     options.to ?? createLineWriter(2),
   )

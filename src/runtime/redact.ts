@@ -29,18 +29,25 @@ const PATTERNS = [
   String.raw`(?<!\d|\d\.)(?:254|0)[17]\d{8}(?!\d)`,
 ]
 
+/** What a partner's URL says beyond its host: that is how it knows our deliveries, and may name whom they are about. */
+const URL_PATH = String.raw`https?://[^\s"\\/?#]+[/?#][^\s"\\,)]+`
+
 /** Text as it may be shown: in a line of the log, in a label of a metric, on standard error. */
 export type Redact = (text: string) => string
 
 /**
  * Makes the one mask of everything that a process says. `secrets` are values of its settings that no pattern knows, such as
- * the consumer secret. A line of JSON stays a line of JSON: a number that is masked becomes a string.
+ * the consumer secret; `urlPaths` hides what URLs say beyond their host, which a person at a shell may have to see. A line of
+ * JSON stays a line of JSON: a number that is masked becomes a string.
  */
-export const createRedact = (secrets: readonly string[] = []): Redact => {
+export const createRedact = (
+  options: { secrets?: readonly string[] | undefined; urlPaths?: boolean } = {},
+): Redact => {
+  const { secrets = [], urlPaths = false } = options
   const known = secrets
     .filter((secret) => secret.length >= SHORTEST_KNOWN)
     .map((secret) => RegExp.escape(secret))
-  const sensitive = new RegExp([...known, ...PATTERNS].join('|'), 'g')
+  const sensitive = new RegExp([...known, ...PATTERNS, ...(urlPaths ? [URL_PATH] : [])].join('|'), 'g')
   return (text) => {
     const masked = text.replace(sensitive, maskOne)
     return holdsLongHex(masked) ? masked.replace(LONG_HEX_RUNS, MASK) : masked
@@ -71,6 +78,8 @@ const maskOne = (found: string, offset: number, text: string): string => {
   if (/^\d{10}(?:\d\d)?$/.test(found)) return quoted(maskMsisdn(found), found, offset, text)
   if (/^mp[gs]_/.test(found)) return `${found.slice(0, SHOWN_OF_KEY)}${MASK}`
   if (found.startsWith('ws_CO_')) return `ws_CO_${MASK}${found.slice(-3)}`
+  if (found.startsWith('http'))
+    return `${/^https?:\/\/[^/?#]+[/?#]/.exec(found)?.[0].replace(/\/\/.*@/, `//${MASK}@`) ?? ''}${MASK}`
   const kept =
     /^(?:whsec_|bearer |Basic |\/callbacks\/stk\/|:\/\/[^:]*:|[A-Za-z_]+(?:\\*"\s*:\s*\\*"|=))/i.exec(found)
   return `${kept?.[0] ?? ''}${MASK}${found.startsWith('://') ? '@' : ''}`

@@ -27,6 +27,9 @@ const SECRETS: [what: string, whole: string, shown: string][] = [
   ],
   ['an access token', 'access_token=SGWcJPtNtYNPGm', 'access_token=***'],
   ['a secret of the settings', SECRET, '***'],
+  ['a partner’s path', 'https://shop.co.ke:8443/told/4f1c?of=17', 'https://shop.co.ke:8443/***'],
+  ['credentials in a URL', 'https://me:hunter2@shop.co.ke/told', 'https://***@shop.co.ke/***'],
+  ['a partner’s query', 'https://shop.co.ke?key=4f1c', 'https://shop.co.ke?***'],
 ]
 
 /** What a line holds of `fields`, parsed as JSON. */
@@ -86,7 +89,7 @@ describe('a line of the log', () => {
       callback_id: '019a2b3c-4d5e-7f80-9123-456789abcdef',
       merchant_request_id: '29115-34620561-1',
       duration_ms: 1.0712345678,
-      url: 'https://partner.example.com:8443/a',
+      url: 'https://partner.example.com:8443',
       display_prefix: 'mpg_aB3aB3aB',
     }
     expect(logged(fields)).toMatchObject(fields)
@@ -94,5 +97,5 @@ describe('a line of the log', () => {
 })
 
 it('a secret of the settings that is short may be a word, and is left', () => {
-  expect(createRedact(['simulator'])('the simulator')).toBe('the simulator')
+  expect(createRedact({ secrets: ['simulator'] })('the simulator')).toBe('the simulator')
 })

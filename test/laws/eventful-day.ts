@@ -1,0 +1,284 @@
+import { execFile, spawn } from 'node:child_process'
+import { randomBytes, randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { sql } from 'kysely'
+import { createCallbackTokens } from '../../src/core/callbacks/token.ts'
+import { makeSecret } from '../../src/core/partners/secret.ts'
+import { createServiceToken } from '../../src/core/partners/service-token.ts'
+import { type Deployment, startDeployment } from '../support/deployment.ts'
+import { eventually } from '../support/eventually.ts'
+import { TEST_SECRET_KEY } from '../support/vault.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+/** What was said by whom in a day in which much went wrong, and everything in it that nobody may read whole. */
+export type EventfulDay = { said: Map<string, string>; secrets: Map<string, string> }
+
+/** A payer's number that no other test has. */
+const newNumber = (): string => `2547${String(randomInt(100_000_000)).padStart(8, '0')}`
+
+/** The amounts by which the simulator chooses how a payment ends (docs/simulator.md): paid, failed, refused, unknown, twice. */
+const AMOUNTS = [
+  150, 249_001, 249_002, 249_003, 249_011, 249_012, 249_024, 249_025, 249_031, 249_033, 249_034,
+]
+
+const SECRET_SETTINGS = {
+  SECRET_KEY: TEST_SECRET_KEY,
+  DARAJA_CONSUMER_KEY: randomBytes(24).toString('base64url'),
+  DARAJA_CONSUMER_SECRET: randomBytes(24).toString('base64url'),
+  DARAJA_PASSKEY: randomBytes(32).toString('hex'),
+}
+
+/** Lives the day in processes of its own, at the lowest log level, and listens to all that they say. */
+export const liveThroughADay = async (): Promise<EventfulDay> => {
+  const secrets = new Map<string, string>(Object.entries(SECRET_SETTINGS))
+  const said = new Map<string, string>()
+  const environment = {
+    ...SECRET_SETTINGS,
+    LOG_LEVEL: 'trace',
+    CALLBACK_SOURCES_MODE: 'log',
+    CALLBACK_SOURCES: '192.0.2.1',
+  }
+  const deployment = await startDeployment({ serve: 1, dispatch: 1, environment })
+  const partner = await startRudePartner()
+  const day = { deployment, secrets, said, partnerUrl: partner.url }
+  try {
+    secrets.set('the partner’s key', deployment.apiKey)
+    secrets.set('the partner’s path', partner.path)
+    await payInManyWays(day)
+    await failInside(day)
+    await knockWithWrongKeys(day)
+    await callBackUninvited(day)
+    await typeCommands(day)
+    await startWithoutDatabase(day)
+    await rememberIds(day)
+    await readMetrics(day)
+  } finally {
+    await deployment.stop()
+    await promisify(partner.server.close.bind(partner.server))()
+  }
+  for (const [index, one] of deployment.serve.entries()) said.set(`serve ${index}`, one.log())
+  for (const [index, one] of deployment.dispatch.entries()) said.set(`dispatch ${index}`, one.log())
+  said.set('simulator', deployment.simulator.log())
+  return { said, secrets }
+}
+
+type Day = EventfulDay & { deployment: Deployment; partnerUrl: string }
+
+/** A partner that answers with what it was sent, with an error first. */
+const startRudePartner = async (): Promise<{ server: Server; url: string; path: string }> => {
+  const path = randomBytes(12).toString('hex')
+  let count = 0
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = Buffer.concat((await request.toArray()) as Buffer[]).toString()
+    count += 1
+    if (count % 3 === 0) request.socket.destroy()
+    else response.writeHead(count % 3 === 1 ? 500 : 200).end(`${request.url} ${body}`)
+  }
+  const server = createServer((request, response) => void answer(request, response))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { server, path, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${path}` }
+}
+
+/** Asks for a payment, and listens to the answer. */
+const ask = async (day: Day, body: unknown, headers: Record<string, string> = {}): Promise<void> => {
+  const answer = await fetch(`${day.deployment.httpUrl}/api/v1/mpesa/stk_push`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-api-key': day.deployment.apiKey, ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
+  listen(day, 'answers', await answer.text())
+}
+
+const listen = ({ said }: Day, who: string, text: string): void => {
+  said.set(who, `${said.get(who) ?? ''}${text}\n`)
+}
+
+const payer = (day: Day, what: string): string => {
+  const number = newNumber()
+  day.secrets.set(`the number of ${what}`, number)
+  day.secrets.set(`the number of ${what} as people write it`, `0${number.slice(3)}`)
+  return number
+}
+
+const payInManyWays = async (day: Day): Promise<void> => {
+  for (const amount of AMOUNTS) {
+    const phone = payer(day, `who pays ${amount}`)
+    const body = {
+      phone,
+      amount,
+      reference: `for ${phone}`,
+      callback_url: `${day.partnerUrl}?phone=${phone}`,
+    }
+    await ask(day, body, { 'x-idempotency-key': `key of ${phone}` })
+    await ask(day, { ...body, amount: 151 }, { 'x-idempotency-key': `key of ${phone}` })
+    await ask(day, { ...body, phone: `+${phone}` })
+    await ask(day, JSON.stringify(body).slice(0, -1))
+  }
+  await eventually(async () => {
+    const { rows } = await sql<{ open: bigint }>`
+      SELECT count(*) AS open FROM payments WHERE state NOT IN ('successful', 'failed', 'unconfirmed', 'accepted')
+    `.execute(day.deployment.database)
+    if (rows[0]?.open !== 0n) throw new Error('some are open')
+    if (!day.deployment.dispatch[0]?.log().includes('"status":500')) throw new Error('no delivery failed')
+  })
+}
+
+/** Makes Postgres refuse a payment, and another's outcome, with the whole row in its error. */
+const failInside = async (day: Day): Promise<void> => {
+  const { database, serve } = day.deployment
+  const [refused, unsettled] = [
+    payer(day, 'whom Postgres refuses'),
+    payer(day, 'whose outcome Postgres refuses'),
+  ]
+  await sql`ALTER TABLE payments ADD CONSTRAINT refused CHECK (msisdn <> ${sql.lit(refused)})`.execute(
+    database,
+  )
+  await sql`
+    ALTER TABLE deliveries ADD CONSTRAINT unsettled CHECK (strpos(body, ${sql.lit(unsettled)}) = 0)
+  `.execute(database)
+  for (const phone of [refused, unsettled]) await ask(day, { phone, amount: 1, callback_url: day.partnerUrl })
+  await eventually(() => {
+    for (const event of ['"call_failed"', '"callback_put_off"']) {
+      if (!serve[0]?.log().includes(event)) throw new Error(`no ${event} yet`)
+    }
+  })
+}
+
+const knockWithWrongKeys = async (day: Day): Promise<void> => {
+  const connectUrl = day.deployment.serve[0]?.ready['connect_url']
+  const token = await createServiceToken({
+    database: day.deployment.database,
+    name: 'ledger',
+    scopes: ['payments:read'],
+    randomBytes,
+  })
+  day.secrets.set('a service’s token', token)
+  const wrongKey = makeSecret('mpg_', randomBytes)
+  const wrongToken = makeSecret('mps_', randomBytes)
+  day.secrets.set('a key that nobody has', wrongKey)
+  day.secrets.set('a token that nobody has', wrongToken)
+  const phone = payer(day, 'the one a service asks about')
+  await ask(day, { phone, amount: 1, callback_url: day.partnerUrl }, { 'x-api-key': wrongKey })
+  await ask(day, { phone, amount: 1, callback_url: day.partnerUrl }, { 'x-api-key': `${wrongKey}x` })
+  for (const authorization of [`Bearer ${token}`, `Bearer ${wrongToken}`, `Bearer ${wrongToken}x`]) {
+    for (const [method, body] of [
+      ['GetPayment', { paymentId: '1' }],
+      ['RequestPayment', { msisdn: `x${phone}`, amountKes: 1, callbackUrl: day.partnerUrl }],
+      ['ListPayments', { pageSize: -1 }],
+    ] as const) {
+      const answer = await fetch(`${connectUrl}/mpesa.gateway.v1.PaymentService/${method}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization },
+        body: JSON.stringify(body),
+      })
+      // Who may read payments reads their numbers: what is looked at are the refusals.
+      if (!answer.ok) listen(day, 'answers over Connect', await answer.text())
+    }
+  }
+}
+
+const callBackUninvited = async (day: Day): Promise<void> => {
+  const token = randomBytes(24).toString('hex')
+  day.secrets.set('a token that nobody issued', token)
+  const phone = payer(day, 'whom a stranger calls back about')
+  for (const body of [`{"PhoneNumber":${phone}}`, `ws_CO_040520262104102377${phone.slice(3)}`]) {
+    const answer = await fetch(`${day.deployment.httpUrl}/callbacks/stk/${token}`, { method: 'POST', body })
+    listen(day, 'answers', await answer.text())
+  }
+}
+
+const run = (
+  environment: Record<string, string>,
+  words: string[],
+): Promise<{ stdout: string; stderr: string }> =>
+  promisify(execFile)(process.execPath, [MAIN, ...words], {
+    env: { PATH: process.env['PATH'], ...environment },
+    timeout: 25_000,
+  }).catch((error: { stdout: string; stderr: string }) => error)
+
+const typeCommands = async (day: Day): Promise<void> => {
+  const { environment } = day.deployment
+  const number = [...day.secrets.values()].find((secret) => secret.startsWith('2547')) ?? ''
+  const password = randomBytes(12).toString('hex')
+  day.secrets.set('the password of the database', password)
+  const closed = `postgres://gateway:${password}@127.0.0.1:1/gateway`
+  const made = await run(environment, ['partners', 'create', '--name', 'Other', '--json'])
+  const shownOnce = JSON.parse(made.stdout) as Record<string, unknown>
+  for (const [name, value] of Object.entries(shownOnce)) {
+    if (typeof value === 'string') day.secrets.set(`the other partner’s ${name}`, value)
+  }
+  listen(day, 'commands', made.stderr)
+  for (const [settings, words] of [
+    [{}, ['payments', 'show', '1']],
+    [{}, ['payments', 'list', '--json']],
+    [{}, ['deliveries', 'list']],
+    [{}, ['deliveries', 'show', '1']],
+    [{}, ['partners', 'list']],
+    [{}, ['payers', 'erase', '--phone', number]],
+    [{}, ['payers', 'erase', '--phone', `0${number.slice(3)}`]],
+    [{ DATABASE_URL: closed }, ['payments', 'list']],
+    [{ DATABASE_URL: `${closed}?x=`, SECRET_KEY: `${SECRET_SETTINGS.SECRET_KEY}0` }, ['serve']],
+    [{ DARAJA_PULL_MSISDN: `0${number.slice(3)}` }, ['serve']],
+  ] as const) {
+    const ended = await run({ ...environment, ...settings }, [...words])
+    listen(day, 'commands', `${ended.stdout}\n${ended.stderr}`)
+  }
+}
+
+/** A process that waits for its database says so. */
+const startWithoutDatabase = async (day: Day): Promise<void> => {
+  const password = randomBytes(12).toString('hex')
+  day.secrets.set('the password of another database', password)
+  const environment = {
+    PATH: process.env['PATH'],
+    ...day.deployment.environment,
+    HTTP_PORT: '0',
+    DATABASE_URL: `postgres://gateway:${password}@127.0.0.1:1/gateway`,
+    NATS_URL: `nats://user:${password}@127.0.0.1:1`,
+  }
+  const child = spawn(process.execPath, [MAIN, 'serve'], {
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => void (text += String(chunk)))
+  try {
+    await eventually(() => {
+      if (!text.includes('"database_awaited"')) throw new Error(text)
+    })
+  } finally {
+    child.kill()
+    await once(child, 'exit')
+  }
+  listen(day, 'a process without a database', text)
+}
+
+/** What only Postgres and the keys know: CheckoutRequestIDs and callback tokens. */
+const rememberIds = async (day: Day): Promise<void> => {
+  const secretKey = Buffer.from(SECRET_SETTINGS.SECRET_KEY, 'hex')
+  const tokens = createCallbackTokens({ secretKey, previousSecretKey: null })
+  const rows = await day.deployment.database
+    .selectFrom('payments')
+    .select(['id', 'checkout_request_id'])
+    .execute()
+  for (const { id, checkout_request_id: checkoutRequestId } of rows) {
+    day.secrets.set(`the callback token of payment ${id}`, tokens.issue(id))
+    if (checkoutRequestId !== null)
+      day.secrets.set(`the CheckoutRequestID of payment ${id}`, checkoutRequestId)
+  }
+}
+
+const readMetrics = async (day: Day): Promise<void> => {
+  for (const one of [...day.deployment.serve, ...day.deployment.dispatch]) {
+    for (const page of ['metrics', 'readyz', 'nothing']) {
+      listen(day, 'the operations ports', await (await fetch(`${one.ready['ops_url']}/${page}`)).text())
+    }
+  }
+}
