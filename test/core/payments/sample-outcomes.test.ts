@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { SAMPLE_NAMES, sampleOutcomes } from '../../../src/core/payments/sample-outcomes.ts'
 
@@ -31,6 +32,11 @@ describe('samples of outcomes', () => {
     const ids = SAMPLE_NAMES.map((name) => read(name)[0]?.transaction_id)
     expect(new Set(ids).size).toBe(SAMPLE_NAMES.length)
     for (const id of ids) expect(id > 2_147_480_000 && id < 2 ** 31).toBe(true)
+  })
+
+  it('are all named in the partner guide', async () => {
+    const guide = await readFile(new URL('../../../docs/partner-guide.md', import.meta.url), 'utf8')
+    for (const name of SAMPLE_NAMES) expect(guide).toContain(`\`${name}\``)
   })
 
   it('tell the codes that partners meet, as numbers where M-PESA’s are', () => {
