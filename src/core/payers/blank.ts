@@ -47,6 +47,7 @@ export const blankEverywhere = async (
   await run(sql`UPDATE dead_letters SET ${blank('reason')} WHERE ${ofDeliveries}`)
   await run(sql`UPDATE payment_history SET ${blank('detail')} WHERE payment_id = ANY(${ids})`)
   await run(sql`UPDATE payment_findings SET ${blank('detail')} WHERE payment_id = ANY(${ids})`)
+  await run(sql`DELETE FROM payer_prompts WHERE strpos(msisdn, ${number.digits}) > 0`)
   await run(sql`
     UPDATE idempotency_keys SET fingerprint = sha256(uuid_send(gen_random_uuid())) WHERE payment_id = ANY(${ids})
   `)

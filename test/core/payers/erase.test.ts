@@ -64,6 +64,9 @@ describe('erasing a payer', () => {
       INSERT INTO dead_letters (delivery_id, partner_id, host, reason)
       SELECT id, partner_id, host, ${`said ${NUMBER}`} FROM deliveries WHERE payment_id = ${id}
     `.execute(database)
+    await sql`
+      INSERT INTO payer_prompts (partner_id, msisdn) VALUES (999, ${NUMBER})
+    `.execute(database)
     const headers = [{ name: 'X-Phone', value: NUMBER }]
     const stray = {
       token: 'nobodys',
@@ -105,6 +108,7 @@ describe('erasing a payer', () => {
       'callbacks',
       'dead_letters',
       'deliveries',
+      'payer_prompts',
       'payment_findings',
       'payment_history',
       'payments',
