@@ -162,7 +162,7 @@ const toMetadata = (headers: Headers): Metadata => {
 
 /** The error with its details and metadata in the trailers, as gRPC's clients of every language read them. */
 const toStatus = (error: ConnectError): Partial<StatusObject> => {
-  const trailers = new Headers(error.metadata)
+  const trailers = new Headers()
   setTrailerStatus(trailers, error)
   trailers.delete('grpc-status')
   trailers.delete('grpc-message')

@@ -332,16 +332,20 @@ export declare const PaymentStateSchema: GenEnum<PaymentState>;
 
 /**
  * Requests payments and tells what became of them. Callers are partners (metadata `x-api-key`), who see their own
- * payments only, and internal services (metadata `authorization: Bearer …`) within the scopes of their token.
+ * payments only, and internal services (metadata `authorization: Bearer …`) within the scopes of their token. Both are refused
+ * with UNAUTHENTICATED (no key or token, or an unknown one), PERMISSION_DENIED (it was revoked or has expired, the partner is
+ * disabled, the scope is missing) or RESOURCE_EXHAUSTED with `retry-after` (seconds): too many requests, or too many wrong keys.
  *
  * @generated from service mpesa.gateway.v1.PaymentService
  */
 export declare const PaymentService: GenService<{
   /**
    * Accepts a payment and answers once it is durable; the payer is prompted afterwards. An answer of UNAVAILABLE, a
-   * time-out or a cut connection means "unknown": repeat with the same idempotency key.
+   * time-out or a cut connection means "unknown": repeat with the same idempotency key. A service with the scope
+   * `payments:write` asks in the name of the partner whose id is in the metadata `x-partner-id`.
    * Errors: INVALID_ARGUMENT with a FieldViolation; FAILED_PRECONDITION when the idempotency key was used with other
-   * fields; UNAVAILABLE with `retry-after` (seconds) when the database is away or too much waits.
+   * fields; RESOURCE_EXHAUSTED with `retry-after` (seconds) when the payer may not be asked now or a limit of the partner is
+   * reached; UNAVAILABLE with `retry-after` when the database is away or too much waits.
    *
    * @generated from rpc mpesa.gateway.v1.PaymentService.RequestPayment
    */
@@ -351,7 +355,7 @@ export declare const PaymentService: GenService<{
     output: typeof RequestPaymentResponseSchema;
   },
   /**
-   * Reads one payment. Errors: NOT_FOUND, also for another partner's payment.
+   * Reads one payment; a service needs the scope `payments:read`. Errors: NOT_FOUND, also for another partner's payment.
    *
    * @generated from rpc mpesa.gateway.v1.PaymentService.GetPayment
    */

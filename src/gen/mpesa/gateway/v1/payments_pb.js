@@ -76,7 +76,9 @@ export const PaymentState = /*@__PURE__*/
 
 /**
  * Requests payments and tells what became of them. Callers are partners (metadata `x-api-key`), who see their own
- * payments only, and internal services (metadata `authorization: Bearer …`) within the scopes of their token.
+ * payments only, and internal services (metadata `authorization: Bearer …`) within the scopes of their token. Both are refused
+ * with UNAUTHENTICATED (no key or token, or an unknown one), PERMISSION_DENIED (it was revoked or has expired, the partner is
+ * disabled, the scope is missing) or RESOURCE_EXHAUSTED with `retry-after` (seconds): too many requests, or too many wrong keys.
  *
  * @generated from service mpesa.gateway.v1.PaymentService
  */
