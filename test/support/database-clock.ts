@@ -7,6 +7,8 @@ import { quietLog } from './core.ts'
 export type DatabaseClock = {
   /** Puts it forward; resolves when every statement that begins from now on sees it. */
   advance(seconds: number): Promise<void>
+  /** Lets it stand still from now on, but for what it is put forward. */
+  stop(): Promise<void>
   /** What it says. */
   now(): Promise<Date>
   close(): Promise<void>
@@ -20,15 +22,20 @@ export type DatabaseClock = {
 export const startDatabaseClock = async (databaseUrl: string): Promise<DatabaseClock> => {
   const database = connectDatabase({ databaseUrl, poolSize: 1, log: quietLog })
   await sql`CREATE SCHEMA clock`.execute(database)
-  await sql`CREATE TABLE clock.shift AS SELECT interval '0' AS by`.execute(database)
+  await sql`CREATE TABLE clock.shift AS SELECT interval '0' AS by, NULL::timestamptz AS stopped_at`.execute(
+    database,
+  )
   await sql`
     CREATE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE
-    AS 'SELECT pg_catalog.now() + by FROM clock.shift'
+    AS 'SELECT coalesce(stopped_at, pg_catalog.now()) + by FROM clock.shift'
   `.execute(database)
   await goByIt(database)
   return {
     advance: async (seconds) => {
       await sql`UPDATE clock.shift SET by = by + make_interval(secs => ${seconds})`.execute(database)
+    },
+    stop: async () => {
+      await sql`UPDATE clock.shift SET stopped_at = pg_catalog.now()`.execute(database)
     },
     now: async () => {
       const { rows } = await sql<{ now: Date }>`SELECT clock.now() AS now`.execute(database)
