@@ -5,7 +5,7 @@ import { SAMPLE_NAMES, sampleOutcomes } from '../../../src/core/payments/sample-
 const NOW = new Date('2026-05-04T18:04:28.500Z')
 
 const read = (name: string) =>
-  sampleOutcomes([name], NOW).map(({ body, attempt }) => ({ ...JSON.parse(body), attempt }))
+  sampleOutcomes([name], NOW).map(({ body, attempt }) => Object.assign(JSON.parse(body), { attempt }))
 
 describe('samples of outcomes', () => {
   it('have exactly the guide’s ten fields, in its order, and nothing that says that they are samples', () => {
