@@ -87,10 +87,10 @@ const OPERATOR_FILES = ['src/core/payments/settle-by-hand.ts', 'src/core/deliver
 /** Every crash point that the code names, with the way to it. */
 export const findCrashPoints = async (root: string): Promise<CrashPoint[]> => {
   const files = await readProject(root)
-  const namesIn = (folder: string): Set<string> =>
-    new Set(crashPointNames(files.filter(({ path }) => path.startsWith(folder))))
+  const namesIn = (...starts: string[]): Set<string> =>
+    new Set(crashPointNames(files.filter(({ path }) => starts.some((start) => path.startsWith(start)))))
   const ofDispatch = namesIn('src/dispatcher/')
-  const ofOperator = new Set(OPERATOR_FILES.flatMap((path) => [...namesIn(path)]))
+  const ofOperator = namesIn(...OPERATOR_FILES)
   return crashPointNames(files).map((name): CrashPoint => {
     const special = SPECIAL[name.split('.')[0] ?? '']
     return {
