@@ -34,6 +34,12 @@ export const LEASE_SECONDS = 60
 /** What is due, not held, and not leased by another. */
 export const IS_FREE = sql`due_at <= now() AND leased_until <= now() AND held_at IS NULL`
 
+/**
+ * The same of deliveries that are named: put so that no index knows it. Else the one on `due_at` is read too, all of what is
+ * due for the few that are named: the longer the backlog, the slower each claim.
+ */
+export const NAMED_IS_FREE = sql`(${IS_FREE}) IS TRUE`
+
 /** Whether something may pass to an endpoint: it is well, or ramping up, or this is the probe. */
 const PASSES = sql`
   endpoints.partner_id IS NULL OR endpoints.paused_at IS NULL AND (
@@ -70,7 +76,7 @@ export const claimDeliveries = async (database: Database, ids: readonly bigint[]
     WITH free AS (
       SELECT to_deliver.delivery_id, leased_until, endpoints.partner_id IS NOT NULL AS is_troubled, ${PASSES} AS passes
       FROM to_deliver LEFT JOIN endpoints USING (partner_id, host)
-      WHERE to_deliver.delivery_id = ANY(${ids}::bigint[]) AND ${IS_FREE}
+      WHERE to_deliver.delivery_id = ANY(${ids}::bigint[]) AND ${NAMED_IS_FREE}
       ORDER BY to_deliver.delivery_id FOR UPDATE OF to_deliver SKIP LOCKED
     ),
     leased AS (

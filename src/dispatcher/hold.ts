@@ -3,7 +3,7 @@ import type { Database } from '../database/connect.ts'
 import { crashPoint } from '../runtime/crash-point.ts'
 import type { Endpoint } from '../values/endpoint.ts'
 import { FIRST_RELEASE, FLOOD_RELEASE } from './breaker.ts'
-import { IS_FREE } from './claim.ts'
+import { NAMED_IS_FREE } from './claim.ts'
 
 /** How long a rate of letting go must have lasted before a flood halves it, seconds. */
 const CALM_SECONDS = 1
@@ -17,7 +17,7 @@ export const holdDeliveries = async (database: Database, ids: readonly bigint[])
   crashPoint('hold.before_commit')
   const { rows } = await sql<{ partner_id: bigint; host: string; is_new: boolean }>`
     WITH free AS (
-      SELECT delivery_id FROM to_deliver WHERE delivery_id = ANY(${ids}::bigint[]) AND ${IS_FREE}
+      SELECT delivery_id FROM to_deliver WHERE delivery_id = ANY(${ids}::bigint[]) AND ${NAMED_IS_FREE}
       ORDER BY delivery_id FOR UPDATE SKIP LOCKED
     ),
     held AS (
