@@ -5,6 +5,7 @@ import { BadSettings, secretsOf } from '../runtime/config.ts'
 import { armCrashPoint } from '../runtime/crash-point.ts'
 import { createRedact } from '../runtime/redact.ts'
 import { accountsCommand } from './accounts.ts'
+import { auditCommand } from './audit.ts'
 import { deliveriesCommand } from './deliveries.ts'
 import { dispatchCommand } from './dispatch.ts'
 import { migrateCommand } from './migrate.ts'
@@ -38,6 +39,7 @@ const program = (): Command => {
     .addCommand(paymentsCommand(environment))
     .addCommand(payersCommand(environment))
     .addCommand(deliveriesCommand(environment))
+    .addCommand(auditCommand(environment))
     .showHelpAfterError('(add --help for the options)')
     .addHelpText(
       'after',

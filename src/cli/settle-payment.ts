@@ -1,4 +1,4 @@
-import { userInfo } from 'node:os'
+import { hostname, userInfo } from 'node:os'
 import { Command, Option } from 'commander'
 import { settleByHand } from '../core/payments/settle-by-hand.ts'
 import type { Outcome } from '../database/schema/payments.ts'
@@ -40,6 +40,7 @@ const settlePayment = async (environment: Environment, id: string, options: Sett
     outcome,
     receipt: readReceipt(options),
     operator: readText('--by', options.by, 100),
+    from: hostname(),
     reason: readText('--reason', options.reason, 500),
   }
   const settled = await useDatabase(environment, (database) => settleByHand(database, word))

@@ -1,5 +1,6 @@
 import { type Migration, Migrator, NO_MIGRATIONS } from 'kysely/migration'
 import type { Log } from '../runtime/log.ts'
+import { handOverOrTell } from './application-role.ts'
 import { connectDatabase, type Database } from './connect.ts'
 import * as partners from './migrations/001-partners.ts'
 import * as payments from './migrations/002-payments.ts'
@@ -35,7 +36,8 @@ const migratorOf = (database: Database): Migrator =>
   new Migrator({ db: database, provider: { getMigrations: () => Promise.resolve(MIGRATIONS) } })
 
 /**
- * Brings the database to the current schema and makes the partitions that are needed next; resolves with the names of the
+ * Brings the database to the current schema, makes the partitions that are needed next, and hands the tables over to the
+ * gateway's own group, where that is allowed; resolves with the names of the
  * migrations that ran. Safe to run from many places at once: Kysely takes a lock. Throws what the failing statement threw,
  * after rolling it back.
  */
@@ -45,6 +47,7 @@ export const migrateToLatest = async (options: { databaseUrl: string; log: Log }
     const { error, results = [] } = await migratorOf(database).migrateToLatest()
     if (error) throw error
     await ensurePartitions(database)
+    await handOverOrTell(database, options.log)
     return results.map((result) => result.migrationName)
   } finally {
     await database.destroy()

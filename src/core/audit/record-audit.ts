@@ -13,17 +13,20 @@ export const nameOf = (actor: Actor): string =>
   actor.kind === 'service' ? (actor.operator ?? actor.name) : actor.name
 
 /** What things are that are changed by hand. */
-export type AuditSubject =
-  | 'partner'
-  | 'key'
-  | 'token'
-  | 'signing_secret'
-  | 'account'
-  | 'secret_key'
-  | 'payment'
-  | 'delivery'
-  | 'endpoint'
-  | 'payer'
+export const AUDIT_SUBJECTS = [
+  'partner',
+  'key',
+  'token',
+  'signing_secret',
+  'account',
+  'secret_key',
+  'payment',
+  'delivery',
+  'endpoint',
+  'payer',
+] as const
+
+export type AuditSubject = (typeof AUDIT_SUBJECTS)[number]
 
 /** One thing that was done. Never a secret in it, and no payer's whole number. */
 export type AuditEntry = {

@@ -1,6 +1,9 @@
+import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Outcome, PaymentStateName } from '../../database/schema/payments.ts'
+import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
+import { type AuditEntry, recordAudit } from '../audit/record-audit.ts'
 import { type Evidence, type Settlement, settle } from './settle.ts'
 
 /** An operator's word on a payment. */
@@ -10,6 +13,8 @@ export type HandSettlement = {
   /** M-PESA's receipt; null for a failure. */
   receipt: string | null
   operator: string
+  /** From which machine. */
+  from: string
   /** Why, for whoever asks later; kept in the history with the operator's name. */
   reason: string
 }
@@ -34,13 +39,14 @@ class Unchanged extends Error {
 
 /**
  * Settles a payment by an operator's word: the only way out for one that neither a callback, nor the query, nor M-PESA's
- * records settle. Its partner is told by a delivery as ever. Only along an arrow, so a paid payment stays paid.
+ * records settle. Its partner is told by a delivery as ever, and it is written in the audit log. Only along an arrow, so a paid payment stays paid.
  */
 export const settleByHand = async (database: Database, word: HandSettlement): Promise<HandSettled> => {
   try {
     await database.transaction().execute(async (transaction) => {
       const [settlement] = await settle(transaction, [toEvidence(word)])
       if (!isMove(settlement)) throw new Unchanged(settlement?.from ?? null)
+      await recordAudit(transaction, await toEntry(transaction, word, settlement?.from ?? null))
       crashPoint('settle_by_hand.before_commit')
     })
     crashPoint('settle_by_hand.after_commit')
@@ -48,6 +54,26 @@ export const settleByHand = async (database: Database, word: HandSettlement): Pr
   } catch (error) {
     if (error instanceof Unchanged) return { kind: 'unchanged', state: error.state }
     throw error
+  }
+}
+
+const toEntry = async (
+  transaction: Transaction<Schema>,
+  word: HandSettlement,
+  from: PaymentStateName | null,
+): Promise<AuditEntry> => {
+  const payment = await transaction
+    .selectFrom('payments')
+    .select('partner_id')
+    .where('id', '=', word.paymentId)
+    .executeTakeFirst()
+  return {
+    actor: { kind: 'operator', name: word.operator, from: word.from },
+    action: 'settled',
+    subject: { kind: 'payment', id: word.paymentId },
+    partnerId: payment?.partner_id ?? null,
+    before: { state: from },
+    after: { state: word.outcome, receipt: word.receipt, reason: word.reason },
   }
 }
 

@@ -126,7 +126,12 @@ describe('late truth', () => {
   })
 
   describe('an operator’s word', () => {
-    const WORD = { receipt: 'UE4A11B2C3', operator: 'amina', reason: 'on the statement of 4 May' }
+    const WORD = {
+      receipt: 'UE4A11B2C3',
+      operator: 'amina',
+      from: 'test',
+      reason: 'on the statement of 4 May',
+    }
 
     const makeUnconfirmed = async (): Promise<bigint> => {
       const id = await acceptPayment(database)

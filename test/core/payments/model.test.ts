@@ -80,7 +80,14 @@ describe('a payment to which anything happens in any order', () => {
     const outcome = said.isPaid ? 'successful' : 'failed'
     const receipt = said.isPaid && said.by !== 'query' ? said.receipt : null
     if (said.by === 'operator') {
-      return settleByHand(database, { paymentId: id, outcome, receipt, operator: 'amina', reason: 'seen' })
+      return settleByHand(database, {
+        paymentId: id,
+        outcome,
+        receipt,
+        operator: 'amina',
+        from: 'test',
+        reason: 'seen',
+      })
     }
     return database.transaction().execute((transaction) =>
       settle(transaction, [
