@@ -82,7 +82,11 @@ const ONLY_AFTER: Record<string, string> = {
 }
 
 /** What operators do; `operator-words.ts` says what they type. */
-const OPERATOR_FILES = ['src/core/payments/settle-by-hand.ts', 'src/core/deliveries/operate-']
+const OPERATOR_FILES = [
+  'src/core/payments/settle-by-hand.ts',
+  'src/core/deliveries/operate-',
+  'src/core/partners/',
+]
 
 /** Every crash point that the code names, with the way to it. */
 export const findCrashPoints = async (root: string): Promise<CrashPoint[]> => {

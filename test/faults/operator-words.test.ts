@@ -5,14 +5,14 @@ import { connectDatabase } from '../../src/database/connect.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { findCrashPoints } from './crash-points.ts'
-import { OPERATOR_WORDS } from './operator-words.ts'
+import { OPERATOR_WORDS, type OperatorWord } from './operator-words.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
 /** Types something as an operator does, in a process that dies at a crash point where one is given. */
-const type = (words: readonly string[], databaseUrl: string, crashAt = '') =>
+const type = ({ words, environment }: OperatorWord, databaseUrl: string, crashAt = '') =>
   spawnSync(process.execPath, [join(ROOT, 'src/cli/main.ts'), ...words], {
-    env: { DATABASE_URL: databaseUrl, CRASH_AT: crashAt },
+    env: { ...environment, DATABASE_URL: databaseUrl, CRASH_AT: crashAt },
   })
 
 const POINTS = (await findCrashPoints(ROOT)).filter(({ command }) => command === 'operator')
@@ -26,8 +26,8 @@ it.each(POINTS.map(({ name }) => [name]))(
     const database = connectDatabase({ databaseUrl: url, poolSize: 1, log: quietLog })
     try {
       await word.prepare(database)
-      expect(type(word.words, url, name).signal).toBe('SIGKILL')
-      type(word.words, url)
+      expect(type(word, url, name).signal).toBe('SIGKILL')
+      type(word, url)
       expect(await word.read(database)).toEqual(word.expected)
     } finally {
       await database.destroy()

@@ -1,9 +1,17 @@
+import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
+import { createPartner } from '../../src/core/partners/partner.ts'
+import { setAccount } from '../../src/core/partners/partner-account.ts'
 import type { Database } from '../../src/database/connect.ts'
+import { createVault } from '../../src/runtime/seal.ts'
+import type { PartnerId } from '../../src/values/ids.ts'
+import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
 
 /** Something that an operator types, and what is so once it was typed. */
 export type OperatorWord = {
   words: readonly string[]
+  /** The settings that it needs beside the database. */
+  environment?: Record<string, string>
   /** Makes what it is typed about, in an empty database. */
   prepare: (database: Database) => Promise<unknown>
   /** Reads what it changes. */
@@ -51,10 +59,97 @@ const readEndpoint = async (database: Database): Promise<unknown> => {
   return rows
 }
 
+const addPartner = async (database: Database): Promise<PartnerId> => {
+  const { partnerId } = await createPartner({ database, name: 'Duka', vault: testVault, randomBytes })
+  return partnerId
+}
+
+const ACCOUNT = {
+  consumerKey: 'key',
+  consumerSecret: 'secret',
+  passkey: 'passkey',
+  shortcode: '600111',
+  transactionType: 'CustomerPayBillOnline',
+  partyB: '600111',
+} as const
+
+const addAccount = async (database: Database): Promise<void> => {
+  const partnerId = await addPartner(database)
+  const features = { uniqueReference: false, pull: null }
+  await setAccount({ database, vault: testVault, partnerId, account: ACCOUNT, features })
+}
+
+const readAccounts = async (database: Database): Promise<unknown> => {
+  const { rows } = await sql`
+    SELECT id::int, shortcode, ended_at IS NULL AS is_current, (SELECT count(*)::int > 0 FROM audit) AS is_written_down
+    FROM partner_accounts
+  `.execute(database)
+  return rows
+}
+
+/** The keys that secrets are sealed under, and how many are. */
+const readKeys = async (database: Database): Promise<unknown> => {
+  const { rows } = await sql`
+    SELECT split_part(sealed, '.', 2) AS key, count(*)::int AS secrets FROM (
+      SELECT secret_sealed AS sealed FROM signing_secrets
+      UNION ALL SELECT unnest(ARRAY[consumer_key_sealed, consumer_secret_sealed, passkey_sealed]) FROM partner_accounts
+    ) secrets GROUP BY 1
+  `.execute(database)
+  return rows
+}
+
+const NEW_SECRET_KEY = 'cd'.repeat(32)
+const NEW_KEY_ID = createVault({
+  secretKey: Buffer.from(NEW_SECRET_KEY, 'hex'),
+  previousSecretKey: null,
+  randomBytes,
+})
+  .seal('', '')
+  .split('.')[1]
+
 const ENDPOINT = ['--partner', '1', '--host', 'shop.co.ke']
 
 /** By the name of their crash points. */
 export const OPERATOR_WORDS: Readonly<Record<string, OperatorWord>> = {
+  rotate_signing_secret: {
+    words: ['partners', 'signing-secret', 'rotate', '1', '--overlap', '0s'],
+    environment: { SECRET_KEY: TEST_SECRET_KEY },
+    prepare: addPartner,
+    read: async (database) => {
+      const { rows } = await sql`
+        SELECT expires_at, id > 1 AS is_new, (SELECT count(*)::int > 0 FROM audit) AS is_written_down
+        FROM signing_secrets
+      `.execute(database)
+      return rows
+    },
+    expected: [{ expires_at: null, is_new: true, is_written_down: true }],
+  },
+  set_account: {
+    words: ['accounts', 'create', '--partner', '1', '--shortcode', '600111'],
+    environment: {
+      SECRET_KEY: TEST_SECRET_KEY,
+      ACCOUNT_CONSUMER_KEY: 'key',
+      ACCOUNT_CONSUMER_SECRET: 'secret',
+      ACCOUNT_PASSKEY: 'passkey',
+    },
+    prepare: addPartner,
+    read: async (database) =>
+      database.selectFrom('partner_accounts').select(['shortcode', 'ended_at']).execute(),
+    expected: [{ shortcode: '600111', ended_at: null }],
+  },
+  end_account: {
+    words: ['accounts', 'end', '--partner', '1'],
+    prepare: addAccount,
+    read: readAccounts,
+    expected: [{ id: 1, shortcode: '600111', is_current: false, is_written_down: true }],
+  },
+  reseal: {
+    words: ['secrets', 'rotate'],
+    environment: { SECRET_KEY: NEW_SECRET_KEY, SECRET_KEY_PREVIOUS: TEST_SECRET_KEY },
+    prepare: addAccount,
+    read: readKeys,
+    expected: [{ key: NEW_KEY_ID, secrets: 4 }],
+  },
   settle_by_hand: {
     words: ['payments', 'settle', '1', '--outcome', 'failed', '--reason', 'a test'],
     prepare: (database) =>
