@@ -5,7 +5,7 @@ import { lockPartitions } from './partitions.ts'
 import type { Schema } from './schema/schema.ts'
 
 /** How long a month's table may be waited for, ms: whoever comes meanwhile waits behind us. */
-const LOCK_TIMEOUT_MS = 2_000
+const LOCK_TIMEOUT_MS = 500
 
 /** Postgres's code for a lock that could not be had in time. */
 const LOCK_NOT_AVAILABLE = '55P03'

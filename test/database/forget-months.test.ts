@@ -53,8 +53,20 @@ describe('months that were kept for long enough', () => {
   })
 
   it('are named by one of many replicas, and all go on', async () => {
-    const named = await Promise.all([1, 2, 3, 4].map(() => forget(90)))
-    expect(named.flat()).toEqual(['attempts_2020_02'])
+    // A reader keeps them waiting until more than one has found the month.
+    const named = await database.transaction().execute(async (transaction) => {
+      await sql`SELECT count(*) FROM attempts`.execute(transaction)
+      const all = [1, 2, 3].map(() => forget(90))
+      await eventually(async () => {
+        const { rows } = await sql<{ waiting: number }>`
+          SELECT count(*)::int AS waiting FROM pg_locks
+          WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        `.execute(transaction)
+        expect(rows[0]?.waiting).toBeGreaterThanOrEqual(2)
+      })
+      return all
+    })
+    expect((await Promise.all(named)).flat()).toEqual(['attempts_2020_02'])
   })
 
   it('wait for the next time while somebody reads them, and nobody waits behind', async () => {
