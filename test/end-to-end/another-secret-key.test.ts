@@ -1,0 +1,198 @@
+import { randomBytes } from 'node:crypto'
+import { request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { setTimeout as pause } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { Webhook } from 'standardwebhooks'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createPartner } from '../../src/core/partners/partner.ts'
+import { setAccount } from '../../src/core/partners/partner-account.ts'
+import { type Balancer, openBalancer } from '../support/balancer.ts'
+import { typeCommand } from '../support/command.ts'
+import { type Deployment, type ReceivedDelivery, startDeployment } from '../support/deployment.ts'
+import { eventually } from '../support/eventually.ts'
+import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
+
+const OLD = TEST_SECRET_KEY
+const NEW = 'cd'.repeat(32)
+
+/** How often a payment is asked for, ms. */
+const EVERY_MS = 90
+
+const ACCOUNT = {
+  consumerKey: 'key',
+  consumerSecret: 'secret',
+  passkey: 'passkey',
+  shortcode: '600111',
+  transactionType: 'CustomerPayBillOnline',
+  partyB: '600111',
+} as const
+
+type Answer = { status: number; body: string }
+
+describe('another SECRET_KEY, while payments come in', () => {
+  let deployment: Deployment
+  let balancer: Balancer
+  let environment: Record<string, string>
+  /** Partners by their API key, with what their deliveries are signed with. */
+  const partners: { apiKey: string; partnerId: bigint; signingSecret: string }[] = []
+  const answers: Answer[] = []
+  const logs: (() => string)[] = []
+
+  beforeAll(async () => {
+    balancer = await openBalancer()
+    deployment = await startDeployment({
+      serve: 1,
+      dispatch: 1,
+      environment: { PUBLIC_URL: balancer.url, RECONCILE_AFTER_MS: '500' },
+    })
+    environment = deployment.environment
+    logs.push(...[...deployment.serve, ...deployment.dispatch].map((process) => () => process.log()))
+    balancer.leadTo([Number(new URL(deployment.httpUrl).port)])
+    const { database } = deployment
+    for (const name of ['Default', 'Own']) {
+      partners.push(await createPartner({ database, name, vault: testVault, randomBytes }))
+    }
+    await setAccount({
+      database,
+      vault: testVault,
+      partnerId: partners[1]?.partnerId ?? 0n,
+      account: ACCOUNT,
+      features: { uniqueReference: false, pull: null },
+    })
+  })
+  afterAll(async () => {
+    await deployment.stop()
+    balancer.close()
+  })
+
+  /** Asks for payments of both partners in turn, over new connections, until it is stopped; resolves when all are answered. */
+  const startLoad = (): (() => Promise<void>) => {
+    let isStopped = false
+    const asked: Promise<unknown>[] = []
+    const run = async (): Promise<void> => {
+      for (let count = 0; !isStopped; count += 1) {
+        const { apiKey = '' } = partners[count % 2] ?? {}
+        asked.push(ask(apiKey).then((answer) => answers.push(answer)))
+        await pause(EVERY_MS)
+      }
+    }
+    const running = run()
+    return async () => {
+      isStopped = true
+      await running
+      await Promise.all(asked)
+    }
+  }
+
+  const ask = (apiKey: string): Promise<Answer> =>
+    new Promise((resolve) => {
+      const body = JSON.stringify({
+        phone: '254712345678',
+        amount: 10,
+        callback_url: `${deployment.receiver.url}/told`,
+      })
+      const headers = { 'content-type': 'application/json', 'x-api-key': apiKey }
+      const path = `${balancer.url}/api/v1/mpesa/stk_push`
+      const fail = (error: Error): void => resolve({ status: 0, body: error.message })
+      request(path, { method: 'POST', headers, agent: false }, (response) => {
+        text(response).then((answer) => resolve({ status: response.statusCode ?? 0, body: answer }), fail)
+      })
+        .on('error', fail)
+        .end(body)
+    })
+
+  /** Puts new processes in the place of those that run, as a deployment without downtime does. */
+  const replaceWith = async (keys: Record<string, string>): Promise<void> => {
+    const next = { ...environment, ...keys, HTTP_PORT: '0' }
+    const [serve, dispatch] = await Promise.all([
+      startGatewayProcess('serve', next),
+      startGatewayProcess('dispatch', next),
+    ])
+    logs.push(
+      () => serve.log(),
+      () => dispatch.log(),
+    )
+    const port = Number(new URL(serve.ready['http_url'] ?? '').port)
+    // For a while both are there: what one makes, the other must understand.
+    balancer.leadTo([port, ...currentPorts()])
+    const before = answers.length
+    await eventually(() => expect(answers.length).toBeGreaterThan(before + 10))
+    balancer.leadTo([port])
+    const old = [...deployment.serve.splice(0), ...deployment.dispatch.splice(0)]
+    deployment.serve.push(serve)
+    deployment.dispatch.push(dispatch)
+    expect(await Promise.all(old.map((process) => process.end('SIGTERM')))).toEqual(old.map(() => 0))
+  }
+
+  const currentPorts = (): number[] =>
+    deployment.serve.map((process: GatewayProcess) => Number(new URL(process.ready['http_url'] ?? '').port))
+
+  it('takes its place with no request failed, and every outcome told and signed', async () => {
+    const stopLoad = startLoad()
+    await replaceWith({ SECRET_KEY: OLD, SECRET_KEY_PREVIOUS: NEW })
+    await replaceWith({ SECRET_KEY: NEW, SECRET_KEY_PREVIOUS: OLD })
+    const keys = { SECRET_KEY: NEW, SECRET_KEY_PREVIOUS: OLD }
+    const rotated = await typeCommand(['secrets', 'rotate', '--json'], { ...environment, ...keys })
+    const before = answers.length
+    await eventually(() => expect(answers.length).toBeGreaterThan(before + 10))
+    await stopLoad()
+    await eventually(async () => expect(await openPayments()).toBe(0))
+    await replaceAtRest({ SECRET_KEY: NEW, SECRET_KEY_PREVIOUS: '' })
+
+    // Of three partners, the deployment's own among them: a signing secret each, and three secrets of one account.
+    expect(JSON.parse(rotated.stdout)).toEqual({ resealed: 6, current: 0, unreadable: [] })
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([])
+    const told = await received()
+    expect(new Set(told.map(idOf)).size).toBe(answers.length)
+    expect(told.filter((one) => !isSigned(one))).toEqual([])
+    const all = logs.map((log) => log()).join('')
+    expect(all).not.toMatch(
+      /"event":"(?:callback_of_unknown_token|signing_secret_unreadable|account_unreadable|defect)"/,
+    )
+    expect(answers.length).toBeGreaterThan(30)
+  }, 180_000)
+
+  it('is then enough by itself', async () => {
+    const before = (await received()).length
+    const answer = await ask(partners[1]?.apiKey ?? '')
+    expect(answer.status).toBe(200)
+    await eventually(async () => expect((await received()).length).toBe(before + 1))
+    expect((await received()).every(isSigned)).toBe(true)
+  })
+
+  /** The key before is let go when no payment of its time is open any more. */
+  const replaceAtRest = async (keys: Record<string, string>): Promise<void> => {
+    const stopLoad = startLoad()
+    await replaceWith(keys)
+    await stopLoad()
+    await eventually(async () => expect(await openPayments()).toBe(0))
+  }
+
+  const openPayments = async (): Promise<number> => {
+    const { rows } = await sql<{ count: number }>`
+      SELECT (SELECT count(*) FROM payments WHERE state NOT IN ('successful', 'failed'))::integer
+           + (SELECT count(*) FROM to_deliver)::integer AS count
+    `.execute(deployment.database)
+    return rows[0]?.count ?? -1
+  }
+
+  const received = async (): Promise<ReceivedDelivery[]> => {
+    const answer = await fetch(`${deployment.receiver.url}/_received`)
+    return (await answer.json()) as ReceivedDelivery[]
+  }
+
+  const idOf = ({ body }: ReceivedDelivery): number =>
+    (JSON.parse(body) as { transaction_id: number }).transaction_id
+
+  const isSigned = ({ headers, body }: ReceivedDelivery): boolean =>
+    partners.some(({ signingSecret }) => {
+      try {
+        new Webhook(signingSecret).verify(body, headers)
+        return true
+      } catch {
+        return false
+      }
+    })
+})
