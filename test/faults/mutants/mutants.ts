@@ -240,6 +240,51 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'what is held for an endpoint is never let go',
+    law: 6,
+    file: 'src/dispatcher/release.ts',
+    changes: [
+      {
+        find: 'AND held_at IS NOT NULL AND due_at <= now()\n      ORDER BY due_at',
+        replace: 'AND held_at IS NOT NULL AND false\n      ORDER BY due_at',
+      },
+    ],
+    killedBy: {
+      file: 'test/dispatcher/endpoints.test.ts',
+      test: 'gets what was held at a rate that doubles each second',
+    },
+  },
+  {
+    name: 'an endpoint may have every place',
+    law: 7,
+    file: 'src/dispatcher/turns.ts',
+    changes: [
+      {
+        find: 'line.running.length < limits.endpointPlaces &&\n  line.partner.running < Math.ceil(limits.places * PARTNER_PLACES) &&',
+        replace: '',
+      },
+    ],
+    killedBy: {
+      file: 'test/laws/7-one-partners-trouble-is-its-own.test.ts',
+      test: 'delays nobody together with others of the same partner',
+    },
+  },
+  {
+    name: 'an endpoint that is down is asked by everything that is due to it',
+    law: 7,
+    file: 'src/dispatcher/claim.ts',
+    changes: [
+      {
+        find: "OR endpoints.state = 'half_open' AND",
+        replace: "OR endpoints.state IN ('open', 'half_open') OR",
+      },
+    ],
+    killedBy: {
+      file: 'test/dispatcher/endpoints.test.ts',
+      test: 'has what is due held, without an attempt, and nobody else’s',
+    },
+  },
+  {
     name: 'an attempt may take for ever',
     law: 7,
     file: 'src/dispatcher/post.ts',
