@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Command } from 'commander'
-import { connectDatabase, type Database } from '../database/connect.ts'
+import { ANSWER_WITHIN_MS, connectDatabase, type Database } from '../database/connect.ts'
 import { endureOutage } from '../database/endure.ts'
 import { startDispatcher } from '../dispatcher/dispatcher.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
@@ -116,6 +116,7 @@ const openDatabase = (config: DispatchConfig, log: Log): Database =>
     databaseUrl: config.DATABASE_URL,
     poolSize: config.DATABASE_POOL_SIZE,
     log,
+    answerWithinMs: ANSWER_WITHIN_MS,
     // Statements are planned once. Planned while a month's partition is still small, they would go on to read all of it when
     // it is large; all that the dispatcher asks for, it finds by an index.
     settings: { enable_seqscan: 'off' },

@@ -11,7 +11,7 @@ import { startConnectServer } from '../core/server/connect.ts'
 import type { DoorTls } from '../core/server/door-tls.ts'
 import { startGrpcServer } from '../core/server/grpc.ts'
 import { createInProcessClients, type InProcessClients } from '../core/server/in-process.ts'
-import { connectDatabase, type Database } from '../database/connect.ts'
+import { ANSWER_WITHIN_MS, connectDatabase, type Database } from '../database/connect.ts'
 import { warnOfLostCommits } from '../database/durability.ts'
 import { endureOutage } from '../database/endure.ts'
 import { type Facade, startFacade } from '../facade/server.ts'
@@ -57,7 +57,10 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   open.defer(() => spool.close())
 
   const { DATABASE_URL: databaseUrl, DATABASE_POOL_SIZE: poolSize } = config
-  const database = open.adopt(connectDatabase({ databaseUrl, poolSize, log }), (one) => one.destroy())
+  const database = open.adopt(
+    connectDatabase({ databaseUrl, poolSize, log, answerWithinMs: ANSWER_WITHIN_MS }),
+    (one) => one.destroy(),
+  )
   const queue = openQueue(config, log)
   open.defer(() => queue?.close())
 

@@ -22,21 +22,41 @@ const MAX_NAMED_STATEMENTS = 200
  */
 const LONGEST_IDLE_IN_TRANSACTION = '10s'
 
+/** From when on an idle connection is asked whether anybody is there, ms; without an answer it breaks ten seconds later. */
+const KEEP_ALIVE_AFTER_MS = 10_000
+
+/**
+ * How long `serve` and `dispatch` wait for the answer to a statement, ms. Theirs take milliseconds: what has no answer by then
+ * was lost in a network that says nothing, or is better begun anew.
+ */
+export const ANSWER_WITHIN_MS = 30_000
+
+/** Postgres gives a statement up this much before we do, so that it works on none whose answer nobody waits for. */
+const STATEMENT_SHARE = 0.8
+
 /**
  * Opens a pool of at most `poolSize` connections. Commits are durable (`synchronous_commit = on`) whatever the server's
- * default is, for law 1 rests on it. A connection that breaks is logged and replaced; what it was doing fails.
+ * default is, for law 1 rests on it. A connection that breaks is logged and replaced; what it was doing fails. So is one that
+ * gave no answer within `answerWithinMs`, where that is given: a network can swallow everything without breaking a
+ * connection. Both failures count as outages.
  */
 export const connectDatabase = (options: {
   databaseUrl: string
   poolSize: number
   log: Log
+  /** How long a statement may take, ms; as long as it likes when left out, as migrations and an operator's commands may. */
+  answerWithinMs?: number
   /** Settings of Postgres for these connections, by name. */
   settings?: Record<string, string>
 }): Database => {
+  const { answerWithinMs } = options
   const settings = {
     synchronous_commit: 'on',
     timezone: 'UTC',
     idle_in_transaction_session_timeout: LONGEST_IDLE_IN_TRANSACTION,
+    ...(answerWithinMs !== undefined && {
+      statement_timeout: `${Math.ceil(answerWithinMs * STATEMENT_SHARE)}ms`,
+    }),
     ...options.settings,
   }
   const pool = new Pool({
@@ -44,6 +64,7 @@ export const connectDatabase = (options: {
     max: options.poolSize,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
     options: Object.entries(settings)
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(' '),
@@ -56,7 +77,7 @@ export const connectDatabase = (options: {
     ),
   )
   pool.on('error', () => undefined)
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: naming(pool) }) })
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: naming(pool, answerWithinMs) }) })
 }
 
 /** bigint columns come as bigint, not as text: ids are compared and put into Protobuf messages as such. */
@@ -70,7 +91,7 @@ const bigintTypes = (): TypeOverrides => {
  * The pool, running every statement that has parameters under a name derived from its text, so that a connection parses and
  * plans it once. Kysely has no notion of named statements; naming is worth 24 % on one-row inserts.
  */
-const naming = (pool: Pool): PostgresPool => {
+const naming = (pool: Pool, answerWithinMs: number | undefined): PostgresPool => {
   const names = new Map<string, string>()
   const nameOf = (text: string): string | undefined => {
     const known = names.get(text)
@@ -80,7 +101,7 @@ const naming = (pool: Pool): PostgresPool => {
     return name
   }
   return {
-    connect: async () => namingClient(await pool.connect(), nameOf),
+    connect: async () => namingClient(await pool.connect(), nameOf, answerWithinMs),
     end: () => pool.end(),
     options: pool.options,
   }
@@ -89,13 +110,29 @@ const naming = (pool: Pool): PostgresPool => {
 const namingClient = (
   client: PoolClient,
   nameOf: (text: string) => string | undefined,
+  answerWithinMs: number | undefined,
 ): PostgresPoolClient => {
   function query<Row>(text: string, values: readonly unknown[]): Promise<PostgresQueryResult<Row>>
   function query<Row>(cursor: PostgresCursor<Row>): PostgresCursor<Row>
   function query(text: unknown, values: readonly unknown[] = []): unknown {
     if (typeof text !== 'string') throw new TypeError('cursors are not supported')
     const name = values.length > 0 ? nameOf(text) : undefined
-    return client.query({ ...(name !== undefined && { name }), text, values: [...values] })
+    const answer = client.query({ ...(name !== undefined && { name }), text, values: [...values] })
+    return answerWithinMs === undefined ? answer : endSilence(client, answer, answerWithinMs)
   }
   return { query, release: (destroy) => client.release(destroy) }
+}
+
+/** Ends the connection when the answer does not come in time, so that it fails as one that broke; the pool replaces it. */
+const endSilence = async <Answer>(
+  client: PoolClient,
+  answer: Promise<Answer>,
+  withinMs: number,
+): Promise<Answer> => {
+  const timer = setTimeout(() => void client.end(), withinMs)
+  try {
+    return await answer
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -2,13 +2,13 @@ import { DatabaseError } from 'pg'
 
 /**
  * SQLSTATE classes and codes of trouble that passes: connection, resources, operator's stop, deadlock, serialisation, a
- * transaction that stood still for too long.
+ * transaction that stood still or a statement that ran for too long.
  */
-const PASSING_CODES = /^(08|53|57P|40001|40P01|25P03)/
+const PASSING_CODES = /^(08|53|57P|57014|40001|40P01|25P03)/
 
 /** What `pg` and Node say of connections that cannot be had or break. */
 const PASSING_MESSAGES =
-  /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error/i
+  /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|client was closed and is not queryable/i
 
 const PASSING_SYSTEM_CODES = new Set([
   'ECONNREFUSED',

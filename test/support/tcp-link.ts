@@ -9,6 +9,8 @@ export type TcpLink = {
   /** Breaks every connection and takes no new one, until `open`. */
   block(): void
   open(): void
+  /** Swallows what either end says and ends nothing, on every connection that is there or comes, until `open`. */
+  silence(): void
   close(): Promise<void>
 }
 
@@ -16,6 +18,7 @@ export type TcpLink = {
 export const openTcpLink = async (targetPort: number): Promise<TcpLink> => {
   const sockets = new Set<Socket>()
   let isBlocked = false
+  let isSilent = false
 
   const join = (near: Socket): void => {
     const far = connect(targetPort, '127.0.0.1')
@@ -33,9 +36,15 @@ export const openTcpLink = async (targetPort: number): Promise<TcpLink> => {
     }
     near.pipe(far)
     far.pipe(near)
+    if (isSilent) mute(near)
+    if (isSilent) mute(far)
   }
   const cut = (): void => {
     for (const socket of sockets) socket.resetAndDestroy()
+  }
+  const mute = (socket: Socket): void => {
+    socket.unpipe()
+    socket.resume()
   }
   const server = createServer((near) => {
     if (isBlocked) near.resetAndDestroy()
@@ -52,6 +61,11 @@ export const openTcpLink = async (targetPort: number): Promise<TcpLink> => {
     },
     open: () => {
       isBlocked = false
+      isSilent = false
+    },
+    silence: () => {
+      isSilent = true
+      for (const socket of sockets) mute(socket)
     },
     close: async () => {
       server.close()
