@@ -6,16 +6,16 @@ import { type Arrival, type BenchReceiver, startBenchReceiver, verify } from './
 import { median, printTable } from './support/report.ts'
 import { type BenchServer, startBenchServer, startGateway } from './support/server-process.ts'
 
-/** Attempts under way at once, and loops of the yardstick. */
-const CONCURRENCY = 64
+/** Attempts under way at once, and loops of the yardstick: what `DELIVERY_CONCURRENCY` is when nobody sets it. */
+const CONCURRENCY = 256
 
 /** So many that none of them has more than its share of the attempts. */
-const PARTNERS = 32
+const PARTNERS = 50
 
-/** The part of a turn in which a process warms up, which is not counted. */
+/** The part of a turn that is not counted: the outbox is still being published. */
 const WARM_UP = 1 / 3
 
-type Stage = { services: DeliveryServices; receiver: BenchReceiver }
+type Stage = { services: DeliveryServices; receiver: BenchReceiver; dispatcher: BenchServer }
 
 type Turn = {
   perSecond: number
@@ -30,29 +30,34 @@ type Turn = {
 
 /**
  * `npm run bench deliver`: deliveries a second of one dispatcher, each claimed and recorded durably, beside a bare loop of
- * POSTs with undici, to the same receiver and with as many under way. The deliveries wait in the outbox and in JetStream
- * before the dispatcher starts. Postgres and NATS are of its own. Every id is looked for at the receiver.
+ * POSTs with undici, to the same receiver and with as many under way. Each turn's deliveries come into the outbox at
+ * once and are published as `serve` does. Postgres and NATS are of its own. Every id is looked for at the receiver.
  */
 export const benchDeliver = async (options: { rounds: number; count: number }): Promise<void> => {
   const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`)
   const services = await startDeliveryServices({ partners: PARTNERS, say })
   const receiver = await startBenchReceiver()
   const loop = await startBenchServer('post-loop', {}, [receiver.url, String(CONCURRENCY), BODY])
+  const dispatcher = await startGateway('dispatch', {
+    ...services.environment,
+    DELIVERY_CONCURRENCY: String(CONCURRENCY),
+  })
   try {
     say(`${options.rounds} rounds of ${options.count} deliveries, ${CONCURRENCY} at once`)
     const rounds: { bare: Turn; dispatcher: Turn }[] = []
-    // The first round warms the page cache, the loop and the receiver, and is not counted.
+    // The first round warms the processes and the page cache, and is not counted.
     for (let round = 0; round <= options.rounds; round += 1) {
       const turn = { receiver, count: options.count, prefix: String(round) }
       const one = {
         bare: await bareTurn({ ...turn, loop }),
-        dispatcher: await dispatcherTurn({ ...turn, services }),
+        dispatcher: await dispatcherTurn({ ...turn, services, dispatcher }),
       }
       if (round > 0) rounds.push(one)
     }
     report(rounds)
   } finally {
     await loop.stop()
+    await dispatcher.stop('SIGTERM')
     await receiver.stop()
     await services.stop()
   }
@@ -84,38 +89,30 @@ const bareTurn = async (options: {
 }
 
 const dispatcherTurn = async (options: Stage & { count: number; prefix: string }): Promise<Turn> => {
-  const { services, receiver, count, prefix } = options
-  await fillOutbox(services, { count, prefix, url: `${receiver.url}/callback` })
-  await publishOutbox(services)
-  const dispatcher = await startGateway('dispatch', {
-    ...services.environment,
-    DELIVERY_CONCURRENCY: String(CONCURRENCY),
-  })
+  const { services, receiver, dispatcher, count, prefix } = options
   const readCpu = async () => ({
     ...(await services.cpu()),
     own: await cpuSeconds(dispatcher.pid),
     receiver: await cpuSeconds(receiver.pid),
   })
-  try {
-    while ((await receiver.count()) < count * WARM_UP) await pause(20)
-    const [came, before] = [await receiver.count(), await readCpu()]
-    while ((await receiver.count()) < count) await pause(20)
-    while ((await countOpen(services.database)) > 0) await pause(20)
-    const after = await readCpu()
-    const arrivals = await receiver.take()
-    return {
-      perSecond: steadyRate(arrivals),
-      ...verify(
-        arrivals,
-        idsOf(count, (number) => `msg_${prefix}_${number}`),
-      ),
-      ownMs: msEach(before.own, after.own, count - came),
-      receiverMs: msEach(before.receiver, after.receiver, count - came),
-      postgresMs: msEach(before.postgres, after.postgres, count - came),
-      natsMs: msEach(before.nats, after.nats, count - came),
-    }
-  } finally {
-    await dispatcher.stop('SIGTERM')
+  await fillOutbox(services, { count, prefix, url: `${receiver.url}/callback` })
+  await publishOutbox(services)
+  while ((await receiver.count()) < count * WARM_UP) await pause(20)
+  const [came, before] = [await receiver.count(), await readCpu()]
+  while ((await receiver.count()) < count) await pause(20)
+  while ((await countOpen(services.database)) > 0) await pause(20)
+  const after = await readCpu()
+  const arrivals = await receiver.take()
+  return {
+    perSecond: steadyRate(arrivals),
+    ...verify(
+      arrivals,
+      idsOf(count, (number) => `msg_${prefix}_${number}`),
+    ),
+    ownMs: msEach(before.own, after.own, count - came),
+    receiverMs: msEach(before.receiver, after.receiver, count - came),
+    postgresMs: msEach(before.postgres, after.postgres, count - came),
+    natsMs: msEach(before.nats, after.nats, count - came),
   }
 }
 
