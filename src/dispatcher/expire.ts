@@ -10,8 +10,8 @@ const REASON = 'the endpoint was down until the schedule’s whole length had pa
 
 /**
  * Ends what is held for endpoints that are down when the schedule's whole length, `longestMs`, has passed since it was created
- * or, where an operator sent it again, since it has been held: dead, as the schedule would have ended it. What an operator
- * paused is left alone.
+ * or, where an operator sent it again or resumed the endpoint, since then: dead, as the schedule would have ended it. What an
+ * operator paused is left alone.
  */
 export const expireHeld = async (
   transaction: Transaction<Schema>,
@@ -21,17 +21,16 @@ export const expireHeld = async (
   if (endpoints.length === 0) return []
   const { rows } = await sql<{ id: bigint; payment_id: bigint; partner_id: bigint; host: string }>`
     WITH late AS (
-      SELECT to_deliver.delivery_id FROM to_deliver JOIN deliveries ON deliveries.id = to_deliver.delivery_id
-      WHERE held_at IS NOT NULL
-        AND (to_deliver.partner_id, to_deliver.host) IN (
-          SELECT endpoints.partner_id, endpoints.host FROM endpoints
-          JOIN unnest(
-            ${endpoints.map(({ partnerId }) => partnerId)}::bigint[],
-            ${endpoints.map(({ host }) => host)}::text[]
-          ) AS given (partner_id, host) USING (partner_id, host)
-          WHERE paused_at IS NULL
-        )
-        AND CASE WHEN schedule_from = 0 THEN created_at ELSE held_at END
+      SELECT to_deliver.delivery_id
+      FROM unnest(
+        ${endpoints.map(({ partnerId }) => partnerId)}::bigint[],
+        ${endpoints.map(({ host }) => host)}::text[]
+      ) AS given (partner_id, host)
+      JOIN endpoints USING (partner_id, host)
+      JOIN to_deliver USING (partner_id, host)
+      JOIN deliveries ON deliveries.id = to_deliver.delivery_id
+      WHERE held_at IS NOT NULL AND paused_at IS NULL
+        AND greatest(coalesce(retried_at, deliveries.created_at), resumed_at)
             <= now() - make_interval(secs => ${options.longestMs / 1000})
       ORDER BY to_deliver.delivery_id LIMIT ${MOST_EXPIRED} FOR UPDATE OF to_deliver SKIP LOCKED
     ),

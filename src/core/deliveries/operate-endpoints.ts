@@ -110,7 +110,7 @@ export const resumeEndpoint = async (
   const resumed = await options.database.transaction().execute(async (transaction) => {
     const { rows } = await sql<{ held: number }>`
       UPDATE endpoints
-      SET paused_at = NULL, paused_by = NULL, changed_at = now(),
+      SET paused_at = NULL, paused_by = NULL, resumed_at = now(), changed_at = now(),
           state = CASE WHEN state = 'closed' THEN 'ramping' ELSE state END,
           release_per_second = CASE WHEN state = 'closed' THEN ${FIRST_RELEASE} ELSE release_per_second END,
           release_at = CASE WHEN state = 'closed' THEN now() ELSE release_at END,

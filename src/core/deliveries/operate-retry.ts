@@ -84,6 +84,7 @@ const makeDue = async (
       UPDATE deliveries
       SET state = 'pending',
           schedule_from = CASE WHEN state = 'pending' THEN schedule_from ELSE attempts END,
+          retried_at = CASE WHEN state = 'pending' THEN retried_at ELSE now() END,
           next_attempt_at = now() + make_interval(secs => delay_seconds),
           ended_at = NULL,
           dead_reason = NULL

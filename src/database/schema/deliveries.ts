@@ -19,6 +19,8 @@ export type DeliveriesTable = {
   attempts: Generated<number>
   /** Attempts that had been started when the schedule began anew. */
   schedule_from: Generated<number>
+  /** When an operator sent it again after it had ended; null: never. */
+  retried_at: ColumnType<Date | null, never, Date>
   /** When the next attempt is due; null when none is. */
   next_attempt_at: ColumnType<Date | null, never, Date | null>
   created_at: Generated<Date>

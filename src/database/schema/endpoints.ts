@@ -30,6 +30,8 @@ export type EndpointsTable = {
   /** Since when, and by whom, it is paused; null when it is not. */
   paused_at: ColumnType<Date | null>
   paused_by: string | null
+  /** When it was resumed last; null: not since it had trouble. */
+  resumed_at: ColumnType<Date | null>
   changed_at: Generated<Date>
 }
 
