@@ -1,0 +1,79 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { pauseEndpoint, resumeEndpoint } from '../../src/core/deliveries/operate-endpoints.ts'
+import { retryDeliveries } from '../../src/core/deliveries/operate-retry.ts'
+import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { expireHeld } from '../../src/dispatcher/expire.ts'
+import { AMINA, clear } from '../core/deliveries/operate-harness.ts'
+import { quietLog } from '../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { addDelivery, readDelivery } from '../support/deliveries.ts'
+
+const HOUR_MS = 3_600_000
+const HOST = 'shop.co.ke'
+
+let own: TestDatabase
+let database: Database
+let partnerId: bigint
+beforeAll(async () => {
+  own = await createTestDatabase()
+  database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+  const row = await database
+    .insertInto('partners')
+    .values({ name: 'Duka' })
+    .returning('id')
+    .executeTakeFirst()
+  partnerId = row?.id ?? 0n
+})
+afterAll(async () => {
+  await database.destroy()
+  await own.drop()
+})
+beforeEach(() => clear(database))
+
+/** A delivery that has been held for two hours, at an endpoint that is down. */
+const addHeld = async (): Promise<bigint> => {
+  const id = await addDelivery(database, `https://${HOST}/told`, partnerId)
+  await sql`UPDATE deliveries SET created_at = created_at - interval '2 hours'`.execute(database)
+  await sql`UPDATE to_deliver SET held_at = now() - interval '2 hours'`.execute(database)
+  await sql`
+    INSERT INTO endpoints (partner_id, host, state) VALUES (${partnerId}, ${HOST}, 'open') ON CONFLICT DO NOTHING
+  `.execute(database)
+  return id
+}
+
+const expire = async (): Promise<bigint[]> => {
+  const options = { endpoints: [{ partnerId, host: HOST }], longestMs: HOUR_MS }
+  const expired = await database.transaction().execute((transaction) => expireHeld(transaction, options))
+  return expired.map(({ deliveryId }) => deliveryId)
+}
+
+it('what is held for longer than the schedule dies, and what an operator paused does not', async () => {
+  const endpoint = { database, actor: AMINA, partnerId, host: HOST }
+  const id = await addHeld()
+  await pauseEndpoint(endpoint)
+  expect(await expire()).toEqual([])
+  await resumeEndpoint(endpoint)
+  expect(await expire()).toEqual([])
+  await sql`UPDATE endpoints SET resumed_at = resumed_at - interval '1 hour'`.execute(database)
+  expect(await expire()).toEqual([id])
+  expect(await readDelivery(database, id)).toMatchObject({ state: 'dead' })
+})
+
+it('what an operator sends again has the schedule’s whole length once more, also if it was never attempted', async () => {
+  const id = await addHeld()
+  expect(await expire()).toEqual([id])
+  const [change] = await retryDeliveries({
+    database,
+    actor: AMINA,
+    ids: [id],
+    sendDeliveredAgain: false,
+    delaySeconds: 0,
+    spacingSeconds: 0,
+  })
+  expect(change?.outcome).toBe('retried')
+  await sql`UPDATE to_deliver SET held_at = now()`.execute(database)
+  expect(await expire()).toEqual([])
+  await sql`UPDATE deliveries SET retried_at = retried_at - interval '1 hour'`.execute(database)
+  expect(await expire()).toEqual([id])
+})
