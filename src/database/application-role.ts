@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import { DatabaseError } from 'pg'
 import type { Log } from '../runtime/log.ts'
 import type { Database } from './connect.ts'
+import { lockPartitions } from './partitions.ts'
 import type { Schema } from './schema/schema.ts'
 
 /**
@@ -83,7 +84,8 @@ const join = async (database: Database, role: string): Promise<boolean> => {
 }
 
 const handOver = async (transaction: Transaction<Schema>, role: string): Promise<void> => {
-  await sql`SELECT pg_advisory_xact_lock(hashtext('mpesa-gateway application role'))`.execute(transaction)
+  // Whoever makes or drops partitions locks tables in another order.
+  await lockPartitions(transaction)
   const group = sql.id(role)
   await sql`GRANT USAGE, CREATE ON SCHEMA public TO ${group}`.execute(transaction)
   for (const table of await tablesOfOthers(transaction, role)) {

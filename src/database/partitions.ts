@@ -69,7 +69,7 @@ export const ensureMonths = async (
   })
 }
 
-/** One at a time creates and drops partitions; the others then find what it did. */
+/** One at a time creates, drops and hands over partitions; the others then find what it did. */
 export const lockPartitions = async (transaction: Transaction<Schema>): Promise<void> => {
   await sql`SELECT pg_advisory_xact_lock(hashtext('mpesa-gateway partitions'))`.execute(transaction)
 }
