@@ -207,6 +207,7 @@ const openFacade = (parts: {
     log,
     registry,
     limits: limitsOf(config),
+    wrongKeysPerMinute: config.WRONG_KEYS_PER_MINUTE,
     randomBytes,
     trustedProxies: config.TRUSTED_PROXIES ?? [],
     host: config.HTTP_HOST,

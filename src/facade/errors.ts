@@ -51,6 +51,10 @@ export const MESSAGES = {
 /** Told of a body over the limit. */
 export const tooLarge = (maxBytes: number): string => `the body must be at most ${maxBytes} bytes`
 
+/** Told of an address that shows one wrong key after the other. */
+export const tooManyWrongKeys = (waitSeconds: number): string =>
+  `too many wrong API keys came from your address: try again in ${waitSeconds} s`
+
 /** Told of a defect of ours: nothing of the inside, only how to find it in the log. */
 const internalError = (requestId: string): string =>
   `internal error: quote the request id ${requestId} when you report it`

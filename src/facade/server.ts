@@ -15,6 +15,7 @@ import { createCutTeller } from '../runtime/cut-teller.ts'
 import type { Log } from '../runtime/log.ts'
 import { type AddressList, includesAddress } from '../values/address-list.ts'
 import { answerErrors, sendError } from './answer-errors.ts'
+import { createBars } from './bars.ts'
 import { registerPostStkCallback } from './daraja/post-stk-callback.ts'
 import { MAX_BODY_BYTES, MAX_HEADERS, MAX_URL_CHARACTERS, MESSAGES, Refusal } from './errors.ts'
 import { answerMalformedHttp, refuseTunnels } from './malformed-http.ts'
@@ -36,6 +37,8 @@ export type FacadeOptions = {
   trustedProxies?: AddressList
   /** How many connections are kept open, and how slow they may be. */
   limits?: ConnectionLimits
+  /** From how many wrong keys in a minute on an address is made to wait; none is when left out. */
+  wrongKeysPerMinute?: number
   /** Where cut connections are counted. */
   registry?: Registry
 }
@@ -74,14 +77,17 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
   const tell = createCutTeller({ ...options, door: 'rest', nowMs })
   const server = createServer({ log, limits, requestIdOf: createRequestIds(options.randomBytes), tell })
   const isProxy = (address: string): boolean => includesAddress(trustedProxies, address)
-  guardConnections(server.server, { limits, isProxy, nowMs, tell })
+  const perMinute = options.wrongKeysPerMinute
+  const bars = perMinute === undefined ? undefined : createBars({ perMinute, nowMs })
+  const isBarred = (address: string): boolean => (bars?.waitSeconds(address) ?? 0) > 0
+  guardConnections(server.server, { limits, isProxy, isBarred, nowMs, tell })
   refuseExcess(server)
   finishAnswers(server)
   answerErrors(server, options)
   registerGetHealth(server)
   registerGetDocs(server)
   server.register((scope, _options, done) => {
-    registerPartnerApi(scope, options)
+    registerPartnerApi(scope, { ...options, ...(bars && { bars }) })
     done()
   })
   server.register((scope, _options, done) => {

@@ -30,6 +30,9 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
 /** Why a connection was cut: too many in all, too many from its address, too slow a sender, too slow a reader. */
 export type CutReason = 'total' | 'address' | 'sender' | 'reader'
 
+/** How many connections an address may have that is barred. */
+const LEFT_WHEN_BARRED = 8
+
 /** The times that Node itself keeps, as `http.createServer` takes them. */
 export const serverTimes = (limits: ConnectionLimits) => ({
   headersTimeout: limits.headersTimeoutMs,
@@ -48,18 +51,23 @@ export const guardConnections = (
   options: {
     limits: ConnectionLimits
     isProxy?: (address: string) => boolean
+    /** An address that has lost its claim to its share, and is left a few. */
+    isBarred?: (address: string) => boolean
     nowMs: () => number
     tell: (reason: CutReason) => void
   },
 ): void => {
-  const { limits, nowMs, isProxy = () => false, tell } = options
+  const { limits, nowMs, isProxy = () => false, isBarred = () => false, tell } = options
   const perAddress = new Map<string, number>()
   const open = new Map<Socket, { stuckSinceMs: number | null }>()
+
+  const mostOf = (address: string): number =>
+    isBarred(address) ? Math.min(LEFT_WHEN_BARRED, limits.maxPerAddress) : limits.maxPerAddress
 
   const take = (socket: Socket): void => {
     const address = socket.remoteAddress ?? ''
     const count = (perAddress.get(address) ?? 0) + 1
-    if (count > limits.maxPerAddress && !isProxy(address)) {
+    if (count > mostOf(address) && !isProxy(address)) {
       socket.destroy()
       tell('address')
       return

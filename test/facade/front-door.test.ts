@@ -16,6 +16,7 @@ import {
   partnerHeaders,
   paymentBody,
   push,
+  requestWithBody,
   STK_PUSH,
   type TestFacade,
 } from './harness.ts'
@@ -153,6 +154,50 @@ describe('connections', () => {
     }
     await eventually(async () => expect((await push(test, paymentBody())).status).toBe(200))
     expect(await cuts('total')).toBeGreaterThanOrEqual(1)
+  })
+})
+
+describe('an address that shows one wrong key after the other', () => {
+  const guess = (): string =>
+    requestWithBody(`POST ${STK_PUSH}`, ['Content-Type: application/json', 'X-API-KEY: guess'], paymentBody())
+      .toString()
+      .replace('Connection: close\r\n', '')
+
+  const showWrongKeys = async (count: number): Promise<number[]> => {
+    const { socket, came } = await openConnection(test)
+    socket.end(guess().repeat(count))
+    return parseAnswers(await came).map(({ status }) => status)
+  }
+
+  beforeEach(async () => {
+    await test.facade.close()
+    await open({ wrongKeysPerMinute: 3 })
+  })
+
+  it('is told to wait and cut, and what it sent behind is thrown away', async () => {
+    expect(await showWrongKeys(3)).toEqual([401, 401, 401])
+    const { socket, came } = await openConnection(test)
+    socket.write(guess().repeat(20))
+    const answers = parseAnswers(await came)
+    expect(answers).toMatchObject([
+      {
+        status: 429,
+        headers: { connection: 'close', 'retry-after': expect.stringMatching(/^[1-6]?\d$/) },
+        body: expect.stringContaining('too many wrong API keys came from your address: try again in'),
+      },
+    ])
+  })
+
+  it('is served all the same when a partner’s own key came from there', async () => {
+    expect((await push(test, paymentBody())).status).toBe(200)
+    expect(await showWrongKeys(5)).toEqual([401, 401, 401, 401, 401])
+    expect((await push(test, paymentBody())).status).toBe(200)
+  })
+
+  it('is a load balancer, and is left alone', async () => {
+    await test.facade.close()
+    await open({ wrongKeysPerMinute: 3, trustedProxies: addressesOf('127.0.0.1') })
+    expect(await showWrongKeys(5)).toEqual([401, 401, 401, 401, 401])
   })
 })
 

@@ -1,9 +1,11 @@
 import type { Client } from '@connectrpc/connect'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { PaymentService } from '../../gen/mpesa/gateway/v1/payments_pb.js'
-import type { AddressList } from '../../values/address-list.ts'
+import { type AddressList, includesAddress } from '../../values/address-list.ts'
 import { noteSource, requireApiKey } from '../authenticate.ts'
+import type { Bars } from '../bars.ts'
 import { MESSAGES, Refusal } from '../errors.ts'
+import { holdBarred } from '../hold-barred.ts'
 import { registerGetTransaction } from './get-transaction.ts'
 import { registerListTransactions } from './list-transactions.ts'
 import { registerPostStkPush } from './post-stk-push.ts'
@@ -14,13 +16,21 @@ import { registerPostStkPush } from './post-stk-push.ts'
  */
 export const registerPartnerApi = (
   server: FastifyInstance,
-  options: { payments: Client<typeof PaymentService>; trustedProxies?: AddressList },
+  options: {
+    payments: Client<typeof PaymentService>
+    trustedProxies?: AddressList
+    /** Who is made to wait; nobody when left out. */
+    bars?: Bars
+  },
 ): void => {
+  const { trustedProxies = [], bars } = options
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   )
+  const isProxy = (address: string): boolean => includesAddress(trustedProxies, address)
+  if (bars !== undefined) holdBarred(server, { bars, isProxy })
   server.addHook('onRequest', requireApiKey)
-  server.addHook('onRequest', noteSource(options.trustedProxies ?? []))
+  server.addHook('onRequest', noteSource(trustedProxies))
   server.addHook('onRequest', refuseCompression)
   registerPostStkPush(server, options)
   registerGetTransaction(server, options)
