@@ -1,7 +1,8 @@
 import { DISPATCH_SETTINGS, SERVE_SETTINGS } from '../../src/cli/environment.ts'
 import { ARROWS } from '../../src/core/payments/payment.ts'
 import { banner } from '../../src/local/banner.ts'
-import { SETTINGS, type Setting } from '../../src/runtime/settings.ts'
+import type { Setting } from '../../src/runtime/settings/setting.ts'
+import { SETTINGS } from '../../src/runtime/settings.ts'
 import {
   callOutcomesAsMarkdown,
   outcomesAsMarkdown,

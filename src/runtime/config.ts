@@ -1,5 +1,6 @@
 import type { z } from 'zod'
-import { SETTINGS, type Setting, type SettingName } from './settings.ts'
+import type { Setting } from './settings/setting.ts'
+import { SETTINGS, type SettingName } from './settings.ts'
 
 type ValueOf<Name extends SettingName> = (typeof SETTINGS)[Name] extends { default: null }
   ? z.output<(typeof SETTINGS)[Name]['parse']> | null

@@ -1,0 +1,112 @@
+import { z } from 'zod'
+import { flag, milliseconds, secretKey, text, url, wholeNumber } from '../setting-parsers.ts'
+import type { Setting } from './setting.ts'
+
+/** The account at Daraja, the secrets, limits of what is asked for, and what is done about open payments. */
+export const PAYMENT_SETTINGS = {
+  DARAJA_BASE_URL: {
+    parse: url(['http:', 'https:']).transform((value) => value.replace(/\/+$/, '')),
+    help: '`https://api.safaricom.co.ke`, `https://sandbox.safaricom.co.ke` or the simulator',
+  },
+  DARAJA_CONSUMER_KEY: { parse: text, help: 'the app’s key on the Daraja portal', secret: true },
+  DARAJA_CONSUMER_SECRET: { parse: text, help: 'the app’s secret', secret: true },
+  DARAJA_SHORTCODE: {
+    parse: z.string().regex(/^\d{5,8}$/, 'must be 5 to 8 digits'),
+    help: 'the paybill; for a till the head-office number',
+  },
+  DARAJA_PASSKEY: { parse: text, help: 'the passkey of the shortcode', secret: true },
+  DARAJA_TRANSACTION_TYPE: {
+    parse: z.enum(
+      ['CustomerPayBillOnline', 'CustomerBuyGoodsOnline'],
+      'must be CustomerPayBillOnline or CustomerBuyGoodsOnline',
+    ),
+    default: 'CustomerPayBillOnline',
+    help: '`CustomerPayBillOnline`, or `CustomerBuyGoodsOnline` for a till',
+  },
+  DARAJA_PARTY_B: {
+    parse: z.string().regex(/^\d{5,8}$/, 'must be 5 to 8 digits'),
+    default: null,
+    help: 'the till number; the shortcode when not set',
+  },
+  DARAJA_TIMEOUT_MS: {
+    parse: wholeNumber(1000, 60_000),
+    default: '30000',
+    help: 'how long one call to Daraja may take, ms',
+  },
+  SECRET_KEY: {
+    parse: secretKey,
+    help: '32 bytes in hexadecimal, the same for all processes; the keys of callback tokens and of secrets at rest are derived from it',
+    secret: true,
+  },
+  SECRET_KEY_PREVIOUS: {
+    parse: secretKey,
+    default: null,
+    help: 'another key that still counts, while it is being replaced: see docs/operations.md',
+    secret: true,
+  },
+  WRONG_KEYS_PER_MINUTE: {
+    parse: wholeNumber(1, 1_000_000),
+    default: '60',
+    help: 'wrong API keys and service tokens that one address may show in a minute, per process, before it is answered 429',
+  },
+  PARTNER_REQUESTS_PER_SECOND: {
+    parse: wholeNumber(1, 100_000),
+    default: null,
+    help: 'requests a second of one partner, to all replicas together, unless `partners set --rate` says otherwise; no limit when not set',
+  },
+  PAYER_OPEN_PROMPTS: {
+    parse: wholeNumber(0, 100),
+    default: null,
+    help: 'payments of one partner that may be open for one phone, else 429; 0: any number. When not set: 1 where `DARAJA_BASE_URL` is Safaricom’s, any number where no phone rings',
+  },
+  PAYER_PROMPTS_PER_HOUR: {
+    parse: wholeNumber(0, 200),
+    default: null,
+    help: 'payments of one partner for one phone in an hour, else 429; 0: any number. When not set: 10 where `DARAJA_BASE_URL` is Safaricom’s, any number where no phone rings',
+  },
+  SUBMIT_TTL_MS: {
+    parse: milliseconds,
+    default: '120000',
+    help: 'how old a payment may be and still prompt its payer, ms',
+  },
+  SUBMIT_CONCURRENCY: {
+    parse: wholeNumber(1, 1000),
+    default: '32',
+    help: 'pushes to Daraja at once, per process',
+  },
+  DARAJA_PUSHES_PER_SECOND: {
+    parse: wholeNumber(1, 10_000),
+    default: null,
+    help: 'pushes a second at most, by all replicas together: what Safaricom agreed for the shortcode; no limit when not set',
+  },
+  RECONCILE_AFTER_MS: {
+    parse: milliseconds,
+    default: '90000',
+    help: 'when a prompt without a callback is first asked for, ms',
+  },
+  DARAJA_QUERIES_PER_SECOND: {
+    parse: wholeNumber(1, 10_000),
+    default: '20',
+    help: 'queries and pulls a second at most, by all replicas together',
+  },
+  DARAJA_UNIQUE_REFERENCE: {
+    parse: flag,
+    default: 'off',
+    help: 'the payer sees a short code of the payment as the account, instead of the partner’s reference; `DARAJA_PULL` needs it',
+  },
+  DARAJA_PULL: {
+    parse: flag,
+    default: 'off',
+    help: 'looks in M-PESA’s records for receipts and unconfirmed payments, where the shortcode has Pull Transactions',
+  },
+  DARAJA_PULL_MSISDN: {
+    parse: z.string().regex(/^254[17]\d{8}$/, 'must be 12 digits that start with 2547 or 2541'),
+    default: null,
+    help: 'the number that was nominated for Pull Transactions',
+  },
+  OPEN_PAYMENT_ALERT_AFTER_MS: {
+    parse: milliseconds,
+    default: '900000',
+    help: 'from what age an open payment counts as overdue, ms',
+  },
+} as const satisfies Record<string, Setting<unknown>>
