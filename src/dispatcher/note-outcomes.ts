@@ -85,7 +85,7 @@ const changesOf = (judgements: readonly Judgement[]): EndpointChange[] =>
       partnerId: last.partnerId,
       host: last.host,
       to: breaker.state,
-      cause: breaker.state === 'open' ? 'failures' : 'probe',
+      cause: breaker.state === 'open' ? 'failures' : 'success',
       openMs,
     }))
 
@@ -106,7 +106,8 @@ const judgeOne = (known: Known, outcomes: readonly Outcome[], random: () => numb
     breaker = judged.breaker
     openMs = judged.openMs ?? openMs
   }
-  const hasMoved = breaker.state !== known.breaker.state
+  // One that was closed untried is well only now.
+  const hasMoved = breaker.state !== known.breaker.state || (known.breaker.opens > 0 && isWell(breaker))
   return { ...known, breaker, last, openMs, hasNews: breaker !== known.breaker, hasMoved }
 }
 

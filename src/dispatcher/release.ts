@@ -88,7 +88,7 @@ const probe = async (transaction: Transaction<Schema>, endpoint: Endpoint): Prom
       UPDATE endpoints SET state = 'closed', failures = ${MOST_FAILURES - 1}, probe_delivery_id = NULL, changed_at = now()
       WHERE partner_id = ${endpoint.partnerId} AND host = ${endpoint.host}
     `.execute(transaction)
-    return { offers: [], changes: [changeOf(endpoint, 'closed', 'none_held')] }
+    return { offers: [], changes: [changeOf(endpoint, 'untried', 'none_held')] }
   }
   await sql`
     UPDATE endpoints
@@ -168,7 +168,7 @@ const close = async (
     await sql`DELETE FROM endpoints WHERE partner_id = ${partnerId} AND host = ${host}`.execute(transaction)
   else
     await sql`
-      UPDATE endpoints SET state = 'closed', release_per_second = NULL, changed_at = now()
+      UPDATE endpoints SET state = 'closed', opens = 0, release_per_second = NULL, changed_at = now()
       WHERE partner_id = ${partnerId} AND host = ${host}
     `.execute(transaction)
 }

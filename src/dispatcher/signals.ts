@@ -8,9 +8,10 @@ import type { Plan } from './plan.ts'
 
 /** A change of an endpoint's state, and the delivery by which it came, where there is one. */
 export type EndpointChange = Endpoint & {
-  to: EndpointStateName
-  /** Why: attempts failed, time passed, the probe arrived, more came than fits, or nothing is held any more. */
-  cause: 'failures' | 'time' | 'probe' | 'flood' | 'leftover' | 'none_held'
+  /** `untried`: closed, for there was nothing to try it with. */
+  to: EndpointStateName | 'untried'
+  /** Why: attempts failed, time passed, an attempt arrived, more came than fits, held without need, or nothing is held any more. */
+  cause: 'failures' | 'time' | 'success' | 'flood' | 'leftover' | 'none_held'
   deliveryId: bigint | null
   paymentId: bigint | null
   /** For how long it is open, ms. */
@@ -87,6 +88,8 @@ export const createSignals = (options: { registry: Registry; log: Log }): Signal
         return log.info({ event: 'endpoint_ramping', ...named })
       case 'closed':
         return log.info({ event: 'endpoint_recovered', ...named })
+      case 'untried':
+        return log.info({ event: 'endpoint_untried', ...named })
       default:
         return change.to satisfies never
     }

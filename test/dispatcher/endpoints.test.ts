@@ -185,10 +185,18 @@ describe('an endpoint that is open', () => {
   it('is closed when there is nothing to ask it with, and opens at the next failure, for longer', async () => {
     await open()
     await clock.advance(6)
-    expect((await releaseDue(database)).changes).toMatchObject([{ to: 'closed', cause: 'none_held' }])
+    expect((await releaseDue(database)).changes).toMatchObject([{ to: 'untried', cause: 'none_held' }])
     const ids = await add(1)
     await fail(await claimDeliveries(database, ids))
     expect(await readEndpoint()).toMatchObject({ state: 'open', opens: 2 })
+  })
+
+  it('that was closed untried is well with the next success, and says so', async () => {
+    await open()
+    await clock.advance(6)
+    await releaseDue(database)
+    expect(await note([9n], 'works')).toMatchObject({ changes: [{ to: 'closed', cause: 'success' }] })
+    expect(await readEndpoint()).toBeUndefined()
   })
 
   it('lets nothing go before its next attempt is due', async () => {
