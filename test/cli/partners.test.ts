@@ -9,7 +9,7 @@ const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 type Ended = { code: number | null; stdout: string; stderr: string }
 
-describe('gateway partners, tokens and audit', () => {
+describe('gateway partners, tokens and audit', { timeout: 120_000 }, () => {
   let own: TestDatabase
   beforeAll(async () => {
     own = await createTestDatabase()

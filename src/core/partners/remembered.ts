@@ -13,14 +13,14 @@ export type Remembered<Answer> = {
 
 type Entry<Answer> = { answer: Promise<Answer>; untilMs: number }
 
-/** For how long an answer is remembered, ms: a revoked key is refused within this on every replica. */
-const REMEMBERED_MS = 5_000
+/** For how long an answer is remembered, ms: a revoked key is refused within five seconds, one of them for what is under way. */
+const REMEMBERED_MS = 4_000
 
 /** How many answers are remembered at once, of secrets that are known, and of those that are not. */
 const MAX_REMEMBERED = 10_000
 
 /**
- * Remembers for five seconds, counted from when the database was asked, what secrets turned out to be. Known and unknown ones
+ * Remembers for four seconds, counted from when the database was asked, what secrets turned out to be. Known and unknown ones
  * have a memory each, both bounded: whoever sends invented ones pushes out other invented ones only. Secrets are kept as their
  * SHA-256, so that looking one up takes the same time whatever it has in common with another. `nowMs` is a monotonic time in ms.
  */
