@@ -2,7 +2,15 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Running, readRunning, removeRunning, writeRunning } from '../../src/local/running.ts'
+import { withRunningDatabase } from '../../src/cli/database.ts'
+import {
+  type Running,
+  readRunning,
+  readRunningSecretKey,
+  removeRunning,
+  writeRunning,
+  writeRunningSecretKey,
+} from '../../src/local/running.ts'
 import { keepSecret } from '../../src/local/secret-file.ts'
 
 let folder: string
@@ -52,6 +60,28 @@ describe('running.json', () => {
   it.each(['', '{', 'null', '{"process":{"pid":1}}'])('tells nothing when it holds %j', async (content) => {
     await writeFile(file(), content)
     expect(await readRunning(folder)).toBeNull()
+  })
+})
+
+describe('the SECRET_KEY in use', () => {
+  it('is kept for the commands beside it, for this user alone, and the newest counts', async () => {
+    expect(await readRunningSecretKey(folder)).toBeNull()
+    await writeRunningSecretKey(folder, 'ab')
+    await writeRunningSecretKey(folder, 'cd')
+    expect(await readRunningSecretKey(folder)).toBe('cd')
+    expect(await modeOf(join(folder, 'running-secret-key'))).toBe(0o600)
+  })
+
+  it('is given to a command for the database of that run, and for no other', async () => {
+    await writeRunning(folder, state)
+    await writeRunningSecretKey(folder, 'ab')
+    const DATA_DIR = folder
+    const beside = await withRunningDatabase({ DATA_DIR })
+    expect(beside).toMatchObject({ DATABASE_URL: state.database_url, SECRET_KEY: 'ab' })
+    const told = { DATA_DIR, DATABASE_URL: state.database_url, SECRET_KEY: 'own' }
+    expect(await withRunningDatabase(told)).toMatchObject(told)
+    const elsewhere = { DATA_DIR, DATABASE_URL: 'postgres://elsewhere/gateway' }
+    expect(await withRunningDatabase(elsewhere)).toEqual(elsewhere)
   })
 })
 

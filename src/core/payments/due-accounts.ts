@@ -1,6 +1,9 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 
+/** More accounts than any gateway has. */
+const MAX_ACCOUNTS = 10_000
+
 /**
  * The accounts whose duties of a table are due, also while somebody has them under a lease. One look at the index for each
  * account, however many duties it has.
@@ -22,6 +25,7 @@ export const findDueAccounts = async (
     )
     SELECT account_id FROM accounts
     WHERE EXISTS (SELECT FROM ${duties} due WHERE due.account_id = accounts.account_id AND due.due_at <= now())
+    LIMIT ${MAX_ACCOUNTS}
   `.execute(database)
   return rows.map((row) => row.account_id)
 }
