@@ -91,7 +91,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/core/payments/take-due-payments.ts',
     changes: [
       {
-        find: "rows.filter((row) => row.state === 'accepted' && !row.too_old)",
+        find: 'accepted.filter((row) => !row.too_old && !row.is_stopped)',
         replace: "rows.filter((row) => row.state === 'accepted' || row.state === 'submitting')",
       },
     ],
