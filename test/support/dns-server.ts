@@ -1,12 +1,12 @@
 import { createSocket, type RemoteInfo } from 'node:dgram'
 import { once } from 'node:events'
-import { isIPv6 } from 'node:net'
-import { type Answer as DnsRecord, type DecodedPacket, decode, encode } from 'dns-packet'
+import { isIP } from 'node:net'
+import { type DecodedPacket, type Answer as DnsRecord, decode, encode } from 'dns-packet'
 
 /**
- * How one query is answered: with these addresses (those of its family; a name other than an address is an alias of it), with
- * an error, or badly. `silence`: not at all. `truncated`: come again by TCP, where nobody listens. `garbage`: what is no
- * answer.
+ * How one query is answered: with these addresses (those of its family; what is no address is an alias, and what follows is
+ * the alias's), with an error, or badly. `silence`: not at all. `truncated`: come again by TCP, where nobody listens. `garbage`:
+ * what is no answer.
  */
 export type DnsAnswer =
   | readonly string[]
@@ -84,16 +84,18 @@ const toReply = (query: DecodedPacket, answer: DnsAnswer): Buffer | null => {
   const reply = { type: 'response', id, questions } as const
   if (typeof answer === 'string') return encode({ ...reply, flags: FLAGS[answer] })
   const [{ name, type } = { name: '', type: 'A' }] = questions
-  return encode({ ...reply, answers: answer.flatMap((text) => toRecords({ name, type, text })) })
+  return encode({ ...reply, answers: toRecords({ name, type, texts: answer }) })
 }
 
 /** Records live for an hour, so that whoever keeps them is found out. */
 const TTL_SECONDS = 3600
 
-const toRecords = (options: { name: string; type: string; text: string }): DnsRecord[] => {
-  const { name, text } = options
-  const ttl = TTL_SECONDS
-  if (/^[\d.]+$/.test(text)) return options.type === 'A' ? [{ name, ttl, type: 'A', data: text }] : []
-  if (isIPv6(text)) return options.type === 'AAAA' ? [{ name, ttl, type: 'AAAA', data: text }] : []
-  return [{ name, ttl, type: 'CNAME', data: text }]
+const toRecords = (options: { name: string; type: string; texts: readonly string[] }): DnsRecord[] => {
+  let owner = options.name
+  return options.texts.flatMap((text): DnsRecord[] => {
+    const record = { name: owner, ttl: TTL_SECONDS, data: text }
+    const type = isIP(text) === 0 ? 'CNAME' : isIP(text) === 4 ? 'A' : 'AAAA'
+    if (type === 'CNAME') owner = text
+    return type === 'CNAME' || type === options.type ? [{ ...record, type }] : []
+  })
 }
