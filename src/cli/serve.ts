@@ -133,7 +133,11 @@ const settingsOf = (config: ServeConfig) => ({
   previousSecretKey: config.SECRET_KEY_PREVIOUS,
   publicUrl: config.PUBLIC_URL,
   callbackPatienceMs: CALLBACK_PATIENCE_MS,
-  callbackSources: { mode: config.CALLBACK_SOURCES_MODE, list: config.CALLBACK_SOURCES },
+  callbackSources: {
+    mode: config.CALLBACK_SOURCES_MODE,
+    list: config.CALLBACK_SOURCES,
+    strangersPerMinute: config.CALLBACK_STRANGERS_PER_MINUTE,
+  },
   wrongSecretsPerMinute: config.WRONG_KEYS_PER_MINUTE,
   partnerRequestsPerSecond: config.PARTNER_REQUESTS_PER_SECOND,
   payerLimits: payerLimitsOf(config),

@@ -21,12 +21,19 @@ const listOf = (text: string): AddressList => {
 
 const DARAJA = '196.201.214.200'
 const STRANGER = '203.0.113.9'
+const STRANGERS_PER_MINUTE = 60
 const PAID = '{"Body":{"stkCallback":{"ResultCode":0,"ResultDesc":"Paid"}}}'
 
 /** A facade behind a proxy on this machine, which takes callbacks from Daraja's addresses. */
 const openBehindProxy = (mode: CallbackSources['mode']): Promise<TestFacade> =>
   openFacade(
-    { callbackSources: { mode, list: listOf(`${DARAJA},196.201.213.0/24`) } },
+    {
+      callbackSources: {
+        mode,
+        list: listOf(`${DARAJA},196.201.213.0/24`),
+        strangersPerMinute: STRANGERS_PER_MINUTE,
+      },
+    },
     { trustedProxies: listOf('127.0.0.1') },
   )
 
@@ -110,7 +117,41 @@ describe('CALLBACK_SOURCES_MODE=enforce', () => {
     const answers = await Promise.all(Array.from({ length: 100 }, () => post(test, 'f'.repeat(48), STRANGER)))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([403]))
     const kept = test.database.selectFrom('callbacks').select('id').where('payment_id', 'is', null)
-    expect(await kept.execute()).toHaveLength(60)
+    expect(await kept.execute()).toHaveLength(STRANGERS_PER_MINUTE)
+  })
+})
+
+describe.each(['log', 'off'] as const)('CALLBACK_SOURCES_MODE=%s', (mode) => {
+  let test: TestFacade
+  beforeAll(async () => {
+    test = await openBehindProxy(mode)
+  })
+  afterAll(() => test.stop())
+
+  const NOBODYS_TOKEN = 'f'.repeat(48)
+  const countOf = async (source: string): Promise<number> =>
+    (await test.database.selectFrom('callbacks').select('id').where('source_address', '=', source).execute())
+      .length
+
+  it('keeps only some of a flood without a token of ours, and acknowledges no others', async () => {
+    const answers = await Promise.all(Array.from({ length: 100 }, () => post(test, NOBODYS_TOKEN, STRANGER)))
+    const turnedAway = answers.filter(({ status }) => status === 429)
+    expect(turnedAway).toHaveLength(100 - STRANGERS_PER_MINUTE)
+    expect(turnedAway[0]).toMatchObject({
+      headers: { 'retry-after': '60' },
+      body: errorBody('too many callbacks whose token is none of ours'),
+    })
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(STRANGERS_PER_MINUTE)
+    expect(await countOf(STRANGER)).toBe(STRANGERS_PER_MINUTE)
+  })
+
+  it('keeps all that carry a token of ours, and all from Daraja’s addresses, through the flood', async () => {
+    const { id, token } = await openPayment(test)
+    expect((await post(test, token, STRANGER)).status).toBe(200)
+    expect(await storedFor(test, id)).toHaveLength(1)
+    const answers = await Promise.all(Array.from({ length: 100 }, () => post(test, NOBODYS_TOKEN, DARAJA)))
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+    expect(await countOf(DARAJA)).toBe(100)
   })
 })
 

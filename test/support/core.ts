@@ -126,7 +126,7 @@ const defaultOptions = (parts: {
   callbackMetrics: createCallbackMetrics(new Registry(), parts.spool),
   // A loaded machine is not an outage: what a test sends is in Postgres when it was answered.
   callbackPatienceMs: 20_000,
-  callbackSources: { mode: 'off', list: [] },
+  callbackSources: { mode: 'off', list: [], strangersPerMinute: 1_000_000 },
   callbackUrlPolicy: { allowHttp: true, allowPrivateNetworks: true },
   wrongSecretsPerMinute: 100_000,
   partnerRequestsPerSecond: null,

@@ -4,7 +4,7 @@ import type { Spool } from './spool.ts'
 export type CallbackMetrics = {
   /** Counts a callback that neither Postgres nor the disk took: it was answered 503 and may be lost. */
   notKept(): void
-  /** Counts a callback from an address that may not call back. */
+  /** Counts a callback from an address that may not call back, or one too many without a token of ours. */
   refused(options: { isKept: boolean }): void
 }
 
@@ -17,7 +17,7 @@ export const createCallbackMetrics = (registry: Registry, spool: Spool): Callbac
   })
   const refused = new Counter({
     name: 'gateway_callbacks_refused_total',
-    help: 'Callbacks from addresses that may not call back: were they kept?',
+    help: 'Callbacks from addresses that may not call back, or of a flood without a token of ours: were they kept?',
     labelNames: ['kept'] as const,
     registers: [registry],
   })

@@ -5,6 +5,8 @@ export type CallbackSources = {
   /** `off`: from all; `log`: from all, and the others are told of; `enforce`: the others are refused. */
   mode: 'off' | 'log' | 'enforce'
   list: AddressList
+  /** Callbacks without a token of ours, from other addresses than the list's, that a process keeps in a minute. */
+  strangersPerMinute: number
 }
 
 /** What a source may do: call back, call back and be told of, or be kept without being believed. */
@@ -15,22 +17,24 @@ export const judgeSource = ({ mode, list }: CallbackSources, address: string): S
   return mode === 'log' ? 'told_of' : 'refused'
 }
 
-/** Refused callbacks without a token of ours that are kept in a minute, by each process. */
-const KEPT_PER_MINUTE = 60
-
 /**
- * Says whether one more refused callback may be kept that also names no payment: a few tell the operator what comes, a flood
- * of them would only fill the disk.
+ * Says whether one more callback may be kept that names no payment of ours. Those of the list may always be kept: they would
+ * be Daraja's, and we would be wrong about our own tokens. Of all others a few tell the operator what comes, a flood of them
+ * would only fill the disk.
  */
-export const createStrangersBudget = (nowMs: () => number): (() => boolean) => {
+export const createStrangersBudget = (
+  { list, strangersPerMinute }: CallbackSources,
+  nowMs: () => number,
+): ((address: string) => boolean) => {
   let minuteBeganMs = Number.NEGATIVE_INFINITY
   let kept = 0
-  return () => {
+  return (address) => {
+    if (includesAddress(list, address)) return true
     if (nowMs() - minuteBeganMs >= 60_000) {
       minuteBeganMs = nowMs()
       kept = 0
     }
     kept += 1
-    return kept <= KEPT_PER_MINUTE
+    return kept <= strangersPerMinute
   }
 }

@@ -31,18 +31,19 @@ type Parts = {
 
 /** The one implementation of DarajaCallbackService. `onReceived` is called after a callback became durable. */
 export const createDarajaCallbackService = (parts: Parts): ServiceImpl<typeof DarajaCallbackService> => {
-  const mayKeepStranger = createStrangersBudget(parts.nowMs)
+  const mayKeepStranger = createStrangersBudget(parts.sources, parts.nowMs)
   return {
     receiveStkCallback: (request, context) =>
       tellErrors(parts.log, context, async () => {
         await requireScope(context, parts.checks, 'callbacks:write')
         const verdict = judgeSource(parts.sources, request.sourceAddress)
         const callback = toCallback(parts, request, verdict === 'refused')
-        const isKept = !callback.isRefused || callback.paymentId !== null || mayKeepStranger()
+        const isKept = callback.paymentId !== null || mayKeepStranger(callback.sourceAddress)
         if (isKept) await keep(parts, callback)
-        if (verdict === 'told_of')
+        if (verdict === 'told_of' && isKept)
           parts.log.warn({ event: 'callback_from_unlisted_address', ...about(callback) })
         if (callback.isRefused) refuse(parts, callback, isKept)
+        if (!isKept) turnAway(parts)
         return {}
       }),
   }
@@ -85,6 +86,14 @@ const refuse = (parts: Parts, callback: ReceivedCallback, isKept: boolean): neve
   // One that is not kept is one of a flood, which must not flood the log too.
   if (isKept) parts.log.warn({ event: 'callback_refused', ...about(callback) })
   throw new ConnectError('callbacks are not taken from this address', Code.PermissionDenied)
+}
+
+/** Not kept, so it must not be acknowledged (law 3). */
+const turnAway = (parts: Parts): never => {
+  parts.callbackMetrics.refused({ isKept: false })
+  throw new ConnectError('too many callbacks whose token is none of ours', Code.ResourceExhausted, {
+    'retry-after': '60',
+  })
 }
 
 const about = (callback: ReceivedCallback) => ({

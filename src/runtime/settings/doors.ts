@@ -85,6 +85,11 @@ export const DOOR_SETTINGS = {
       '196.201.212.127,196.201.212.138,196.201.212.129,196.201.212.136,196.201.212.74,196.201.212.69',
     help: 'the addresses that Daraja calls back from, also as CIDR ranges',
   },
+  CALLBACK_STRANGERS_PER_MINUTE: {
+    parse: wholeNumber(0, 1_000_000),
+    default: '600',
+    help: 'callbacks without a token of ours, from other addresses than `CALLBACK_SOURCES`, that a process keeps in a minute; further ones are turned away',
+  },
   TRUSTED_PROXIES: {
     parse: addressList,
     default: null,
