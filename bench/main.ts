@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { benchAccept } from './accept.ts'
 import { benchDeliver } from './deliver.ts'
+import { benchFlood } from './flood.ts'
 import { benchIsolation } from './isolation.ts'
 import { benchLatency } from './latency.ts'
 import { benchSettle } from './settle.ts'
@@ -36,7 +37,7 @@ program
   .command('deliver')
   .description('deliveries of one dispatcher, each recorded durably, beside a bare loop of POSTs')
   .option('--rounds <count>', 'how often each has its turn', wholeNumber, 5)
-  .option('--count <count>', 'deliveries in a turn', wholeNumber, 15_000)
+  .option('--count <count>', 'deliveries in a turn', wholeNumber, 9_000)
   .action(benchDeliver)
 program
   .command('latency')
@@ -52,4 +53,12 @@ program
   .option('--rounds <count>', 'how often each has its turn', wholeNumber, 3)
   .option('--seconds <count>', 'how long a turn is, seconds', wholeNumber, 40)
   .action(benchIsolation)
+program
+  .command('flood')
+  .description('a partner’s times, alone and beside a flood of requests with keys that nobody has')
+  .option('--requests <count>', 'how many the flood has', wholeNumber, 100_000)
+  .option('--seconds <count>', 'in how long', wholeNumber, 20)
+  .option('--per-second <count>', 'the partner’s requests a second', wholeNumber, 50)
+  .option('--rounds <count>', 'how often', wholeNumber, 1)
+  .action(benchFlood)
 await program.parseAsync()

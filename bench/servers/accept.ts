@@ -56,6 +56,13 @@ const clients = createInProcessClients({
   payments,
   darajaCallbacks: { receiveStkCallback: unused },
 })
-const facade = await startFacade({ ...clients, log, randomBytes, host: '127.0.0.1', port: 0 })
+const facade = await startFacade({
+  ...clients,
+  log,
+  randomBytes,
+  host: '127.0.0.1',
+  port: 0,
+  wrongKeysPerMinute: 60,
+})
 const { apiKey } = await createPartner({ database, name: 'Bench', vault: testVault, randomBytes })
 process.stdout.write(`${JSON.stringify({ ready: true, url: facade.url, api_key: apiKey })}\n`)

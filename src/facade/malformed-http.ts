@@ -1,6 +1,6 @@
 import { type Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { MESSAGES, renderError } from './errors.ts'
+import { MESSAGES, renderError, tooManyWrongKeys } from './errors.ts'
 import { JSON_TYPE } from './json-type.ts'
 
 /** What is told of HTTP that Node's parser gave up on, by the error's code; everything else is a 400. */
@@ -46,6 +46,15 @@ export const refuseTunnels = (server: Server, newRequestId: () => string): void 
 
 /** How long whoever was refused has to read so, ms; then the connection is cut, for a client may keep its half open for ever. */
 const LINGER_MS = 1_000
+
+/** Refuses a connection of which nothing was read, for its address showed too many wrong keys. */
+export const refuseUnread = (socket: Duplex, waitSeconds: number, requestId: string): void =>
+  endWith(socket, {
+    status: '429 Too Many Requests',
+    message: tooManyWrongKeys(waitSeconds),
+    requestId,
+    headers: `Retry-After: ${waitSeconds}\r\n`,
+  })
 
 const endWith = (
   socket: Duplex,

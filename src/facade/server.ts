@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises'
+import type { Socket } from 'node:net'
 import type { Client } from '@connectrpc/connect'
 import { type FastifyInstance, fastify } from 'fastify'
 import type { Registry } from 'prom-client'
@@ -18,7 +19,7 @@ import { answerErrors, sendError } from './answer-errors.ts'
 import { createBars } from './bars.ts'
 import { registerPostStkCallback } from './daraja/post-stk-callback.ts'
 import { MAX_BODY_BYTES, MAX_HEADERS, MAX_URL_CHARACTERS, MESSAGES, Refusal } from './errors.ts'
-import { answerMalformedHttp, refuseTunnels } from './malformed-http.ts'
+import { answerMalformedHttp, refuseTunnels, refuseUnread } from './malformed-http.ts'
 import { registerGetDocs } from './operations/get-docs.ts'
 import { registerGetHealth } from './operations/get-health.ts'
 import { registerPartnerApi } from './partner-api/partner-api.ts'
@@ -75,12 +76,18 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
   const { log, limits = CONNECTION_LIMITS, trustedProxies = [] } = options
   const nowMs = (): number => performance.now()
   const tell = createCutTeller({ ...options, door: 'rest', nowMs })
-  const server = createServer({ log, limits, requestIdOf: createRequestIds(options.randomBytes), tell })
+  const requestIdOf = createRequestIds(options.randomBytes)
+  const server = createServer({ log, limits, requestIdOf, tell })
   const isProxy = (address: string): boolean => includesAddress(trustedProxies, address)
   const perMinute = options.wrongKeysPerMinute
   const bars = perMinute === undefined ? undefined : createBars({ perMinute, nowMs })
-  const isBarred = (address: string): boolean => (bars?.waitSeconds(address) ?? 0) > 0
-  guardConnections(server.server, { limits, isProxy, isBarred, nowMs, tell })
+  const waitOf = (address: string): number => bars?.waitSeconds(address) ?? 0
+  const barred = {
+    isBarred: (address: string) => waitOf(address) > 0,
+    refuse: (socket: Socket) =>
+      refuseUnread(socket, Math.max(1, waitOf(socket.remoteAddress ?? '')), requestIdOf()),
+  }
+  guardConnections(server.server, { limits, isProxy, barred, nowMs, tell })
   refuseExcess(server)
   finishAnswers(server)
   answerErrors(server, options)

@@ -30,8 +30,9 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
 /** Why a connection was cut: too many in all, too many from its address, too slow a sender, too slow a reader. */
 export type CutReason = 'total' | 'address' | 'sender' | 'reader'
 
-/** How many connections an address may have that is barred. */
+/** How many connections an address may have that is barred, and how long each waits for its refusal, ms. */
 const LEFT_WHEN_BARRED = 8
+const HOLD_MS = 1_000
 
 /** The times that Node itself keeps, as `http.createServer` takes them. */
 export const serverTimes = (limits: ConnectionLimits) => ({
@@ -51,35 +52,42 @@ export const guardConnections = (
   options: {
     limits: ConnectionLimits
     isProxy?: (address: string) => boolean
-    /** An address that has lost its claim to its share, and is left a few. */
-    isBarred?: (address: string) => boolean
+    /** Addresses that have lost their claim to be read, and what is said to them instead. */
+    barred?: { isBarred: (address: string) => boolean; refuse: (socket: Socket) => void }
     nowMs: () => number
     tell: (reason: CutReason) => void
   },
 ): void => {
-  const { limits, nowMs, isProxy = () => false, isBarred = () => false, tell } = options
+  const { limits, nowMs, isProxy = () => false, barred, tell } = options
   const perAddress = new Map<string, number>()
   const open = new Map<Socket, { stuckSinceMs: number | null }>()
-
-  const mostOf = (address: string): number =>
-    isBarred(address) ? Math.min(LEFT_WHEN_BARRED, limits.maxPerAddress) : limits.maxPerAddress
 
   const take = (socket: Socket): void => {
     const address = socket.remoteAddress ?? ''
     const count = (perAddress.get(address) ?? 0) + 1
-    if (count > mostOf(address) && !isProxy(address)) {
+    const isBarred = barred?.isBarred(address) === true
+    if (count > (isBarred ? LEFT_WHEN_BARRED : limits.maxPerAddress) && !isProxy(address)) {
       socket.destroy()
       tell('address')
       return
     }
     perAddress.set(address, count)
     open.set(socket, { stuckSinceMs: null })
+    if (isBarred) holdUnread(socket)
     socket.once('close', () => {
       open.delete(socket)
       const left = (perAddress.get(address) ?? 1) - 1
       if (left === 0) perAddress.delete(address)
       else perAddress.set(address, left)
     })
+  }
+
+  // Whoever waits for a refusal does not try again meanwhile, and costs next to nothing.
+  const holdUnread = (socket: Socket): void => {
+    // Node's own server has just set it to be read, from the next tick on.
+    process.nextTick(() => socket.pause())
+    const refusal = setTimeout(() => barred?.refuse(socket), HOLD_MS).unref()
+    socket.once('close', () => clearTimeout(refusal))
   }
 
   const cutReaders = (): void => {

@@ -171,7 +171,10 @@ describe('an address that shows one wrong key after the other', () => {
 
   beforeEach(async () => {
     await test.facade.close()
-    await open({ wrongKeysPerMinute: 3 })
+    await open({
+      wrongKeysPerMinute: 3,
+      limits: { ...LIMITS, headersTimeoutMs: 9_000, requestTimeoutMs: 9_000 },
+    })
   })
 
   it('is told to wait and cut, and what it sent behind is thrown away', async () => {
@@ -196,7 +199,7 @@ describe('an address that shows one wrong key after the other', () => {
 
   it('is a load balancer, and is left alone', async () => {
     await test.facade.close()
-    await open({ wrongKeysPerMinute: 3, trustedProxies: addressesOf('127.0.0.1') })
+    await open({ wrongKeysPerMinute: 3, limits: LIMITS, trustedProxies: addressesOf('127.0.0.1') })
     expect(await showWrongKeys(5)).toEqual([401, 401, 401, 401, 401])
   })
 })

@@ -5,7 +5,7 @@ import { type AddressList, includesAddress } from '../../values/address-list.ts'
 import { noteSource, requireApiKey } from '../authenticate.ts'
 import type { Bars } from '../bars.ts'
 import { MESSAGES, Refusal } from '../errors.ts'
-import { holdBarred } from '../hold-barred.ts'
+import { refuseBarred } from '../refuse-barred.ts'
 import { registerGetTransaction } from './get-transaction.ts'
 import { registerListTransactions } from './list-transactions.ts'
 import { registerPostStkPush } from './post-stk-push.ts'
@@ -28,7 +28,7 @@ export const registerPartnerApi = (
     done(null, body),
   )
   const isProxy = (address: string): boolean => includesAddress(trustedProxies, address)
-  if (bars !== undefined) holdBarred(server, { bars, isProxy })
+  if (bars !== undefined) refuseBarred(server, { bars, isProxy })
   server.addHook('onRequest', requireApiKey)
   server.addHook('onRequest', noteSource(trustedProxies))
   server.addHook('onRequest', refuseCompression)
