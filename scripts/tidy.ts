@@ -6,6 +6,7 @@ import { importRule } from './tidy/import-rule.ts'
 import { links } from './tidy/links.ts'
 import { operatorsWords } from './tidy/operators-words.ts'
 import { type Finding, type ProjectFile, type Rule, readProject } from './tidy/project.ts'
+import { risks } from './tidy/risks.ts'
 import { standsAlone } from './tidy/stands-alone.ts'
 import { testHabits } from './tidy/test-habits.ts'
 import { words } from './tidy/words.ts'
@@ -21,6 +22,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'operators’ words': operatorsWords,
   'stands alone': standsAlone,
   'test habits': testHabits,
+  risks,
   links,
 }
 
