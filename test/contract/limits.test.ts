@@ -79,7 +79,7 @@ describe('a payer', () => {
     expect(first.status).toBe(200)
     expectTooMuch(
       await one.push({}, ['X-Idempotency-Key: two']),
-      /^a payment of yours is still open for this phone: ask again in \d+ s$/,
+      /^a payment of yours is still open for this payer: ask again in \d+ s$/,
     )
     expect(JSON.parse((await one.push({}, ['X-Idempotency-Key: one'])).body)).toMatchObject({
       status: 'duplicate',

@@ -8,7 +8,7 @@ import { type Loop, startLoop } from '../../runtime/loop.ts'
 /** Writes down when keys were last used, once in a while and never on the way of a request. */
 export type KeyUse = Loop & {
   /** Says that the key let a request in just now. */
-  note(keyId: bigint): void
+  note: (keyId: bigint) => void
 }
 
 /** How often what was noted is written, ms. */

@@ -17,7 +17,7 @@ const MAX_ADDRESSES = 20_000
 
 /**
  * Counts wrong secrets by address, `perMinute` of which may be shown in a minute. An IPv6 address counts as its network of 64
- * bits, which is what one customer of a provider has. `nowMs` is a monotonic time in ms.
+ * bits, which is what a provider gives to one line. `nowMs` is a monotonic time in ms.
  */
 export const createWrongSecrets = (options: { perMinute: number; nowMs: () => number }): WrongSecrets => {
   const windows = new LRUCache<string, { count: number; endsMs: number }>({ max: MAX_ADDRESSES })

@@ -9,9 +9,9 @@ export const limitReached = (reached: LimitReached, partner: CallingPartner): Co
 const reasonOf = ({ reason }: LimitReached, partner: CallingPartner): string => {
   switch (reason) {
     case 'payer_open':
-      return 'a payment of yours is still open for this phone'
+      return 'a payment of yours is still open for this payer'
     case 'payer_hourly':
-      return 'this phone was asked as often within an hour as you may ask one'
+      return 'this payer was asked as often within an hour as you may ask one'
     case 'partner_daily':
       return `more than ${partner.maxDailyKes ?? 0} KES a day is above your limit`
     default:
