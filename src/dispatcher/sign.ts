@@ -39,9 +39,9 @@ const REMEMBERED_MS = 5_000
 const MAX_REMEMBERED = 10_000
 
 /**
- * Makes the signer of Standard Webhooks signatures: HMAC-SHA256 over `id.timestamp.body`. Measured, the package needs 20 to 27
- * microseconds for a delivery's body where node:crypto needs 5 to 9: a twentieth of what an attempt costs, so the package it
- * is. `nowMs` is a monotonic time, ms.
+ * Makes the signer of Standard Webhooks signatures: HMAC-SHA256 over `id.timestamp.body`. Measured, the package signs a
+ * delivery in 19 to 27 microseconds and node:crypto in 5 to 9: 40,000 a second are far more than one process delivers, so the
+ * package it is. `nowMs` is a monotonic time, ms.
  */
 export const createSigner = (options: {
   database: Database

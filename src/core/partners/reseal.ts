@@ -75,10 +75,15 @@ const resealBatch = async (options: {
   const batch = await options.database.transaction().execute(async (transaction) => {
     const found = await table.read(transaction, { after: options.after, limit: ROWS_AT_ONCE })
     const judged = found.map((one) => Object.assign(one, sealAgain(vault, one)))
-    for (const { id, column, again } of judged) {
-      if (again === undefined) continue
+    const fresh = judged.flatMap(({ again, ...one }) => (again === undefined ? [] : [{ ...one, again }]))
+    for (const [column, ofColumn] of Map.groupBy(fresh, (one) => one.column)) {
       await sql`
-        UPDATE ${sql.table(table.name)} SET ${sql.ref(column)} = ${again} WHERE id = ${id}
+        UPDATE ${sql.table(table.name)} SET ${sql.ref(column)} = given.sealed
+        FROM unnest(
+          ${ofColumn.map(({ id }) => id)}::bigint[],
+          ${ofColumn.map(({ again }) => again)}::text[]
+        ) AS given (id, sealed)
+        WHERE ${sql.ref(`${table.name}.id`)} = given.id
       `.execute(transaction)
     }
     crashPoint('reseal.before_commit', judged.length)

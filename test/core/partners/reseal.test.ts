@@ -26,7 +26,7 @@ const ACCOUNT = {
 } as const
 
 /** More than one batch. */
-const PARTNERS = 230
+const PARTNERS = 110
 
 describe('sealing again', () => {
   let own: TestDatabase
@@ -50,7 +50,7 @@ describe('sealing again', () => {
     for (let count = 0; count < PARTNERS; count += 10) {
       await Promise.all(Array.from({ length: 10 }, create))
     }
-  }, 60_000)
+  }, 120_000)
   afterAll(async () => {
     await database.destroy()
     await own.drop()
@@ -83,6 +83,21 @@ describe('sealing again', () => {
     expect(await opened()).toEqual(secrets)
     const row = await findCurrentAccount(database, [...secrets.keys()][0] ?? 0n)
     expect(row && openSecrets(newVault, row)).toEqual(ACCOUNT)
+  })
+
+  it('forgets no column that is sealed, whatever table it is in', async () => {
+    const { rows: columns } = await sql<{ table_name: string; column_name: string }>`
+      SELECT table_name, column_name FROM information_schema.columns
+      WHERE table_schema = 'public' AND column_name LIKE '%\\_sealed'
+    `.execute(database)
+    expect(columns.length).toBeGreaterThanOrEqual(4)
+    for (const { table_name: table, column_name: column } of columns) {
+      const { rows } = await sql<{ sealed: string }>`
+        SELECT ${sql.ref(column)} AS sealed FROM ${sql.table(table)}
+      `.execute(database)
+      expect([column, rows.length > 0]).toEqual([column, true])
+      expect([column, rows.filter(({ sealed }) => !newVault.isCurrent(sealed))]).toEqual([column, []])
+    }
   })
 
   it('goes on with the others when one opens no more', async () => {
