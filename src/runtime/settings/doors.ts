@@ -87,7 +87,7 @@ export const DOOR_SETTINGS = {
   },
   CALLBACK_STRANGERS_PER_MINUTE: {
     parse: wholeNumber(0, 1_000_000),
-    default: '600',
+    default: '10000',
     help: 'callbacks without a token of ours, from other addresses than `CALLBACK_SOURCES`, that a process keeps in a minute; further ones are turned away',
   },
   TRUSTED_PROXIES: {
