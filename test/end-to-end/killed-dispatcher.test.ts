@@ -1,0 +1,144 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { LEASE_SECONDS } from '../../src/dispatcher/claim.ts'
+import { type Harness, startHarness } from '../dispatcher/harness.ts'
+import { answerWith } from '../dispatcher/receiver.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { type DatabaseClock, startDatabaseClock } from '../support/database-clock.ts'
+import { addDeliveries } from '../support/deliveries.ts'
+import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+import { TEST_SECRET_KEY } from '../support/vault.ts'
+
+/** `DELIVERIES=20000` makes it the full figure, by the machine's clock: leases run out in their own time. */
+const DELIVERIES = Number(process.env['DELIVERIES'] ?? 150)
+const IS_FULL = process.env['DELIVERIES'] !== undefined
+
+/** Deliveries that become due together; and so many when a process is killed, that all can be under way at once. */
+const BURST = Math.ceil(DELIVERIES / 10)
+const UNDER_WAY = Math.min(BURST, 150)
+const KILL_BURST = 5
+
+const PATIENCE_MS = 120_000 + DELIVERIES * 10
+
+let test: Harness
+let clock: DatabaseClock
+let dispatchers: GatewayProcess[]
+let drop: () => Promise<void>
+
+beforeAll(async () => {
+  const testDatabase = await createTestDatabase()
+  drop = testDatabase.drop
+  clock = await startDatabaseClock(testDatabase.url)
+  test = await startHarness(testDatabase.url)
+  const environment = {
+    DATABASE_URL: testDatabase.url,
+    DATABASE_POOL_SIZE: '4',
+    NATS_URL: test.stream.natsUrl,
+    NATS_STREAM: test.stream.name,
+    SECRET_KEY: TEST_SECRET_KEY,
+    OPS_PORT: '0',
+    CALLBACK_ALLOW_PRIVATE_NETWORKS: 'on',
+  }
+  dispatchers = await Promise.all([1, 2, 3].map(() => startGatewayProcess('dispatch', environment)))
+})
+afterAll(async () => {
+  await Promise.all(dispatchers.map((one) => one.end('SIGKILL')))
+  await test.stop()
+  await clock.close()
+  await drop()
+})
+
+const patiently = (check: () => Promise<void> | void) =>
+  vi.waitFor(check, { timeout: PATIENCE_MS, interval: 20 })
+
+const addBurst = (count: number): Promise<bigint[]> =>
+  addDeliveries(
+    test.database,
+    Array.from({ length: count }, () => test.receiver.url),
+    'own',
+  )
+
+/** Kills a process while a burst is under way: the endpoint has all of it, and has answered none. */
+const killUnderWay = async (victim: GatewayProcess | undefined): Promise<bigint[]> => {
+  const answers: (() => void)[] = []
+  test.receiver.behave((received, response) => answers.push(() => answerWith(200)(received, response)))
+  const ids = await addBurst(UNDER_WAY)
+  await patiently(() => expect(answers).toHaveLength(UNDER_WAY))
+  await victim?.end('SIGKILL')
+  test.receiver.behave(answerWith(200))
+  for (const answer of answers) answer()
+  return ids
+}
+
+/** One burst after the other, each when half of the one before has come; in the middle a process is killed. */
+const load = async (): Promise<bigint[]> => {
+  const ids: bigint[] = []
+  for (let burst = 0; ids.length < DELIVERIES; burst += 1) {
+    const before = ids.length
+    if (burst === KILL_BURST) await patiently(() => expect(test.receiver.received).toHaveLength(before))
+    ids.push(...(burst === KILL_BURST ? await killUnderWay(dispatchers[0]) : await addBurst(BURST)))
+    const half = (before + ids.length) / 2
+    await patiently(() => expect(test.receiver.received.length).toBeGreaterThanOrEqual(half))
+  }
+  return ids
+}
+
+/** Deliveries that are still to be made: all, and those that a process has taken. */
+const countOpen = async (): Promise<{ open: number; leased: number } | undefined> => {
+  const { rows } = await sql<{ open: number; leased: number }>`
+    SELECT count(*)::int AS open, count(*) FILTER (WHERE leased_until > now())::int AS leased FROM to_deliver
+  `.execute(test.database)
+  return rows[0]
+}
+
+type Again = { lost: number; earliest: number | null; longestGap: number | null }
+
+/** The attempts that nobody finished, and how long after their start the next one of their delivery began, seconds. */
+const readAgain = async (): Promise<Again | undefined> => {
+  const { rows } = await sql<Again>`
+    SELECT count(*)::int AS lost, extract(epoch FROM min(next.started_at - lost.started_at))::float8 AS earliest,
+           extract(epoch FROM max(next.started_at - lost.started_at))::float8 AS "longestGap"
+    FROM attempts lost LEFT JOIN attempts next ON next.delivery_id = lost.delivery_id AND next.number = lost.number + 1
+    WHERE lost.finished_at IS NULL
+  `.execute(test.database)
+  return rows[0]
+}
+
+describe('one of three dispatchers that is killed under load', () => {
+  it(
+    'loses nothing: what it had is sent again under its id when its lease has run out, and not before',
+    async () => {
+      const queue = test.openQueue()
+      test.publish(queue)
+      const ids = await load()
+      if (!IS_FULL) {
+        // The others do all that it had not taken; what it had is its own for as long as its lease says.
+        await patiently(async () => {
+          const left = await countOpen()
+          expect(left?.open).toBe(left?.leased)
+          expect(left?.open).toBe((await readAgain())?.lost)
+        })
+        await clock.advance(LEASE_SECONDS)
+      }
+      await patiently(async () => expect((await countOpen())?.open).toBe(0))
+      const came = Map.groupBy(test.receiver.received, ({ headers }) => headers['webhook-id'])
+      const again = await readAgain()
+      const duplicates = [...came.values()].filter((times) => times.length > 1)
+      expect(came.size).toBe(ids.length)
+      expect(again?.lost).toBeGreaterThan(0)
+      expect(again?.earliest).toBeGreaterThanOrEqual(LEASE_SECONDS - 0.001)
+      // Nothing came twice but what the dead one had sent, and nobody could know.
+      expect(duplicates.length).toBeLessThanOrEqual(again?.lost ?? 0)
+      expect(duplicates.flat().map(({ headers }) => headers['webhook-attempt'])).toEqual(
+        duplicates.flatMap(() => ['1', '2']),
+      )
+      if (IS_FULL)
+        process.stdout.write(
+          `${ids.length} deliveries, one of three dispatchers killed: lost = ${ids.length - came.size}, duplicates = ` +
+            `${duplicates.length}, attempts unknown = ${again?.lost}, longest gap = ${again?.longestGap?.toFixed(1)} s, the lease is ` +
+            `${LEASE_SECONDS} s\n`,
+        )
+    },
+    PATIENCE_MS * 2,
+  )
+})
