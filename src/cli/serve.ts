@@ -83,7 +83,6 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   await using untilCore = new AsyncDisposableStack()
   untilCore.defer(() => facade.close())
   if (!(await untilDatabase({ database, asked, log }))) return
-  await warnOfLostCommits(database, log)
 
   const publishing = startPublishing({ database, queue, log, nowMs: () => performance.now() })
   open.defer(() => publishing.stop().catch(() => undefined))
@@ -183,12 +182,16 @@ const untilDatabase = async (parts: {
   const waiting = new AbortController()
   void parts.asked.then(() => waiting.abort())
   let isTold = false
-  const look = (): Promise<void> =>
-    requireSchema(parts.database).catch((error: unknown) => {
+  const look = async (): Promise<void> => {
+    try {
+      await requireSchema(parts.database)
+      await warnOfLostCommits(parts.database, parts.log)
+    } catch (error) {
       if (!isTold) parts.log.warn({ event: 'database_awaited', err: error })
       isTold = true
       throw error
-    })
+    }
+  }
   try {
     await endureOutage(Number.POSITIVE_INFINITY, look, waiting.signal)
     return true
