@@ -35,7 +35,7 @@ describe('gateway payers erase', () => {
 
   const run = (words: string[]): Promise<Ended> => {
     const env = { PATH: process.env['PATH'], DATABASE_URL: own.url, SPOOL_DIR: spool }
-    return promisify(execFile)(process.execPath, [MAIN, ...words], { env, timeout: 25_000 }).then(
+    return promisify(execFile)(process.execPath, [MAIN, ...words], { env, timeout: 60_000 }).then(
       ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
       (error: Ended) => error,
     )
@@ -57,7 +57,7 @@ describe('gateway payers erase', () => {
     const erased = await run(['payers', 'erase', '--phone', NUMBER, '--by', 'wanjiku', '--json'])
     expect(erased).toEqual({ code: 0, stdout: '{"payments":1,"deliveries":0,"callbacks":0}\n', stderr: '' })
     expect((await run(['payments', 'show', String(id), '--whole'])).stdout).toContain('254000000000')
-  })
+  }, 120_000)
 
   it('changes nothing while the spool of this machine holds the number', async () => {
     const path = join(spool, 'a.sealed')
