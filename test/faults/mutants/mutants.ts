@@ -307,6 +307,28 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'a mistyped key is looked up',
+    law: 8,
+    file: 'src/core/partners/secret-check.ts',
+    changes: [
+      { find: 'if (!isWellFormedSecret(options.prefix, secret)) return wrong(address)', replace: '' },
+    ],
+    killedBy: {
+      file: 'test/core/partners/authenticate.test.ts',
+      test: 'a key whose checksum is wrong costs no query',
+    },
+  },
+  {
+    name: 'a revoked key is remembered as a good one',
+    law: 8,
+    file: 'src/core/partners/remembered.ts',
+    changes: [{ find: 'const REMEMBERED_MS = 4_000', replace: 'const REMEMBERED_MS = 40_000' }],
+    killedBy: {
+      file: 'test/core/partners/authenticate.test.ts',
+      test: 'a revoked key and a disabled partner are refused within five seconds by every replica',
+    },
+  },
+  {
     name: 'a sealed secret opens for any row',
     law: 8,
     file: 'src/runtime/seal.ts',
