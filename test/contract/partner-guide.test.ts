@@ -21,6 +21,9 @@ const GUIDE_BODY = `{
 "callback_url":"https://yourapp.example.com/payment_callback"
 }`
 
+/** What every answer says to browsers and caches. */
+const GUARDS = 'cache-control: no-store\r\nx-content-type-options: nosniff\r\n'
+
 /** An answer's bytes without what changes from answer to answer. */
 const stable = (bytes: string): string =>
   bytes.replace(/^(x-request-id|Date): .*\r\n/gim, '').replace(/"transaction_id":\d+/, '"transaction_id":102')
@@ -40,7 +43,7 @@ describe("the guide's three answers, byte for byte", () => {
 
   it('accepts', async () => {
     expect(stable(await send(GUIDE_BODY, 'accepts'))).toBe(
-      'HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: 84\r\nConnection: close\r\n\r\n' +
+      `HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\n${GUARDS}content-length: 84\r\nConnection: close\r\n\r\n` +
         '{"status":"success","transaction_id":102,"message":"STK Push accepted for processing"}',
     )
   })
@@ -49,7 +52,7 @@ describe("the guide's three answers, byte for byte", () => {
     const [first] = parseAnswers(await send(GUIDE_BODY, 'duplicate'))
     const again = await send(paymentBody({ phone: '254712345678' }), 'duplicate')
     expect(stable(again)).toBe(
-      'HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: 85\r\nConnection: close\r\n\r\n' +
+      `HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\n${GUARDS}content-length: 85\r\nConnection: close\r\n\r\n` +
         '{"status":"duplicate","transaction_id":102,"message":"Duplicate request (idempotency)"}',
     )
     expect(JSON.parse(parseAnswers(again)[0]?.body ?? '')).toHaveProperty(
@@ -61,7 +64,7 @@ describe("the guide's three answers, byte for byte", () => {
   it('requires callback_url', async () => {
     const answer = await send('{"phone":"254712345678","amount":150}', 'requires')
     expect(stable(answer)).toBe(
-      'HTTP/1.1 400 Bad Request\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: 55\r\nConnection: close\r\n\r\n' +
+      `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json; charset=utf-8\r\n${GUARDS}content-length: 55\r\nConnection: close\r\n\r\n` +
         '{"status":"error","message":"callback_url is required"}',
     )
   })
