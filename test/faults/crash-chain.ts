@@ -39,6 +39,13 @@ const FINISH_MS = 45_000
 /** How long one round of payments may take to bring it there before another is asked for, ms. */
 const ROUND_MS = 2_000
 
+/**
+ * By how much each round is longer than the one before, ms, up to the pause of a loop: in step with the loops, whichever
+ * process looked first would look first in every round.
+ */
+const OUT_OF_STEP_MS = 170
+const LOOP_MS = 500
+
 /** Longer than every lease and pause, seconds. */
 const LONG_SECONDS = 3_600
 
@@ -122,7 +129,7 @@ const askUntilDead = async (parts: {
     parts.asked.push(...ask(parts.client, parts.point, round))
     // Until it listens, the first round is asked for again and again.
     await parts.mortal.started
-    const late = pause(ROUND_MS, undefined, { ref: false })
+    const late = pause(ROUND_MS + ((round * OUT_OF_STEP_MS) % LOOP_MS), undefined, { ref: false })
     const endedBy = await Promise.race([parts.mortal.ended, late])
     if (endedBy !== undefined) return endedBy
   }
