@@ -207,8 +207,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/dispatcher/claim.ts',
     changes: [
       {
-        find: 'SET leased_until = now() + make_interval(secs => ${LEASE_SECONDS})',
-        replace: 'SET leased_until = now()',
+        find: 'THEN now() + make_interval(secs => ${LEASE_SECONDS}) ELSE',
+        replace: 'THEN now() ELSE',
       },
     ],
     killedBy: {
