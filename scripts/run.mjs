@@ -27,7 +27,11 @@ const run = (target, given) =>
     const child = spawn(command, [...first, ...given], {
       cwd: root,
       stdio: 'inherit',
-      env: { ...process.env, PATH: [binaries, process.env.PATH].filter(Boolean).join(delimiter) },
+      env: {
+        NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compiled'),
+        ...process.env,
+        PATH: [binaries, process.env.PATH].filter(Boolean).join(delimiter),
+      },
     })
     // Ctrl-C in a terminal reaches the whole process group, so the child has it already: here it must only not end us first.
     process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'))
