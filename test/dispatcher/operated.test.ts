@@ -93,7 +93,16 @@ describe('an operator', () => {
       expect((await cancelDeliveries(options))[0]?.outcome).not.toBe('under_way')
     })
     test.receiver.behave(answerWith(200))
-    await sql`UPDATE to_deliver SET due_at = now()`.execute(test.database)
+    // An attempt that is recorded later would say when it is due after all.
+    await eventually(async () => {
+      const { numUpdatedRows } = await test.database
+        .updateTable('to_deliver')
+        .set({ due_at: sql<Date>`now()` })
+        .where('delivery_id', '=', other)
+        .where('leased_until', '=', sql<Date>`'-infinity'`)
+        .executeTakeFirstOrThrow()
+      expect(numUpdatedRows).toBe(1n)
+    })
     await untilState(other, 'delivered')
     expect((await readDelivery(test.database, cancelled)).state).toBe('cancelled')
     expect(toldIds()).toHaveLength(3)

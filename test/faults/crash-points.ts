@@ -190,15 +190,18 @@ const trouble = async ({ database }: Place, states: RawBuilder<unknown>): Promis
   return { [Symbol.asyncDispose]: () => Promise.resolve() }
 }
 
-/** Pauses every endpoint, and after a while forgets that there was anything: what is held is left over. */
+/** Pauses every endpoint, and forgets that there was anything once deliveries are held: they are left over then. */
 const pauseAndForget = async (place: Place): Promise<Prepared> => {
   await trouble(place, sql`'closed'::endpoint_state, NULL::timestamptz, now()`)
-  const forget = () => sql`DELETE FROM endpoints`.execute(place.database)
-  const timer = setTimeout(() => void forget().catch(() => undefined), 2 * IN_TURN_MS)
+  const forget = () =>
+    sql`DELETE FROM endpoints WHERE EXISTS (SELECT FROM to_deliver WHERE held_at IS NOT NULL)`.execute(
+      place.database,
+    )
+  const timer = setInterval(() => void forget().catch(() => undefined), IN_TURN_MS)
   return {
     [Symbol.asyncDispose]: async () => {
-      clearTimeout(timer)
-      await forget()
+      clearInterval(timer)
+      await sql`DELETE FROM endpoints`.execute(place.database)
     },
   }
 }
