@@ -3,47 +3,25 @@ import { isOutage } from '../database/outage.ts'
 import { BadSettings, secretsOf } from '../runtime/config.ts'
 import { armCrashPoint } from '../runtime/crash-point.ts'
 import { createRedact } from '../runtime/redact.ts'
-import { accountsCommand } from './accounts.ts'
-import { auditCommand } from './audit.ts'
-import { deliveriesCommand } from './deliveries.ts'
-import { dispatchCommand } from './dispatch.ts'
-import { migrateCommand } from './migrate.ts'
+import { loadCommands } from './commands.ts'
 import { CommandError } from './output.ts'
-import { partnersCommand } from './partners.ts'
-import { payersCommand } from './payers.ts'
-import { paymentsCommand } from './payments.ts'
-import { secretsCommand } from './secrets.ts'
-import { serveCommand } from './serve.ts'
-import { simulatorCommand } from './simulate.ts'
-import { tokensCommand } from './tokens.ts'
 
 /** Exit codes: 0 done, 1 failed, 2 called or set up wrongly. */
 const FAILED = 1
 const MISUSED = 2
 
-const program = (): Command => {
-  const environment = process.env
-  return new Command('gateway')
+const program = async (): Promise<Command> => {
+  const gateway = new Command('gateway')
     .description(
       'The M-PESA gateway: takes payment requests from partners, prompts payers, tells partners the outcome.',
     )
-    .addCommand(serveCommand(environment))
-    .addCommand(dispatchCommand(environment))
-    .addCommand(migrateCommand(environment))
-    .addCommand(simulatorCommand(environment))
-    .addCommand(partnersCommand(environment))
-    .addCommand(tokensCommand(environment))
-    .addCommand(accountsCommand(environment))
-    .addCommand(secretsCommand(environment))
-    .addCommand(paymentsCommand(environment))
-    .addCommand(payersCommand(environment))
-    .addCommand(deliveriesCommand(environment))
-    .addCommand(auditCommand(environment))
     .showHelpAfterError('(add --help for the options)')
     .addHelpText(
       'after',
       '\nExit codes: 0 done, 1 failed, 2 called or set up wrongly. Settings: see the README.',
     )
+  for (const command of await loadCommands(process.argv[2], process.env)) gateway.addCommand(command)
+  return gateway
 }
 
 /** What a person is told of an error, and the exit code. A stack is shown for a defect of ours only. */
@@ -81,7 +59,7 @@ export const runGateway = async (): Promise<void> => {
   // Whoever reads the output may stop reading, as `head` does: nothing is wrong then.
   process.stdout.on('error', () => process.exit())
   armCrashPoint(process.env['CRASH_AT'])
-  const gateway = program()
+  const gateway = await program()
   for (const command of everyCommand(gateway)) command.exitOverride()
   try {
     await gateway.parseAsync()
