@@ -1,5 +1,16 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** Files that take a minute or two go first: at the end one of them would keep a single worker busy. */
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    return sorted.sort((one, other) => Number(isLong(other)) - Number(isLong(one)))
+  }
+}
+
+const isLong = ({ moduleId }: TestSpecification): boolean => moduleId.includes('/test/faults/')
 
 export default defineConfig({
   test: {
@@ -10,6 +21,7 @@ export default defineConfig({
     isolate: true,
     // Two also on one or two cores, for tests mostly wait; no more than four share one Postgres.
     maxWorkers: Math.min(4, Math.max(2, availableParallelism())),
+    sequence: { sequencer: LongFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

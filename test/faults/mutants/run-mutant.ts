@@ -78,7 +78,12 @@ const failuresOf = async (options: {
     {
       cwd: options.folder,
       stdio: 'ignore',
-      env: { PATH: process.env['PATH'], DATABASE_URL: options.databaseUrl, NATS_URL: options.natsUrl },
+      env: {
+        PATH: process.env['PATH'],
+        NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+        DATABASE_URL: options.databaseUrl,
+        NATS_URL: options.natsUrl,
+      },
     },
   )
   await new Promise((resolve) => child.on('exit', resolve))
