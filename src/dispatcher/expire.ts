@@ -1,4 +1,5 @@
 import { sql, type Transaction } from 'kysely'
+import { joinLastErrorClass } from '../database/last-error-class.ts'
 import type { Schema } from '../database/schema/schema.ts'
 import type { Endpoint } from '../values/endpoint.ts'
 import type { Expired } from './signals.ts'
@@ -45,12 +46,7 @@ export const expireHeld = async (
     dead AS (
       INSERT INTO dead_letters (delivery_id, partner_id, host, error_class, reason)
       SELECT id, partner_id, host, last.error_class, ${REASON}
-      FROM ended LEFT JOIN LATERAL (
-        SELECT error_class FROM attempts
-        WHERE delivery_id = ended.id AND started_at >= date_trunc('milliseconds', ended.created_at)
-          AND finished_at IS NOT NULL
-        ORDER BY number DESC LIMIT 1
-      ) last ON true
+      FROM ended ${joinLastErrorClass}
     )
     SELECT id, payment_id, partner_id, host FROM ended
   `.execute(transaction)

@@ -1,5 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { joinLastErrorClass } from '../../database/last-error-class.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Actor, nameOf, recordAudits } from '../audit/record-audit.ts'
@@ -84,11 +85,6 @@ const end = async (
     )
     INSERT INTO dead_letters (delivery_id, partner_id, host, error_class, reason)
     SELECT id, partner_id, host, last.error_class, ${reason}
-    FROM ended LEFT JOIN LATERAL (
-      SELECT error_class FROM attempts
-      WHERE delivery_id = ended.id AND started_at >= date_trunc('milliseconds', ended.created_at)
-        AND finished_at IS NOT NULL
-      ORDER BY number DESC LIMIT 1
-    ) last ON true
+    FROM ended ${joinLastErrorClass}
   `.execute(transaction)
 }
