@@ -39,20 +39,13 @@ const FINISH_MS = 45_000
 /** How long one round of payments may take to bring it there before another is asked for, ms. */
 const ROUND_MS = 2_000
 
-/**
- * By how much each round is longer than the one before, ms, up to the pause of a loop: in step with the loops, whichever
- * process looked first would look first in every round.
- */
-const OUT_OF_STEP_MS = 170
-const LOOP_MS = 500
-
 /** Longer than every lease and pause, seconds. */
 const LONG_SECONDS = 3_600
 
 /**
  * Kills a process of one deployment at one crash point after the other: each time payments are asked for, the process comes
- * to its point and is gone. What it left is taken over by those that go on: a second, unarmed `serve`, and the next process,
- * which is armed with the next point only. At the end everything is killed, every lease runs out, `serve` and `dispatch`
+ * to its point and is gone. What it left is taken over by the next process, which is armed with the next point only; an unarmed
+ * process of its kind beside it would share its work, and could always be first. At the end everything is killed, every lease runs out, `serve` and `dispatch`
  * start unarmed, and all must finish.
  */
 export const runChain = async (
@@ -88,18 +81,12 @@ export const runChain = async (
     }),
     (one) => one.close(),
   )
-  const start = async (
-    one: 'serve' | 'dispatch',
-    given: Record<string, string> = {},
-  ): Promise<GatewayProcess> => {
-    const process = await startGatewayProcess(one, { ...environment, ...given })
+  const start = async (one: 'serve' | 'dispatch'): Promise<GatewayProcess> => {
+    const process = await startGatewayProcess(one, environment)
     open.defer(() => process.end('SIGKILL').then(() => undefined))
     return process
   }
-  const survivors =
-    command === 'dispatch'
-      ? [await start('serve')]
-      : await Promise.all([start('serve', { HTTP_PORT: '0' }), start('dispatch')])
+  const survivor = await start(command === 'dispatch' ? 'serve' : 'dispatch')
   const results: PointResult[] = []
   const asked: Promise<void>[] = []
   for (const point of points) {
@@ -109,7 +96,7 @@ export const runChain = async (
     await mortal.started.then((process) => process?.end('SIGKILL'))
     results.push({ point: point.name, endedBy, asked: 0, unanswered: 0, states: [] })
   }
-  await Promise.all(survivors.map((one) => one.end('SIGKILL')))
+  await survivor.end('SIGKILL')
   await letTimePass(database, LONG_SECONDS)
   await Promise.all([start('serve'), start('dispatch')])
   await finish({ database, spoolFolder, asked })
@@ -117,7 +104,7 @@ export const runChain = async (
   return { points: results, comparison: await compareLedgers({ database, client, world }) }
 }
 
-/** Asks for the point's payments, again and again until the process is dead: others share its work. */
+/** Asks for the point's payments, again and again until the process is dead: some points take more than one round. */
 const askUntilDead = async (parts: {
   client: PartnerClient
   point: CrashPoint
@@ -129,7 +116,7 @@ const askUntilDead = async (parts: {
     parts.asked.push(...ask(parts.client, parts.point, round))
     // Until it listens, the first round is asked for again and again.
     await parts.mortal.started
-    const late = pause(ROUND_MS + ((round * OUT_OF_STEP_MS) % LOOP_MS), undefined, { ref: false })
+    const late = pause(ROUND_MS, undefined, { ref: false })
     const endedBy = await Promise.race([parts.mortal.ended, late])
     if (endedBy !== undefined) return endedBy
   }
