@@ -6,11 +6,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { createCallbackTokens } from '../src/core/callbacks/token.ts'
 import { connectDatabase, type Database } from '../src/database/connect.ts'
 import { migrateToLatest } from '../src/database/migrate.ts'
-import { startEmbeddedPostgres } from '../src/local/embedded-postgres.ts'
 import { createLog } from '../src/runtime/log.ts'
 import { loadWithCallbacks, paceCallbacks } from './support/callback-load.ts'
 import type { LoadResult } from './support/load.ts'
 import { countDeliveries, openPayments } from './support/open-payments.ts'
+import { recycleLog, startBenchPostgres } from './support/postgres.ts'
 import { median, printTable } from './support/report.ts'
 import { startBenchServer } from './support/server-process.ts'
 
@@ -37,7 +37,7 @@ type Settled = LoadResult & { settledPerSecond: number }
 export const benchSettle = async (options: { rounds: number; seconds: number }): Promise<void> => {
   const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`)
   const folder = await mkdtemp(join(tmpdir(), 'gateway-bench-'))
-  const postgres = await startEmbeddedPostgres({ dataFolder: join(folder, 'postgres'), say })
+  const postgres = await startBenchPostgres({ dataFolder: join(folder, 'postgres'), say })
   const log = createLog({ name: 'bench', level: 'warn' })
   await migrateToLatest({ databaseUrl: postgres.url, log })
   const database = connectDatabase({ databaseUrl: postgres.url, poolSize: 2, log })
@@ -50,7 +50,11 @@ export const benchSettle = async (options: { rounds: number; seconds: number }):
       SECRET_KEY: secretKey.toString('hex'),
       SPOOL_DIR: join(folder, 'spool'),
     },
-    freshTokens: (count) => openPayments(database, tokens, count),
+    freshTokens: async (count) => {
+      const fresh = await openPayments(database, tokens, count)
+      await recycleLog(database)
+      return fresh
+    },
   }
   try {
     say(`${options.rounds} rounds of ${options.seconds} s`)

@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
-import { startEmbeddedPostgres } from '../../src/local/embedded-postgres.ts'
 import { findNatsServer, searchPathOf } from '../../src/local/find-nats-server.ts'
 import { startNatsServer } from '../../src/local/nats-server.ts'
 import { createLog, type Log } from '../../src/runtime/log.ts'
 import { createVault } from '../../src/runtime/seal.ts'
 import { cpuSeconds } from './cpu-time.ts'
+import { startBenchPostgres } from './postgres.ts'
 
 /** A Postgres and a NATS of a measurement's own, with partners. */
 export type DeliveryServices = {
@@ -38,7 +38,7 @@ export const startDeliveryServices = async (options: {
   const folder = await mkdtemp(join(tmpdir(), 'gateway-bench-'))
   const program = await findNatsServer({ binFolder: BIN_FOLDER, searchPath: searchPathOf(process.env), say })
   const nats = await startNatsServer({ program, dataFolder: join(folder, 'nats'), say })
-  const postgres = await startEmbeddedPostgres({ dataFolder: join(folder, 'postgres'), say })
+  const postgres = await startBenchPostgres({ dataFolder: join(folder, 'postgres'), say })
   const log = createLog({ name: 'bench', level: 'warn' })
   await migrateToLatest({ databaseUrl: postgres.url, log })
   const database = connectDatabase({ databaseUrl: postgres.url, poolSize: 4, log })
