@@ -2,8 +2,8 @@ import { beforeAll, describe, expect, inject, it } from 'vitest'
 import { MUTANTS, type Mutant } from './mutants.ts'
 import { copyProject } from './run-mutant.ts'
 
-/** Mutants live in so many copies side by side. */
-const COPIES = 2
+/** Mutants live in so many copies side by side: their tests mostly wait. */
+const COPIES = 3
 
 describe('a broken law turns its test red', () => {
   /** The tests that failed, or the error that kept them from running, by mutant. */

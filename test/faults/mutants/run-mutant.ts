@@ -25,6 +25,9 @@ const COPIED = [
   'vitest.config.ts',
 ]
 
+/** Some mutants turn their test red by never ending: what ends otherwise does so in a third of this, ms. */
+const RED_WITHIN_MS = 10_000
+
 /** Copies the project; its tests use the given services. */
 export const copyProject = async (services: {
   databaseUrl: string
@@ -74,7 +77,13 @@ const failuresOf = async (options: {
   const vitest = join(options.folder, 'node_modules', 'vitest', 'vitest.mjs')
   const child = spawn(
     process.execPath,
-    [vitest, 'run', options.file, '-t', pattern, '--reporter=json', `--outputFile=${reportFile}`],
+    [
+      vitest,
+      'run',
+      options.file,
+      ...['-t', pattern, `--testTimeout=${RED_WITHIN_MS}`],
+      ...['--reporter=json', `--outputFile=${reportFile}`],
+    ],
     {
       cwd: options.folder,
       stdio: 'ignore',
