@@ -26,10 +26,10 @@ export type Claim = {
 }
 
 /**
- * How long a claim is its holder's alone, seconds: above the longest POST and its recording. A dispatcher that died with it
- * delays its delivery by this much.
+ * How long a claim is its holder's alone, seconds: above the longest POST and its recording; and, with the moment until
+ * another dispatcher has found it, below the minute by which the death of its holder may delay a delivery.
  */
-export const LEASE_SECONDS = 60
+export const LEASE_SECONDS = 55
 
 /** What is due, not held, and not leased by another. */
 export const IS_FREE = sql`due_at <= now() AND leased_until <= now() AND held_at IS NULL`

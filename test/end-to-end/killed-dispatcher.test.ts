@@ -13,10 +13,13 @@ import { TEST_SECRET_KEY } from '../support/vault.ts'
 const DELIVERIES = Number(process.env['DELIVERIES'] ?? 150)
 const IS_FULL = process.env['DELIVERIES'] !== undefined
 
-/** Deliveries that become due together; and so many when a process is killed, that all can be under way at once. */
+/** Deliveries that become due together; and so many when a process is killed, that one process could have all under way. */
 const BURST = Math.ceil(DELIVERIES / 10)
-const UNDER_WAY = Math.min(BURST, 150)
+const UNDER_WAY = Math.min(BURST, 30)
 const KILL_BURST = 5
+
+/** By how much a dispatcher that dies may delay a delivery, as docs/operations.md says. */
+const LONGEST_GAP_SECONDS = 60
 
 const PATIENCE_MS = 120_000 + DELIVERIES * 10
 
@@ -132,12 +135,14 @@ describe('one of three dispatchers that is killed under load', () => {
       expect(duplicates.flat().map(({ headers }) => headers['webhook-attempt'])).toEqual(
         duplicates.flatMap(() => ['1', '2']),
       )
-      if (IS_FULL)
+      if (IS_FULL) {
+        expect(again?.longestGap).toBeLessThanOrEqual(LONGEST_GAP_SECONDS)
         process.stdout.write(
           `${ids.length} deliveries, one of three dispatchers killed: lost = ${ids.length - came.size}, duplicates = ` +
-            `${duplicates.length}, attempts unknown = ${again?.lost}, longest gap = ${again?.longestGap?.toFixed(1)} s, the lease is ` +
-            `${LEASE_SECONDS} s\n`,
+            `${duplicates.length}, attempts unknown = ${again?.lost}, longest gap = ${again?.longestGap?.toFixed(1)} s, at most ` +
+            `${LONGEST_GAP_SECONDS} s\n`,
         )
+      }
     },
     PATIENCE_MS * 2,
   )
