@@ -12,8 +12,8 @@ const CONCURRENCY = 256
 /** So many that none of them has more than its share of the attempts. */
 const PARTNERS = 50
 
-/** The part of a turn that is not counted: the outbox is still being published. */
-const WARM_UP = 1 / 3
+/** What must be left of a turn when all is published, as a part of it: only that is counted. */
+const LEAST_COUNTED = 1 / 4
 
 type Stage = { services: DeliveryServices; receiver: BenchReceiver; dispatcher: BenchServer }
 
@@ -31,7 +31,7 @@ type Turn = {
 /**
  * `npm run bench deliver`: deliveries a second of one dispatcher, each claimed and recorded durably, beside a bare loop of
  * POSTs with undici, to the same receiver and with as many under way. Each turn's deliveries come into the outbox at
- * once and are published as `serve` does. Postgres and NATS are of its own. Every id is looked for at the receiver.
+ * once and are published as `serve` does; what is made from then on is counted. Postgres and NATS are of its own. Every id is looked for at the receiver.
  */
 export const benchDeliver = async (options: { rounds: number; count: number }): Promise<void> => {
   const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`)
@@ -97,14 +97,15 @@ const dispatcherTurn = async (options: Stage & { count: number; prefix: string }
   })
   await fillOutbox(services, { count, prefix, url: `${receiver.url}/callback` })
   await publishOutbox(services)
-  while ((await receiver.count()) < count * WARM_UP) await pause(20)
+  const countedFromMs = performance.timeOrigin + performance.now()
   const [came, before] = [await receiver.count(), await readCpu()]
+  if (count - came < count * LEAST_COUNTED) throw new Error('--count is too small for this machine')
   while ((await receiver.count()) < count) await pause(20)
   while ((await countOpen(services.database)) > 0) await pause(20)
   const after = await readCpu()
   const arrivals = await receiver.take()
   return {
-    perSecond: steadyRate(arrivals),
+    perSecond: rateFrom(countedFromMs, arrivals),
     ...verify(
       arrivals,
       idsOf(count, (number) => `msg_${prefix}_${number}`),
@@ -122,12 +123,10 @@ const idsOf = (count: number, toId: (number: number) => string): string[] =>
 const msEach = (before: number | null, after: number | null, count: number): number | null =>
   before === null || after === null ? null : ((after - before) * 1000) / count
 
-/** Arrivals a second, the first third left out. */
-const steadyRate = (arrivals: ReadonlyMap<string, Arrival>): number => {
-  const times = [...arrivals.values()].map(({ atMs }) => atMs).sort((one, other) => one - other)
-  const counted = times.slice(Math.floor(times.length * WARM_UP))
-  const seconds = ((counted.at(-1) ?? 0) - (counted[0] ?? 0)) / 1000
-  return (counted.length - 1) / seconds
+/** Arrivals a second from a moment on, until the last. */
+const rateFrom = (fromMs: number, arrivals: ReadonlyMap<string, Arrival>): number => {
+  const times = [...arrivals.values()].map(({ atMs }) => atMs).filter((atMs) => atMs >= fromMs)
+  return times.length / ((times.reduce((one, other) => Math.max(one, other), fromMs) - fromMs) / 1000)
 }
 
 const report = (rounds: readonly { bare: Turn; dispatcher: Turn }[]): void => {

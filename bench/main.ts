@@ -37,7 +37,7 @@ program
   .command('deliver')
   .description('deliveries of one dispatcher, each recorded durably, beside a bare loop of POSTs')
   .option('--rounds <count>', 'how often each has its turn', wholeNumber, 5)
-  .option('--count <count>', 'deliveries in a turn', wholeNumber, 9_000)
+  .option('--count <count>', 'deliveries in a turn', wholeNumber, 40_000)
   .action(benchDeliver)
 program
   .command('latency')
