@@ -85,3 +85,5 @@ const main = async (): Promise<void> => {
 }
 
 await main()
+// Left to end by itself, Node closes what handles it still has; after many runs it was seen to wait for one of them for ever.
+process.exit()
