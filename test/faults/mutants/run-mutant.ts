@@ -81,8 +81,11 @@ const failuresOf = async (options: {
       vitest,
       'run',
       options.file,
-      ...['-t', pattern, `--testTimeout=${RED_WITHIN_MS}`],
-      ...['--reporter=json', `--outputFile=${reportFile}`],
+      '-t',
+      pattern,
+      `--testTimeout=${RED_WITHIN_MS}`,
+      '--reporter=json',
+      `--outputFile=${reportFile}`,
     ],
     {
       cwd: options.folder,
