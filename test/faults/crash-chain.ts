@@ -44,9 +44,9 @@ const LONG_SECONDS = 3_600
 
 /**
  * Kills a process of one deployment at one crash point after the other: each time payments are asked for, the process comes
- * to its point and is gone. What it left is taken over by the next process, which is armed with the next point only; an unarmed
- * process of its kind beside it would share its work, and could always be first. At the end everything is killed, every lease runs out, `serve` and `dispatch`
- * start unarmed, and all must finish.
+ * to its point and is gone. What it left is taken over by the next process, which is armed with the next point only: an
+ * unarmed one of its kind beside it would share its work, and could always be first. At the end everything is killed, every
+ * lease runs out, `serve` and `dispatch` start unarmed, and all must finish.
  */
 export const runChain = async (
   command: 'serve' | 'dispatch',
