@@ -21,7 +21,7 @@ const defaultOf = ({ default: text }: Setting<unknown>): string => {
   return text === null ? 'none' : `\`${text}\``
 }
 
-/** Which commands read a setting, in the words of the README. */
+/** Which commands read a setting, in the words of docs/settings.md. */
 const readersOf = (name: string): string => {
   const readers = [
     ...(SERVE_SETTINGS.some((one) => one === name) ? ['serve'] : []),
@@ -131,8 +131,7 @@ export const fillIn = (text: string): string =>
 /** Where each part must be. */
 const HOMES: readonly { path: string; name: string }[] = [
   { path: 'README.md', name: 'banner' },
-  { path: 'README.md', name: 'settings' },
-  { path: 'README.md', name: 'outcomes' },
+  { path: 'docs/settings.md', name: 'settings' },
   { path: 'docs/simulator.md', name: 'outcomes' },
   { path: 'docs/simulator.md', name: 'rare-outcomes' },
   { path: 'docs/simulator.md', name: 'call-outcomes' },

@@ -18,7 +18,7 @@ const program = async (): Promise<Command> => {
     .showHelpAfterError('(add --help for the options)')
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 failed, 2 called or set up wrongly. Settings: see the README.',
+      '\nExit codes: 0 done, 1 failed, 2 called or set up wrongly. Settings: see docs/settings.md.',
     )
   for (const command of await loadCommands(process.argv[2], process.env)) gateway.addCommand(command)
   return gateway

@@ -34,7 +34,7 @@ const command = (): Command =>
     .allowExcessArguments(false)
     .addHelpText(
       'after',
-      '\nIts data is kept in DATA_DIR (.data). DATABASE_URL, NATS_URL and DARAJA_BASE_URL, when set, replace the parts it would start; the other settings are those of the README.',
+      '\nIts data is kept in DATA_DIR (.data). DATABASE_URL, NATS_URL and DARAJA_BASE_URL, when set, replace the parts it would start; the other settings are in docs/settings.md.',
     )
     .exitOverride()
 

@@ -6,7 +6,7 @@ import { PAYMENT_SETTINGS } from './settings/payments.ts'
 import type { Setting } from './settings/setting.ts'
 import { SIMULATOR_SETTINGS } from './settings/simulator.ts'
 
-/** Every setting, in the order of the README's table. */
+/** Every setting, in the order of the table in docs/settings.md. */
 export const SETTINGS = {
   DATABASE_URL: {
     parse: url(['postgres:', 'postgresql:']),

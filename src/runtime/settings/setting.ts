@@ -6,7 +6,7 @@ export type Setting<Value> = {
   parse: z.ZodType<Value, string>
   /** The text that stands for an absent variable; `null`: the setting is then null; none: the variable is required. */
   default?: string | null
-  /** For the README's table: what it is for, with units. */
+  /** For the table in docs/settings.md: what it is for, with units. */
   help: string
   /** True for a value that must never be printed. */
   secret?: boolean

@@ -10,7 +10,7 @@ import { onDatabase, runStatement, testDatabaseName } from '../support/test-run.
 import { blocksOf, type PageBlock, toPattern } from './page-blocks.ts'
 import { openTerminal, type Terminal } from './terminal.ts'
 
-const README = await readFile(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8')
+const PAGE = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'getting-started.md'), 'utf8')
 
 /** The usual ports, which the page names, and the settings that name others. */
 const PORTS = {
@@ -50,7 +50,7 @@ const reservePort = async (): Promise<number> => {
 
 const hasCurl = spawnSync('curl', ['--version']).status === 0
 
-describe.skipIf(!hasCurl)('what the README shows, typed as it stands', () => {
+describe.skipIf(!hasCurl)('docs/getting-started.md, typed as it stands', () => {
   const stream = createTestStream()
   let places: Places
   let terminal: Terminal
@@ -101,7 +101,7 @@ describe.skipIf(!hasCurl)('what the README shows, typed as it stands', () => {
     if (block.prints !== null) expect(printed.trim()).toMatch(toPattern(atPlaces(block.prints, places)))
   }
 
-  it.each(blocksOf(README).map((block) => [block.command.trim().split('\n').at(-1), block] as const))(
+  it.each(blocksOf(PAGE).map((block) => [block.command.trim().split('\n').at(-1), block] as const))(
     '%s',
     async (_name, block) => {
       if (failed) throw new Error('a command before this one failed')
