@@ -18,6 +18,12 @@ describe('what is kept of an answer', () => {
     expect(renderAnswer(Buffer.from([0xff, 0x41]))).toBe('\ufffdA')
   })
 
+  it('ends before a character that the cut would halve', () => {
+    expect(render(`${'x'.repeat(KEPT_BYTES - 2)}💡 and more`)).toBe('x'.repeat(KEPT_BYTES - 2))
+    expect(render(`${'x'.repeat(KEPT_BYTES - 4)}💡 and more`)).toBe(`${'x'.repeat(KEPT_BYTES - 4)}💡`)
+    expect(renderAnswer(Buffer.from([0x41, 0xf0, 0x9f]))).toBe('A\ufffd')
+  })
+
   it('ends after 4 kB, and does not show a number that the cut has shortened', () => {
     const text = render(`${'x'.repeat(KEPT_BYTES - 5)}254712345678`)
     expect(text).toBe(`${'x'.repeat(KEPT_BYTES - 5)}*****`)

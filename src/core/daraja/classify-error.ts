@@ -1,3 +1,4 @@
+import { cutText } from '../../values/outside-text.ts'
 import type { Reply } from './client.ts'
 
 /** What an answer that is no success means for the request that it answers (docs/daraja.md, "Errors"). */
@@ -79,7 +80,7 @@ const classifyCode = (code: string, message: string): Refusal => {
  * A fault with another status tells of trouble behind the edge, such as a time-out: what happened there is not known.
  */
 const classifyFault = (status: number, fault: string): Refusal => {
-  const [code, message] = [`fault_${status}`, fault.slice(0, MAX_TEXT)]
+  const [code, message] = [`fault_${status}`, cutText(fault, MAX_TEXT)]
   if (RATE_LIMIT.test(fault)) return backOff(code, message)
   if (status !== 401) return { kind: 'unknown', reason: `${code} ${message}` }
   if (NO_PRODUCT.test(fault)) return { kind: 'refused', code, message }
@@ -95,6 +96,6 @@ const backOff = (code: string, message: string): Refusal => ({
 })
 
 /** Cut to what a person reads: partners and operators see codes and messages. */
-const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, MAX_TEXT) : '')
+const textOf = (value: unknown): string => (typeof value === 'string' ? cutText(value, MAX_TEXT) : '')
 
 const MAX_TEXT = 300

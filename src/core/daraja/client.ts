@@ -1,4 +1,5 @@
 import { Agent, request } from 'undici'
+import { cleanText } from '../../values/outside-text.ts'
 
 /** What came back from Daraja, or what became of the attempt to ask. */
 export type Reply =
@@ -72,11 +73,11 @@ export const createDarajaClient = (options: {
   return { send, close: () => agent.close() }
 }
 
-/** Without NUL in its texts, which Postgres cannot keep. */
+/** Its texts are clean, whoever they are shown or told to. */
 const parseObject = (text: string): Record<string, unknown> | undefined => {
   try {
     const parsed: unknown = JSON.parse(text, (_name, value: unknown) =>
-      typeof value === 'string' ? value.replaceAll('\u0000', '') : value,
+      typeof value === 'string' ? cleanText(value) : value,
     )
     return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
       ? Object.fromEntries(Object.entries(parsed))

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { fromDarajaTimestamp } from '../../values/instant.ts'
+import { cutText } from '../../values/outside-text.ts'
 
 /** What a callback says, as far as it is understood. */
 export type StkCallback = {
@@ -33,10 +34,6 @@ const body = z.object({
   }),
 })
 
-/** Text that Postgres and JSON can carry: without NUL, cut at `characters`. */
-const clean = (value: string, characters: number): string =>
-  value.replaceAll('\u0000', '').slice(0, characters)
-
 /**
  * Reads the bytes of a callback; null when they are not one. Items are found by name, numbers may be strings, and only
  * ResultCode 0 means paid: failures may carry metadata too. The payer's number is not read, for it may come masked.
@@ -46,7 +43,7 @@ export const parseCallback = (bytes: Uint8Array): StkCallback | null => {
   if (!parsed.success) return null
   const { stkCallback } = parsed.data.Body
   const items = new Map((stkCallback.CallbackMetadata?.Item ?? []).map(({ Name, Value }) => [Name, Value]))
-  const resultCode = clean(stkCallback.ResultCode.trim(), 64)
+  const resultCode = cutText(stkCallback.ResultCode.trim(), 64)
   const receipt = items.get('MpesaReceiptNumber')
   const amount = Number(items.get('Amount') ?? Number.NaN)
   const date = items.get('TransactionDate')
@@ -54,15 +51,16 @@ export const parseCallback = (bytes: Uint8Array): StkCallback | null => {
     merchantRequestId: toId(stkCallback.MerchantRequestID),
     checkoutRequestId: toId(stkCallback.CheckoutRequestID),
     resultCode,
-    resultDesc: clean(stkCallback.ResultDesc ?? '', 1000),
-    receipt: resultCode === '0' && typeof receipt === 'string' && receipt !== '' ? clean(receipt, 64) : null,
+    resultDesc: cutText(stkCallback.ResultDesc ?? '', 1000),
+    receipt:
+      resultCode === '0' && typeof receipt === 'string' && receipt !== '' ? cutText(receipt, 64) : null,
     amountKes: Number.isFinite(amount) ? amount : null,
     transactionDate:
       typeof date === 'number' || typeof date === 'string' ? fromDarajaTimestamp(String(date)) : null,
   }
 }
 
-const toId = (text: string | null | undefined): string | null => (text ? clean(text, 128) : null)
+const toId = (text: string | null | undefined): string | null => (text ? cutText(text, 128) : null)
 
 const parseJson = (bytes: Uint8Array): unknown => {
   try {

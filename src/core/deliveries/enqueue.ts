@@ -3,6 +3,7 @@ import type { Outcome } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { endpointHost } from '../../values/endpoint.ts'
 import { toGuideInstant } from '../../values/instant.ts'
+import { cleanText } from '../../values/outside-text.ts'
 import { toWireResultCode } from '../../values/result-code.ts'
 
 /** What a partner is told of one outcome. */
@@ -21,20 +22,25 @@ export type OutcomeEvent = {
   outcome: Outcome
 }
 
-/** The body that every attempt sends: the guide's ten fields, in its order, nothing more. */
+/**
+ * The body that every attempt sends: the guide's ten fields, in its order, nothing more. Half a character, which JSON could
+ * carry, is in none of its texts: a partner whose parser refuses it could never be told.
+ */
 export const renderBody = (event: OutcomeEvent): string =>
   JSON.stringify({
     transaction_id: Number(event.paymentId),
-    merchant_request_id: event.merchantRequestId,
-    checkout_request_id: event.checkoutRequestId,
-    result_code: toWireResultCode(event.resultCode),
-    result_desc: event.resultDesc,
+    merchant_request_id: cleanOrNull(event.merchantRequestId),
+    checkout_request_id: cleanOrNull(event.checkoutRequestId),
+    result_code: toWireResultCode(cleanText(event.resultCode)),
+    result_desc: cleanText(event.resultDesc),
     amount: event.amountKes,
-    mpesa_receipt: event.receipt,
+    mpesa_receipt: cleanOrNull(event.receipt),
     transaction_date: toGuideInstant(event.transactionDate),
     phone: event.msisdn,
     status: event.outcome,
   })
+
+const cleanOrNull = (text: string | null): string | null => (text === null ? null : cleanText(text))
 
 /**
  * Puts one delivery for each event into the outbox, inside the transaction that settles the payments, so that no outcome

@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { Outcome, PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
+import { cutText } from '../../values/outside-text.ts'
 
 // Truths that do not fit what was known. None of them moves a payment that the arrows do not move, none is silent: each is
 // kept once, shown by `payments show`, logged as an error and counted.
@@ -41,7 +42,7 @@ type Said = {
 export const findDifferences = (known: Known, said: Said): Finding[] => {
   const findings: Finding[] = []
   const add = (kind: FindingKind, detail: string): void => {
-    findings.push({ paymentId: said.paymentId, kind, detail: `${said.cause}: ${detail}`.slice(0, 500) })
+    findings.push({ paymentId: said.paymentId, kind, detail: cutText(`${said.cause}: ${detail}`, 500) })
   }
   const isPaid = said.outcome === 'successful'
   if (known.state === 'successful' && !isPaid) {

@@ -1,0 +1,149 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createCallbackTokens } from '../../../src/core/callbacks/token.ts'
+import { classifyError } from '../../../src/core/daraja/classify-error.ts'
+import { createDarajaClient } from '../../../src/core/daraja/client.ts'
+import { parseCallback } from '../../../src/core/daraja/parse-callback.ts'
+import { renderBody } from '../../../src/core/deliveries/enqueue.ts'
+import { findDifferences } from '../../../src/core/payments/findings.ts'
+import { startTestCore, type TestCore } from '../../support/core.ts'
+import { eventually } from '../../support/eventually.ts'
+import { findPhp } from '../../support/find-php.ts'
+import { paymentRequest } from '../../support/requests.ts'
+import { startStub } from './stub.ts'
+
+const PHP = await findPhp()
+
+/** Descriptions as Daraja's JSON may write them, each with what is to be told of it. */
+const DESCRIPTIONS = [
+  ['"x\\ud83d"', 'x\ufffd'],
+  ['"\\udca1x"', '\ufffdx'],
+  ['"\\ud83d\\u0000\\udca1"', '💡'],
+  [`"${'a'.repeat(999)}💡"`, 'a'.repeat(999)],
+  [`"${'a'.repeat(998)}💡"`, `${'a'.repeat(998)}💡`],
+  [`"${'a'.repeat(999)}\\ud83d\\ud83d"`, `${'a'.repeat(999)}\ufffd`],
+] as const
+
+const callbackOf = (description: string, ids = ''): string =>
+  `{"Body":{"stkCallback":{${ids}"ResultCode":1,"ResultDesc":${description}}}}`
+
+describe('half a character in what Daraja says', () => {
+  it('is not in what is read of a callback', () => {
+    for (const [description, told] of DESCRIPTIONS)
+      expect(parseCallback(Buffer.from(callbackOf(description)))?.resultDesc).toBe(told)
+  })
+
+  it('is neither in ids nor in codes', () => {
+    const ids = '"MerchantRequestID":"m\\ud83d","CheckoutRequestID":"\\udca1c",'
+    const body = callbackOf('""', ids).replace(':1,', ':"9\\ud83d",')
+    expect(parseCallback(Buffer.from(body))).toMatchObject({
+      merchantRequestId: 'm\ufffd',
+      checkoutRequestId: '\ufffdc',
+      resultCode: '9\ufffd',
+    })
+  })
+
+  it('is not in any text of an answer', async () => {
+    const stub = await startStub('{"a":{"b":["x\\ud83d",{"c":"\\udca1"}]},"d":"\\ud83d\\udca1"}')
+    const client = createDarajaClient({ baseUrl: stub.url, timeoutMs: 20_000, connections: 1 })
+    try {
+      const reply = await client.send({ method: 'GET', path: '/', headers: {} })
+      expect(reply).toMatchObject({ json: { a: { b: ['x\ufffd', { c: '\ufffd' }] }, d: '💡' } })
+    } finally {
+      await client.close()
+      await stub.close()
+    }
+  })
+
+  it('is not in the messages that are cut', () => {
+    const json = { errorCode: '500.001.1001', errorMessage: `${'a'.repeat(299)}💡` }
+    const refusal = classifyError({ kind: 'answered', status: 500, json, text: '' })
+    expect(refusal).toEqual({ kind: 'unknown', reason: `500.001.1001 ${'a'.repeat(299)}` })
+    const fault = { fault: 'b'.repeat(298) + '💡'.repeat(3) }
+    const ofFault = classifyError({ kind: 'answered', status: 401, json: fault, text: '' })
+    expect(ofFault).toMatchObject({ kind: 'refused', message: `"${'b'.repeat(298)}` })
+  })
+
+  it('is not in a finding', () => {
+    const known = { state: 'successful' as const, receipt: 'R', amount_kes: 1, checkout_request_id: null }
+    const [finding] = findDifferences(known, {
+      paymentId: 1n,
+      outcome: 'failed',
+      cause: 'callback',
+      resultCode: '1',
+      resultDesc: `x${'💡'.repeat(400)}`,
+      receipt: null,
+      amountKes: null,
+      checkoutRequestId: null,
+    })
+    expect(finding?.detail.isWellFormed()).toBe(true)
+    expect(finding?.detail).toMatch(/💡$/u)
+  })
+})
+
+describe('what a partner is sent of it', () => {
+  let test: TestCore
+  beforeAll(async () => {
+    test = await startTestCore()
+  })
+  afterAll(async () => test.stop())
+
+  /** The body of the delivery that a callback with this description brings about. */
+  const bodyAfter = async (description: string): Promise<string> => {
+    const { payments, darajaCallbacks } = test.clients
+    // A payer whom the simulator never calls back.
+    const request = paymentRequest({ msisdn: '254700000021' })
+    const { paymentId } = await payments.requestPayment(request, { headers: test.headers })
+    const payment = await eventually(async () => {
+      const query = test.database.selectFrom('payments').selectAll().where('id', '=', paymentId)
+      const row = await query.executeTakeFirstOrThrow()
+      expect(row.state).toBe('submitted')
+      return row
+    })
+    await darajaCallbacks.receiveStkCallback({
+      token: createCallbackTokens(test.options).issue(paymentId),
+      body: Buffer.from(callbackOf(description, `"CheckoutRequestID":"${payment.checkout_request_id}",`)),
+      headers: [],
+      sourceAddress: '127.0.0.1',
+    })
+    return eventually(async () => {
+      const query = test.database.selectFrom('deliveries').select('body').where('payment_id', '=', paymentId)
+      return (await query.executeTakeFirstOrThrow()).body
+    })
+  }
+
+  it('has it in none of its fields, whoever said them', () => {
+    const body = renderBody({
+      paymentId: 1n,
+      partnerId: 1n,
+      callbackUrl: 'https://duka.example/',
+      msisdn: '254712345678',
+      amountKes: 1,
+      merchantRequestId: 'm\ud83d',
+      checkoutRequestId: 'c\ud83d',
+      resultCode: 'r\ud83d',
+      resultDesc: 'd\ud83d',
+      receipt: 'e\ud83d',
+      transactionDate: new Date(0),
+      outcome: 'failed',
+    })
+    expect(body).not.toMatch(/\\u|[\ud800-\udfff]/)
+    expect(body.match(/\ufffd/g)).toHaveLength(5)
+  })
+
+  it('is JSON that UTF-8 can hold, which PHP reads too', async () => {
+    for (const [description, told] of DESCRIPTIONS) {
+      const body = await bodyAfter(description)
+      expect(JSON.parse(body)).toMatchObject({ status: 'failed', result_code: 1, result_desc: told })
+      if (PHP !== null) expect(await readWithPhp(PHP, body)).toBe(told)
+    }
+  })
+})
+
+const readWithPhp = async (php: NonNullable<typeof PHP>, body: string): Promise<string> => {
+  const script = 'echo json_decode($argv[1], false, 512, JSON_THROW_ON_ERROR)->result_desc;'
+  const environment = { ...process.env, ...php.environment }
+  const { stdout } = await promisify(execFile)(php.file, ['-n', '-r', script, body], { env: environment })
+  return stdout
+}
