@@ -109,13 +109,8 @@ describe('X-Request-Id', () => {
 
 it('answers never name the server', async () => {
   const { headers } = await ask(test, 'GET /healthz')
-  expect(Object.keys(headers).sort()).toEqual([
-    'cache-control',
-    'connection',
-    'content-length',
-    'content-type',
-    'date',
-    'x-content-type-options',
-    'x-request-id',
-  ])
+  expect(Object.keys(headers)).toEqual(
+    expect.arrayContaining(['cache-control', 'content-type', 'x-content-type-options', 'x-request-id']),
+  )
+  for (const name of ['server', 'x-powered-by', 'via']) expect(headers).not.toHaveProperty(name)
 })

@@ -7,7 +7,7 @@ import { quietLog, startTestCore, type TestCore } from '../support/core.ts'
 import { eventually } from '../support/eventually.ts'
 import { paymentRequest } from '../support/requests.ts'
 
-describe('law 2: nobody is prompted twice', () => {
+describe('law 2: nobody is prompted twice, for a push is committed before it is sent', () => {
   let daraja: Server
   let test: TestCore
   let observer: Database

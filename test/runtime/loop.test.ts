@@ -42,6 +42,17 @@ describe('a loop', () => {
     expect(rounds).toBe(2)
   })
 
+  it('runs the round that it was woken for once the breath is over', async () => {
+    let rounds = 0
+    const round = (): Promise<boolean> => Promise.resolve(++rounds < 2)
+    const parts = { name: 'test', idleMs: NEVER_MS, breathMs: 1, isOutage: () => false, log: quietLog }
+    const loop = startLoop({ ...parts, round })
+    await eventually(() => expect(rounds).toBe(2))
+    loop.wake()
+    await eventually(() => expect(rounds).toBe(3))
+    await loop.stop()
+  })
+
   it('stops only after the round under way', async () => {
     let finish: (() => void) | undefined
     let finished = false

@@ -46,7 +46,11 @@ const open = (given?: Partial<AcceptLimits>) => {
   }
 }
 
-const [database] = [() => replicas[0] as Database]
+const database = (): Database => {
+  const [first] = replicas
+  if (first === undefined) throw new Error('no replica was started')
+  return first
+}
 
 const many = (count: number, ask: (index: number) => Promise<string | undefined>) =>
   Promise.all(Array.from({ length: count }, (_one, index) => ask(index))).then((kinds) =>

@@ -141,7 +141,7 @@ describe('the doors of the core', () => {
     })
   })
 
-  it('native grpc-js clients get the code, the message and retry metadata', async () => {
+  it('native grpc-js clients get the code and the message', async () => {
     const client = new GrpcClient(`127.0.0.1:${grpc.port}`, credentials.createInsecure())
     const call = (metadata: Metadata, request: object) =>
       new Promise((resolve, reject) => {
