@@ -12,6 +12,7 @@ import { startFacade } from '../../src/facade/server.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { readConfig } from '../../src/runtime/config.ts'
 import { createLog } from '../../src/runtime/log.ts'
+import { testActor } from '../../test/support/actor.ts'
 import { testVault } from '../../test/support/vault.ts'
 
 // The gateway's way from the socket to the commit and back, with everything `serve` does on it: routing, authentication,
@@ -64,5 +65,11 @@ const facade = await startFacade({
   port: 0,
   wrongKeysPerMinute: 60,
 })
-const { apiKey } = await createPartner({ database, name: 'Bench', vault: testVault, randomBytes })
+const { apiKey } = await createPartner({
+  actor: testActor,
+  database,
+  name: 'Bench',
+  vault: testVault,
+  randomBytes,
+})
 process.stdout.write(`${JSON.stringify({ ready: true, url: facade.url, api_key: apiKey })}\n`)

@@ -9,6 +9,7 @@ import { findNatsServer, searchPathOf } from '../../src/local/find-nats-server.t
 import { startNatsServer } from '../../src/local/nats-server.ts'
 import { createLog, type Log } from '../../src/runtime/log.ts'
 import { createVault } from '../../src/runtime/seal.ts'
+import { testActor } from '../../test/support/actor.ts'
 import { cpuSeconds } from './cpu-time.ts'
 import { startBenchPostgres } from './postgres.ts'
 
@@ -77,7 +78,13 @@ const createPartners = async (options: {
   const vault = createVault({ secretKey, previousSecretKey: null, randomBytes })
   const ids: bigint[] = []
   for (let number = 1; number <= options.partners; number += 1) {
-    const { partnerId } = await createPartner({ database, vault, randomBytes, name: `Bench ${number}` })
+    const { partnerId } = await createPartner({
+      actor: testActor,
+      database,
+      vault,
+      randomBytes,
+      name: `Bench ${number}`,
+    })
     ids.push(partnerId)
   }
   return ids

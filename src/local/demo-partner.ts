@@ -1,12 +1,17 @@
 import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import type { Actor } from '../core/audit/record-audit.ts'
 import { createKeyCheck } from '../core/partners/authenticate.ts'
 import { createPartner } from '../core/partners/partner.ts'
 import { createWrongSecrets } from '../core/partners/wrong-secrets.ts'
 import type { Database } from '../database/connect.ts'
 import type { Vault } from '../runtime/seal.ts'
 import { readSecretFile, writeSecretFile } from './secret-file.ts'
+
+/** Who creates it. */
+const NPM_START: Actor = { kind: 'operator', name: 'npm start', from: hostname() }
 
 /**
  * The API key of a partner to try things with, the same in every run: it is kept in the folder. When the database does not
@@ -26,7 +31,7 @@ export const demoPartnerKey = async (options: {
     const check = createKeyCheck({ database, wrongSecrets, nowMs })
     if ((await check(kept, 'this machine')).kind === 'partner') return kept
   }
-  const { apiKey } = await createPartner({ database, name: 'Demo', vault, randomBytes })
+  const { apiKey } = await createPartner({ database, name: 'Demo', vault, actor: NPM_START, randomBytes })
   await writeSecretFile(file, apiKey)
   return apiKey
 }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import type { Simulator } from '../../src/simulator/server.ts'
+import { testActor } from '../support/actor.ts'
 import { type Typed, typeCommand } from '../support/command.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -22,7 +23,13 @@ describe('gateway accounts', () => {
     own = await createTestDatabase()
     database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
     simulator = await startTestSimulator()
-    const created = await createPartner({ database, name: 'Duka', vault: testVault, randomBytes })
+    const created = await createPartner({
+      actor: testActor,
+      database,
+      name: 'Duka',
+      vault: testVault,
+      randomBytes,
+    })
     partner = String(created.partnerId)
   })
   afterAll(async () => {

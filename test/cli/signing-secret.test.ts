@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { rotateSigningSecret } from '../../src/core/partners/signing-secret.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { testActor } from '../support/actor.ts'
 import { type Typed, typeCommand } from '../support/command.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -59,13 +60,14 @@ describe('gateway partners signing-secret', () => {
 
   it('is refused while five sign, unless the others are to end', async () => {
     const options = { database, vault: testVault, partnerId: BigInt(partner), randomBytes }
-    for (let count = 0; count < 3; count += 1) await rotateSigningSecret({ ...options, overlapMs: 60_000 })
+    for (let count = 0; count < 3; count += 1)
+      await rotateSigningSecret({ actor: testActor, ...options, overlapMs: 60_000 })
     const ends = (await list()).map(({ expires_at }) => expires_at)
     expect(ends).toHaveLength(5)
     expect(ends.filter((end) => end !== null && Date.parse(end) > Date.now() + 60_000)).toEqual([])
     const refused = await run(['signing-secret', 'rotate', partner])
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('5 secrets of partner') })
-    await rotateSigningSecret({ ...options, overlapMs: 0 })
+    await rotateSigningSecret({ actor: testActor, ...options, overlapMs: 0 })
     expect(await list()).toEqual([expect.objectContaining({ expires_at: null })])
   })
 

@@ -9,6 +9,7 @@ import {
   revokeServiceToken,
   SCOPES,
 } from '../../src/core/partners/service-token.ts'
+import { testActor } from '../support/actor.ts'
 import type { TestCore } from '../support/core.ts'
 import { testVault } from '../support/vault.ts'
 
@@ -17,7 +18,8 @@ const actor = { kind: 'operator', name: 'amina', from: 'test' } as const
 /** Everybody who may call, by name, with the headers that each shows. Tokens name the test's partner as the one they ask for. */
 export const makeCallers = async (test: TestCore): Promise<Record<string, Record<string, string>>> => {
   const { database } = test
-  const newPartner = () => createPartner({ database, name: 'Another', vault: testVault, randomBytes })
+  const newPartner = () =>
+    createPartner({ actor: testActor, database, name: 'Another', vault: testVault, randomBytes })
   const [other, disabled] = [await newPartner(), await newPartner()]
   await setDisabled({ database, partnerId: disabled.partnerId, isDisabled: true, actor })
   const bearer = (token: string) => ({
@@ -38,7 +40,9 @@ export const makeCallers = async (test: TestCore): Promise<Record<string, Record
     'revoked token': bearer(await makeRevokedToken(test)),
   }
   for (const scope of SCOPES) {
-    callers[scope] = bearer(await createServiceToken({ database, name: scope, scopes: [scope], randomBytes }))
+    callers[scope] = bearer(
+      await createServiceToken({ actor: testActor, database, name: scope, scopes: [scope], randomBytes }),
+    )
   }
   return callers
 }
@@ -52,7 +56,13 @@ const makeKey = async (test: TestCore, end: 'revoked' | 'expired'): Promise<stri
 }
 
 const makeRevokedToken = async ({ database }: TestCore): Promise<string> => {
-  const token = await createServiceToken({ database, name: 'revoked', scopes: SCOPES, randomBytes })
+  const token = await createServiceToken({
+    actor: testActor,
+    database,
+    name: 'revoked',
+    scopes: SCOPES,
+    randomBytes,
+  })
   const made = (await listServiceTokens(database)).at(-1)
   await revokeServiceToken({ database, tokenId: made?.tokenId ?? 0n, actor })
   return token

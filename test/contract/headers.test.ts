@@ -11,6 +11,7 @@ import {
   STK_PUSH,
   type TestFacade,
 } from '../facade/harness.ts'
+import { testActor } from '../support/actor.ts'
 import { testVault } from '../support/vault.ts'
 import { expectRefusal } from './expect-refusal.ts'
 
@@ -58,12 +59,14 @@ describe('X-API-KEY', () => {
 
   it('revoked, or of a disabled partner, is refused with 403', async () => {
     const revoked = await createPartner({
+      actor: testActor,
       database: test.database,
       name: 'Revoked',
       vault: testVault,
       randomBytes,
     })
     const disabled = await createPartner({
+      actor: testActor,
       database: test.database,
       name: 'Disabled',
       vault: testVault,

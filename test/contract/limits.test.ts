@@ -5,6 +5,7 @@ import { createPartner } from '../../src/core/partners/partner.ts'
 import { makeSecret } from '../../src/core/partners/secret.ts'
 import { parseAddressList } from '../../src/values/address-list.ts'
 import { type Answer, ask, openFacade, paymentBody, STK_PUSH, type TestFacade } from '../facade/harness.ts'
+import { testActor } from '../support/actor.ts'
 import { testVault } from '../support/vault.ts'
 
 const actor = { kind: 'operator', name: 'amina', from: 'test' } as const
@@ -19,7 +20,13 @@ beforeAll(async () => {
 afterAll(() => test.stop())
 
 const newPartner = async () => {
-  const { partnerId, apiKey } = await createPartner({ ...test, name: 'Duka', vault: testVault, randomBytes })
+  const { partnerId, apiKey } = await createPartner({
+    actor: testActor,
+    ...test,
+    name: 'Duka',
+    vault: testVault,
+    randomBytes,
+  })
   const push = (body: Record<string, unknown> = {}, headers: readonly string[] = []) =>
     ask(
       test,

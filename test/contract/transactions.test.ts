@@ -11,6 +11,7 @@ import {
   request,
   type TestFacade,
 } from '../facade/harness.ts'
+import { testActor } from '../support/actor.ts'
 import { eventually } from '../support/eventually.ts'
 import { testVault } from '../support/vault.ts'
 import { expectRefusal } from './expect-refusal.ts'
@@ -92,6 +93,7 @@ describe('one transaction', () => {
   it('that nobody has, and a stranger’s, are the same 404', async () => {
     const id = await requestPayment()
     const stranger = await createPartner({
+      actor: testActor,
       database: test.database,
       name: 'Stranger',
       vault: testVault,
@@ -112,6 +114,7 @@ describe('the list of transactions', () => {
   /** A partner of its own, so that only this test's payments are in its list. */
   const openPartner = async (payments: number) => {
     const { apiKey } = await createPartner({
+      actor: testActor,
       database: test.database,
       name: 'Lists',
       vault: testVault,
@@ -137,6 +140,7 @@ describe('the list of transactions', () => {
 
   it('is empty for a partner without payments, to the byte', async () => {
     const { apiKey } = await createPartner({
+      actor: testActor,
       database: test.database,
       name: 'Empty',
       vault: testVault,

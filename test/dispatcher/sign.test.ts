@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { rotateSigningSecret } from '../../src/core/partners/signing-secret.ts'
 import { createVault } from '../../src/runtime/seal.ts'
+import { testActor } from '../support/actor.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { addDelivery, readAttempts, readDelivery } from '../support/deliveries.ts'
 import { eventually } from '../support/eventually.ts'
@@ -32,11 +33,12 @@ const dispatch = (given: Parameters<Harness['dispatch']>[0] = {}) =>
   test.dispatch({ nowMs: () => performance.now() + skippedMs, ...given })
 
 const addPartner = () =>
-  createPartner({ database: test.database, name: 'Duka', vault: testVault, randomBytes })
+  createPartner({ actor: testActor, database: test.database, name: 'Duka', vault: testVault, randomBytes })
 
 const rotate = async (partnerId: bigint, overlapMs: number): Promise<string> => {
   const { database } = test
   const rotation = await rotateSigningSecret({
+    actor: testActor,
     database,
     vault: testVault,
     partnerId,

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { rotateSigningSecret } from '../../src/core/partners/signing-secret.ts'
 import { type Harness, startHarness } from '../dispatcher/harness.ts'
+import { testActor } from '../support/actor.ts'
 import { freePort } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { addDelivery, readAttempts, readDelivery } from '../support/deliveries.ts'
@@ -47,6 +48,7 @@ beforeAll(async () => {
   testDatabase = await createTestDatabase()
   test = await startHarness(testDatabase.url)
   const partner = await createPartner({
+    actor: testActor,
     database: test.database,
     name: 'Duka',
     vault: testVault,
@@ -56,7 +58,7 @@ beforeAll(async () => {
   before = partner.signingSecret
   const { database } = test
   const overlap = { overlapMs: 3_600_000, vault: testVault, randomBytes }
-  const rotation = await rotateSigningSecret({ database, partnerId, ...overlap })
+  const rotation = await rotateSigningSecret({ actor: testActor, database, partnerId, ...overlap })
   current = rotation.kind === 'rotated' ? rotation.signingSecret : ''
   test.dispatch()
 })

@@ -7,6 +7,7 @@ import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { setAccount } from '../../src/core/partners/partner-account.ts'
+import { testActor } from '../support/actor.ts'
 import { type Balancer, openBalancer } from '../support/balancer.ts'
 import { typeCommand } from '../support/command.ts'
 import { type Deployment, type ReceivedDelivery, startDeployment } from '../support/deployment.ts'
@@ -52,9 +53,10 @@ describe('another SECRET_KEY, while payments come in', () => {
     balancer.leadTo([Number(new URL(deployment.httpUrl).port)])
     const { database } = deployment
     for (const name of ['Default', 'Own']) {
-      partners.push(await createPartner({ database, name, vault: testVault, randomBytes }))
+      partners.push(await createPartner({ actor: testActor, database, name, vault: testVault, randomBytes }))
     }
     await setAccount({
+      actor: testActor,
       database,
       vault: testVault,
       partnerId: partners[1]?.partnerId ?? 0n,

@@ -4,6 +4,7 @@ import { createConnectTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createServiceToken } from '../../src/core/partners/service-token.ts'
 import { PartnerService } from '../../src/gen/mpesa/gateway/v1/partners_pb.js'
+import { testActor } from '../support/actor.ts'
 import { type Deployment, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
 
@@ -22,6 +23,7 @@ const statusAt = async (process: number, apiKey: string): Promise<number> => {
 
 it('a key that is revoked at one process is refused by every process, and its successor is let in', async () => {
   const token = await createServiceToken({
+    actor: testActor,
     database: deployment.database,
     name: 'console',
     scopes: ['partners:manage'],

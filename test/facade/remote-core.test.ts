@@ -7,6 +7,7 @@ import { type GrpcServer, startGrpcServer } from '../../src/core/server/grpc.ts'
 import { startFacade } from '../../src/facade/server.ts'
 import { DarajaCallbackService } from '../../src/gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
 import { PaymentService } from '../../src/gen/mpesa/gateway/v1/payments_pb.js'
+import { testActor } from '../support/actor.ts'
 import { freePort } from '../support/core.ts'
 import { ask, errorBody, openFacade, partnerHeaders, paymentBody, push, type TestFacade } from './harness.ts'
 
@@ -20,7 +21,13 @@ describe('a facade whose core is behind gRPC', () => {
     near = await openFacade()
     grpc = await startGrpcServer({ services: near.core.services, host: '127.0.0.1', port: 0 })
     const scopes = ['callbacks:write'] as const
-    const token = await createServiceToken({ database: near.database, name: 'facade', scopes, randomBytes })
+    const token = await createServiceToken({
+      actor: testActor,
+      database: near.database,
+      name: 'facade',
+      scopes,
+      randomBytes,
+    })
     const withToken: Interceptor = (next) => (request) => {
       request.header.set('authorization', `Bearer ${token}`)
       return next(request)

@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { listRecordFiles } from '../../src/core/callbacks/spool-files.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { testActor } from '../support/actor.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
@@ -60,7 +61,13 @@ export const runChain = async (
   )
   const world = open.adopt(await startOutsideWorld({ random: Math.random }), (one) => one.close())
   const stream = open.adopt(createTestStream(), (one) => one.delete())
-  const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', vault: testVault, randomBytes })
+  const { apiKey } = await createPartner({
+    actor: testActor,
+    database,
+    name: 'Duka la Wanjiku',
+    vault: testVault,
+    randomBytes,
+  })
   const publicPort = await lastingPort()
   const spoolFolder = await mkdtemp(join(tmpdir(), 'spool-'))
   open.defer(() => rm(spoolFolder, { recursive: true, force: true }))

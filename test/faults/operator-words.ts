@@ -5,6 +5,7 @@ import { setAccount } from '../../src/core/partners/partner-account.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { createVault } from '../../src/runtime/seal.ts'
 import type { PartnerId } from '../../src/values/ids.ts'
+import { testActor } from '../support/actor.ts'
 import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
 
 /** Something that an operator types, and what is so once it was typed. */
@@ -60,9 +61,14 @@ const readEndpoint = async (database: Database): Promise<unknown> => {
 }
 
 const addPartner = async (database: Database): Promise<PartnerId> => {
-  const { partnerId } = await createPartner({ database, name: 'Duka', vault: testVault, randomBytes })
+  const partner = { name: 'Duka', vault: testVault, actor: testActor, randomBytes }
+  const { partnerId } = await createPartner({ database, ...partner })
+  await forgetAudit(database)
   return partnerId
 }
+
+/** So that what the audit log holds afterwards is of the command alone. */
+const forgetAudit = (database: Database): Promise<unknown> => database.deleteFrom('audit').execute()
 
 const ACCOUNT = {
   consumerKey: 'key',
@@ -75,8 +81,9 @@ const ACCOUNT = {
 
 const addAccount = async (database: Database): Promise<void> => {
   const partnerId = await addPartner(database)
-  const features = { uniqueReference: false, pull: null }
-  await setAccount({ database, vault: testVault, partnerId, account: ACCOUNT, features })
+  const own = { vault: testVault, account: ACCOUNT, features: { uniqueReference: false, pull: null } }
+  await setAccount({ database, partnerId, ...own, actor: testActor })
+  await forgetAudit(database)
 }
 
 const readAccounts = async (database: Database): Promise<unknown> => {
@@ -87,7 +94,7 @@ const readAccounts = async (database: Database): Promise<unknown> => {
   return rows
 }
 
-/** The keys that secrets are sealed under, and how many are. */
+/** The keys that secrets are sealed under, and how many are; and how many the audit log says were sealed again. */
 const readKeys = async (database: Database): Promise<unknown> => {
   const { rows } = await sql`
     SELECT split_part(sealed, '.', 2) AS key, count(*)::int AS secrets FROM (
@@ -95,7 +102,10 @@ const readKeys = async (database: Database): Promise<unknown> => {
       UNION ALL SELECT unnest(ARRAY[consumer_key_sealed, consumer_secret_sealed, passkey_sealed]) FROM partner_accounts
     ) secrets GROUP BY 1
   `.execute(database)
-  return rows
+  const written = await sql`SELECT sum((after ->> 'resealed')::int)::int AS written_down FROM audit`.execute(
+    database,
+  )
+  return [...rows, ...written.rows]
 }
 
 const NEW_SECRET_KEY = 'cd'.repeat(32)
@@ -148,7 +158,7 @@ export const OPERATOR_WORDS: Readonly<Record<string, OperatorWord>> = {
     environment: { SECRET_KEY: NEW_SECRET_KEY, SECRET_KEY_PREVIOUS: TEST_SECRET_KEY },
     prepare: addAccount,
     read: readKeys,
-    expected: [{ key: NEW_KEY_ID, secrets: 4 }],
+    expected: [{ key: NEW_KEY_ID, secrets: 4 }, { written_down: 4 }],
   },
   settle_by_hand: {
     words: ['payments', 'settle', '1', '--outcome', 'failed', '--reason', 'a test'],

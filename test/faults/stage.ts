@@ -6,6 +6,7 @@ import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { killIfThere } from '../../src/local/tether.ts'
 import { createLog } from '../../src/runtime/log.ts'
+import { testActor } from '../support/actor.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
 import { openTcpLink, type TcpLink } from '../support/tcp-link.ts'
 import { testVault } from '../support/vault.ts'
@@ -52,7 +53,13 @@ export const startStage = async (options: {
   const httpPorts = [await lastingPort(), await lastingPort()]
   const links = await openLinks({ services, world, httpPort: httpPorts[0] ?? 0 })
   opening.defer(() => Promise.all(Object.values(links).map((link) => link.close())).then(() => undefined))
-  const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', vault: testVault, randomBytes })
+  const { apiKey } = await createPartner({
+    actor: testActor,
+    database,
+    name: 'Duka la Wanjiku',
+    vault: testVault,
+    randomBytes,
+  })
   const spoolFolderOf = (name: ProcessName): string => join(services.folder, `${options.name} ${name}`)
   const spooledFiles = async (): Promise<number> => {
     const files = await Promise.all(SERVE_NAMES.map((name) => listRecordFiles(spoolFolderOf(name))))

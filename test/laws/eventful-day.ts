@@ -9,6 +9,7 @@ import { sql } from 'kysely'
 import { createCallbackTokens } from '../../src/core/callbacks/token.ts'
 import { makeSecret } from '../../src/core/partners/secret.ts'
 import { createServiceToken } from '../../src/core/partners/service-token.ts'
+import { testActor } from '../support/actor.ts'
 import { type Deployment, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
 import { TEST_SECRET_KEY } from '../support/vault.ts'
@@ -153,6 +154,7 @@ const failInside = async (day: Day): Promise<void> => {
 const knockWithWrongKeys = async (day: Day): Promise<void> => {
   const connectUrl = day.deployment.serve[0]?.ready['connect_url']
   const token = await createServiceToken({
+    actor: testActor,
     database: day.deployment.database,
     name: 'ledger',
     scopes: ['payments:read'],

@@ -10,6 +10,7 @@ import { migrateToLatest } from '../../src/database/migrate.ts'
 import { startEmbeddedPostgres } from '../../src/local/embedded-postgres.ts'
 import { processesIn } from '../../src/local/leftover-process.ts'
 import type { LocalServer } from '../../src/local/local-server.ts'
+import { testActor } from '../support/actor.ts'
 import { quietLog } from '../support/core.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
 import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
@@ -62,7 +63,13 @@ export const openOutageStage = async (): Promise<OutageStage> => {
   }
   await migrateToLatest({ databaseUrl, log: quietLog })
   const database = connectDatabase({ databaseUrl, poolSize: 2, log: quietLog })
-  const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', vault: testVault, randomBytes })
+  const { apiKey } = await createPartner({
+    actor: testActor,
+    database,
+    name: 'Duka la Wanjiku',
+    vault: testVault,
+    randomBytes,
+  })
   const simulator = await startGatewayProcess('simulator', { SIMULATOR_PORT: '0', LOG_LEVEL: 'error' })
   const environment = {
     ...serveEnvironment(databaseUrl, simulator.ready['simulator_url'] ?? ''),

@@ -17,6 +17,7 @@ import { systemClock } from '../../src/runtime/clock.ts'
 import { createLog, type Log } from '../../src/runtime/log.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts'
 import type { PartnerId } from '../../src/values/ids.ts'
+import { testActor } from './actor.ts'
 import { createTestDatabase } from './database.ts'
 import { TEST_SECRET_KEY, testVault } from './vault.ts'
 
@@ -67,6 +68,7 @@ export const startTestCore = async (overrides: Partial<CoreOptions> = {}): Promi
   const options = { ...defaultOptions({ database, simulator, httpPort, spool }), ...overrides }
   const core = startCore(options)
   const { partnerId, apiKey } = await createPartner({
+    actor: testActor,
     database,
     name: 'Duka la Wanjiku',
     vault: testVault,

@@ -6,6 +6,7 @@ import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { type Receiver, startReceiver } from '../../src/local/receiver.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
+import { testActor } from './actor.ts'
 import { freePort, quietLog } from './core.ts'
 import { createTestDatabase } from './database.ts'
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts'
@@ -38,7 +39,13 @@ export const startDeployment = async (options: {
   const { url: databaseUrl, drop } = await createTestDatabase()
   const stream = createTestStream()
   const database = connectDatabase({ databaseUrl, poolSize: 2, log: quietLog })
-  const { apiKey } = await createPartner({ database, name: 'Duka la Wanjiku', vault: testVault, randomBytes })
+  const { apiKey } = await createPartner({
+    actor: testActor,
+    database,
+    name: 'Duka la Wanjiku',
+    vault: testVault,
+    randomBytes,
+  })
   const receiver = await startReceiver({
     host: '127.0.0.1',
     port: 0,

@@ -58,7 +58,7 @@ export const setAccount = async (options: {
   partnerId: bigint
   account: DarajaAccount
   features: AccountFeatures
-  actor?: Actor
+  actor: Actor
 }): Promise<bigint | null> => {
   const accountId = await options.database.transaction().execute(async (transaction) => {
     if (!(await lockPartner(transaction, options.partnerId))) return null
@@ -82,7 +82,7 @@ export const setAccount = async (options: {
 export const endAccount = async (options: {
   database: Database
   partnerId: bigint
-  actor?: Actor
+  actor: Actor
 }): Promise<boolean> => {
   const hasEnded = await options.database.transaction().execute(async (transaction) => {
     await lockPartner(transaction, options.partnerId)
@@ -169,10 +169,9 @@ const features = ({ account, features }: { account: DarajaAccount; features: Acc
 
 const audit = async (
   transaction: Transaction<Schema>,
-  options: { partnerId: bigint; actor?: Actor },
+  options: { partnerId: bigint; actor: Actor },
   done: { action: string; accountId: bigint; after: Record<string, unknown> | null },
 ): Promise<void> => {
-  if (!options.actor) return
   await recordAudit(transaction, {
     actor: options.actor,
     action: done.action,

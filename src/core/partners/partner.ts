@@ -27,13 +27,13 @@ export const parsePartnerName = (text: string): Parsed<string> =>
 
 /**
  * Creates a partner with its first API key and its signing secret, in one transaction. Both are returned this once: the key is
- * kept only as a hash, the secret sealed. Without `actor` nobody did it by hand.
+ * kept only as a hash, the secret sealed.
  */
 export const createPartner = (options: {
   database: Database
   name: string
   vault: Vault
-  actor?: Actor
+  actor: Actor
   randomBytes: (count: number) => Buffer
 }): Promise<{ partnerId: PartnerId; apiKey: string; signingSecret: string }> =>
   options.database.transaction().execute(async (transaction) => {
@@ -44,16 +44,14 @@ export const createPartner = (options: {
       .executeTakeFirstOrThrow()
     const { apiKey } = await addKey(transaction, { ...options, partnerId, name: 'first', lifeMs: null })
     const signingSecret = await addSigningSecret(transaction, { ...options, partnerId })
-    if (options.actor) {
-      await recordAudit(transaction, {
-        actor: options.actor,
-        action: 'created',
-        subject: { kind: 'partner', id: partnerId },
-        partnerId,
-        before: null,
-        after: { name: options.name },
-      })
-    }
+    await recordAudit(transaction, {
+      actor: options.actor,
+      action: 'created',
+      subject: { kind: 'partner', id: partnerId },
+      partnerId,
+      before: null,
+      after: { name: options.name },
+    })
     return { partnerId, apiKey, signingSecret }
   })
 

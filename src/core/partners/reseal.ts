@@ -33,13 +33,13 @@ const ROWS_AT_ONCE = 100
 
 /**
  * Seals every secret again that is not under the present key: in batches, each a transaction, in the order of the ids. Safe
- * to repeat and to break off. Those who open secrets must have both keys until it is done; whoever still seals under the key
+ * to repeat and to break off: each batch has its own line in the audit log. Those who open secrets must have both keys until it is done; whoever still seals under the key
  * before makes more work for the next time.
  */
 export const resealSecrets = async (options: {
   database: Database
   vault: Vault
-  actor?: Actor
+  actor: Actor
 }): Promise<Resealed> => {
   const done: Resealed = { resealed: 0, current: 0, unreadable: [] }
   for (const table of SEALED_TABLES) {
@@ -47,26 +47,13 @@ export const resealSecrets = async (options: {
       after = await resealBatch({ ...options, table, after, done })
     }
   }
-  if (options.actor && done.resealed > 0) await audit(options.database, options.actor, done)
   return done
-}
-
-const audit = async (database: Database, actor: Actor, done: Resealed): Promise<void> => {
-  await database.transaction().execute((transaction) =>
-    recordAudit(transaction, {
-      actor,
-      action: 'resealed',
-      subject: { kind: 'secret_key', id: 'current' },
-      partnerId: null,
-      before: null,
-      after: { resealed: done.resealed, current: done.current, unreadable: done.unreadable.length },
-    }),
-  )
 }
 
 const resealBatch = async (options: {
   database: Database
   vault: Vault
+  actor: Actor
   table: SealedTable
   after: bigint
   done: Resealed
@@ -85,6 +72,16 @@ const resealBatch = async (options: {
         ) AS given (id, sealed)
         WHERE ${sql.ref(`${table.name}.id`)} = given.id
       `.execute(transaction)
+    }
+    if (fresh.length > 0) {
+      await recordAudit(transaction, {
+        actor: options.actor,
+        action: 'resealed',
+        subject: { kind: 'secret_key', id: 'current' },
+        partnerId: null,
+        before: null,
+        after: { table: table.name, resealed: fresh.length },
+      })
     }
     crashPoint('reseal.before_commit', judged.length)
     return judged

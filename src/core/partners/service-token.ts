@@ -37,15 +37,12 @@ export type TokenCheck =
 /** Looks at a service token; rejects when the database is away and the token is not remembered. */
 export type CheckToken = (token: string, address: string) => Promise<TokenCheck>
 
-/**
- * Creates a token for an internal service. It is returned this once and kept only as a hash. Without `actor` nobody did it by
- * hand.
- */
+/** Creates a token for an internal service. It is returned this once and kept only as a hash. */
 export const createServiceToken = (options: {
   database: Database
   name: string
   scopes: readonly Scope[]
-  actor?: Actor
+  actor: Actor
   randomBytes: (count: number) => Buffer
 }): Promise<string> =>
   options.database.transaction().execute(async (transaction) => {
@@ -61,10 +58,8 @@ export const createServiceToken = (options: {
       })
       .returning('id')
       .executeTakeFirstOrThrow()
-    if (options.actor) {
-      const after = { name: options.name, scopes: options.scopes }
-      await recordAudit(transaction, entryOf(options.actor, 'created', id, null, after))
-    }
+    const after = { name: options.name, scopes: options.scopes }
+    await recordAudit(transaction, entryOf(options.actor, 'created', id, null, after))
     return token
   })
 

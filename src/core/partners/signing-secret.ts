@@ -58,10 +58,10 @@ const insertSecret = async (
 
 /**
  * Gives a partner a new signing secret; those it had sign beside it for `overlapMs` more at most, then are forgotten. 0 ends
- * them at once. A partner that had none gets its first. Without `actor` nobody did it by hand.
+ * them at once. A partner that had none gets its first.
  */
 export const rotateSigningSecret = async (
-  options: Making & { database: Database; overlapMs: number; actor?: Actor },
+  options: Making & { database: Database; overlapMs: number; actor: Actor },
 ): Promise<Rotation> => {
   const rotation = await options.database.transaction().execute(async (transaction): Promise<Rotation> => {
     const signing = await lockAndCount(transaction, options.partnerId)
@@ -69,16 +69,14 @@ export const rotateSigningSecret = async (
     if (signing >= MAX_SIGNING && options.overlapMs > 0) return { kind: 'too_many' }
     const previousUntil = await endPrevious(transaction, options)
     const { id, secret } = await insertSecret(transaction, options)
-    if (options.actor) {
-      await recordAudit(transaction, {
-        actor: options.actor,
-        action: 'rotated',
-        subject: { kind: 'signing_secret', id },
-        partnerId: options.partnerId,
-        before: { signing },
-        after: { previous_until: previousUntil },
-      })
-    }
+    await recordAudit(transaction, {
+      actor: options.actor,
+      action: 'rotated',
+      subject: { kind: 'signing_secret', id },
+      partnerId: options.partnerId,
+      before: { signing },
+      after: { previous_until: previousUntil },
+    })
     crashPoint('rotate_signing_secret.before_commit')
     return { kind: 'rotated', signingSecret: secret, previousUntil }
   })

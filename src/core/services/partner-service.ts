@@ -107,12 +107,13 @@ const noSuchPartner = (): ConnectError => new ConnectError('there is no such par
 const rotate = async (
   parts: PartnerServiceParts,
   request: RotateSigningSecretRequest,
+  actor: Actor,
 ): Promise<{ signingSecret: string }> => {
   const overlapMs = request.overlapSeconds === undefined ? DEFAULT_OVERLAP_MS : request.overlapSeconds * 1000
   if (overlapMs < 0 || overlapMs > MAX_OVERLAP_MS) {
     throw invalidField('overlap_seconds', `must be a whole number from 0 to ${MAX_OVERLAP_MS / 1000}`)
   }
-  const rotation = await rotateSigningSecret({ ...parts, partnerId: request.partnerId, overlapMs })
+  const rotation = await rotateSigningSecret({ ...parts, partnerId: request.partnerId, overlapMs, actor })
   if (rotation.kind === 'no_such_partner') throw noSuchPartner()
   if (rotation.kind === 'too_many') {
     throw new ConnectError(

@@ -3,6 +3,7 @@ import { Code, ConnectError } from '@connectrpc/connect'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { setDisabled, setPartnerSettings } from '../../../src/core/partners/change-partner.ts'
 import { createPartner } from '../../../src/core/partners/partner.ts'
+import { testActor } from '../../support/actor.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { paymentRequest } from '../../support/requests.ts'
 import { testVault } from '../../support/vault.ts'
@@ -16,7 +17,13 @@ afterAll(() => test.stop())
 const actor = { kind: 'operator', name: 'amina', from: 'test' } as const
 
 const newPartner = async () => {
-  const { partnerId, apiKey } = await createPartner({ ...test, name: 'Duka', vault: testVault, randomBytes })
+  const { partnerId, apiKey } = await createPartner({
+    actor: testActor,
+    ...test,
+    name: 'Duka',
+    vault: testVault,
+    randomBytes,
+  })
   return { database: test.database, partnerId, headers: { 'x-api-key': apiKey }, actor }
 }
 
@@ -62,6 +69,7 @@ it('what is not named stays as it was set, and every change is in the audit log 
     .orderBy('id')
     .execute()
   expect(rows.map(({ action, actor_name }) => [action, actor_name])).toEqual([
+    ['created', 'a test'],
     ['set', 'amina'],
     ['set', 'amina'],
   ])
@@ -71,7 +79,7 @@ it('what is not named stays as it was set, and every change is in the audit log 
     max_daily_kes: null,
     requests_per_second: null,
   }
-  expect(rows[1]).toMatchObject({
+  expect(rows[2]).toMatchObject({
     before: set,
     after: { ...set, max_payment_kes: null, requests_per_second: 5 },
   })

@@ -8,6 +8,7 @@ import { resealSecrets } from '../../../src/core/partners/reseal.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { identityOfSigningSecret } from '../../../src/database/sealed-columns.ts'
 import { createVault } from '../../../src/runtime/seal.ts'
+import { testActor } from '../../support/actor.ts'
 import { quietLog } from '../../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 
@@ -37,9 +38,16 @@ describe('sealing again', () => {
     own = await createTestDatabase()
     database = connectDatabase({ databaseUrl: own.url, poolSize: 8, log: quietLog })
     const create = async (): Promise<void> => {
-      const created = await createPartner({ database, name: 'Duka', vault: oldVault, randomBytes })
+      const created = await createPartner({
+        actor: testActor,
+        database,
+        name: 'Duka',
+        vault: oldVault,
+        randomBytes,
+      })
       secrets.set(created.partnerId, created.signingSecret)
       await setAccount({
+        actor: testActor,
         database,
         vault: oldVault,
         partnerId: created.partnerId,
@@ -64,13 +72,13 @@ describe('sealing again', () => {
   }
 
   it('leaves everything as it is while the key has not changed', async () => {
-    const done = await resealSecrets({ database, vault: oldVault })
+    const done = await resealSecrets({ actor: testActor, database, vault: oldVault })
     expect(done).toEqual({ resealed: 0, current: PARTNERS * 4, unreadable: [] })
   })
 
   it('says what opens under neither key, and leaves it as it is', async () => {
     const before = await sql`SELECT * FROM signing_secrets ORDER BY id`.execute(database)
-    const done = await resealSecrets({ database, vault: newVault })
+    const done = await resealSecrets({ actor: testActor, database, vault: newVault })
     expect(done).toMatchObject({ resealed: 0, current: 0 })
     expect(done.unreadable).toHaveLength(PARTNERS * 4)
     expect(done.unreadable[0]).toMatch(/^signing_secrets 1 of partner \d+ was sealed under a key/)
@@ -78,7 +86,7 @@ describe('sealing again', () => {
   })
 
   it('brings every secret under the new key, the same as it was', async () => {
-    const done = await resealSecrets({ database, vault: bothVault })
+    const done = await resealSecrets({ actor: testActor, database, vault: bothVault })
     expect(done).toEqual({ resealed: PARTNERS * 4, current: 0, unreadable: [] })
     expect(await opened()).toEqual(secrets)
     const row = await findCurrentAccount(database, [...secrets.keys()][0] ?? 0n)
@@ -104,7 +112,7 @@ describe('sealing again', () => {
     await sql`
       UPDATE signing_secrets SET secret_sealed = (SELECT secret_sealed FROM signing_secrets WHERE id = 2) WHERE id = 1
     `.execute(database)
-    const done = await resealSecrets({ database, vault: bothVault })
+    const done = await resealSecrets({ actor: testActor, database, vault: bothVault })
     expect(done).toMatchObject({ resealed: 0, current: PARTNERS * 4 - 1 })
     expect(done.unreadable).toEqual([
       expect.stringMatching(/^signing_secrets 1 .* changed since it was sealed/),

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createPartner } from '../../../src/core/partners/partner.ts'
 import { endAccount, setAccount } from '../../../src/core/partners/partner-account.ts'
 import { createLog } from '../../../src/runtime/log.ts'
+import { testActor } from '../../support/actor.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import {
   type DarajaRelay,
@@ -73,7 +74,8 @@ describe('a payment', () => {
     partnerId: bigint,
     account: Parameters<typeof setAccount>[0]['account'],
     features = NO_FEATURES,
-  ) => setAccount({ database: test.database, vault: testVault, partnerId, account, features })
+  ) =>
+    setAccount({ actor: testActor, database: test.database, vault: testVault, partnerId, account, features })
   const ask = async (apiKey: string, msisdn = '254712345678'): Promise<bigint> => {
     const headers = { 'x-api-key': apiKey }
     const { paymentId } = await test.clients.payments.requestPayment(paymentRequest({ msisdn }), { headers })
@@ -107,7 +109,7 @@ describe('a payment', () => {
     const first = await ask(own.apiKey, NEVER_CALLS_BACK)
     await setOwn(own.partnerId, PAYBILL)
     const second = await ask(own.apiKey, NEVER_CALLS_BACK)
-    await endAccount({ database: test.database, partnerId: own.partnerId })
+    await endAccount({ actor: testActor, database: test.database, partnerId: own.partnerId })
     const third = await ask(own.apiKey, NEVER_CALLS_BACK)
     await eventually(async () => {
       const states = [await stateOf(first), await stateOf(second), await stateOf(third)]
@@ -195,4 +197,10 @@ describe('a payment', () => {
 const NO_FEATURES: Parameters<typeof setAccount>[0]['features'] = { uniqueReference: false, pull: null }
 
 const createPartnerOf = ({ database, options }: TestCore) =>
-  createPartner({ database, name: 'Own', vault: testVault, randomBytes: options.randomBytes })
+  createPartner({
+    actor: testActor,
+    database,
+    name: 'Own',
+    vault: testVault,
+    randomBytes: options.randomBytes,
+  })

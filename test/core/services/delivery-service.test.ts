@@ -12,6 +12,7 @@ import {
   DeliveryState,
   EndpointState,
 } from '../../../src/gen/mpesa/gateway/v1/deliveries_pb.js'
+import { testActor } from '../../support/actor.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { addDeliveries, readDelivery } from '../../support/deliveries.ts'
 import { attempted, clear, end, hold, lease } from '../deliveries/operate-harness.ts'
@@ -50,7 +51,7 @@ afterAll(async () => {
 beforeEach(() => clear(test.database))
 
 const bearer = async (...scopes: Scope[]): Promise<string> =>
-  `Bearer ${await createServiceToken({ database: test.database, name: 'desk', scopes, randomBytes })}`
+  `Bearer ${await createServiceToken({ actor: testActor, database: test.database, name: 'desk', scopes, randomBytes })}`
 
 const through = (door: string): Client<typeof DeliveryService> => {
   const transport = transports[door]

@@ -16,6 +16,7 @@ import {
   RequestPaymentRequestSchema,
   RequestPaymentResponseSchema,
 } from '../../../src/gen/mpesa/gateway/v1/payments_pb.js'
+import { testActor } from '../../support/actor.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { paymentRequest } from '../../support/requests.ts'
 
@@ -50,7 +51,13 @@ describe('the doors of the core', () => {
   }
 
   const bearer = async (...scopes: Scope[]) => {
-    const token = await createServiceToken({ database: test.database, name: 'test', scopes, randomBytes })
+    const token = await createServiceToken({
+      actor: testActor,
+      database: test.database,
+      name: 'test',
+      scopes,
+      randomBytes,
+    })
     return { authorization: `Bearer ${token}` }
   }
 

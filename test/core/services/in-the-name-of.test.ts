@@ -7,6 +7,7 @@ import { createPartner } from '../../../src/core/partners/partner.ts'
 import { createServiceToken } from '../../../src/core/partners/service-token.ts'
 import { type GrpcServer, startGrpcServer } from '../../../src/core/server/grpc.ts'
 import { PaymentService } from '../../../src/gen/mpesa/gateway/v1/payments_pb.js'
+import { testActor } from '../../support/actor.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { paymentRequest } from '../../support/requests.ts'
 import { testVault } from '../../support/vault.ts'
@@ -18,7 +19,13 @@ beforeAll(async () => {
   test = await startTestCore({ wrongSecretsPerMinute: 5 })
   grpc = await startGrpcServer({ services: test.core.services, host: '127.0.0.1', port: 0 })
   const scopes = ['payments:write'] as const
-  token = await createServiceToken({ database: test.database, name: 'till', scopes, randomBytes })
+  token = await createServiceToken({
+    actor: testActor,
+    database: test.database,
+    name: 'till',
+    scopes,
+    randomBytes,
+  })
 })
 afterAll(async () => {
   await grpc.close()
@@ -43,7 +50,13 @@ const inNameOf = (id: string | bigint) =>
   ask({ authorization: `Bearer ${token}`, 'x-partner-id': String(id) })
 
 const newPartner = async () => {
-  const { partnerId } = await createPartner({ ...test, name: 'Duka', vault: testVault, randomBytes })
+  const { partnerId } = await createPartner({
+    actor: testActor,
+    ...test,
+    name: 'Duka',
+    vault: testVault,
+    randomBytes,
+  })
   return { database: test.database, partnerId, actor }
 }
 
