@@ -28,7 +28,7 @@ export const OAUTH_PATH = '/oauth/v1/generate'
 export const openDarajaRelay = async (options: {
   /** Where calls are passed on to; asked for at each call, so that the relay can be open before its target. */
   target: () => string
-  answer?: (call: { path: string; body: string }) => OwnAnswer | undefined
+  answer?: (call: { path: string; body: string }) => OwnAnswer | undefined | Promise<OwnAnswer | undefined>
 }): Promise<DarajaRelay> => {
   const calls: RelayedCall[] = []
 
@@ -39,7 +39,7 @@ export const openDarajaRelay = async (options: {
     const path = (incoming.url ?? '').replace(/\?.*$/, '')
     const call: RelayedCall = { path, atMs, body, status: null }
     calls.push(call)
-    const own = options.answer?.({ path, body })
+    const own = await options.answer?.({ path, body })
     if (own === 'cut') return void incoming.socket.destroy()
     const answer = own
       ? { status: own.status, text: JSON.stringify(own.json) }

@@ -7,6 +7,7 @@ import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { parseCallback, type StkCallback } from '../daraja/parse-callback.ts'
 import type { CoreMetrics } from '../metrics.ts'
+import { hastenQueries } from '../payments/duties.ts'
 import { type Evidence, type Settlement, settle } from '../payments/settle.ts'
 import { tellSettlements } from '../payments/tell-settlements.ts'
 
@@ -27,7 +28,9 @@ const RETRY_SECONDS = 60
 
 type DueCallback = { id: string; payment_id: bigint; body: Buffer }
 
-type Interpreted = { found: number; notUnderstood: DueCallback[]; settlements: Settlement[] }
+type NotUnderstood = { callback: DueCallback; reason: string }
+
+type Interpreted = { found: number; notUnderstood: NotUnderstood[]; settlements: Settlement[] }
 
 /**
  * Interprets the callbacks that `receive` made durable: reads each, settles its payment and ends the duty, in one transaction
@@ -47,8 +50,9 @@ export const startInterpreting = (options: {
       if (isOutage(error)) throw error
       return interpretOneByOne({ ...options, error })
     })
-    for (const { id, payment_id } of interpreted.notUnderstood) {
-      options.log.warn({ event: 'callback_not_understood', callback_id: id, payment_id })
+    for (const { callback, reason } of interpreted.notUnderstood) {
+      const { id, payment_id } = callback
+      options.log.warn({ event: 'callback_not_understood', callback_id: id, payment_id, reason })
     }
     tellSettlements(options, interpreted.settlements)
     if (interpreted.settlements.length > 0) options.onSettled()
@@ -77,10 +81,16 @@ const interpretBatch = async (database: Database, limit: number): Promise<Interp
     const due = await takeDue(transaction, limit)
     const read = due.map((callback) => ({ callback, content: parseCallback(callback.body) }))
     const evidence = read.flatMap(({ callback, content }) =>
-      content === null ? [] : [toEvidence(callback.payment_id, content)],
+      content.kind === 'understood' ? [toEvidence(callback.payment_id, content)] : [],
+    )
+    const notUnderstood = read.flatMap(({ callback, content }) =>
+      content.kind === 'understood' ? [] : [{ callback, reason: content.reason }],
     )
     const settlements = await settle(transaction, evidence)
-    const notUnderstood = read.filter(({ content }) => content === null).map(({ callback }) => callback)
+    await hastenQueries(
+      transaction,
+      notUnderstood.map(({ callback }) => callback.payment_id),
+    )
     crashPoint('interpret.before_commit', due.length)
     return { found: due.length, notUnderstood, settlements }
   })

@@ -1,71 +1,94 @@
-import { z } from 'zod'
 import { fromDarajaTimestamp } from '../../values/instant.ts'
-import { cutText } from '../../values/outside-text.ts'
+import { AMBIGUOUS, digitsOf, type Field, fieldOf, numberOf, wordOf } from './json-fields.ts'
+import { type Json, JsonNumber, JsonObject, readJson } from './read-json.ts'
+import { readResult } from './read-result.ts'
 
-/** What a callback says, as far as it is understood. */
+/** What a callback says, as far as it is understood: each field by itself, null where it is not there or cannot be read. */
 export type StkCallback = {
   merchantRequestId: string | null
   checkoutRequestId: string | null
-  /** "0" is paid, whatever else the body holds. */
+  /** "0" is paid, whatever else the body holds; anything else is a failure. */
   resultCode: string
   resultDesc: string
   /** Only of a paid one. */
   receipt: string | null
   amountKes: number | null
   transactionDate: Date | null
+  /** The payer's whole number, 254 and nine digits; null also where it came masked or hashed. */
+  payerMsisdn: string | null
 }
 
-const textOrNumber = z.union([z.string(), z.number()]).transform(String)
-
-const item = z.object({ Name: z.string(), Value: z.unknown().optional() })
-
-const body = z.object({
-  Body: z.object({
-    stkCallback: z.object({
-      MerchantRequestID: z.string().nullish(),
-      CheckoutRequestID: z.string().nullish(),
-      ResultCode: textOrNumber.refine((code) => code.trim() !== ''),
-      ResultDesc: z.string().nullish(),
-      CallbackMetadata: z
-        .object({ Item: z.array(item).catch([]) })
-        .nullish()
-        .catch(null),
-    }),
-  }),
-})
+/** What the bytes of a callback come to. */
+export type ParsedCallback =
+  | ({ kind: 'understood' } & StkCallback)
+  /** It settles nothing: what became of the payment is to be asked for. `reason` is for the log, and holds nothing of the body. */
+  | { kind: 'not_understood'; reason: string }
 
 /**
- * Reads the bytes of a callback; null when they are not one. Items are found by name, numbers may be strings, and only
- * ResultCode 0 means paid: failures may carry metadata too. The payer's number is not read, for it may come masked.
+ * Reads the bytes of a callback; never throws, whatever they are. Items are found by name, numbers may be strings, and only
+ * ResultCode 0 means paid: failures may carry metadata too. One that says a thing twice, and differently, is not understood.
  */
-export const parseCallback = (bytes: Uint8Array): StkCallback | null => {
-  const parsed = body.safeParse(parseJson(bytes))
-  if (!parsed.success) return null
-  const { stkCallback } = parsed.data.Body
-  const items = new Map((stkCallback.CallbackMetadata?.Item ?? []).map(({ Name, Value }) => [Name, Value]))
-  const resultCode = cutText(stkCallback.ResultCode.trim(), 64)
-  const receipt = items.get('MpesaReceiptNumber')
-  const amount = Number(items.get('Amount') ?? Number.NaN)
-  const date = items.get('TransactionDate')
+export const parseCallback = (bytes: Uint8Array): ParsedCallback => {
+  const content = readJson(bytes)
+  if (content === undefined) return notUnderstood('no JSON')
+  const callback = objectIn(objectIn(content, 'Body'), 'stkCallback')
+  if (callback === null) return notUnderstood('no stkCallback')
+  const [code, desc, merchant, checkout, metadata] = FIELDS.map((name) => fieldOf(callback, name))
+  if ([code, desc, merchant, checkout, metadata].includes(AMBIGUOUS)) return notUnderstood('a field twice')
+  const result = readResult({ code, desc })
+  if (result.kind === 'unsettled') return notUnderstood(result.reason)
+  const items = readItems(metadata)
+  if ([...items.values()].includes(AMBIGUOUS)) return notUnderstood('an item twice')
   return {
-    merchantRequestId: toId(stkCallback.MerchantRequestID),
-    checkoutRequestId: toId(stkCallback.CheckoutRequestID),
-    resultCode,
-    resultDesc: cutText(stkCallback.ResultDesc ?? '', 1000),
-    receipt:
-      resultCode === '0' && typeof receipt === 'string' && receipt !== '' ? cutText(receipt, 64) : null,
-    amountKes: Number.isFinite(amount) ? amount : null,
-    transactionDate:
-      typeof date === 'number' || typeof date === 'string' ? fromDarajaTimestamp(String(date)) : null,
+    kind: 'understood',
+    merchantRequestId: wordOf(merchant, MAX_ID),
+    checkoutRequestId: wordOf(checkout, MAX_ID),
+    resultCode: result.resultCode,
+    resultDesc: result.resultDesc,
+    receipt: result.kind === 'paid' ? wordOf(items.get('MpesaReceiptNumber'), MAX_RECEIPT) : null,
+    amountKes: numberOf(items.get('Amount')),
+    transactionDate: fromDarajaTimestamp(digitsOf(items.get('TransactionDate')) ?? ''),
+    payerMsisdn: toWholeMsisdn(digitsOf(items.get('PhoneNumber'))),
   }
 }
 
-const toId = (text: string | null | undefined): string | null => (text ? cutText(text, 128) : null)
+const FIELDS = ['ResultCode', 'ResultDesc', 'MerchantRequestID', 'CheckoutRequestID', 'CallbackMetadata']
 
-const parseJson = (bytes: Uint8Array): unknown => {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8'))
-  } catch {
-    return undefined
-  }
+const MAX_ID = 128
+const MAX_RECEIPT = 64
+
+const notUnderstood = (reason: string): ParsedCallback => ({ kind: 'not_understood', reason })
+
+/** The object under a name; null when there is none, or more than one value has the name. */
+const objectIn = (value: Json | null, name: string): JsonObject | null => {
+  const inner = value instanceof JsonObject ? fieldOf(value, name) : undefined
+  return inner instanceof JsonObject ? inner : null
 }
+
+/** The values of the items by their names. What is no item with a name and a value is passed over. */
+const readItems = (metadata: Field): Map<string, Field> => {
+  const items = new Map<string, Field>()
+  for (const item of listOf(metadata)) {
+    if (!(item instanceof JsonObject)) continue
+    const name = fieldOf(item, 'Name')
+    const value = fieldOf(item, 'Value')
+    if (typeof name !== 'string' || value === undefined || !ITEMS.has(name)) continue
+    items.set(name, items.has(name) && !isSame(items.get(name), value) ? AMBIGUOUS : value)
+  }
+  return items
+}
+
+/** The items, also one that stands there without a list. */
+const listOf = (metadata: Field): readonly Json[] => {
+  const lists = metadata instanceof JsonObject ? (metadata.members.get('Item') ?? []) : []
+  return lists.flatMap((list): readonly Json[] => (Array.isArray(list) ? list : [list]))
+}
+
+/** The items that are read; what others say twice is nobody's concern. */
+const ITEMS = new Set(['Amount', 'MpesaReceiptNumber', 'TransactionDate', 'PhoneNumber'])
+
+const isSame = (one: Field, other: Field): boolean =>
+  one instanceof JsonNumber && other instanceof JsonNumber ? one.text === other.text : one === other
+
+const toWholeMsisdn = (digits: string | null): string | null =>
+  digits !== null && /^254\d{9}$/.test(digits) ? digits : null

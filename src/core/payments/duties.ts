@@ -22,6 +22,26 @@ export const addQueries = async (transaction: Transaction<Schema>, dues: readonl
   `.execute(transaction)
 }
 
+/**
+ * Daraja is to be asked about payments as soon as the budget allows, for what came of them was told in a way that settles
+ * nothing. Only those that have the duty, which takes a CheckoutRequestID; one that is being asked for is asked again after,
+ * since the answer may be older. A duty that is locked is being taken or ended: waiting for it, with other payments locked,
+ * could be waiting for each other.
+ */
+export const hastenQueries = async (
+  transaction: Transaction<Schema>,
+  paymentIds: readonly bigint[],
+): Promise<void> => {
+  if (paymentIds.length === 0) return
+  await sql`
+    UPDATE to_query SET due_at = CASE WHEN leased_until > now() THEN now() ELSE least(due_at, now()) END
+    FROM (
+      SELECT payment_id FROM to_query WHERE payment_id = ANY(${paymentIds}::bigint[]) FOR UPDATE SKIP LOCKED
+    ) AS free
+    WHERE to_query.payment_id = free.payment_id
+  `.execute(transaction)
+}
+
 /** M-PESA's records are to confirm payments. */
 export const addConfirmations = async (
   transaction: Transaction<Schema>,

@@ -23,7 +23,8 @@ const CONCURRENCY = 64
 
 const IDLE_MS = 500
 
-type DueQuery = { paymentId: bigint; checkoutRequestId: string; queries: number }
+/** `dueAt` as Postgres writes it, to the microsecond. */
+type DueQuery = { paymentId: bigint; checkoutRequestId: string; queries: number; dueAt: string }
 
 /** What reconciling needs; times in ms. */
 type Reconciling = {
@@ -130,7 +131,8 @@ const leaseDue = async (
     UPDATE to_query SET leased_until = now() + make_interval(secs => ${options.leaseMs / 1000}), queries = queries + 1
     FROM payments
     WHERE payments.id = to_query.payment_id AND to_query.payment_id = ANY (ARRAY(SELECT payment_id FROM due))
-    RETURNING to_query.payment_id AS "paymentId", payments.checkout_request_id AS "checkoutRequestId", to_query.queries
+    RETURNING to_query.payment_id AS "paymentId", payments.checkout_request_id AS "checkoutRequestId", to_query.queries,
+              to_query.due_at::text AS "dueAt"
   `.execute(transaction)
   return rows
 }
@@ -156,7 +158,7 @@ const reconcile = async (options: Reconciling, account: OpenAccount, due: DueQue
     reason: answer.reason,
     next_ms: delayMs,
   })
-  await postpone(options.database, due.paymentId, delayMs)
+  await postpone(options.database, due, delayMs)
 }
 
 const settleByQuery = async (
@@ -194,11 +196,13 @@ const settleByQuery = async (
   return settlements
 }
 
-const postpone = async (database: Database, paymentId: bigint, delayMs: number): Promise<void> => {
+/** Unless it was made due anew while it was asked for. */
+const postpone = async (database: Database, due: DueQuery, delayMs: number): Promise<void> => {
   crashPoint('postpone_query.before_commit')
   await sql`
-    UPDATE to_query SET leased_until = '-infinity', due_at = now() + make_interval(secs => ${delayMs / 1000})
-    WHERE payment_id = ${paymentId}
+    UPDATE to_query SET leased_until = '-infinity',
+      due_at = CASE WHEN due_at = ${due.dueAt}::timestamptz THEN now() + make_interval(secs => ${delayMs / 1000}) ELSE due_at END
+    WHERE payment_id = ${due.paymentId}
   `.execute(database)
   crashPoint('postpone_query.after_commit')
 }

@@ -1,0 +1,126 @@
+/**
+ * JSON as it was written. `JSON.parse` loses what decides about money: `-0`, `0e99` and `1e-400` become the number 0, and of
+ * two members with one name the last is kept in silence.
+ */
+export type Json = null | boolean | string | JsonNumber | readonly Json[] | JsonObject
+
+/** A number by its text, such as `1.00`. */
+export class JsonNumber {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** Every value that stands under each name, in their order: two where a name is there twice. */
+export class JsonObject {
+  readonly members: ReadonlyMap<string, readonly Json[]>
+  constructor(members: ReadonlyMap<string, readonly Json[]>) {
+    this.members = members
+  }
+}
+
+/** What is nested deeper is not read: nothing that Daraja says is. */
+const MAX_DEPTH = 64
+
+const SPACE = /[ \t\n\r]*/y
+const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/y
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
+const WORD = /true|false|null/y
+
+/**
+ * Reads bytes as JSON in UTF-8; undefined when they are none. Takes and refuses what `JSON.parse` does, but for a byte order
+ * mark before it, which is passed over, and for what is nested too deep.
+ */
+export const readJson = (bytes: Uint8Array): Json | undefined => {
+  const text = new TextDecoder().decode(bytes)
+  try {
+    return readDocument(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+/** The rest of a text, from `at`. */
+type Rest = { text: string; at: number }
+
+const readDocument = (text: string): Json => {
+  const rest: Rest = { text, at: 0 }
+  const value = readValue(rest, 0)
+  take(rest, SPACE)
+  if (rest.at !== text.length) throw new SyntaxError('no JSON')
+  return value
+}
+
+const readValue = (rest: Rest, depth: number): Json => {
+  if (depth > MAX_DEPTH) throw new SyntaxError('no JSON')
+  take(rest, SPACE)
+  const first = rest.text[rest.at]
+  if (first === '{') return readObject(rest, depth)
+  if (first === '[') return readArray(rest, depth)
+  if (first === '"') return readString(rest)
+  const word = take(rest, WORD)
+  return word === null ? new JsonNumber(expect(rest, NUMBER)) : (WORDS.get(word) ?? null)
+}
+
+const WORDS: ReadonlyMap<string, boolean | null> = new Map([
+  ['true', true],
+  ['false', false],
+  ['null', null],
+])
+
+const readObject = (rest: Rest, depth: number): JsonObject => {
+  const members = new Map<string, Json[]>()
+  readList(rest, '}', () => {
+    const name = readString(rest)
+    if (!skip(rest, ':')) throw new SyntaxError('no JSON')
+    const value = readValue(rest, depth + 1)
+    const same = members.get(name)
+    if (same) same.push(value)
+    else members.set(name, [value])
+  })
+  return new JsonObject(members)
+}
+
+const readArray = (rest: Rest, depth: number): Json[] => {
+  const values: Json[] = []
+  readList(rest, ']', () => values.push(readValue(rest, depth + 1)))
+  return values
+}
+
+/** What stands between commas, from the opening bracket to `end`. */
+const readList = (rest: Rest, end: string, readOne: () => void): void => {
+  rest.at += 1
+  if (skip(rest, end)) return
+  do {
+    take(rest, SPACE)
+    readOne()
+  } while (skip(rest, ','))
+  if (!skip(rest, end)) throw new SyntaxError('no JSON')
+}
+
+/** What may stand in a string, and what its escapes mean, `JSON.parse` knows. */
+const readString = (rest: Rest): string => String(JSON.parse(expect(rest, STRING)))
+
+/** Passes over white space and then `character`, where it is next. */
+const skip = (rest: Rest, character: string): boolean => {
+  take(rest, SPACE)
+  if (rest.text[rest.at] !== character) return false
+  rest.at += 1
+  return true
+}
+
+/** Takes what the sticky pattern matches here; null when it does not. */
+const take = (rest: Rest, pattern: RegExp): string | null => {
+  pattern.lastIndex = rest.at
+  const found = pattern.exec(rest.text)
+  if (found) rest.at = pattern.lastIndex
+  return found ? found[0] : null
+}
+
+const expect = (rest: Rest, pattern: RegExp): string => {
+  const found = take(rest, pattern)
+  if (found === null) throw new SyntaxError('no JSON')
+  return found
+}
