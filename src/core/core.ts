@@ -12,7 +12,7 @@ import { createReceiver } from './callbacks/receive.ts'
 import { startReplaying } from './callbacks/replay.ts'
 import type { CallbackSources } from './callbacks/sources.ts'
 import type { Spool } from './callbacks/spool.ts'
-import { createCallbackTokens } from './callbacks/token.ts'
+import { createCallbackTokens, renderCallbackUrl } from './callbacks/token.ts'
 import type { DarajaAccount } from './daraja/account.ts'
 import { createDarajaClient } from './daraja/client.ts'
 import { toAccountReference } from './daraja/stk-push.ts'
@@ -125,7 +125,8 @@ export const startCore = (options: CoreOptions): Core => {
     concurrency: options.submitConcurrency,
     accountReferenceOf: ({ paymentId, reference }, { uniqueReference }) =>
       uniqueReference ? references.issue(paymentId) : toAccountReference(reference, paymentId),
-    callbackUrlOf: (paymentId) => `${options.publicUrl}/callbacks/stk/${tokens.issue(paymentId)}`,
+    callbackUrlOf: ({ paymentId, callbackNonce: nonce }) =>
+      renderCallbackUrl({ ...options, token: tokens.issue(paymentId), nonce }),
   })
   const interpreting = startInterpreting(stage)
   const replaying = startReplaying({ ...options, presence, onReceived: interpreting.wake })

@@ -54,6 +54,8 @@ export const connectDatabase = (options: {
     synchronous_commit: 'on',
     timezone: 'UTC',
     idle_in_transaction_session_timeout: LONGEST_IDLE_IN_TRANSACTION,
+    // The trigger that does it for processes of the release before leaves ours alone.
+    'mpesa_gateway.enters_receipts': 'on',
     ...(answerWithinMs !== undefined && {
       statement_timeout: `${Math.ceil(answerWithinMs * STATEMENT_SHARE)}ms`,
     }),

@@ -14,6 +14,7 @@ import * as keys from './migrations/009-keys.ts'
 import * as accounts from './migrations/010-accounts.ts'
 import * as audit from './migrations/011-audit.ts'
 import * as limits from './migrations/012-limits.ts'
+import * as evidence from './migrations/013-evidence.ts'
 import { ensurePartitions } from './partitions.ts'
 
 /** In the order they run: Kysely sorts by name. */
@@ -30,6 +31,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '010-accounts': accounts,
   '011-audit': audit,
   '012-limits': limits,
+  '013-evidence': evidence,
 }
 
 const migratorOf = (database: Database): Migrator =>
@@ -55,10 +57,18 @@ export const migrateToLatest = async (options: { databaseUrl: string; log: Log }
 }
 
 /** Undoes every migration, and so deletes everything; for tests of the way down. */
-export const migrateToNothing = async (options: { databaseUrl: string; log: Log }): Promise<void> => {
+export const migrateToNothing = (options: { databaseUrl: string; log: Log }): Promise<void> =>
+  migrateBack({ ...options, to: NO_MIGRATIONS })
+
+/** Undoes the migrations after `to`, and so deletes what they brought; for tests of the way down, and up again with data. */
+export const migrateBack = async (options: {
+  databaseUrl: string
+  log: Log
+  to: string | typeof NO_MIGRATIONS
+}): Promise<void> => {
   const database = connectDatabase({ ...options, poolSize: 1 })
   try {
-    const { error } = await migratorOf(database).migrateTo(NO_MIGRATIONS)
+    const { error } = await migratorOf(database).migrateTo(options.to)
     if (error) throw error
   } finally {
     await database.destroy()

@@ -202,6 +202,13 @@ const stkCallback: Operation = {
       description: 'Names the payment and proves that the URL is ours.',
       schema: { type: 'string' },
     },
+    {
+      name: 'nonce',
+      in: 'query',
+      required: false,
+      description: 'Tells the payment from any other that had its number before.',
+      schema: { type: 'string' },
+    },
   ],
   requestBody: { required: false, content: { '*/*': { schema: {} } } },
   responses: {

@@ -87,6 +87,20 @@ describe('a callback of Daraja', () => {
     expect(stored.source_address).toBe('127.0.0.1')
   })
 
+  it.each([
+    ['?nonce=00c0ffee00c0ffee', '00c0ffee00c0ffee'],
+    ['?x=1&nonce=00c0ffee00c0ffee&y', '00c0ffee00c0ffee'],
+    ['?nonce=00C0FFEE00C0FFEE', null],
+    ['?nonce=00c0ffee00c0ffee&nonce=00c0ffee00c0ffee', null],
+    ['?nonce=%00', null],
+    ['?%', null],
+    ['', null],
+  ])('is stored with the nonce of its URL, where it has one: %s', async (query, nonce) => {
+    const { id, token } = await openPayment()
+    expect((await post(`${token}${query}`, '{"with":"a nonce"}')).status).toBe(200)
+    expect(await newestCallback()).toMatchObject({ payment_id: id, nonce })
+  })
+
   it('settles its payment afterwards', async () => {
     const { id, token } = await openPayment()
     await eventually(async () => expect(await stateOf(id)).toBe('submitted'))

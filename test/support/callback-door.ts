@@ -7,8 +7,10 @@ export type CallbackDoor = { close(): Promise<void> }
 export const openCallbackDoor = async (test: TestCore): Promise<CallbackDoor> => {
   const receive = async (request: IncomingMessage): Promise<void> => {
     const chunks = await request.toArray()
+    const url = new URL(request.url ?? '', 'http://localhost')
     await test.clients.darajaCallbacks.receiveStkCallback({
-      token: request.url?.split('/').at(-1) ?? '',
+      token: url.pathname.split('/').at(-1) ?? '',
+      nonce: url.searchParams.get('nonce') ?? '',
       body: Buffer.concat(chunks as Buffer[]),
       headers: Object.entries(request.headers).map(([name, value]) => ({ name, value: String(value) })),
       sourceAddress: '127.0.0.1',

@@ -6,6 +6,8 @@ export type ReceivedCallback = {
   receivedAt: Date
   /** The payment that its URL's token names; null when nobody here issued the token. */
   paymentId: bigint | null
+  /** What its URL carried beside the token, 16 hexadecimal digits; null: nothing of the kind. */
+  nonce: string | null
   /** True when it came from an address that may not call back: kept, and never interpreted. */
   isRefused: boolean
   body: Uint8Array

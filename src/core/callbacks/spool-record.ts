@@ -78,6 +78,8 @@ const recordedFields = z.object({
   id: z.uuid(),
   receivedAt: z.number().transform((ms) => new Date(ms)),
   paymentId: z.string().transform(BigInt).nullable(),
+  // Records of the release before have none, and its processes leave it out when they read ours.
+  nonce: z.string().nullable().default(null),
   isRefused: z.boolean(),
   headers: z.array(z.object({ name: z.string(), value: z.string() })),
   sourceAddress: z.string(),

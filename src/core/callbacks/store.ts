@@ -37,21 +37,22 @@ const insertCallbacks = async (database: Database, callbacks: readonly ReceivedC
   crashPoint('receive.before_commit', callbacks.length)
   await sql`
     WITH added AS (
-      INSERT INTO callbacks (id, received_at, payment_id, is_refused, source_address, headers, body)
-      SELECT id, received_at, payment_id, is_refused, source_address, headers,
+      INSERT INTO callbacks (id, received_at, payment_id, nonce, is_refused, source_address, headers, body)
+      SELECT id, received_at, payment_id, nonce, is_refused, source_address, headers,
              substring(${Buffer.concat(callbacks.map((callback) => callback.body))}::bytea FROM body_start FOR body_bytes)
       FROM ROWS FROM (
         unnest(
           ${callbacks.map((callback) => callback.id)}::uuid[],
           ${callbacks.map((callback) => callback.receivedAt.toISOString())}::timestamptz[],
           ${callbacks.map((callback) => callback.paymentId)}::bigint[],
+          ${callbacks.map((callback) => callback.nonce)}::text[],
           ${callbacks.map((callback) => callback.isRefused)}::boolean[],
           ${callbacks.map((callback) => toStorable(callback.sourceAddress))}::text[],
           ${startsOfBodies(callbacks)}::integer[],
           ${callbacks.map((callback) => callback.body.length)}::integer[]
         ),
         json_array_elements(${JSON.stringify(callbacks.map(renderHeaders))}::json)
-      ) AS given (id, received_at, payment_id, is_refused, source_address, body_start, body_bytes, headers)
+      ) AS given (id, received_at, payment_id, nonce, is_refused, source_address, body_start, body_bytes, headers)
       ON CONFLICT (id, received_at) DO NOTHING
       RETURNING id, received_at, payment_id, is_refused
     )

@@ -8,6 +8,25 @@ export type CallbackTokens = {
   read(token: string): bigint | null
 }
 
+/**
+ * Where Daraja is to call back for a payment. The token names the payment. The nonce, which is drawn when the payment is accepted
+ * and stored with it, makes the URL that of this payment and no other: a database that is put back to an older copy gives
+ * ids again, and their tokens with them. It stands in the query, which processes of the release before ignore.
+ */
+export const renderCallbackUrl = (options: {
+  /** Without a slash at its end. */
+  publicUrl: string
+  token: string
+  /** Null: of a payment that a release accepted which knew of none. */
+  nonce: string | null
+}): string => {
+  const url = `${options.publicUrl}/callbacks/stk/${options.token}`
+  return options.nonce === null ? url : `${url}?nonce=${options.nonce}`
+}
+
+/** A nonce as a callback URL carries it; null for anything else. */
+export const parseNonce = (text: string): string | null => (/^[0-9a-f]{16}$/.test(text) ? text : null)
+
 const ID_DIGITS = 16
 const MAC_DIGITS = 32
 

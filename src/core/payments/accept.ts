@@ -97,9 +97,12 @@ export const insertPayments = async (options: {
       ), 0) AS account_id
       FROM given WHERE key_hash IS NULL OR id IN (SELECT payment_id FROM keyed)
     ), added AS (
-      INSERT INTO payments (id, partner_id, account_id, msisdn, amount_kes, reference, callback_url, state, submit_by)
+      INSERT INTO payments (id, partner_id, account_id, msisdn, amount_kes, reference, callback_url, state, submit_by,
+                            callback_nonce)
       SELECT id, partner_id, account_id, msisdn, amount_kes, reference, callback_url, 'accepted',
-             now() + make_interval(secs => ${options.submitTtlMs / 1000})
+             now() + make_interval(secs => ${options.submitTtlMs / 1000}),
+             -- 62 random bits, and two that are the same in every UUID.
+             right(replace(gen_random_uuid()::text, '-', ''), 16)
       FROM fresh
     ), duties AS (
       INSERT INTO to_submit (payment_id, account_id, submit_by)

@@ -34,7 +34,7 @@ export type Submitting = {
   database: Database
   findAccount: FindAccount
   /** Where Daraja is to call back for a payment. */
-  callbackUrlOf: (paymentId: bigint) => string
+  callbackUrlOf: (payment: DuePayment) => string
   /** What the payer sees it is for. */
   accountReferenceOf: (payment: DuePayment, account: OpenAccount) => string
   concurrency: number
@@ -65,7 +65,7 @@ export const startSubmitting = (options: Submitting): Loop => {
     const outcome = await pushStk(account.daraja, {
       ...payment,
       accountReference: options.accountReferenceOf(payment, account),
-      callbackUrl: options.callbackUrlOf(payment.paymentId),
+      callbackUrl: options.callbackUrlOf(payment),
     })
     crashPoint('push.after_send')
     return outcome

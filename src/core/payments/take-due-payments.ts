@@ -16,6 +16,8 @@ export type DuePayment = {
   msisdn: string
   amountKes: number
   reference: string | null
+  /** What its callback URL carries beside the token; null: accepted by a release that knew of none. */
+  callbackNonce: string | null
   /** Which taking of the payment this is: the record of another's is not this one's. */
   take: number
 }
@@ -41,6 +43,7 @@ type DueRow = {
   msisdn: string
   amount_kes: number
   reference: string | null
+  callback_nonce: string | null
   too_old: boolean
   /** Its partner is disabled: nobody is prompted for it. */
   is_stopped: boolean
@@ -144,7 +147,7 @@ const lockDuties = async (options: {
 const lockPayments = async (transaction: Transaction<Schema>, ids: readonly bigint[]): Promise<DueRow[]> => {
   if (ids.length === 0) return []
   const { rows } = await sql<DueRow>`
-    SELECT id, state, msisdn, amount_kes, reference, submit_by <= now() AS too_old,
+    SELECT id, state, msisdn, amount_kes, reference, callback_nonce, submit_by <= now() AS too_old,
            EXISTS (SELECT FROM partners WHERE id = partner_id AND disabled_at IS NOT NULL) AS is_stopped
     FROM payments WHERE id = ANY(${ids}::bigint[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
   `.execute(transaction)
@@ -196,5 +199,6 @@ const toDuePayment = (row: DueRow, take: number): DuePayment => ({
   msisdn: row.msisdn,
   amountKes: row.amount_kes,
   reference: row.reference,
+  callbackNonce: row.callback_nonce,
   take,
 })

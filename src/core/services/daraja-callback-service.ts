@@ -9,7 +9,7 @@ import type { ReceivedCallback } from '../callbacks/callback.ts'
 import type { CallbackMetrics } from '../callbacks/callback-metrics.ts'
 import type { CallbackReceiver } from '../callbacks/receive.ts'
 import { type CallbackSources, createStrangersBudget, judgeSource } from '../callbacks/sources.ts'
-import type { CallbackTokens } from '../callbacks/token.ts'
+import { type CallbackTokens, parseNonce } from '../callbacks/token.ts'
 import type { CoreMetrics } from '../metrics.ts'
 import { requireScope } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'
@@ -57,6 +57,7 @@ const toCallback = (
   id: parts.newId(),
   receivedAt: parts.clock(),
   paymentId: parts.tokens.read(request.token),
+  nonce: parseNonce(request.nonce),
   isRefused,
   body: request.body,
   headers: request.headers.map(({ name, value }) => ({ name, value })),

@@ -13,6 +13,8 @@ export type CallbacksTable = {
   /** `[name, value]` pairs in the order they came. */
   headers: ColumnType<[string, string][], string, never>
   body: Buffer
+  /** What its URL carried beside the token; null: nothing of the kind. */
+  nonce: string | null
 }
 
 /** A duty: this callback is to be interpreted. No lease: that takes one transaction, which holds the row. */

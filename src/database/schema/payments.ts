@@ -35,6 +35,14 @@ export type PaymentsTable = {
   transaction_date: Date | null
   /** The account at Daraja that it goes through, decided when it was accepted; 0: the default one. */
   account_id: Generated<bigint>
+  /** 16 random hexadecimal digits that its callback URL carries; null: accepted by a release that knew of none. */
+  callback_nonce: string | null
+}
+
+/** M-PESA's receipt → the payment that it proves; hash-partitioned, kept as long as the payment. */
+export type ReceiptsTable = {
+  payment_id: bigint
+  receipt: string
 }
 
 /** (partner, SHA-256 of the idempotency key) → payment; hash-partitioned, kept as long as the payment. */

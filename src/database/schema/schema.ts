@@ -11,6 +11,7 @@ import type {
   PaymentFindingsTable,
   PaymentHistoryTable,
   PaymentsTable,
+  ReceiptsTable,
   ToConfirmTable,
   ToQueryTable,
   ToSubmitTable,
@@ -31,6 +32,7 @@ export type Schema = {
   to_query: ToQueryTable
   to_confirm: ToConfirmTable
   payment_findings: PaymentFindingsTable
+  receipts: ReceiptsTable
   daraja_accounts: DarajaAccountsTable
   daraja_budgets: DarajaBudgetsTable
   callbacks: CallbacksTable

@@ -34,12 +34,13 @@ export const registerPostStkCallback = (
     request.headers['content-type'] = ANY_TYPE
     done()
   })
-  server.post<{ Params: { token: string }; Body: Buffer }>(
+  server.post<{ Params: { token: string }; Querystring: { nonce?: unknown }; Body: Buffer }>(
     STK_CALLBACK_PATH,
     { bodyLimit: MAX_CALLBACK_BYTES },
     async (request, reply) => {
       await darajaCallbacks.receiveStkCallback({
         token: request.params.token,
+        nonce: typeof request.query.nonce === 'string' ? request.query.nonce : '',
         body: request.body,
         headers: pairsOf(request.raw.rawHeaders),
         sourceAddress: sourceOf({

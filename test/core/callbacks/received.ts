@@ -10,6 +10,7 @@ export const received = (overrides: Partial<ReceivedCallback> = {}): ReceivedCal
   id: newCallbackId(),
   receivedAt: new Date(),
   paymentId: null,
+  nonce: null,
   isRefused: false,
   body: Buffer.from('{"Body":{}}'),
   headers: [{ name: 'Content-Type', value: 'application/json' }],

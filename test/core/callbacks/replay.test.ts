@@ -64,6 +64,7 @@ describe('replaying the spool', () => {
   it('stores a callback as it came, when it came, with the duty to interpret it', async () => {
     const callback = received({
       paymentId: 77n,
+      nonce: '00c0ffee00c0ffee',
       receivedAt: new Date(Date.now() - 3_600_000),
       body: Buffer.from([0, 255, 10]),
       headers: [{ name: 'X-Nul', value: 'a\u0000b\ud800' }],
@@ -75,6 +76,7 @@ describe('replaying the spool', () => {
         id: callback.id,
         received_at: callback.receivedAt,
         payment_id: 77n,
+        nonce: '00c0ffee00c0ffee',
         is_refused: false,
         source_address: callback.sourceAddress,
         headers: [['X-Nul', 'a\ufffdb\ufffd']],

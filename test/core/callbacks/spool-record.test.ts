@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import type { ReceivedCallback } from '../../../src/core/callbacks/callback.ts'
 import { decodeRecords, encodeRecord } from '../../../src/core/callbacks/spool-record.ts'
 import { received } from './received.ts'
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_one, byte) => byte))
 
 const THREE = [
-  received({ paymentId: 2n ** 62n, body: everyByte }),
+  received({ paymentId: 2n ** 62n, nonce: '0123456789abcdef', body: everyByte }),
   received({ body: Buffer.alloc(0), headers: [], sourceAddress: '' }),
   received({ isRefused: true, headers: [{ name: 'X-Ünicode', value: '"\\\u0000☃' }] }),
 ] as const
@@ -20,6 +21,13 @@ describe('the records of the spool', () => {
   it('come back as they went in', () => {
     expect(decodeRecords(FILE)).toEqual({ callbacks: THREE, damaged: [] })
     expect(decodeRecords(Buffer.alloc(0))).toEqual({ callbacks: [], damaged: [] })
+  })
+
+  it('of the release before have no nonce', () => {
+    const { nonce: _none, ...older } = received()
+    expect(decodeRecords(encodeRecord(older as ReceivedCallback)).callbacks).toEqual([
+      { ...older, nonce: null },
+    ])
   })
 
   it('torn at any byte: those before are whole, the torn one is none', () => {

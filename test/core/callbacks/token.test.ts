@@ -1,6 +1,6 @@
 import { assert, bigInt, property } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createCallbackTokens } from '../../../src/core/callbacks/token.ts'
+import { createCallbackTokens, parseNonce, renderCallbackUrl } from '../../../src/core/callbacks/token.ts'
 
 const KEY = Buffer.alloc(32, 1)
 const OTHER_KEY = Buffer.alloc(32, 2)
@@ -33,5 +33,36 @@ describe('a callback token', () => {
     const rotated = createCallbackTokens({ secretKey: OTHER_KEY, previousSecretKey: KEY })
     expect(rotated.read(tokens.issue(102n))).toBe(102n)
     expect(rotated.read(rotated.issue(103n))).toBe(103n)
+  })
+})
+
+describe('a callback URL', () => {
+  const token = createCallbackTokens({ secretKey: KEY, previousSecretKey: null }).issue(102n)
+  const parts = { publicUrl: 'https://pay.example.com', token }
+
+  it('carries the nonce of its payment where processes of the release before do not look', () => {
+    const url = renderCallbackUrl({ ...parts, nonce: '00c0ffee00c0ffee' })
+    expect(url).toBe(`https://pay.example.com/callbacks/stk/${token}?nonce=00c0ffee00c0ffee`)
+    expect(new URL(url).pathname).toBe(`/callbacks/stk/${token}`)
+  })
+
+  it('is what it always was for a payment without one', () => {
+    expect(renderCallbackUrl({ ...parts, nonce: null })).toBe(
+      `https://pay.example.com/callbacks/stk/${token}`,
+    )
+  })
+
+  it('has no nonce that is anything but 16 hexadecimal digits', () => {
+    expect(parseNonce('00c0ffee00c0ffee')).toBe('00c0ffee00c0ffee')
+    for (const text of [
+      '',
+      '0',
+      '00C0FFEE00C0FFEE',
+      '00c0ffee00c0ffee0',
+      '00c0ffee00c0ffe ',
+      'g0c0ffee00c0ffee',
+    ]) {
+      expect(parseNonce(text)).toBeNull()
+    }
   })
 })

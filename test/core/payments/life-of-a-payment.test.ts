@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createCallbackTokens } from '../../../src/core/callbacks/token.ts'
 import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'
+import { callbackUrlOf } from '../../support/callback-url.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { eventually } from '../../support/eventually.ts'
 import { DELIVERY_FIELDS } from '../../support/guide.ts'
@@ -58,8 +58,7 @@ describe('the life of a payment', () => {
   }
 
   const promptsFor = async (id: bigint): Promise<number> => {
-    const token = createCallbackTokens(test.options).issue(id)
-    const url = `${test.options.publicUrl}/callbacks/stk/${token}`
+    const url = await callbackUrlOf(test.options, id)
     const answer = await fetch(`${test.simulator.url}/_ledger?callback_url=${encodeURIComponent(url)}`)
     const ledger = (await answer.json()) as { entries: unknown[] }
     return ledger.entries.length

@@ -41,6 +41,14 @@ export declare type ReceiveStkCallbackRequest = Message<"mpesa.gateway.v1.Receiv
    * @generated from field: string source_address = 4;
    */
   sourceAddress: string;
+
+  /**
+   * The parameter `nonce` of the callback URL, 16 hexadecimal digits: tells the payment from another that had its id before,
+   * in a database that was put back since. Empty, or anything else: none.
+   *
+   * @generated from field: string nonce = 5;
+   */
+  nonce: string;
 };
 
 /**
