@@ -46,11 +46,15 @@ export const ensurePartitions = async (database: Database): Promise<void> => {
   })
 }
 
-/** True when an insert failed for want of the partition that its row belongs to. */
+/** SQLSTATE of a row that breaks a check: of a constraint, which is then named, or of what a table's partitions hold. */
+const CHECK_VIOLATION = '23514'
+
+/**
+ * True when an insert failed for want of the partition that its row belongs to. Not by the message: the server may say it in
+ * another language.
+ */
 export const isWithoutPartition = (error: unknown): boolean =>
-  error instanceof DatabaseError &&
-  error.code === '23514' &&
-  error.message.startsWith('no partition of relation')
+  error instanceof DatabaseError && error.code === CHECK_VIOLATION && error.constraint === undefined
 
 /**
  * Creates the partitions of the months that hold `instants`, for a table by month: for rows of long ago, or from a machine
