@@ -4,6 +4,7 @@ import { crashPoints } from './tidy/crash-points.ts'
 import { generatedParts } from './tidy/generated-parts.ts'
 import { importRule } from './tidy/import-rule.ts'
 import { links } from './tidy/links.ts'
+import { namedColumns } from './tidy/named-columns.ts'
 import { operatorsWords } from './tidy/operators-words.ts'
 import { type Finding, type ProjectFile, type Rule, readProject } from './tidy/project.ts'
 import { risks } from './tidy/risks.ts'
@@ -18,6 +19,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'import rule': importRule,
   'crash points': crashPoints,
   words,
+  'named columns': namedColumns,
   'generated parts': generatedParts,
   'operators’ words': operatorsWords,
   'stands alone': standsAlone,

@@ -56,7 +56,7 @@ const readBacklog = async (database: Database): Promise<Backlog | null> => {
              count(*) FILTER (WHERE leased_until > now())::float8 AS "leased",
              extract(epoch FROM now() - min(due_at) FILTER (WHERE is_free)) AS due_seconds,
              min(delivery_id) AS oldest_id
-      FROM (SELECT *, held_at IS NULL AND leased_until <= now() AS is_free FROM to_deliver) duties
+      FROM (SELECT delivery_id, due_at, held_at, leased_until, held_at IS NULL AND leased_until <= now() AS is_free FROM to_deliver) duties
     ),
     troubled AS (
       SELECT count(*) FILTER (WHERE state = 'open')::float8 AS "open",

@@ -89,7 +89,8 @@ export const claimDeliveries = async (database: Database, ids: readonly bigint[]
     counted AS (
       UPDATE deliveries SET attempts = attempts + 1
       FROM free WHERE deliveries.id = free.delivery_id AND passes
-      RETURNING deliveries.*, free.leased_until > '-infinity' AS is_after_lost, is_troubled
+      RETURNING deliveries.id, payment_id, partner_id, host, webhook_id, callback_url, body, attempts, schedule_from,
+                free.leased_until > '-infinity' AS is_after_lost, is_troubled
     ),
     started AS (
       INSERT INTO attempts (delivery_id, number, started_at)

@@ -26,7 +26,12 @@ export type AuditFilter = {
 
 /** Lines of the audit log, newest first. */
 export const listAudit = async (database: Database, filter: AuditFilter): Promise<AuditLine[]> => {
-  let query = database.selectFrom('audit').selectAll().orderBy('id', 'desc').limit(filter.limit)
+  let query = database
+    .selectFrom('audit')
+    .select(['id', 'at', 'actor_kind', 'actor_id', 'actor_name', 'operator', 'source', 'action'])
+    .select(['subject_kind', 'subject_id', 'partner_id', 'before', 'after'])
+    .orderBy('id', 'desc')
+    .limit(filter.limit)
   if (filter.partnerId !== null) query = query.where('partner_id', '=', filter.partnerId)
   if (filter.subject !== null) query = query.where('subject_kind', '=', filter.subject)
   if (filter.before !== null) query = query.where('id', '<', filter.before)

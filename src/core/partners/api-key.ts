@@ -184,7 +184,8 @@ export const listKeys = async (database: Database, partnerId: bigint): Promise<A
   if (!partner) return null
   const rows = await database
     .selectFrom('api_keys')
-    .selectAll()
+    .select(['id', 'partner_id', 'name', 'display_prefix', 'created_at'])
+    .select(['last_used_at', 'expires_at', 'revoked_at'])
     .where('partner_id', '=', partner.id)
     .orderBy('id')
     .execute()

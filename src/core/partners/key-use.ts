@@ -48,7 +48,7 @@ export const startKeyUse = (options: { database: Database; clock: Clock; log: Lo
 const writeUses = async (database: Database, uses: readonly (readonly [bigint, Date])[]): Promise<void> => {
   await sql`
     WITH given AS (
-      SELECT * FROM unnest(${uses.map(([id]) => id)}::bigint[], ${uses.map(([, at]) => at)}::timestamptz[]) AS given (id, at)
+      SELECT id, at FROM unnest(${uses.map(([id]) => id)}::bigint[], ${uses.map(([, at]) => at)}::timestamptz[]) AS given (id, at)
     ), stale AS (
       SELECT api_keys.id, given.at FROM api_keys JOIN given USING (id)
       WHERE last_used_at IS NULL OR last_used_at <= given.at - interval '1 minute'

@@ -2,13 +2,30 @@ import { type Selectable, sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { PartnerAccountsTable } from '../../database/schema/accounts.ts'
 import type { Schema } from '../../database/schema/schema.ts'
-import { type AccountSecretColumn, identityOfAccountSecret } from '../../database/sealed-columns.ts'
+import {
+  ACCOUNT_SECRETS,
+  type AccountSecretColumn,
+  identityOfAccountSecret,
+} from '../../database/sealed-columns.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Vault } from '../../runtime/seal.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
 import type { DarajaAccount } from '../daraja/account.ts'
 
-export type AccountRow = Selectable<PartnerAccountsTable>
+/** What opening an account needs of it. */
+const ACCOUNT_COLUMNS = [
+  'id',
+  'partner_id',
+  'shortcode',
+  'transaction_type',
+  'party_b',
+  ...ACCOUNT_SECRETS,
+  'unique_reference',
+  'pull',
+  'pull_msisdn',
+] as const satisfies readonly (keyof PartnerAccountsTable)[]
+
+export type AccountRow = Pick<Selectable<PartnerAccountsTable>, (typeof ACCOUNT_COLUMNS)[number]>
 
 /** What a partner's account is, beside its secrets. */
 export type AccountFeatures = {
@@ -18,13 +35,17 @@ export type AccountFeatures = {
 
 /** An account of a partner at Daraja, without its secrets; undefined when there is none of this id. */
 export const findAccountRow = (database: Database, accountId: bigint): Promise<AccountRow | undefined> =>
-  database.selectFrom('partner_accounts').selectAll().where('id', '=', accountId).executeTakeFirst()
+  database
+    .selectFrom('partner_accounts')
+    .select(ACCOUNT_COLUMNS)
+    .where('id', '=', accountId)
+    .executeTakeFirst()
 
 /** The account that new payments of a partner go through; undefined: the default one. */
 export const findCurrentAccount = (database: Database, partnerId: bigint): Promise<AccountRow | undefined> =>
   database
     .selectFrom('partner_accounts')
-    .selectAll()
+    .select(ACCOUNT_COLUMNS)
     .where('partner_id', '=', partnerId)
     .where('ended_at', 'is', null)
     .executeTakeFirst()

@@ -77,7 +77,8 @@ export const findPartner = async (database: Database, partnerId: bigint): Promis
 const partnersOf = (database: Database) =>
   database
     .selectFrom('partners')
-    .selectAll('partners')
+    .select(['partners.id', 'name', 'created_at', 'disabled_at'])
+    .select(['callback_hosts', 'requests_per_second', 'max_payment_kes', 'max_daily_kes'])
     .select(
       sql<string[]>`ARRAY(
         SELECT display_prefix FROM api_keys

@@ -132,7 +132,7 @@ const SEALED_TABLES: readonly SealedTable[] = [
     read: async (transaction, { after, limit }) => {
       const rows = await transaction
         .selectFrom('partner_accounts')
-        .selectAll()
+        .select(['id', 'partner_id', 'shortcode', 'transaction_type', 'party_b', ...ACCOUNT_SECRETS])
         .where('id', '>', after)
         .orderBy('id')
         .limit(limit)

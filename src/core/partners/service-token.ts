@@ -93,7 +93,11 @@ const entryOf = (
 
 /** Every token, oldest first, those that have ended too. */
 export const listServiceTokens = async (database: Database): Promise<ServiceToken[]> => {
-  const rows = await database.selectFrom('service_tokens').selectAll().orderBy('id').execute()
+  const rows = await database
+    .selectFrom('service_tokens')
+    .select(['id', 'name', 'display_prefix', 'scopes', 'created_at', 'revoked_at'])
+    .orderBy('id')
+    .execute()
   return rows.map((row) => ({
     tokenId: row.id,
     name: row.name,

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
-import type { Owner, PaymentRow } from './find.ts'
+import { type Owner, type PaymentRow, paymentColumns } from './find.ts'
 
 /**
  * Like `listPayments`, but only payments whose outcome their partner has not got: its delivery is still to be made, held, dead
@@ -26,9 +26,9 @@ export const listUndeliveredPayments = async (options: {
       CROSS JOIN LATERAL (SELECT payment_id FROM deliveries WHERE id = few.delivery_id OFFSET 0) told
       ${before === null ? sql`` : sql`WHERE payment_id < ${before}`}
     )
-    SELECT payments.*
+    SELECT ${paymentColumns}
     FROM (SELECT payment_id FROM missed ORDER BY payment_id DESC) newest
-    CROSS JOIN LATERAL (SELECT * FROM payments WHERE id = newest.payment_id ${stateIs(state)} OFFSET 0) payments
+    CROSS JOIN LATERAL (SELECT ${paymentColumns} FROM payments WHERE id = newest.payment_id ${stateIs(state)} OFFSET 0) payments
     ORDER BY newest.payment_id DESC LIMIT ${options.limit}
   `.execute(options.database)
   return rows

@@ -1,8 +1,31 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { PaymentStateName, PaymentsTable } from '../../database/schema/payments.ts'
 
-export type PaymentRow = Selectable<PaymentsTable>
+/** What is read of a payment, by name: a column that a later release adds must not change the result of a prepared statement. */
+const PAYMENT_COLUMNS = [
+  'id',
+  'partner_id',
+  'account_id',
+  'msisdn',
+  'amount_kes',
+  'reference',
+  'callback_url',
+  'state',
+  'created_at',
+  'submit_by',
+  'merchant_request_id',
+  'checkout_request_id',
+  'result_code',
+  'result_desc',
+  'receipt',
+  'transaction_date',
+] as const satisfies readonly (keyof PaymentsTable)[]
+
+export type PaymentRow = Pick<Selectable<PaymentsTable>, (typeof PAYMENT_COLUMNS)[number]>
+
+/** The columns of a `PaymentRow`, for a statement that says `payments`. */
+export const paymentColumns = sql.join(PAYMENT_COLUMNS.map((column) => sql.ref(`payments.${column}`)))
 
 /** Whose payments are seen: one partner's, or (for operators and services) everybody's. */
 export type Owner = { partnerId: bigint } | 'anybody'
@@ -13,7 +36,7 @@ export const findPayment = (
   owner: Owner,
   paymentId: bigint,
 ): Promise<PaymentRow | undefined> => {
-  const query = database.selectFrom('payments').selectAll().where('id', '=', paymentId)
+  const query = database.selectFrom('payments').select(PAYMENT_COLUMNS).where('id', '=', paymentId)
   const owned = owner === 'anybody' ? query : query.where('partner_id', '=', owner.partnerId)
   return owned.executeTakeFirst()
 }
@@ -29,7 +52,11 @@ export const listPayments = (options: {
   before: bigint | null
   state: PaymentStateName | null
 }): Promise<PaymentRow[]> => {
-  let query = options.database.selectFrom('payments').selectAll().orderBy('id', 'desc').limit(options.limit)
+  let query = options.database
+    .selectFrom('payments')
+    .select(PAYMENT_COLUMNS)
+    .orderBy('id', 'desc')
+    .limit(options.limit)
   if (options.owner !== 'anybody') query = query.where('partner_id', '=', options.owner.partnerId)
   if (options.before !== null) query = query.where('id', '<', options.before)
   if (options.state !== null) query = query.where('state', '=', options.state)

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import type { PaymentRow } from './find.ts'
+import { type PaymentRow, paymentColumns } from './find.ts'
 
 /**
  * The ids of open payments: every one of them has a duty, to be submitted, queried or confirmed, so no index on the state is
@@ -22,7 +22,7 @@ export const listOpenPayments = async (options: {
   limit: number
 }): Promise<PaymentRow[]> => {
   const { rows } = await sql<PaymentRow>`
-    SELECT payments.* FROM payments JOIN (${idsWithDuties}) duties USING (id)
+    SELECT ${paymentColumns} FROM payments JOIN (${idsWithDuties}) duties USING (id)
     WHERE ${isOpen} AND ${isOlderThan(options.ageMs)} ORDER BY payments.id LIMIT ${options.limit}
   `.execute(options.database)
   return rows
