@@ -117,6 +117,7 @@ const openDatabase = (config: DispatchConfig, log: Log): Database =>
     poolSize: config.DATABASE_POOL_SIZE,
     log,
     answerWithinMs: ANSWER_WITHIN_MS,
+    mustWrite: true,
     // Statements are planned once. Planned while a month's partition is still small, they would go on to read all of it when
     // it is large; all that the dispatcher asks for, it finds by an index.
     settings: { enable_seqscan: 'off' },

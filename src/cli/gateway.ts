@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { isOutage } from '../database/outage.ts'
+import { DatabaseUnavailable, isOutage } from '../database/outage.ts'
 import { BadSettings, secretsOf } from '../runtime/config.ts'
 import { armCrashPoint } from '../runtime/crash-point.ts'
 import { createRedact } from '../runtime/redact.ts'
@@ -28,17 +28,16 @@ const program = async (): Promise<Command> => {
 const explain = (error: unknown): { text: string; code: number } => {
   if (error instanceof BadSettings) return { text: error.message, code: MISUSED }
   if (error instanceof CommandError) return { text: error.message, code: MISUSED }
-  if (isOutage(error)) return { text: `the database cannot be reached: ${messageOf(error)}`, code: FAILED }
+  if (error instanceof DatabaseUnavailable)
+    return { text: `the database cannot be reached: ${error.message}`, code: FAILED }
+  if (isOutage(error)) return { text: `the database cannot do it now: ${messageOf(error)}`, code: FAILED }
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     return { text: `${error.message}: another process listens there`, code: FAILED }
   }
   return { text: error instanceof Error ? (error.stack ?? error.message) : String(error), code: FAILED }
 }
 
-const messageOf = (error: unknown): string => {
-  if (error instanceof AggregateError) return error.errors.map(messageOf).join(', ')
-  return error instanceof Error ? error.message : String(error)
-}
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)]
 

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../database/connect.ts'
+import { DatabaseReadOnly } from '../database/outage.ts'
 import type { Readiness } from '../runtime/operations-server.ts'
 
 /** How long a look at the database may take before it counts as away, ms. */
@@ -16,11 +17,12 @@ export const readinessOf = async (options: {
   isStopping: boolean
 }): Promise<Readiness> => {
   const { isStarting = false, isStopping } = options
-  const isUp = await answers(options.database)
+  const trouble = await troubleOf(options.database)
   return {
-    ready: isUp && !isStarting && !isStopping,
+    ready: trouble === null && !isStarting && !isStopping,
     parts: {
-      database: isUp ? 'ok' : 'away',
+      database: trouble === null ? 'ok' : 'away',
+      ...(trouble !== null && { database_trouble: trouble }),
       queue: options.queueState(),
       ...(isStarting && { process: 'starting' }),
       ...(isStopping && { process: 'stopping' }),
@@ -28,13 +30,19 @@ export const readinessOf = async (options: {
   }
 }
 
-const answers = async (database: Database): Promise<boolean> => {
-  const late = new Promise<boolean>((resolve) => {
-    setTimeout(() => resolve(false), DATABASE_TIMEOUT_MS).unref()
+/** Why the database cannot be used, for an operator's eyes; null: it can. A session that may only read is of no use. */
+const troubleOf = async (database: Database): Promise<string | null> => {
+  const late = new Promise<string>((resolve) => {
+    setTimeout(() => resolve(`no answer within ${DATABASE_TIMEOUT_MS} ms`), DATABASE_TIMEOUT_MS).unref()
   })
-  const asked = sql`SELECT 1`.execute(database).then(
-    () => true,
-    () => false,
+  const asked = requireWritable(database).then(
+    () => null,
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
   )
   return Promise.race([asked, late])
+}
+
+const requireWritable = async (database: Database): Promise<void> => {
+  const { rows } = await sql<{ transaction_read_only: string }>`SHOW transaction_read_only`.execute(database)
+  if (rows[0]?.transaction_read_only === 'on') throw new DatabaseReadOnly()
 }

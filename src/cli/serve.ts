@@ -58,7 +58,7 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
 
   const { DATABASE_URL: databaseUrl, DATABASE_POOL_SIZE: poolSize } = config
   const database = open.adopt(
-    connectDatabase({ databaseUrl, poolSize, log, answerWithinMs: ANSWER_WITHIN_MS }),
+    connectDatabase({ databaseUrl, poolSize, log, answerWithinMs: ANSWER_WITHIN_MS, mustWrite: true }),
     (one) => one.destroy(),
   )
   const queue = openQueue(config, log)

@@ -1,20 +1,10 @@
-import { createHash } from 'node:crypto'
-import {
-  Kysely,
-  type PostgresCursor,
-  PostgresDialect,
-  type PostgresPool,
-  type PostgresPoolClient,
-  type PostgresQueryResult,
-} from 'kysely'
-import { Pool, type PoolClient, TypeOverrides, types } from 'pg'
+import { Kysely, PostgresDialect } from 'kysely'
+import { Pool, TypeOverrides, types } from 'pg'
 import type { Log } from '../runtime/log.ts'
+import { lendConnections } from './lend-connections.ts'
 import type { Schema } from './schema/schema.ts'
 
 export type Database = Kysely<Schema>
-
-/** How many distinct statements a connection keeps prepared; further ones run unnamed. */
-const MAX_NAMED_STATEMENTS = 200
 
 /**
  * A transaction that stands still for so long belongs to a process that is stopped or cut off. Its locks, which every replica
@@ -46,6 +36,11 @@ export const connectDatabase = (options: {
   log: Log
   /** How long a statement may take, ms; as long as it likes when left out, as migrations and an operator's commands may. */
   answerWithinMs?: number
+  /**
+   * True: a connection whose session may only read is refused, as one that cannot be had. What reads a standby, or a primary that
+   * was fenced, may be told of a past that another process has gone beyond.
+   */
+  mustWrite?: boolean
   /** Settings of Postgres for these connections, by name. */
   settings?: Record<string, string>
 }): Database => {
@@ -79,7 +74,9 @@ export const connectDatabase = (options: {
     ),
   )
   pool.on('error', () => undefined)
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: naming(pool, answerWithinMs) }) })
+  const { log, mustWrite = false } = options
+  const lent = lendConnections({ pool, answerWithinMs, mustWrite, log })
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: lent }) })
 }
 
 /** bigint columns come as bigint, not as text: ids are compared and put into Protobuf messages as such. */
@@ -87,54 +84,4 @@ const bigintTypes = (): TypeOverrides => {
   const overrides = new TypeOverrides()
   overrides.setTypeParser(types.builtins.INT8, BigInt)
   return overrides
-}
-
-/**
- * The pool, running every statement that has parameters under a name derived from its text, so that a connection parses and
- * plans it once. Kysely has no notion of named statements; naming is worth 24 % on one-row inserts.
- */
-const naming = (pool: Pool, answerWithinMs: number | undefined): PostgresPool => {
-  const names = new Map<string, string>()
-  const nameOf = (text: string): string | undefined => {
-    const known = names.get(text)
-    if (known !== undefined || names.size >= MAX_NAMED_STATEMENTS) return known
-    const name = createHash('sha256').update(text).digest('hex').slice(0, 32)
-    names.set(text, name)
-    return name
-  }
-  return {
-    connect: async () => namingClient(await pool.connect(), nameOf, answerWithinMs),
-    end: () => pool.end(),
-    options: pool.options,
-  }
-}
-
-const namingClient = (
-  client: PoolClient,
-  nameOf: (text: string) => string | undefined,
-  answerWithinMs: number | undefined,
-): PostgresPoolClient => {
-  function query<Row>(text: string, values: readonly unknown[]): Promise<PostgresQueryResult<Row>>
-  function query<Row>(cursor: PostgresCursor<Row>): PostgresCursor<Row>
-  function query(text: unknown, values: readonly unknown[] = []): unknown {
-    if (typeof text !== 'string') throw new TypeError('cursors are not supported')
-    const name = values.length > 0 ? nameOf(text) : undefined
-    const answer = client.query({ ...(name !== undefined && { name }), text, values: [...values] })
-    return answerWithinMs === undefined ? answer : endSilence(client, answer, answerWithinMs)
-  }
-  return { query, release: (destroy) => client.release(destroy) }
-}
-
-/** Ends the connection when the answer does not come in time, so that it fails as one that broke; the pool replaces it. */
-const endSilence = async <Answer>(
-  client: PoolClient,
-  answer: Promise<Answer>,
-  withinMs: number,
-): Promise<Answer> => {
-  const timer = setTimeout(() => void client.end(), withinMs)
-  try {
-    return await answer
-  } finally {
-    clearTimeout(timer)
-  }
 }

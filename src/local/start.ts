@@ -73,7 +73,11 @@ const start = async (json: boolean): Promise<void> => {
 const explain = (error: unknown): { text: string; code: number } => {
   if (error instanceof BadSettings) return { text: error.message, code: MISUSED }
   if (error instanceof LocalProblem) return { text: error.message, code: FAILED }
-  if (isOutage(error)) return { text: `the database cannot be reached: ${String(error)}`, code: FAILED }
+  if (isOutage(error))
+    return {
+      text: `the database cannot be reached: ${error instanceof Error ? error.message : String(error)}`,
+      code: FAILED,
+    }
   if (error instanceof DatabaseError) return { text: `the database refuses: ${error.message}`, code: FAILED }
   return { text: error instanceof Error ? (error.stack ?? error.message) : String(error), code: FAILED }
 }

@@ -1,0 +1,100 @@
+import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely'
+import { DatabaseError, type Pool, type PoolClient, type QueryResult } from 'pg'
+import type { Log } from '../runtime/log.ts'
+import { DatabaseReadOnly, DatabaseUnavailable, isPlanOutdated, isReadOnly } from './outage.ts'
+import { createSend, type Send } from './send-statement.ts'
+import { createStatementNames } from './statement-names.ts'
+
+/** Why connections that work are replaced: what they would answer from now on is of no use. */
+type Reason = 'read_only' | 'plans_outdated'
+
+/**
+ * The pool as Kysely uses it: runs what has parameters as prepared statements, and keeps no connection that is of no use.
+ *
+ * All are replaced, each when nobody uses it, once a statement on one of them fails for its session may only read (a fenced
+ * primary, a setting: such a session stays so after the cause has gone), or for its plan is outdated (the others have prepared
+ * it too). A statement outside a transaction whose plan is outdated runs again at once, for none of it ran; one inside has
+ * failed its transaction, as an outage. With `mustWrite` a new connection whose session may only read is refused.
+ */
+export const lendConnections = (options: {
+  pool: Pool
+  answerWithinMs: number | undefined
+  mustWrite: boolean
+  log: Log
+}): PostgresPool => {
+  const { pool } = options
+  const nameOf = createStatementNames()
+  const send = createSend(options)
+  const generations = createGenerations(options.log)
+
+  const run = async (client: PoolClient, text: string, values: readonly unknown[]): Promise<QueryResult> => {
+    const isAlone = client.getTransactionStatus() === 'I'
+    const name = values.length > 0 ? nameOf(text) : undefined
+    try {
+      return await send(client, { ...(name !== undefined && { name }), text, values })
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) throw error
+      if (isReadOnly(error)) generations.end(client, 'read_only')
+      if (!isPlanOutdated(error)) throw error
+      generations.end(client, 'plans_outdated')
+      if (!isAlone) throw error
+      return send(client, { text, values })
+    }
+  }
+
+  const connect = async (): Promise<PostgresPoolClient> => {
+    for (;;) {
+      const client = await pool.connect().catch((error: unknown) => {
+        throw pool.ending ? error : new DatabaseUnavailable(error)
+      })
+      if (generations.add(client) && options.mustWrite) await refuseReadOnly(client, send)
+      if (generations.isCurrent(client)) return lend(client)
+      client.release(true)
+    }
+  }
+
+  const lend = (client: PoolClient): PostgresPoolClient => {
+    function query<Row>(text: string, values: readonly unknown[]): Promise<PostgresQueryResult<Row>>
+    function query<Row>(cursor: PostgresCursor<Row>): PostgresCursor<Row>
+    function query(text: unknown, values: readonly unknown[] = []): unknown {
+      if (typeof text !== 'string') throw new TypeError('cursors are not supported')
+      return run(client, text, values)
+    }
+    return { query, release: (destroy) => client.release(destroy || !generations.isCurrent(client)) }
+  }
+
+  return { connect, end: () => pool.end(), options: pool.options }
+}
+
+/** Which connections may still be used: those that were opened after the last ones were given up. */
+const createGenerations = (log: Log) => {
+  const bornIn = new WeakMap<PoolClient, number>()
+  let current = 0
+  const isCurrent = (client: PoolClient): boolean => bornIn.get(client) === current
+  return {
+    isCurrent,
+    /** True when the connection is new. */
+    add: (client: PoolClient): boolean => {
+      if (bornIn.has(client)) return false
+      bornIn.set(client, current)
+      return true
+    },
+    /** Gives up all connections of the generation of `client`, where that has not been done. */
+    end: (client: PoolClient, reason: Reason): void => {
+      if (!isCurrent(client)) return
+      current += 1
+      log.warn({ event: 'database_connections_replaced', reason })
+    },
+  }
+}
+
+/** Looks at a new connection before anybody uses it; closes it and rejects with an outage when its session may only read. */
+const refuseReadOnly = async (client: PoolClient, send: Send): Promise<void> => {
+  try {
+    const { rows } = await send(client, { text: 'SHOW transaction_read_only', values: [] })
+    if (rows[0]?.transaction_read_only === 'on') throw new DatabaseReadOnly()
+  } catch (error) {
+    client.release(true)
+    throw new DatabaseUnavailable(error)
+  }
+}
