@@ -8,6 +8,7 @@ import { Registry } from 'prom-client'
 import { createCallbackIds } from '../../src/core/callbacks/callback-id.ts'
 import { createCallbackMetrics } from '../../src/core/callbacks/callback-metrics.ts'
 import { openSpool, type Spool } from '../../src/core/callbacks/spool.ts'
+import type { Disk } from '../../src/core/callbacks/spool-disk.ts'
 import { type Core, type CoreOptions, startCore } from '../../src/core/core.ts'
 import { createCoreMetrics } from '../../src/core/metrics.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
@@ -99,7 +100,7 @@ export const startTestCore = async (overrides: Partial<CoreOptions> = {}): Promi
 /** A spool in `folder`. */
 export const openTestSpool = (
   folder: string,
-  options: { log?: Log; leftBehindMs?: number } = {},
+  options: { log?: Log; leftBehindMs?: number; disk?: Disk; newId?: () => string } = {},
 ): Promise<Spool> =>
   openSpool({
     folder,

@@ -1,4 +1,14 @@
-import { createFile, hasItsName, OPEN, type OpenFile, removeFile, sealFile, syncFile } from './spool-files.ts'
+import type { Disk } from './spool-disk.ts'
+import {
+  createFile,
+  hasItsName,
+  OPEN,
+  type OpenFile,
+  removeFile,
+  sealFile,
+  syncFile,
+  writeWhole,
+} from './spool-files.ts'
 
 /** From this size on a file is sealed and another begun, bytes: a file is replayed from memory. */
 const FULL_BYTES = 8 * 1024 * 1024
@@ -22,7 +32,12 @@ type Current = { file: OpenFile; bytes: number; records: number }
  * never written again (after a failed fsync nobody knows what is on the disk), one that another process took over neither:
  * the bytes go to a new one.
  */
-export const createSpoolWriter = (options: { folder: string; newName: () => string }): SpoolWriter => {
+export const createSpoolWriter = (options: {
+  disk: Disk
+  folder: string
+  newName: () => string
+}): SpoolWriter => {
+  const { disk } = options
   let current: Current | null = null
 
   const seal = async (): Promise<void> => {
@@ -30,23 +45,23 @@ export const createSpoolWriter = (options: { folder: string; newName: () => stri
     current = null
     if (ended === null) return
     await ended.file.handle.close()
-    await sealFile(ended.file.path)
+    await sealFile(disk, ended.file.path)
   }
 
   const writeOnce = async (bytes: Buffer, records: number): Promise<boolean> => {
     current ??= {
-      file: await createFile(options.folder, `${options.newName()}${OPEN}`),
+      file: await createFile(disk, options.folder, `${options.newName()}${OPEN}`),
       bytes: 0,
       records: 0,
     }
     try {
       await append(current, bytes)
     } catch (error) {
-      await giveUp(current).catch(() => undefined)
+      await giveUp(disk, current).catch(() => undefined)
       current = null
       throw error
     }
-    if (await hasItsName(current.file)) {
+    if (await hasItsName(disk, current.file)) {
       current.bytes += bytes.length
       current.records += records
       return true
@@ -77,22 +92,14 @@ export const createSpoolWriter = (options: { folder: string; newName: () => stri
 }
 
 const append = async (current: Current, bytes: Buffer): Promise<void> => {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await current.file.handle.write(
-      bytes,
-      done,
-      bytes.length - done,
-      current.bytes + done,
-    )
-    done += bytesWritten
-  }
+  await writeWhole(current.file.handle, bytes, current.bytes)
   await syncFile(current.file.handle)
 }
 
 /** Takes back what was not acknowledged, which also frees a full disk, and leaves what was to be replayed. */
-const giveUp = async ({ file, bytes }: Current): Promise<void> => {
+const giveUp = async (disk: Disk, { file, bytes }: Current): Promise<void> => {
   await file.handle.truncate(bytes).catch(() => undefined)
   await file.handle.close()
-  if (bytes === 0) await removeFile(file.path)
-  else await sealFile(file.path)
+  if (bytes === 0) await removeFile(disk, file.path)
+  else await sealFile(disk, file.path)
 }

@@ -1,6 +1,7 @@
 import { type Batcher, createBatcher } from '../../runtime/batch.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { ReceivedCallback } from './callback.ts'
+import { type Disk, systemDisk } from './spool-disk.ts'
 import {
   keepAside,
   listAside,
@@ -47,29 +48,30 @@ export const openSpool = async (options: {
   newId: () => string
   log: Log
   leftBehindMs?: number
+  disk?: Disk
 }): Promise<Spool> => {
-  const { folder, log, leftBehindMs = LEFT_BEHIND_MS } = options
-  await prepareFolder(folder)
+  const { folder, log, leftBehindMs = LEFT_BEHIND_MS, disk = systemDisk } = options
+  await prepareFolder(disk, folder)
   const own = new Set<string>()
-  const writer = createSpoolWriter({ folder, newName: () => rememberIn(own, options.newId()) })
+  const writer = createSpoolWriter({ disk, folder, newName: () => rememberIn(own, options.newId()) })
   const exclusively = createQueue()
   const batcher = createAdder({ writer, exclusively, log })
 
   const nextFile = async (): Promise<SpoolFile | null> => {
     await exclusively(() => writer.seal())
-    for (const file of await listFiles(folder, OPEN)) {
+    for (const file of await listFiles(disk, folder, OPEN)) {
       if (file.idleMs >= leftBehindMs && file.path !== writer.openRecords()?.path) {
-        if (await sealFile(file.path)) own.add(file.name)
+        if (await sealFile(disk, file.path)) own.add(file.name)
       }
     }
-    const files = await listFiles(folder, SEALED)
+    const files = await listFiles(disk, folder, SEALED)
     return files.find((file) => own.has(file.name) || file.idleMs >= leftBehindMs) ?? null
   }
 
   const read = async (file: SpoolFile): Promise<SpoolContent> => {
-    const content = decodeRecords((await readWhole(file.path)) ?? Buffer.alloc(0))
+    const content = decodeRecords((await readWhole(disk, file.path)) ?? Buffer.alloc(0))
     for (const { offset, bytes } of content.damaged) {
-      const aside = await keepAside(file.path, offset, bytes)
+      const aside = await keepAside(disk, file.path, offset, bytes)
       log.error({ event: 'spool_damaged', file: aside, bytes: bytes.length })
     }
     return content
@@ -80,13 +82,13 @@ export const openSpool = async (options: {
     nextFile,
     read,
     setAside: async (file, callback) => {
-      await keepAside(file.path, callback.id, encodeRecord(callback))
+      await keepAside(disk, file.path, callback.id, encodeRecord(callback))
     },
     remove: async (file) => {
-      await removeFile(file.path)
+      await removeFile(disk, file.path)
       own.delete(file.name)
     },
-    count: createCount(folder, writer),
+    count: createCount(disk, folder, writer),
     close: async () => {
       await batcher.drained()
       await exclusively(() => writer.seal())
@@ -133,23 +135,23 @@ const createAdder = (options: {
 }
 
 /** Counts the records of the folder; a file is read again only when its size has changed. */
-const createCount = (folder: string, writer: SpoolWriter): Spool['count'] => {
+const createCount = (disk: Disk, folder: string, writer: SpoolWriter): Spool['count'] => {
   const known = new Map<string, { bytes: number; records: number }>()
   const countIn = async (file: SpoolFile): Promise<number> => {
     const open = writer.openRecords()
     if (open?.path === file.path) return open.records
     const counted = known.get(file.name)
     if (counted?.bytes === file.bytes) return counted.records
-    const records = decodeRecords((await readRecordFile(file)) ?? Buffer.alloc(0)).callbacks.length
+    const records = decodeRecords((await readRecordFile(disk, file)) ?? Buffer.alloc(0)).callbacks.length
     known.set(file.name, { bytes: file.bytes, records })
     return records
   }
   return async () => {
-    const files = await listRecordFiles(folder)
+    const files = await listRecordFiles(folder, disk)
     const names = new Set(files.map((file) => file.name))
     for (const name of known.keys()) if (!names.has(name)) known.delete(name)
     let callbacks = 0
     for (const file of files) callbacks += await countIn(file)
-    return { callbacks, aside: (await listAside(folder)).length }
+    return { callbacks, aside: (await listAside(disk, folder)).length }
   }
 }

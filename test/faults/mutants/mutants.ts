@@ -1,13 +1,5 @@
-/** One law broken in one place, and the test that must turn red. */
-export type Mutant = {
-  name: string
-  law: number
-  /** The file that is changed, and the replacements: each text stands there exactly once. */
-  file: string
-  changes: { find: string; replace: string }[]
-  /** The test file, and a part of the name of the test, that must fail. */
-  killedBy: { file: string; test: string }
-}
+import type { Mutant } from './mutant.ts'
+import { SPOOL_MUTANTS } from './spool-mutants.ts'
 
 /** Resolves with what is written in a transaction, and commits a moment later: what a gateway would do that answers too soon. */
 const BEFORE_COMMIT = `
@@ -349,4 +341,5 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [{ find: '`${msisdn.slice(0, 4)}*****${msisdn.slice(-3)}`', replace: 'msisdn' }],
     killedBy: { file: 'test/values/values.test.ts', test: 'is masked for logs' },
   },
+  ...SPOOL_MUTANTS,
 ]
