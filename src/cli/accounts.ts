@@ -18,7 +18,7 @@ type CreateOptions = {
   uniqueReference?: true
   pull?: true
   pullMsisdn?: string
-  by: string
+  by?: string
   json?: true
 }
 
@@ -37,7 +37,7 @@ export const accountsCommand = (environment: Environment): Command => {
     .requiredOption('--partner <id>', 'whose')
     .description('let new payments of a partner go through the default account again')
     .addOption(byOption())
-    .action((options: { partner: string; by: string }) => end(environment, options))
+    .action((options: { partner: string; by?: string }) => end(environment, options))
   accounts.addCommand(checkCommand(environment))
   return accounts
 }
@@ -122,7 +122,7 @@ const list = async (environment: Environment, options: { partner?: string; json?
   printTable(rows, 'No partner has an account of its own: all go through the default one.')
 }
 
-const end = async (environment: Environment, options: { partner: string; by: string }): Promise<void> => {
+const end = async (environment: Environment, options: { partner: string; by?: string }): Promise<void> => {
   const partnerId = readId('partner', options.partner)
   const actor = toOperator(options.by)
   const hasEnded = await useDatabase(environment, (database) => endAccount({ database, partnerId, actor }))

@@ -19,7 +19,7 @@ import { CommandError, printJson, printLine, printTable } from './output.ts'
 import { readId } from './read-id.ts'
 import { readLimit } from './read-limit.ts'
 
-type ChangeOptions = FilterOptions & { yes?: true; by: string; json?: true }
+type ChangeOptions = FilterOptions & { yes?: true; by?: string; json?: true }
 type RetryOptions = ChangeOptions & { rate?: string; sendDeliveredAgain?: true }
 type CancelOptions = ChangeOptions & { reason: string }
 

@@ -10,7 +10,7 @@ import { CommandError, printJson, printLine, printTable } from './output.ts'
 import { readId } from './read-id.ts'
 
 type ListOptions = { partner?: string; paused?: true; json?: true }
-type PauseOptions = { partner: string; host: string; by: string; json?: true }
+type PauseOptions = { partner: string; host: string; by?: string; json?: true }
 
 /** Endpoints that are listed at most: that so many are in trouble is a trouble of ours. */
 const MAX_LISTED = 1000

@@ -6,6 +6,13 @@ import { createRedact } from '../runtime/redact.ts'
 import { loadCommands } from './commands.ts'
 import { CommandError } from './output.ts'
 
+/** Standard output took nothing any more, for instance since the disk is full. */
+class OutputError extends Error {
+  constructor(cause: Error) {
+    super(`the output could not be written: ${cause.message}`, { cause })
+  }
+}
+
 /** Exit codes: 0 done, 1 failed, 2 called or set up wrongly. */
 const FAILED = 1
 const MISUSED = 2
@@ -28,6 +35,7 @@ const program = async (): Promise<Command> => {
 const explain = (error: unknown): { text: string; code: number } => {
   if (error instanceof BadSettings) return { text: error.message, code: MISUSED }
   if (error instanceof CommandError) return { text: error.message, code: MISUSED }
+  if (error instanceof OutputError) return { text: error.message, code: FAILED }
   if (error instanceof DatabaseUnavailable)
     return { text: `the database cannot be reached: ${error.message}`, code: FAILED }
   if (isOutage(error)) return { text: `the database cannot do it now: ${messageOf(error)}`, code: FAILED }
@@ -48,6 +56,12 @@ const tell = (error: unknown): number => {
   return code
 }
 
+/** Whoever reads the output may stop reading, as `head` does: nothing is wrong then. Anything else failed. */
+const endWithoutOutput = (error: NodeJS.ErrnoException): never => {
+  if (error.code !== 'EPIPE') process.exitCode = tell(new OutputError(error))
+  process.exit()
+}
+
 /** Runs the command that the process was called with to its end, and sets the exit code. */
 export const runGateway = async (): Promise<void> => {
   // Node would print the error itself, whole.
@@ -55,8 +69,7 @@ export const runGateway = async (): Promise<void> => {
     tell(error)
     process.exit(FAILED)
   })
-  // Whoever reads the output may stop reading, as `head` does: nothing is wrong then.
-  process.stdout.on('error', () => process.exit())
+  process.stdout.on('error', endWithoutOutput)
   armCrashPoint(process.env['CRASH_AT'])
   const gateway = await program()
   for (const command of everyCommand(gateway)) command.exitOverride()

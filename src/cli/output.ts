@@ -5,10 +5,30 @@ export class CommandError extends Error {
 
 /** Prints a value as one line of JSON, ids as numbers and instants in ISO 8601 UTC: what scripts read. */
 export const printJson = (value: unknown): void => {
-  process.stdout.write(
-    `${JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? Number(one) : one))}\n`,
-  )
+  process.stdout.write(`${toJson(value)}\n`)
 }
+
+const toJson = (value: unknown): string =>
+  JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? Number(one) : one))
+
+/**
+ * Prints what is shown this once: a value as JSON, or lines for a person. Resolves when it is written. Where it cannot be,
+ * the process fails and says `lost` to standard error: what was made, and how to come by another.
+ */
+export const printOnce = (
+  shown: { json: true; value: unknown } | { json: false; lines: readonly string[] },
+  lost: string,
+): Promise<void> =>
+  new Promise((resolve) => {
+    const text = shown.json ? toJson(shown.value) : shown.lines.join('\n')
+    process.stdout.write(`${text}\n`, (error) => {
+      if (error) {
+        process.exitCode = 1
+        process.stderr.write(`${lost}\n`)
+      }
+      resolve()
+    })
+  })
 
 export const printLine = (line: string): void => {
   process.stdout.write(`${line}\n`)

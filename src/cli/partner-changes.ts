@@ -14,7 +14,7 @@ import { byOption, toOperator } from './operator.ts'
 import { CommandError, printJson, printLine } from './output.ts'
 import { readId } from './read-id.ts'
 
-type ByOptions = { by: string; json?: true }
+type ByOptions = { by?: string; json?: true }
 
 type SetOptions = ByOptions & {
   callbackHost?: string[]

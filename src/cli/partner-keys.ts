@@ -15,11 +15,11 @@ import { useDatabase } from './database.ts'
 import { readDuration } from './duration.ts'
 import type { Environment } from './environment.ts'
 import { byOption, toOperator } from './operator.ts'
-import { CommandError, printJson, printLine, printTable } from './output.ts'
+import { CommandError, printJson, printLine, printOnce, printTable } from './output.ts'
 import { readId } from './read-id.ts'
 
-type CreateOptions = { name: string; expiresIn?: string; by: string; json?: true }
-type RotateOptions = { overlap: string; by: string; json?: true }
+type CreateOptions = { name: string; expiresIn?: string; by?: string; json?: true }
+type RotateOptions = { overlap: string; by?: string; json?: true }
 
 /** `partners keys …`: what partners prove with who they are. */
 export const keysCommand = (environment: Environment): Command => {
@@ -54,7 +54,7 @@ export const keysCommand = (environment: Environment): Command => {
     .description('end a key for good')
     .addOption(byOption())
     .option('--json', 'print one line of JSON')
-    .action((key: string, options: { by: string; json?: true }) => revoke(environment, key, options))
+    .action((key: string, options: { by?: string; json?: true }) => revoke(environment, key, options))
   return keys
 }
 
@@ -72,8 +72,12 @@ const create = async (environment: Environment, partner: string, options: Create
   )
   if (made.kind !== 'made') throw notMade(made, `partner ${partnerId}`)
   const { keyId, apiKey, expiresAt } = made
-  if (options.json) return printJson({ key_id: keyId, api_key: apiKey, expires_at: expiresAt })
-  printLine(`Key ${keyId} of partner ${partnerId}, shown this once: ${apiKey}`)
+  const value = { key_id: keyId, api_key: apiKey, expires_at: expiresAt }
+  const lines = [`Key ${keyId} of partner ${partnerId}, shown this once: ${apiKey}`]
+  await printOnce(
+    options.json ? { json: true, value } : { json: false, lines },
+    `key ${keyId} was created, but not shown: end it with gateway partners keys revoke ${keyId}, and create another`,
+  )
 }
 
 const list = async (environment: Environment, partner: string, options: { json?: true }): Promise<void> => {
@@ -103,15 +107,21 @@ const rotate = async (environment: Environment, key: string, options: RotateOpti
   )
   if (made.kind !== 'made') throw notMade(made, `key ${keyId}`)
   const { apiKey, previousUntil } = made
-  if (options.json) return printJson({ key_id: made.keyId, api_key: apiKey, previous_until: previousUntil })
-  printLine(`Key ${made.keyId}, shown this once: ${apiKey}`)
-  printLine(`Key ${keyId} works until ${previousUntil.toISOString()}.`)
+  const value = { key_id: made.keyId, api_key: apiKey, previous_until: previousUntil }
+  const lines = [
+    `Key ${made.keyId}, shown this once: ${apiKey}`,
+    `Key ${keyId} works until ${previousUntil.toISOString()}.`,
+  ]
+  await printOnce(
+    options.json ? { json: true, value } : { json: false, lines },
+    `key ${made.keyId} is to take the place of key ${keyId}, which works until ${previousUntil.toISOString()}, but was not shown: get another with gateway partners keys rotate ${made.keyId} --overlap 0s`,
+  )
 }
 
 const revoke = async (
   environment: Environment,
   key: string,
-  options: { by: string; json?: true },
+  options: { by?: string; json?: true },
 ): Promise<void> => {
   const keyId = readId('key', key)
   const actor = toOperator(options.by)

@@ -11,14 +11,14 @@ import type { Database } from '../database/connect.ts'
 import { openVault, useDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
 import { byOption, toOperator } from './operator.ts'
-import { CommandError, printJson, printLine, printTable, toText } from './output.ts'
+import { CommandError, printJson, printLine, printOnce, printTable, toText } from './output.ts'
 import { disablingCommand, setPartnerCommand } from './partner-changes.ts'
 import { keysCommand } from './partner-keys.ts'
 import { readId } from './read-id.ts'
 import { signingSecretCommand } from './signing-secret.ts'
 import { testCallbackCommand } from './test-callback.ts'
 
-type CreateOptions = { name: string; by: string; json?: true }
+type CreateOptions = { name: string; by?: string; json?: true }
 
 /** `partners …`: who may ask for payments. */
 export const partnersCommand = (environment: Environment): Command => {
@@ -59,11 +59,17 @@ const create = async (environment: Environment, options: CreateOptions): Promise
   const { partnerId, apiKey, signingSecret } = await useDatabase(environment, (database) =>
     createPartner({ database, name: name.value, vault, actor, randomBytes }),
   )
-  if (options.json)
-    return printJson({ partner_id: partnerId, api_key: apiKey, signing_secret: signingSecret })
-  printLine(`Partner ${partnerId} created. Shown this once:`)
-  printLine(`  its API key         ${apiKey}`)
-  printLine(`  its signing secret  ${signingSecret}`)
+  const lines = [
+    `Partner ${partnerId} created. Shown this once:`,
+    `  its API key         ${apiKey}`,
+    `  its signing secret  ${signingSecret}`,
+  ]
+  const value = { partner_id: partnerId, api_key: apiKey, signing_secret: signingSecret }
+  const instead = `gateway partners keys create ${partnerId} --name NAME and gateway partners signing-secret rotate ${partnerId}`
+  await printOnce(
+    options.json ? { json: true, value } : { json: false, lines },
+    `partner ${partnerId} was created, but its key and its signing secret were not shown: give it others with ${instead}`,
+  )
 }
 
 const list = async (environment: Environment, options: { json?: true }): Promise<void> => {

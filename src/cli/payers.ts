@@ -9,7 +9,7 @@ import type { Environment } from './environment.ts'
 import { byOption, toOperator } from './operator.ts'
 import { CommandError, printJson, printLine } from './output.ts'
 
-type EraseOptions = { phone: string; by: string; json?: true }
+type EraseOptions = { phone: string; by?: string; json?: true }
 
 /** How many open payments a message names. */
 const NAMED = 10

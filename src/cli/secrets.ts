@@ -5,7 +5,7 @@ import type { Environment } from './environment.ts'
 import { byOption, toOperator } from './operator.ts'
 import { printJson, printLine } from './output.ts'
 
-type RotateOptions = { by: string; json?: true }
+type RotateOptions = { by?: string; json?: true }
 
 /** `secrets …`: the secrets that are kept at rest. */
 export const secretsCommand = (environment: Environment): Command => {

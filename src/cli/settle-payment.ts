@@ -1,13 +1,13 @@
-import { hostname, userInfo } from 'node:os'
 import { Command, Option } from 'commander'
 import { settleByHand } from '../core/payments/settle-by-hand.ts'
 import type { Outcome } from '../database/schema/payments.ts'
 import { parseId } from '../values/ids.ts'
 import { useDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
+import { byOption, toOperator } from './operator.ts'
 import { CommandError, printJson, printLine } from './output.ts'
 
-type SettleOptions = { outcome: Outcome; receipt?: string; reason: string; by: string; json?: true }
+type SettleOptions = { outcome: Outcome; receipt?: string; reason: string; by?: string; json?: true }
 
 /** `payments settle`: an operator's word on a payment that nothing else settles. */
 export const settlePaymentCommand = (environment: Environment): Command =>
@@ -21,7 +21,7 @@ export const settlePaymentCommand = (environment: Environment): Command =>
     )
     .option('--receipt <receipt>', 'M-PESA’s receipt, ten letters and digits; needed for a success')
     .requiredOption('--reason <reason>', 'why, for whoever asks later; kept in the payment’s history')
-    .option('--by <name>', 'who says so; kept too', userInfo().username)
+    .addOption(byOption())
     .option('--json', 'print one line of JSON')
     .addHelpText(
       'after',
@@ -35,13 +35,14 @@ const settlePayment = async (environment: Environment, id: string, options: Sett
     throw new CommandError(`the payment id must be a positive whole number, not ${id}`)
   }
   const { outcome } = options
+  const { name: operator, from } = toOperator(options.by)
   const word = {
     paymentId,
     outcome,
     receipt: readReceipt(options),
-    operator: readText('--by', options.by, 100),
-    from: hostname(),
-    reason: readText('--reason', options.reason, 500),
+    operator,
+    from,
+    reason: readReason(options.reason),
   }
   const settled = await useDatabase(environment, (database) => settleByHand(database, word))
   if (settled.kind === 'unchanged') {
@@ -66,10 +67,10 @@ const readReceipt = ({ outcome, receipt }: SettleOptions): string | null => {
   return receipt
 }
 
-const readText = (name: string, text: string, characters: number): string => {
+const readReason = (text: string): string => {
   const trimmed = text.trim()
-  if (trimmed === '' || trimmed.length > characters || /\p{Cc}/u.test(trimmed)) {
-    throw new CommandError(`${name} must be 1 to ${characters} printable characters`)
+  if (trimmed === '' || trimmed.length > 500 || /\p{Cc}/u.test(trimmed)) {
+    throw new CommandError('--reason must be 1 to 500 printable characters')
   }
   return trimmed
 }

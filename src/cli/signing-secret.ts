@@ -10,10 +10,10 @@ import { openVault, useDatabase } from './database.ts'
 import { readDuration } from './duration.ts'
 import type { Environment } from './environment.ts'
 import { byOption, toOperator } from './operator.ts'
-import { CommandError, printJson, printLine, printTable } from './output.ts'
+import { CommandError, printJson, printOnce, printTable } from './output.ts'
 import { readId } from './read-id.ts'
 
-type RotateOptions = { overlap: string; by: string; json?: true }
+type RotateOptions = { overlap: string; by?: string; json?: true }
 
 /** `partners signing-secret …`: what deliveries to a partner are signed with. */
 export const signingSecretCommand = (environment: Environment): Command => {
@@ -54,10 +54,13 @@ const rotate = async (environment: Environment, partner: string, options: Rotate
     )
   }
   const { signingSecret, previousUntil } = rotation
-  if (options.json)
-    return printJson({ partner_id: partnerId, signing_secret: signingSecret, previous_until: previousUntil })
-  printLine(`The signing secret of partner ${partnerId}, shown this once: ${signingSecret}`)
-  if (overlapMs > 0) printLine(`Those before sign too until ${previousUntil.toISOString()}.`)
+  const value = { partner_id: partnerId, signing_secret: signingSecret, previous_until: previousUntil }
+  const lines = [`The signing secret of partner ${partnerId}, shown this once: ${signingSecret}`]
+  if (overlapMs > 0) lines.push(`Those before sign too until ${previousUntil.toISOString()}.`)
+  await printOnce(
+    options.json ? { json: true, value } : { json: false, lines },
+    `partner ${partnerId} has a new signing secret, but it was not shown: get another with gateway partners signing-secret rotate ${partnerId}`,
+  )
 }
 
 const list = async (environment: Environment, partner: string, options: { json?: true }): Promise<void> => {

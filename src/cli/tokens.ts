@@ -11,10 +11,10 @@ import {
 import { useDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
 import { byOption, toOperator } from './operator.ts'
-import { CommandError, printJson, printLine, printTable } from './output.ts'
+import { CommandError, printJson, printLine, printOnce, printTable } from './output.ts'
 import { readId } from './read-id.ts'
 
-type CreateOptions = { name: string; scope: string[]; by: string; json?: true }
+type CreateOptions = { name: string; scope: string[]; by?: string; json?: true }
 
 /** `tokens …`: secrets of internal services, for gRPC and Connect. */
 export const tokensCommand = (environment: Environment): Command => {
@@ -41,7 +41,7 @@ export const tokensCommand = (environment: Environment): Command => {
     .description('end a token for good')
     .addOption(byOption())
     .option('--json', 'print one line of JSON')
-    .action((token: string, options: { by: string; json?: true }) => revoke(environment, token, options))
+    .action((token: string, options: { by?: string; json?: true }) => revoke(environment, token, options))
   return tokens
 }
 
@@ -53,8 +53,12 @@ const create = async (environment: Environment, options: CreateOptions): Promise
   const token = await useDatabase(environment, (database) =>
     createServiceToken({ database, name: name.value, scopes, actor, randomBytes }),
   )
-  if (options.json) return printJson({ name: name.value, scopes, token })
-  printLine(`Token of ${name.value}, shown this once: ${token}`)
+  await printOnce(
+    options.json
+      ? { json: true, value: { name: name.value, scopes, token } }
+      : { json: false, lines: [`Token of ${name.value}, shown this once: ${token}`] },
+    `the token of ${name.value} was created, but not shown: find it with gateway tokens list, end it with gateway tokens revoke ID, and create another`,
+  )
 }
 
 const list = async (environment: Environment, options: { json?: true }): Promise<void> => {
@@ -74,7 +78,7 @@ const list = async (environment: Environment, options: { json?: true }): Promise
 const revoke = async (
   environment: Environment,
   token: string,
-  options: { by: string; json?: true },
+  options: { by?: string; json?: true },
 ): Promise<void> => {
   const tokenId = readId('token', token)
   const actor = toOperator(options.by)
