@@ -43,7 +43,9 @@ export const keysCommand = (environment: Environment): Command => {
   keys
     .command('rotate')
     .argument('<key>', 'the key’s id')
-    .description('replace a key by a new one, which is shown this once')
+    .description(
+      'replace a key by a new one, which is shown this once and expires when the old one would have',
+    )
     .option('--overlap <time>', 'for how long the old one works too, like 48h; 0s ends it', '24h')
     .addOption(byOption())
     .option('--json', 'print one line of JSON')
@@ -106,8 +108,13 @@ const rotate = async (environment: Environment, key: string, options: RotateOpti
     rotateKey({ database, keyId, overlapMs, actor, randomBytes }),
   )
   if (made.kind !== 'made') throw notMade(made, `key ${keyId}`)
-  const { apiKey, previousUntil } = made
-  const value = { key_id: made.keyId, api_key: apiKey, previous_until: previousUntil }
+  const { apiKey, expiresAt, previousUntil } = made
+  const value = {
+    key_id: made.keyId,
+    api_key: apiKey,
+    expires_at: expiresAt,
+    previous_until: previousUntil,
+  }
   const lines = [
     `Key ${made.keyId}, shown this once: ${apiKey}`,
     `Key ${keyId} works until ${previousUntil.toISOString()}.`,
@@ -137,7 +144,7 @@ const notMade = ({ kind }: NotMade, what: string): CommandError => {
     case 'no_such_key':
       return new CommandError(`there is no ${what}`)
     case 'too_many':
-      return new CommandError(`${MAX_WORKING_KEYS} keys of ${what} work already: revoke one first`)
+      return new CommandError(`${MAX_WORKING_KEYS} keys of that partner work already: revoke one first`)
     case 'key_is_over':
       return new CommandError(`${what} was revoked or has expired: create a new one instead`)
     default:

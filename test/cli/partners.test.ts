@@ -117,7 +117,7 @@ describe('gateway partners, tokens and audit', { timeout: 120_000 }, () => {
     ).toEqual([
       ['first', false, false],
       ['web shop', true, false],
-      ['web shop', false, true],
+      ['web shop', true, true],
     ])
     const again = await run('partners', 'keys', 'revoke', String(rotated.key_id))
     expect(again).toMatchObject({

@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely'
+import { type RawBuilder, sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import type { PartnerId } from '../../values/ids.ts'
@@ -37,10 +37,18 @@ export const MAX_LIFE_MS = 10 * 366 * 24 * 3_600_000
 
 type RandomBytes = (count: number) => Buffer
 
-/** Gives a partner a key, in the caller's transaction. It is returned this once and kept only as a hash. */
+/**
+ * Gives a partner a key, in the caller's transaction. It is returned this once and kept only as a hash. `expiresAt`: null for
+ * one that does not expire.
+ */
 export const addKey = async (
   transaction: Transaction<Schema>,
-  options: { partnerId: PartnerId; name: string; lifeMs: number | null; randomBytes: RandomBytes },
+  options: {
+    partnerId: PartnerId
+    name: string
+    expiresAt: Date | RawBuilder<Date> | null
+    randomBytes: RandomBytes
+  },
 ): Promise<MadeKey> => {
   const apiKey = makeSecret('mpg_', options.randomBytes)
   const { hash, displayPrefix } = recordOf(apiKey)
@@ -51,7 +59,7 @@ export const addKey = async (
       key_hash: hash,
       display_prefix: displayPrefix,
       name: options.name,
-      expires_at: options.lifeMs === null ? null : fromNow(options.lifeMs),
+      expires_at: options.expiresAt,
     })
     .returning(['id', 'expires_at'])
     .executeTakeFirstOrThrow()
@@ -73,7 +81,8 @@ export const createKey = (options: {
     const partner = await lockPartner(transaction, options.partnerId)
     if (!partner) return { kind: 'no_such_partner' }
     if ((await countWorking(transaction, partner.id)) >= MAX_WORKING_KEYS) return { kind: 'too_many' }
-    const made = await addKey(transaction, { ...options, partnerId: partner.id })
+    const expiresAt = options.lifeMs === null ? null : fromNow(options.lifeMs)
+    const made = await addKey(transaction, { ...options, partnerId: partner.id, expiresAt })
     await recordAudit(transaction, {
       actor: options.actor,
       action: 'created',
@@ -104,8 +113,8 @@ const countWorking = async (transaction: Transaction<Schema>, partnerId: Partner
 }
 
 /**
- * Replaces a key by a new one of the same name that does not expire; the old one works for `overlapMs` more at most, so that its
- * owner can bring the new one to every place before it ends. 0 ends it at once.
+ * Replaces a key by a new one of the same name, which expires when the old one would have; that works for `overlapMs` more at
+ * most, so that its owner can bring the new one to every place before it ends. 0 ends it at once. While both work, both count.
  */
 export const rotateKey = (options: {
   database: Database
@@ -118,6 +127,8 @@ export const rotateKey = (options: {
     const key = await lockKey(transaction, options.keyId)
     if (!key) return { kind: 'no_such_key' }
     if (key.is_over) return { kind: 'key_is_over' }
+    const working = await countWorking(transaction, key.partner_id)
+    if (working >= MAX_WORKING_KEYS && options.overlapMs > 0) return { kind: 'too_many' }
     const ended = await transaction
       .updateTable('api_keys')
       .set({ expires_at: sql<Date>`least(expires_at, ${fromNow(options.overlapMs)})` })
@@ -128,7 +139,7 @@ export const rotateKey = (options: {
       ...options,
       partnerId: key.partner_id,
       name: key.name,
-      lifeMs: null,
+      expiresAt: key.expires_at,
     })
     await recordAudit(transaction, {
       actor: options.actor,
@@ -163,8 +174,15 @@ export const revokeKey = (options: { database: Database; keyId: bigint; actor: A
     return true
   })
 
-const lockKey = async (transaction: Transaction<Schema>, keyId: bigint) =>
-  transaction
+/** The key, locked after its partner, whose row is locked by whoever gives it another key. */
+const lockKey = async (transaction: Transaction<Schema>, keyId: bigint) => {
+  const owner = await transaction
+    .selectFrom('api_keys')
+    .select('partner_id')
+    .where('id', '=', keyId)
+    .executeTakeFirst()
+  if (!owner || !(await lockPartner(transaction, owner.partner_id))) return undefined
+  return transaction
     .selectFrom('api_keys')
     .select(['partner_id', 'name', 'expires_at'])
     .select(
@@ -173,6 +191,7 @@ const lockKey = async (transaction: Transaction<Schema>, keyId: bigint) =>
     .where('id', '=', keyId)
     .forUpdate()
     .executeTakeFirst()
+}
 
 /** A partner's keys, oldest first, those that have ended too; null when there is no such partner. */
 export const listKeys = async (database: Database, partnerId: bigint): Promise<ApiKey[] | null> => {

@@ -42,7 +42,7 @@ export const createPartner = (options: {
       .values({ name: options.name })
       .returning('id')
       .executeTakeFirstOrThrow()
-    const { apiKey } = await addKey(transaction, { ...options, partnerId, name: 'first', lifeMs: null })
+    const { apiKey } = await addKey(transaction, { ...options, partnerId, name: 'first', expiresAt: null })
     const signingSecret = await addSigningSecret(transaction, { ...options, partnerId })
     await recordAudit(transaction, {
       actor: options.actor,

@@ -62,6 +62,7 @@ export const answerRotateKey = async (
     keyId: rotated.keyId,
     apiKey: rotated.apiKey,
     previousUntil: timestampFromDate(rotated.previousUntil),
+    ...(rotated.expiresAt !== null && { expiresAt: timestampFromDate(rotated.expiresAt) }),
   }
 }
 

@@ -556,6 +556,13 @@ export declare type RotateKeyResponse = Message<"mpesa.gateway.v1.RotateKeyRespo
    * @generated from field: google.protobuf.Timestamp previous_until = 3;
    */
   previousUntil?: Timestamp | undefined;
+
+  /**
+   * When the new key expires: when the old one would have. Not set when it does not.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 4;
+   */
+  expiresAt?: Timestamp | undefined;
 };
 
 /**
@@ -682,8 +689,9 @@ export declare const PartnerService: GenService<{
     output: typeof ListKeysResponseSchema;
   },
   /**
-   * Replaces a key by a new one of the same name; the old one works until the overlap ends. Errors: INVALID_ARGUMENT with a
-   * FieldViolation, NOT_FOUND, FAILED_PRECONDITION for a key that has ended.
+   * Replaces a key by a new one of the same name, which expires when the old one would have; that works until the overlap
+   * ends. Errors: INVALID_ARGUMENT with a FieldViolation, NOT_FOUND, FAILED_PRECONDITION for a key that has ended, or when 20
+   * keys of the partner work already and the overlap is not 0.
    *
    * @generated from rpc mpesa.gateway.v1.PartnerService.RotateKey
    */

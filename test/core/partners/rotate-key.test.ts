@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  createKey,
+  listKeys,
+  MAX_OVERLAP_MS,
+  MAX_WORKING_KEYS,
+  type MadeKey,
+  type NotMade,
+  rotateKey,
+} from '../../../src/core/partners/api-key.ts'
+import { createPartner } from '../../../src/core/partners/partner.ts'
+import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import { testActor as actor } from '../../support/actor.ts'
+import { quietLog } from '../../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { testVault } from '../../support/vault.ts'
+
+const DAY_MS = 24 * 3_600_000
+
+describe('a key that is rotated', () => {
+  let own: TestDatabase
+  let database: Database
+  beforeAll(async () => {
+    own = await createTestDatabase()
+    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+  })
+  afterAll(async () => {
+    await database.destroy()
+    await own.drop()
+  })
+
+  const newPartner = async (): Promise<bigint> =>
+    (await createPartner({ database, name: 'Duka', vault: testVault, actor, randomBytes })).partnerId
+
+  const newKey = async (partnerId: bigint, lifeMs: number | null): Promise<MadeKey> => {
+    const made = await createKey({ database, partnerId, name: 'till', lifeMs, actor, randomBytes })
+    if (made.kind !== 'made') throw new Error(made.kind)
+    return made
+  }
+
+  const rotate = (keyId: bigint, overlapMs: number): Promise<MadeKey | NotMade> =>
+    rotateKey({ database, keyId, overlapMs, actor, randomBytes })
+
+  it('is replaced by one that expires when it would have, or never', async () => {
+    const partnerId = await newPartner()
+    const tomorrow = await newKey(partnerId, DAY_MS)
+    expect(await rotate(tomorrow.keyId, MAX_OVERLAP_MS)).toMatchObject({
+      kind: 'made',
+      expiresAt: tomorrow.expiresAt,
+    })
+    const forGood = await newKey(partnerId, null)
+    expect(await rotate(forGood.keyId, 0)).toMatchObject({ kind: 'made', expiresAt: null })
+  })
+
+  it('counts beside its successor while both work: no partner has more working keys than it may', async () => {
+    const partnerId = await newPartner()
+    const first = (await listKeys(database, partnerId))?.[0]?.keyId ?? 0n
+    const kinds: string[] = []
+    for (let count = 1; count <= MAX_WORKING_KEYS; count += 1) {
+      kinds.push((await rotate(first, MAX_OVERLAP_MS)).kind)
+    }
+    expect(kinds).toEqual([...Array.from({ length: MAX_WORKING_KEYS - 1 }, () => 'made'), 'too_many'])
+    // One that ends at once makes room for its successor.
+    expect((await rotate(first, 0)).kind).toBe('made')
+    expect(
+      (await listKeys(database, partnerId))?.filter(({ expiresAt }) => isToCome(expiresAt)),
+    ).toHaveLength(MAX_WORKING_KEYS)
+  })
+})
+
+const isToCome = (instant: Date | null): boolean => instant === null || instant.getTime() > Date.now()
