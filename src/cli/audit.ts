@@ -3,8 +3,9 @@ import { listAudit } from '../core/audit/list-audit.ts'
 import { AUDIT_SUBJECTS, type AuditSubject } from '../core/audit/record-audit.ts'
 import { useDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
-import { CommandError, printJson, printTable } from './output.ts'
+import { printJson, printTable } from './output.ts'
 import { readId } from './read-id.ts'
+import { readLimit } from './read-limit.ts'
 
 type ListOptions = { partner?: string; subject?: AuditSubject; before?: string; limit: string; json?: true }
 
@@ -25,13 +26,11 @@ export const auditCommand = (environment: Environment): Command => {
 }
 
 const list = async (environment: Environment, options: ListOptions): Promise<void> => {
-  const limit = /^\d{1,4}$/.test(options.limit) ? Number(options.limit) : 0
-  if (limit < 1 || limit > 1000) throw new CommandError('--limit must be a whole number from 1 to 1000')
   const filter = {
     partnerId: options.partner === undefined ? null : readId('partner', options.partner),
     subject: options.subject ?? null,
     before: options.before === undefined ? null : readId('line', options.before),
-    limit,
+    limit: readLimit(options.limit, 1000),
   }
   const lines = await useDatabase(environment, (database) => listAudit(database, filter))
   const rows = lines.map((line) => ({

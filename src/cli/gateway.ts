@@ -13,6 +13,19 @@ class OutputError extends Error {
   }
 }
 
+/**
+ * An option without a value is a variable of a shell that is not set, and means something else than no option. Throws a message
+ * that names it.
+ */
+const refuseEmptyValues = (command: Command): void => {
+  for (const option of command.options) {
+    const given: unknown = command.getOptionValue(option.attributeName())
+    if (given === '' || (Array.isArray(given) && given.includes(''))) {
+      throw new CommandError(`${option.long} must not be empty`)
+    }
+  }
+}
+
 /** Exit codes: 0 done, 1 failed, 2 called or set up wrongly. */
 const FAILED = 1
 const MISUSED = 2
@@ -22,6 +35,7 @@ const program = async (): Promise<Command> => {
     .description(
       'The M-PESA gateway: takes payment requests from partners, prompts payers, tells partners the outcome.',
     )
+    .hook('preAction', (_gateway, command) => refuseEmptyValues(command))
     .showHelpAfterError('(add --help for the options)')
     .addHelpText(
       'after',

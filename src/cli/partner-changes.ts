@@ -79,16 +79,21 @@ export const setPartnerCommand = (environment: Environment): Command =>
 const readSettings = (options: SetOptions): Partial<PartnerSettings> => {
   const { callbackHost, rate, maxPayment, maxDaily } = options
   const settings = {
-    ...(callbackHost && {
-      callbackHosts:
-        callbackHost[0] === 'none' ? null : take('--callback-host', parseCallbackHosts(callbackHost)),
+    ...(callbackHost !== undefined && { callbackHosts: readHosts(callbackHost) }),
+    ...(rate !== undefined && { requestsPerSecond: readNumber('--rate', rate, parseRequestsPerSecond) }),
+    ...(maxPayment !== undefined && {
+      maxPaymentKes: readNumber('--max-payment', maxPayment, parseMaxPaymentKes),
     }),
-    ...(rate && { requestsPerSecond: readNumber('--rate', rate, parseRequestsPerSecond) }),
-    ...(maxPayment && { maxPaymentKes: readNumber('--max-payment', maxPayment, parseMaxPaymentKes) }),
-    ...(maxDaily && { maxDailyKes: readNumber('--max-daily', maxDaily, parseMaxDailyKes) }),
+    ...(maxDaily !== undefined && { maxDailyKes: readNumber('--max-daily', maxDaily, parseMaxDailyKes) }),
   }
   if (Object.keys(settings).length === 0) throw new CommandError('nothing is to be set: name a bound')
   return settings
+}
+
+const readHosts = (hosts: readonly string[]): string[] | null => {
+  if (!hosts.includes('none')) return take('--callback-host', parseCallbackHosts(hosts))
+  if (hosts.length > 1) throw new CommandError('--callback-host must be hosts, or none alone')
+  return null
 }
 
 const readNumber = (name: string, text: string, parse: (number: number) => Parsed<number>): number | null =>

@@ -14,6 +14,7 @@ import { useDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
 import { maskRow } from './mask-row.ts'
 import { CommandError, printJson, printLine, printTable, toText } from './output.ts'
+import { readLimit } from './read-limit.ts'
 import { settlePaymentCommand } from './settle-payment.ts'
 
 type ListOptions = {
@@ -112,10 +113,7 @@ const withoutOperator = ({ operator: _none, ...move }: Awaited<ReturnType<typeof
   move
 
 const list = async (environment: Environment, options: ListOptions): Promise<void> => {
-  const limit = Number(options.limit)
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LISTED) {
-    throw new CommandError(`--limit must be a whole number from 1 to ${MAX_LISTED}, not ${options.limit}`)
-  }
+  const limit = readLimit(options.limit, MAX_LISTED)
   const rows = await (options.open || options.overdue
     ? findOpen(environment, options.overdue === true, limit)
     : findSome(environment, options, limit))

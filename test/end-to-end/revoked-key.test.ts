@@ -45,6 +45,7 @@ it('a key that is revoked at one process is refused by every process, and its su
   const lines = await deployment.database
     .selectFrom('audit')
     .select(['action', 'actor_kind', 'actor_name', 'operator', 'source'])
+    .where('actor_kind', '=', 'service')
     .orderBy('id')
     .execute()
   const by = { actor_kind: 'service', actor_name: 'console', operator: 'amina', source: '127.0.0.1' }
