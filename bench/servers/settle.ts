@@ -44,7 +44,7 @@ const unused = () => Promise.reject(new Error('not part of this measurement'))
 const darajaCallbacks = createDarajaCallbackService({
   receiver: createReceiver({ database, spool, presence, patienceMs: 300 }),
   tokens: createCallbackTokens({ secretKey: config.SECRET_KEY, previousSecretKey: null }),
-  sources: { mode: 'off', list: [], strangersPerMinute: 600 },
+  sources: { mode: 'off', list: [], strangers: { perMinute: 600, bytesPerMinute: 500_000, maxBytes: 4096 } },
   newId,
   clock: systemClock,
   nowMs,

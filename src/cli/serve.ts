@@ -135,7 +135,11 @@ const settingsOf = (config: ServeConfig) => ({
   callbackSources: {
     mode: config.CALLBACK_SOURCES_MODE,
     list: config.CALLBACK_SOURCES,
-    strangersPerMinute: config.CALLBACK_STRANGERS_PER_MINUTE,
+    strangers: {
+      perMinute: config.CALLBACK_STRANGERS_PER_MINUTE,
+      bytesPerMinute: config.CALLBACK_STRANGER_BYTES_PER_MINUTE,
+      maxBytes: config.CALLBACK_STRANGER_MAX_BYTES,
+    },
   },
   wrongSecretsPerMinute: config.WRONG_KEYS_PER_MINUTE,
   partnerRequestsPerSecond: config.PARTNER_REQUESTS_PER_SECOND,
@@ -162,6 +166,7 @@ const settingsOf = (config: ServeConfig) => ({
   uniqueReference: config.DARAJA_UNIQUE_REFERENCE,
   pull: config.DARAJA_PULL ? { msisdn: config.DARAJA_PULL_MSISDN } : null,
   keepDays: { attempts: config.ATTEMPT_RETENTION_DAYS, callbacks: config.CALLBACK_RETENTION_DAYS },
+  keepStrangersDays: config.CALLBACK_STRANGER_RETENTION_DAYS,
 })
 
 /** How long a callback waits for Postgres before the disk takes it, ms: Daraja is to be answered within a second. */

@@ -6,6 +6,7 @@ import { createVault } from '../runtime/seal.ts'
 import type { CallbackUrlPolicy } from '../values/callback-url.ts'
 import { createCallbackIds } from './callbacks/callback-id.ts'
 import type { CallbackMetrics } from './callbacks/callback-metrics.ts'
+import { startForgettingStrangers } from './callbacks/forget-strangers.ts'
 import { startInterpreting } from './callbacks/interpret.ts'
 import { createPresence } from './callbacks/presence.ts'
 import { createReceiver } from './callbacks/receive.ts'
@@ -76,6 +77,8 @@ export type CoreOptions = {
   pull: { msisdn: string | null } | null
   /** For how many days what is partitioned by month is kept. */
   keepDays: KeepDays
+  /** For how many days strangers' callbacks are kept. */
+  keepStrangersDays: number
   /** Called after deliveries were committed to the outbox. */
   onDeliveriesDue: () => void
 }
@@ -130,13 +133,12 @@ export const startCore = (options: CoreOptions): Core => {
   })
   const interpreting = startInterpreting(stage)
   const replaying = startReplaying({ ...options, presence, onReceived: interpreting.wake })
-  const loops = [submitting, interpreting, replaying, startPartitioning(options)]
-  loops.push(startReconciling(stage))
+  const loops = [submitting, interpreting, replaying, startReconciling(stage), ...startForgetting(options)]
   // Daraja wants to be told an address; what it posts there is kept like every callback of a token that nobody issued.
   const callbackUrl = `${options.publicUrl}/callbacks/stk/pull`
   loops.push(startPulling({ ...stage, references, callbackUrl }))
   const keyUse = startKeyUse(options)
-  loops.push(keyUse, startForgettingCounts(options))
+  loops.push(keyUse)
   const checks = createCallerChecks({ ...options, noteUse: keyUse.note })
   return {
     services: {
@@ -162,6 +164,17 @@ export const startCore = (options: CoreOptions): Core => {
     },
   }
 }
+
+/** The loops that make room for what comes, and forget what was kept for long enough. */
+const startForgetting = (options: CoreOptions): Loop[] => [
+  startPartitioning(options),
+  startForgettingCounts(options),
+  startForgettingStrangers({
+    ...options,
+    sources: options.callbackSources,
+    keepDays: options.keepStrangersDays,
+  }),
+]
 
 const firstFailure = (loops: readonly Loop[]): Promise<never> => {
   const failed = new Promise<never>((_resolve, reject) => {

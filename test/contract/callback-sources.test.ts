@@ -31,7 +31,7 @@ const openBehindProxy = (mode: CallbackSources['mode']): Promise<TestFacade> =>
       callbackSources: {
         mode,
         list: listOf(`${DARAJA},196.201.213.0/24`),
-        strangersPerMinute: STRANGERS_PER_MINUTE,
+        strangers: { perMinute: STRANGERS_PER_MINUTE, bytesPerMinute: 1_000_000, maxBytes: 4096 },
       },
     },
     { trustedProxies: listOf('127.0.0.1') },
@@ -116,8 +116,10 @@ describe('CALLBACK_SOURCES_MODE=enforce', () => {
   it('keeps only some of a flood without a token of ours', async () => {
     const answers = await Promise.all(Array.from({ length: 100 }, () => post(test, 'f'.repeat(48), STRANGER)))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([403]))
-    const kept = test.database.selectFrom('callbacks').select('id').where('payment_id', 'is', null)
-    expect(await kept.execute()).toHaveLength(STRANGERS_PER_MINUTE)
+    const kept = test.database.selectFrom('stranger_callbacks').select('is_refused')
+    const rows = await kept.execute()
+    expect(rows).toHaveLength(STRANGERS_PER_MINUTE)
+    expect(rows.every((row) => row.is_refused)).toBe(true)
   })
 })
 
@@ -129,9 +131,8 @@ describe.each(['log', 'off'] as const)('CALLBACK_SOURCES_MODE=%s', (mode) => {
   afterAll(() => test.stop())
 
   const NOBODYS_TOKEN = 'f'.repeat(48)
-  const countOf = async (source: string): Promise<number> =>
-    (await test.database.selectFrom('callbacks').select('id').where('source_address', '=', source).execute())
-      .length
+  const countOf = async (table: 'callbacks' | 'stranger_callbacks', source: string): Promise<number> =>
+    (await test.database.selectFrom(table).select('id').where('source_address', '=', source).execute()).length
 
   it('keeps only some of a flood without a token of ours, and acknowledges no others', async () => {
     const answers = await Promise.all(Array.from({ length: 100 }, () => post(test, NOBODYS_TOKEN, STRANGER)))
@@ -142,7 +143,8 @@ describe.each(['log', 'off'] as const)('CALLBACK_SOURCES_MODE=%s', (mode) => {
       body: errorBody('too many callbacks whose token is none of ours'),
     })
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(STRANGERS_PER_MINUTE)
-    expect(await countOf(STRANGER)).toBe(STRANGERS_PER_MINUTE)
+    expect(await countOf('stranger_callbacks', STRANGER)).toBe(STRANGERS_PER_MINUTE)
+    expect(eventsOf(test).filter(({ event }) => event === 'strangers_turned_away')).toHaveLength(1)
   })
 
   it('keeps all that carry a token of ours, and all from Daraja’s addresses, through the flood', async () => {
@@ -151,7 +153,7 @@ describe.each(['log', 'off'] as const)('CALLBACK_SOURCES_MODE=%s', (mode) => {
     expect(await storedFor(test, id)).toHaveLength(1)
     const answers = await Promise.all(Array.from({ length: 100 }, () => post(test, NOBODYS_TOKEN, DARAJA)))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
-    expect(await countOf(DARAJA)).toBe(100)
+    expect(await countOf('callbacks', DARAJA)).toBe(100)
   })
 })
 

@@ -97,7 +97,12 @@ export const runChain = async (
   const results: PointResult[] = []
   const asked: Promise<void>[] = []
   for (const point of points) {
-    await using prepared = await point.prepare({ database, databaseUrl, natsUrl: stream.natsUrl })
+    await using prepared = await point.prepare({
+      database,
+      databaseUrl,
+      natsUrl: stream.natsUrl,
+      httpUrl: `http://127.0.0.1:${publicPort}`,
+    })
     const mortal = startMortal(command, { ...environment, ...prepared.environment }, point.path)
     const endedBy = await askUntilDead({ client, point, mortal, asked })
     await mortal.started.then((process) => process?.end('SIGKILL'))

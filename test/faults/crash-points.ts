@@ -5,7 +5,7 @@ import { readProject } from '../../scripts/tidy/project.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { openTcpLink } from '../support/tcp-link.ts'
 
-type Place = { database: Database; databaseUrl: string; natsUrl: string }
+type Place = { database: Database; databaseUrl: string; natsUrl: string; httpUrl: string }
 type Prepared = AsyncDisposable & { environment?: Record<string, string> }
 
 /** A crash point, and how a process is brought to it. */
@@ -51,6 +51,7 @@ const SPECIAL: Record<string, Partial<Pick<CrashPoint, 'payments' | 'prepare'>>>
     prepare: (place) => refuseToSettle(place),
   },
   mark_unpublished: { prepare: (place) => refusePublishing(place) },
+  strangers: { prepare: (place) => scan(place) },
   spool: { payments: [SLOW, SLOW, SLOW, PAID], prepare: (place) => keepLosingPostgres(place) },
   spool_folder: { payments: [SLOW, SLOW, SLOW, PAID], prepare: (place) => keepLosingPostgres(place) },
   take_confirmations: { payments: [NEVER_CALLS_BACK, PAID], prepare: (place) => pull(place) },
@@ -150,6 +151,18 @@ const keepLosingPostgres = async ({ databaseUrl }: Place): Promise<Prepared> => 
       return link.close()
     },
   }
+}
+
+/** Somebody who posts at the callbacks' path all the time, with a token that nobody issued. */
+const scan = ({ httpUrl }: Place): Promise<Prepared> => {
+  const post = () => fetch(`${httpUrl}/callbacks/stk/${'f'.repeat(48)}`, { method: 'POST', body: 'a scan' })
+  const timer = setInterval(() => void post().catch(() => undefined), IN_TURN_MS / 10)
+  return Promise.resolve({
+    [Symbol.asyncDispose]: () => {
+      clearInterval(timer)
+      return Promise.resolve()
+    },
+  })
 }
 
 /** An account that has Pull Transactions, not registered for them yet. */

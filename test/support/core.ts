@@ -17,6 +17,7 @@ import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { createLog, type Log } from '../../src/runtime/log.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts'
+import { parseAddressList } from '../../src/values/address-list.ts'
 import type { PartnerId } from '../../src/values/ids.ts'
 import { testActor } from './actor.ts'
 import { createTestDatabase } from './database.ts'
@@ -109,6 +110,8 @@ export const openTestSpool = (
     ...options,
   })
 
+const EVERYWHERE = parseAddressList('0.0.0.0/0,::/0')
+
 const defaultOptions = (parts: {
   database: Database
   simulator: Simulator
@@ -129,7 +132,12 @@ const defaultOptions = (parts: {
   callbackMetrics: createCallbackMetrics(new Registry(), parts.spool),
   // A loaded machine is not an outage: what a test sends is in Postgres when it was answered.
   callbackPatienceMs: 20_000,
-  callbackSources: { mode: 'off', list: [], strangersPerMinute: 1_000_000 },
+  callbackSources: {
+    mode: 'off',
+    // Whoever calls back is Daraja, wherever it is: tests of strangers say who is not.
+    list: EVERYWHERE.ok ? EVERYWHERE.value : [],
+    strangers: { perMinute: 1_000_000, bytesPerMinute: 1_000_000_000, maxBytes: 4096 },
+  },
   callbackUrlPolicy: { allowHttp: true, allowPrivateNetworks: true },
   wrongSecretsPerMinute: 100_000,
   partnerRequestsPerSecond: null,
@@ -152,5 +160,6 @@ const defaultOptions = (parts: {
   uniqueReference: false,
   pull: null,
   keepDays: { attempts: 90, callbacks: 400 },
+  keepStrangersDays: 7,
   onDeliveriesDue: () => undefined,
 })

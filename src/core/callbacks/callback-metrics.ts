@@ -6,6 +6,8 @@ export type CallbackMetrics = {
   notKept(): void
   /** Counts a callback from an address that may not call back, or one too many without a token of ours. */
   refused(options: { isKept: boolean }): void
+  /** Counts what was kept of a stranger's body, bytes. */
+  keptOfStranger(bytes: number): void
 }
 
 /** What is counted of callbacks beside `CoreMetrics`. What the spool holds is asked of its folder when the metrics are read. */
@@ -19,6 +21,11 @@ export const createCallbackMetrics = (registry: Registry, spool: Spool): Callbac
     name: 'gateway_callbacks_refused_total',
     help: 'Callbacks from addresses that may not call back, or of a flood without a token of ours: were they kept?',
     labelNames: ['kept'] as const,
+    registers: [registry],
+  })
+  const ofStrangers = new Counter({
+    name: 'gateway_stranger_bytes_total',
+    help: 'Bytes that were kept of the bodies of callbacks without a token of ours, from none of Daraja’s addresses',
     registers: [registry],
   })
   const aside = new Gauge({
@@ -38,6 +45,7 @@ export const createCallbackMetrics = (registry: Registry, spool: Spool): Callbac
   })
   return {
     notKept: () => notKept.inc(),
+    keptOfStranger: (bytes) => ofStrangers.inc(bytes),
     refused: ({ isKept }) => refused.inc({ kept: isKept ? 'yes' : 'no' }),
   }
 }

@@ -10,6 +10,11 @@ export type ReceivedCallback = {
   nonce: string | null
   /** True when it came from an address that may not call back: kept, and never interpreted. */
   isRefused: boolean
+  /**
+   * Of a stranger's, which is kept apart, cut and for days only: how many bytes its body had when it came. Null for every
+   * other callback.
+   */
+  strangerBodyBytes: number | null
   body: Uint8Array
   headers: readonly { name: string; value: string }[]
   sourceAddress: string

@@ -81,6 +81,8 @@ const recordedFields = z.object({
   // Records of the release before have none, and its processes leave it out when they read ours.
   nonce: z.string().nullable().default(null),
   isRefused: z.boolean(),
+  // Records of the release before have none.
+  strangerBodyBytes: z.number().int().nullable().default(null),
   headers: z.array(z.object({ name: z.string(), value: z.string() })),
   sourceAddress: z.string(),
 })

@@ -4,9 +4,11 @@ import { ensureMonths, isWithoutPartition } from '../../database/partitions.ts'
 import { runRows } from '../../database/run-rows.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { ReceivedCallback } from './callback.ts'
+import { renderHeaders, toStorable } from './storable.ts'
+import { insertStrangers } from './store-strangers.ts'
 
 /**
- * Stores callbacks in one commit, each with the duty to interpret it where it has a payment and was not refused. A callback
+ * Stores callbacks in one commit, and beside it those of strangers in another, each with the duty to interpret it where it has a payment and was not refused. A callback
  * that is stored already, by its id, changes nothing: the same one may come from a request, whose commit was not heard of,
  * and from the spool, in any order. Resolves with an `Error` in the place of a callback that Postgres refuses for what it
  * holds. Storing none tells whether Postgres would take one.
@@ -15,19 +17,28 @@ export const storeCallbacks = (
   database: Database,
   callbacks: readonly ReceivedCallback[],
 ): Promise<('stored' | Error)[]> =>
-  runRows(callbacks, async (some) => {
-    await insertCallbacks(database, some).catch(async (error: unknown) => {
-      if (!isWithoutPartition(error)) throw error
-      // Its month was long ago, or the clock of the machine that took it was wrong.
-      await ensureMonths(
-        database,
-        'callbacks',
-        some.map((callback) => callback.receivedAt),
-      )
-      await insertCallbacks(database, some)
-    })
-    return some.map(() => 'stored' as const)
+  runRows(callbacks, async (all) => {
+    const strangers = all.filter((callback) => callback.strangerBodyBytes !== null)
+    const others = all.filter((callback) => callback.strangerBodyBytes === null)
+    await Promise.all([
+      strangers.length > 0 && insertStrangers(database, strangers),
+      (others.length > 0 || all.length === 0) && insertOthers(database, others),
+    ])
+    return all.map(() => 'stored' as const)
   })
+
+const insertOthers = async (database: Database, callbacks: readonly ReceivedCallback[]): Promise<void> => {
+  await insertCallbacks(database, callbacks).catch(async (error: unknown) => {
+    if (!isWithoutPartition(error)) throw error
+    // Its month was long ago, or the clock of the machine that took it was wrong.
+    await ensureMonths(
+      database,
+      'callbacks',
+      callbacks.map((callback) => callback.receivedAt),
+    )
+    await insertCallbacks(database, callbacks)
+  })
+}
 
 /**
  * The bodies travel as one value, out of which Postgres cuts each, and the headers as one document: as elements of arrays
@@ -71,9 +82,3 @@ const startsOfBodies = (callbacks: readonly ReceivedCallback[]): number[] => {
     return start
   })
 }
-
-const renderHeaders = (callback: ReceivedCallback): [string, string][] =>
-  callback.headers.map(({ name, value }) => [toStorable(name), toStorable(value)])
-
-/** Text that Postgres can hold; HTTP carries no other, callers over gRPC may. */
-const toStorable = (text: string): string => text.replaceAll('\u0000', '\ufffd').toWellFormed()

@@ -51,8 +51,15 @@ export const blankEverywhere = async (
   await run(sql`
     UPDATE idempotency_keys SET fingerprint = sha256(uuid_send(gen_random_uuid())) WHERE payment_id = ANY(${ids})
   `)
-  return { payments, deliveries, callbacks: await run(blankCallbacks(number, ids)) }
+  const callbacks = await run(blankCallbacks(number, ids))
+  return { payments, deliveries, callbacks: callbacks + (await run(forgetStrangersWith(number))) }
 }
+
+/** What a stranger posted with the number in it settles nothing, and is no part of the books. */
+const forgetStrangersWith = ({ digits }: NineDigits): RawBuilder<unknown> => sql`
+  DELETE FROM stranger_callbacks
+  WHERE position(${Buffer.from(digits)} IN body) > 0 OR strpos(headers::text, ${digits}) > 0
+`
 
 /** A body is any bytes: its digits are looked for, and replaced, as bytes. */
 const blankCallbacks = ({ digits, zeros }: NineDigits, ids: RawBuilder<unknown>): RawBuilder<unknown> => {

@@ -8,7 +8,8 @@ import type { Log } from '../../runtime/log.ts'
 import type { ReceivedCallback } from '../callbacks/callback.ts'
 import type { CallbackMetrics } from '../callbacks/callback-metrics.ts'
 import type { CallbackReceiver } from '../callbacks/receive.ts'
-import { type CallbackSources, createStrangersBudget, judgeSource } from '../callbacks/sources.ts'
+import { type CallbackSources, judgeSource } from '../callbacks/sources.ts'
+import { createStrangersBudget, isStranger, type StrangerVerdict } from '../callbacks/strangers.ts'
 import { type CallbackTokens, parseNonce } from '../callbacks/token.ts'
 import type { CoreMetrics } from '../metrics.ts'
 import { requireScope } from './caller.ts'
@@ -31,19 +32,22 @@ type Parts = {
 
 /** The one implementation of DarajaCallbackService. `onReceived` is called after a callback became durable. */
 export const createDarajaCallbackService = (parts: Parts): ServiceImpl<typeof DarajaCallbackService> => {
-  const mayKeepStranger = createStrangersBudget(parts.sources, parts.nowMs)
+  const judgeStranger = createStrangersBudget(parts.sources.strangers, parts.nowMs)
+  const judge = (callback: ReceivedCallback): StrangerVerdict =>
+    isStranger(parts.sources.list, callback) ? judgeStranger(callback) : { kind: 'kept', callback }
   return {
     receiveStkCallback: (request, context) =>
       tellErrors(parts.log, context, async () => {
         await requireScope(context, parts.checks, 'callbacks:write')
         const verdict = judgeSource(parts.sources, request.sourceAddress)
-        const callback = toCallback(parts, request, verdict === 'refused')
-        const isKept = callback.paymentId !== null || mayKeepStranger(callback.sourceAddress)
-        if (isKept) await keep(parts, callback)
-        if (verdict === 'told_of' && isKept)
+        const came = toCallback(parts, request, verdict === 'refused')
+        const judged = judge(came)
+        if (judged.kind === 'turned_away') return turnAway(parts, came, judged)
+        const { callback } = judged
+        await keep(parts, callback)
+        if (verdict === 'told_of')
           parts.log.warn({ event: 'callback_from_unlisted_address', ...about(callback) })
-        if (callback.isRefused) refuse(parts, callback, isKept)
-        if (!isKept) turnAway(parts)
+        if (callback.isRefused) refuse(parts, callback)
         return {}
       }),
   }
@@ -59,6 +63,7 @@ const toCallback = (
   paymentId: parts.tokens.read(request.token),
   nonce: parseNonce(request.nonce),
   isRefused,
+  strangerBodyBytes: null,
   body: request.body,
   headers: request.headers.map(({ name, value }) => ({ name, value })),
   sourceAddress: request.sourceAddress,
@@ -77,21 +82,30 @@ const keep = async (parts: Parts, callback: ReceivedCallback): Promise<void> => 
   })
   parts.metrics.calledBack(callback.paymentId === null ? 'unknown' : 'known')
   const line = { ...about(callback), kept_in: where }
+  if (callback.strangerBodyBytes !== null) parts.callbackMetrics.keptOfStranger(callback.body.length)
   if (callback.paymentId === null) parts.log.warn({ event: 'callback_of_unknown_token', ...line })
   else parts.log.info({ event: 'callback_received', payment_id: Number(callback.paymentId), ...line })
   parts.onReceived()
 }
 
-const refuse = (parts: Parts, callback: ReceivedCallback, isKept: boolean): never => {
-  parts.callbackMetrics.refused({ isKept })
-  // One that is not kept is one of a flood, which must not flood the log too.
-  if (isKept) parts.log.warn({ event: 'callback_refused', ...about(callback) })
-  throw new ConnectError('callbacks are not taken from this address', Code.PermissionDenied)
+const refuse = (parts: Parts, callback: ReceivedCallback): never => {
+  parts.callbackMetrics.refused({ isKept: true })
+  parts.log.warn({ event: 'callback_refused', ...about(callback) })
+  throw notFromThere()
 }
 
-/** Not kept, so it must not be acknowledged (law 3). */
-const turnAway = (parts: Parts): never => {
+const notFromThere = (): ConnectError =>
+  new ConnectError('callbacks are not taken from this address', Code.PermissionDenied)
+
+/** Not kept, so it must not be acknowledged (law 3). It is one of a flood, which must not flood the log too. */
+const turnAway = (
+  parts: Parts,
+  callback: ReceivedCallback,
+  { spent, isFirst }: Extract<StrangerVerdict, { kind: 'turned_away' }>,
+): never => {
   parts.callbackMetrics.refused({ isKept: false })
+  if (isFirst) parts.log.warn({ event: 'strangers_turned_away', spent, ...about(callback) })
+  if (callback.isRefused) throw notFromThere()
   throw new ConnectError('too many callbacks whose token is none of ours', Code.ResourceExhausted, {
     'retry-after': '60',
   })
@@ -100,5 +114,5 @@ const turnAway = (parts: Parts): never => {
 const about = (callback: ReceivedCallback) => ({
   callback_id: callback.id,
   source_address: callback.sourceAddress,
-  bytes: callback.body.length,
+  bytes: callback.strangerBodyBytes ?? callback.body.length,
 })

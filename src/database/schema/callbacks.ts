@@ -17,6 +17,24 @@ export type CallbacksTable = {
   nonce: string | null
 }
 
+/** What strangers posted, cut: nobody here issued its token, and it is from no address of Daraja's. */
+export type StrangerCallbacksTable = {
+  /** A UUID of version 7, given by the process that took it. */
+  id: string
+  received_at: Date
+  /** By the database's clock: from then on it is kept for so many days. */
+  kept_at: Generated<Date>
+  /** It came from an address that may not call back. */
+  is_refused: boolean
+  source_address: string
+  /** Those that were kept, `[name, value]` pairs in the order they came. */
+  headers: ColumnType<[string, string][], string, never>
+  /** The beginning of the body. */
+  body: Buffer
+  /** How long the body was. */
+  body_bytes: number
+}
+
 /** A duty: this callback is to be interpreted. No lease: that takes one transaction, which holds the row. */
 export type ToInterpretTable = {
   callback_id: string

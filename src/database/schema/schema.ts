@@ -1,6 +1,6 @@
 import type { PartnerAccountsTable } from './accounts.ts'
 import type { AuditTable } from './audit.ts'
-import type { CallbacksTable, ToInterpretTable } from './callbacks.ts'
+import type { CallbacksTable, StrangerCallbacksTable, ToInterpretTable } from './callbacks.ts'
 import type { DarajaAccountsTable, DarajaBudgetsTable } from './daraja.ts'
 import type { AttemptsTable, DeliveriesTable, ToDeliverTable } from './deliveries.ts'
 import type { DeadDeliveriesTable, EndpointsTable } from './endpoints.ts'
@@ -37,6 +37,7 @@ export type Schema = {
   daraja_budgets: DarajaBudgetsTable
   callbacks: CallbacksTable
   to_interpret: ToInterpretTable
+  stranger_callbacks: StrangerCallbacksTable
   deliveries: DeliveriesTable
   to_deliver: ToDeliverTable
   attempts: AttemptsTable

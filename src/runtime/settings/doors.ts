@@ -90,6 +90,21 @@ export const DOOR_SETTINGS = {
     default: '10000',
     help: 'callbacks without a token of ours, from other addresses than `CALLBACK_SOURCES`, that a process keeps in a minute; further ones are turned away',
   },
+  CALLBACK_STRANGER_BYTES_PER_MINUTE: {
+    parse: wholeNumber(0, 1_000_000_000),
+    default: '524288',
+    help: 'and how many bytes it keeps of them in a minute, headers and what a row costs counted',
+  },
+  CALLBACK_STRANGER_MAX_BYTES: {
+    parse: wholeNumber(0, 65_536),
+    default: '4096',
+    help: 'how many bytes are kept of the body of each of them, and as many of its headers; the rest is cut off',
+  },
+  CALLBACK_STRANGER_RETENTION_DAYS: {
+    parse: wholeNumber(1, 400),
+    default: '7',
+    help: 'for how many days they are kept',
+  },
   TRUSTED_PROXIES: {
     parse: addressList,
     default: null,

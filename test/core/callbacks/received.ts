@@ -12,6 +12,7 @@ export const received = (overrides: Partial<ReceivedCallback> = {}): ReceivedCal
   paymentId: null,
   nonce: null,
   isRefused: false,
+  strangerBodyBytes: null,
   body: Buffer.from('{"Body":{}}'),
   headers: [{ name: 'Content-Type', value: 'application/json' }],
   sourceAddress: '196.201.214.200',

@@ -8,7 +8,11 @@ const everyByte = Buffer.from(Array.from({ length: 256 }, (_one, byte) => byte))
 const THREE = [
   received({ paymentId: 2n ** 62n, nonce: '0123456789abcdef', body: everyByte }),
   received({ body: Buffer.alloc(0), headers: [], sourceAddress: '' }),
-  received({ isRefused: true, headers: [{ name: 'X-Ünicode', value: '"\\\u0000☃' }] }),
+  received({
+    isRefused: true,
+    strangerBodyBytes: 65_000,
+    headers: [{ name: 'X-Ünicode', value: '"\\\u0000☃' }],
+  }),
 ] as const
 
 const RECORDS = THREE.map(encodeRecord)
@@ -52,6 +56,14 @@ describe('the records of the spool', () => {
       const bytes = callbacks.reduce((sum, callback) => sum + encodeRecord(callback).length, 0)
       expect(bytes + (damaged[0]?.bytes.length ?? 0)).toBe(FILE.length)
     }
+  })
+
+  it('written by the release before, which knew of no strangers, are read too', () => {
+    const { strangerBodyBytes, ...asBefore } = THREE[0]
+    expect(strangerBodyBytes).toBeNull()
+    const record = encodeRecord(asBefore as (typeof THREE)[0])
+    expect(record.toString('latin1')).not.toContain('stranger')
+    expect(decodeRecords(record).callbacks).toEqual([THREE[0]])
   })
 
   it('damaged in its content alone takes nothing behind it along', () => {

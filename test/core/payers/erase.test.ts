@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { storeCallbacks } from '../../../src/core/callbacks/store.ts'
 import { type Erasure, erasePayer } from '../../../src/core/payers/erase.ts'
 import { type Msisdn, parseMsisdn } from '../../../src/values/msisdn.ts'
 import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'
@@ -8,6 +9,7 @@ import { dumpDatabase, tablesWith } from '../../support/dump.ts'
 import { eventually } from '../../support/eventually.ts'
 import { readPayment } from '../../support/payments.ts'
 import { paymentRequest } from '../../support/requests.ts'
+import { received } from '../callbacks/received.ts'
 
 const NUMBER = '254711222333'
 const DIGITS = NUMBER.slice(3)
@@ -75,6 +77,7 @@ describe('erasing a payer', () => {
       sourceAddress: '127.0.0.1',
     }
     await test.clients.darajaCallbacks.receiveStkCallback(stray)
+    await storeCallbacks(database, [received({ ...stray, strangerBodyBytes: 99 })])
   }
 
   const tellPartners = () =>
@@ -112,11 +115,12 @@ describe('erasing a payer', () => {
       'payment_findings',
       'payment_history',
       'payments',
+      'stranger_callbacks',
     ])
 
     expect(await erase(NUMBER)).toEqual({
       kind: 'erased',
-      rows: { payments: 2, callbacks: 3, deliveries: 2 },
+      rows: { payments: 2, callbacks: 4, deliveries: 2 },
     })
 
     expect(tablesWith(await dumpDatabase(test.database), DIGITS)).toEqual([])

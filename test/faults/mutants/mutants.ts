@@ -1,3 +1,4 @@
+import { EDGE_MUTANTS } from './edge-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { SPOOL_MUTANTS } from './spool-mutants.ts'
 
@@ -342,4 +343,5 @@ export const MUTANTS: readonly Mutant[] = [
     killedBy: { file: 'test/values/values.test.ts', test: 'is masked for logs' },
   },
   ...SPOOL_MUTANTS,
+  ...EDGE_MUTANTS,
 ]

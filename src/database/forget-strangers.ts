@@ -1,0 +1,79 @@
+import { sql } from 'kysely'
+import { type AddressList, includesAddress } from '../values/address-list.ts'
+import type { Database } from './connect.ts'
+
+/** Rows that one statement deletes: few enough that nobody waits for it. */
+const BATCH = 1_000
+
+/**
+ * Deletes strangers' callbacks that were kept for `keepDays` days, by the database's clock; resolves with how many. A row that
+ * another process has in hand is left to it.
+ */
+export const forgetStrangers = async (options: { database: Database; keepDays: number }): Promise<number> => {
+  let forgotten = 0
+  for (;;) {
+    const { numAffectedRows = 0n } = await sql`
+      DELETE FROM stranger_callbacks WHERE id = ANY (ARRAY(
+        SELECT id FROM stranger_callbacks WHERE kept_at < now() - make_interval(days => ${options.keepDays})
+        ORDER BY kept_at LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
+      ))
+    `.execute(options.database)
+    forgotten += Number(numAffectedRows)
+    if (Number(numAffectedRows) < BATCH) return forgotten
+  }
+}
+
+/**
+ * The same for those that processes of the release before stored among Daraja's own: of no payment, and from no address of
+ * `list`. Resolves with how many.
+ */
+export const forgetStrangersAmongCallbacks = async (options: {
+  database: Database
+  keepDays: number
+  list: AddressList
+}): Promise<number> => {
+  const { database, list } = options
+  const listed = new Set<string>()
+  let forgotten = 0
+  for (;;) {
+    const found = await findUnclaimed({ ...options, listed: [...listed] })
+    const [ours, strangers] = partition(found, (row) => includesAddress(list, row.source_address))
+    for (const { source_address } of ours) listed.add(source_address)
+    const deleted = strangers.length === 0 ? 0 : await deleteCallbacks(database, strangers)
+    forgotten += deleted
+    // A round that got nowhere would be the same for ever.
+    if (found.length < BATCH || (deleted === 0 && ours.length === 0)) return forgotten
+  }
+}
+
+type Unclaimed = { id: string; received_at: Date; source_address: string }
+
+/** Old callbacks of no payment, but for those from addresses that are known to be on the list: these stay. */
+const findUnclaimed = async (options: {
+  database: Database
+  keepDays: number
+  listed: readonly string[]
+}): Promise<Unclaimed[]> => {
+  const { rows } = await sql<Unclaimed>`
+    SELECT id, received_at, source_address FROM callbacks
+    WHERE payment_id IS NULL AND received_at < now() - make_interval(days => ${options.keepDays})
+      AND source_address <> ALL (${options.listed}::text[])
+    LIMIT ${BATCH}
+  `.execute(options.database)
+  return rows
+}
+
+const partition = <Item>(items: readonly Item[], test: (item: Item) => boolean): [Item[], Item[]] => [
+  items.filter(test),
+  items.filter((item) => !test(item)),
+]
+
+const deleteCallbacks = async (database: Database, rows: readonly Unclaimed[]): Promise<number> => {
+  const { numAffectedRows = 0n } = await sql`
+    DELETE FROM callbacks USING unnest(
+      ${rows.map((row) => row.id)}::uuid[], ${rows.map((row) => row.received_at.toISOString())}::timestamptz[]
+    ) AS old (id, received_at)
+    WHERE callbacks.id = old.id AND callbacks.received_at = old.received_at AND callbacks.payment_id IS NULL
+  `.execute(database)
+  return Number(numAffectedRows)
+}

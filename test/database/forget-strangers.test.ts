@@ -1,0 +1,65 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { storeCallbacks } from '../../src/core/callbacks/store.ts'
+import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { forgetStrangers, forgetStrangersAmongCallbacks } from '../../src/database/forget-strangers.ts'
+import { parseAddressList } from '../../src/values/address-list.ts'
+import { received } from '../core/callbacks/received.ts'
+import { quietLog } from '../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+
+const DAY_MS = 86_400_000
+const LISTED = '196.201.214.200'
+const STRANGER = '203.0.113.9'
+
+let own: TestDatabase
+let database: Database
+beforeAll(async () => {
+  own = await createTestDatabase()
+  database = connectDatabase({ databaseUrl: own.url, poolSize: 4, log: quietLog })
+})
+afterAll(async () => {
+  await database.destroy()
+  await own.drop()
+})
+
+const idsIn = async (table: 'callbacks' | 'stranger_callbacks'): Promise<string[]> =>
+  (await database.selectFrom(table).select('id').orderBy('id').execute()).map(({ id }) => id)
+
+it('keeps a stranger’s callback for as many days as it says, in any number, and Daraja’s own much longer', async () => {
+  const old = Array.from({ length: 2_500 }, () => received({ strangerBodyBytes: 11 }))
+  const young = received({ strangerBodyBytes: 65_000 })
+  const ours = received({ receivedAt: new Date(Date.now() - 30 * DAY_MS), paymentId: 7n })
+  await storeCallbacks(database, [...old, young, ours])
+  await sql`
+    UPDATE stranger_callbacks SET kept_at = now() - interval '7 days 1 minute' WHERE id <> ${young.id}
+  `.execute(database)
+
+  expect(await forgetStrangers({ database, keepDays: 7 })).toBe(2_500)
+  expect(await idsIn('stranger_callbacks')).toEqual([young.id])
+  expect(await forgetStrangers({ database, keepDays: 7 })).toBe(0)
+  expect(await idsIn('callbacks')).toEqual([ours.id])
+  await sql`TRUNCATE stranger_callbacks, callbacks, to_interpret`.execute(database)
+})
+
+it('forgets also those that the release before stored among Daraja’s own, and nothing else', async () => {
+  const parsed = parseAddressList(`${LISTED},2001:db8::/32`)
+  const list = parsed.ok ? parsed.value : []
+  const old = new Date(Date.now() - 8 * DAY_MS)
+  const strangers = Array.from({ length: 2_100 }, () =>
+    received({ receivedAt: old, sourceAddress: STRANGER }),
+  )
+  const odd = received({ receivedAt: old, sourceAddress: 'nowhere' })
+  const kept = [
+    ...Array.from({ length: 1_100 }, () => received({ receivedAt: old, sourceAddress: LISTED })),
+    received({ receivedAt: old, sourceAddress: '2001:db8::7' }),
+    received({ receivedAt: old, sourceAddress: STRANGER, paymentId: 7n }),
+    received({ receivedAt: old, sourceAddress: STRANGER, paymentId: 8n, isRefused: true }),
+    received({ sourceAddress: STRANGER }),
+  ]
+  await storeCallbacks(database, [...strangers, odd, ...kept])
+
+  expect(await forgetStrangersAmongCallbacks({ database, keepDays: 7, list })).toBe(2_101)
+  expect(await idsIn('callbacks')).toEqual(kept.map(({ id }) => id).sort())
+  expect(await forgetStrangersAmongCallbacks({ database, keepDays: 7, list })).toBe(0)
+})
