@@ -5,6 +5,7 @@ import { AnswerTooLarge, AttemptTimeout, classifyError, classifyStatus } from '.
 import type { AddressGuard } from './guard-address.ts'
 import { limitReading } from './limit-reading.ts'
 import { observeSockets, type SocketObserver } from './observe-sockets.ts'
+import { createConnector } from './open-connection.ts'
 import type { AttemptResult } from './plan.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
@@ -63,16 +64,11 @@ export const createPoster = (options: {
 }): Poster => {
   const limits = options.limits ?? POST_LIMITS
   const observer = observeSockets()
+  const closing = new AbortController()
   const agent = new Agent({
     allowH2: false,
     pipelining: 1,
-    connect: {
-      timeout: limits.connectMs,
-      lookup: options.guard.lookup,
-      // Said here, for an environment can say otherwise (`NODE_TLS_REJECT_UNAUTHORIZED`).
-      rejectUnauthorized: true,
-      ...(options.authorities && { ca: [...options.authorities] }),
-    },
+    connect: createConnector({ ...options, ...limits, closing: closing.signal }),
     maxResponseSize: limits.answerBytes,
     // An idle time-out never ends a dripping body: an attempt has a clock of its own.
     headersTimeout: 0,
@@ -87,6 +83,7 @@ export const createPoster = (options: {
 
   const close = async (): Promise<void> => {
     observer.stop()
+    closing.abort()
     await agent.destroy()
   }
   return { post, close }

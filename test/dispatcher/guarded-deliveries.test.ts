@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createAddressGuard, createResolver } from '../../src/dispatcher/guard-address.ts'
+import { createAddressGuard } from '../../src/dispatcher/guard-address.ts'
 import { POST_LIMITS } from '../../src/dispatcher/post.ts'
+import { createResolver } from '../../src/dispatcher/resolve-host.ts'
 import { selfSign } from '../support/certificates.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { addDelivery, readAttempts, readDelivery } from '../support/deliveries.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { createAddressGuard, createResolver, type ResolveHost } from '../../src/dispatcher/guard-address.ts'
+import { createAddressGuard } from '../../src/dispatcher/guard-address.ts'
 import {
   createPoster,
   POST_LIMITS,
@@ -9,6 +9,7 @@ import {
   type PostLimits,
   type PostResult,
 } from '../../src/dispatcher/post.ts'
+import { createResolver, type ResolveHost } from '../../src/dispatcher/resolve-host.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import type { Certificate } from '../support/certificates.ts'
 import { type DnsServer, startDnsServer } from '../support/dns-server.ts'
@@ -18,6 +19,7 @@ export type PosterOptions = {
   allowPrivateNetworks?: boolean
   /** Instead of it, whom to ask. */
   nameServer?: DnsServer
+  nameServers?: readonly DnsServer[]
   resolve?: ResolveHost
   isPublic?: (address: string) => boolean
   limits?: PostLimits
@@ -32,8 +34,8 @@ export type PosterHarness = {
   receiver(): Promise<Receiver>
   /** An endpoint that speaks no HTTP of Node's; resolves with its host and port. */
   rawServer(onConnection: (socket: Socket) => void): Promise<string>
-  /** An endpoint that answers 200 under a certificate; resolves with its port. */
-  tlsServer(certificate: Certificate): Promise<number>
+  /** An endpoint that answers 200 under a certificate, or whatever is said instead, once asked; resolves with its port. */
+  tlsServer(certificate: Certificate, answer?: (socket: Socket) => void): Promise<number>
   nameServer(): Promise<DnsServer>
   stop(): Promise<void>
 }
@@ -90,10 +92,10 @@ export const createPosterHarness = (): PosterHarness => {
       })
       return `127.0.0.1:${await listen(server)}`
     },
-    tlsServer: (certificate) =>
+    tlsServer: (certificate, answer = (socket) => socket.end(ANSWER)) =>
       listen(
         createTlsServer(certificate, (socket) => {
-          socket.on('error', () => undefined).on('data', () => socket.end(ANSWER))
+          socket.on('error', () => undefined).once('data', () => answer(socket))
         }).on('tlsClientError', () => undefined),
       ),
     nameServer: async () => {
@@ -107,7 +109,7 @@ export const createPosterHarness = (): PosterHarness => {
 }
 
 /** Every name is this machine, unless there is somebody to ask. */
-const resolverOf = (given: PosterOptions): ResolveHost =>
-  given.nameServer === undefined
+const resolverOf = ({ nameServer, nameServers = nameServer && [nameServer] }: PosterOptions): ResolveHost =>
+  nameServers === undefined
     ? async () => [{ address: '127.0.0.1', family: 4 }]
-    : createResolver({ allowPrivateNetworks: false, nameServers: [given.nameServer.address] })
+    : createResolver({ allowPrivateNetworks: false, nameServers: nameServers.map(({ address }) => address) })

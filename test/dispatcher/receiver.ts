@@ -24,7 +24,7 @@ export const answerWith =
   }
 
 /** Starts an endpoint that answers 200 until it is told otherwise. */
-export const startReceiver = async (): Promise<Receiver> => {
+export const startReceiver = async ({ host = '127.0.0.1', port = 0 } = {}): Promise<Receiver> => {
   const received: Received[] = []
   let behaviour = answerWith(200)
   const take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -40,7 +40,7 @@ export const startReceiver = async (): Promise<Receiver> => {
   const server = createServer((request, response) => {
     take(request, response).catch(() => response.destroy())
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(port, host)
   await once(server, 'listening')
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')

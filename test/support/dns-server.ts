@@ -26,6 +26,10 @@ export type DnsServer = {
    * the last one stays.
    */
   answer(name: string, ...answers: readonly DnsAnswer[]): void
+  /** The same for the queries of one family, whatever is said for both. */
+  answerOf(type: 'A' | 'AAAA', name: string, ...answers: readonly DnsAnswer[]): void
+  /** From now on each answer leaves so many ms after its query. */
+  answerAfter(ms: number): void
   /** Everything that was asked, in its order: `A shop.co.ke`. */
   queries: string[]
   close(): Promise<void>
@@ -41,12 +45,14 @@ export const startDnsServer = async (): Promise<DnsServer> => {
   const zone = new Map<string, readonly DnsAnswer[]>()
   const queries: string[] = []
   const asked = new Map<string, number>()
+  const leaving = new Set<NodeJS.Timeout>()
+  let delayMs = 0
   const socket = createSocket('udp4')
 
   const next = (name: string, query: string): DnsAnswer => {
     const count = asked.get(query) ?? 0
     asked.set(query, count + 1)
-    const answers = zone.get(name) ?? zone.get('*') ?? []
+    const answers = zone.get(query) ?? zone.get(name) ?? zone.get('*') ?? []
     return answers[count] ?? answers.at(-1) ?? 'NXDOMAIN'
   }
 
@@ -57,7 +63,12 @@ export const startDnsServer = async (): Promise<DnsServer> => {
     const query = `${question.type} ${question.name}`
     queries.push(query)
     const reply = toReply(packet, next(question.name, query))
-    if (reply !== null) socket.send(reply, from.port, from.address)
+    if (reply === null) return
+    const timer = setTimeout(() => {
+      leaving.delete(timer)
+      socket.send(reply, from.port, from.address)
+    }, delayMs)
+    leaving.add(timer)
   }
 
   socket.on('message', onMessage)
@@ -69,8 +80,16 @@ export const startDnsServer = async (): Promise<DnsServer> => {
       zone.set(name, answers)
       for (const type of ['A', 'AAAA']) asked.delete(`${type} ${name}`)
     },
+    answerOf: (type, name, ...answers) => {
+      zone.set(`${type} ${name}`, answers)
+      asked.delete(`${type} ${name}`)
+    },
+    answerAfter: (ms) => {
+      delayMs = ms
+    },
     queries,
     close: async () => {
+      for (const timer of leaving) clearTimeout(timer)
       socket.close()
       await once(socket, 'close')
     },
