@@ -16,7 +16,7 @@ export type ResolveWaits = {
   wholeMs: number
 }
 
-const WAITS: ResolveWaits = { askAgainMs: 400, otherFamilyMs: 300, wholeMs: 2_500 }
+export const RESOLVE_WAITS: ResolveWaits = { askAgainMs: 400, otherFamilyMs: 300, wholeMs: 2_500 }
 
 /**
  * Resolves names by asking name servers directly: `dns.lookup` shares four threads, so that one dead name server would delay
@@ -29,7 +29,7 @@ export const createResolver = (options: {
   nameServers: readonly string[] | null
   waits?: ResolveWaits
 }): ResolveHost => {
-  const { nameServers, waits = WAITS } = options
+  const { nameServers, waits = RESOLVE_WAITS } = options
   const servers = nameServers === null ? machineServers : () => nameServers
   const ask = createAskNameServers({ servers, askAgainMs: waits.askAgainMs })
   if (!options.allowPrivateNetworks) return (hostname) => askBothFamilies(ask, hostname, waits)

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { POST_LIMITS } from '../../src/dispatcher/post.ts'
+import { RESOLVE_WAITS } from '../../src/dispatcher/resolve-host.ts'
 import { type DnsAnswer, type DnsServer, startDnsServer } from '../support/dns-server.ts'
-import { createPosterHarness, type PosterHarness } from './poster-harness.ts'
+import { createPosterHarness, type PosterHarness, type PosterOptions } from './poster-harness.ts'
 import type { Receiver } from './receiver.ts'
 
 const PRIVATE = '10.0.0.7'
@@ -23,8 +24,14 @@ afterEach(() => test.stop())
 const servers = (count: number): Promise<DnsServer[]> =>
   Promise.all(Array.from({ length: count }, () => test.nameServer()))
 
-const post = (nameServers: readonly DnsServer[]) =>
-  test.post(`http://${HOST}:${receiver.port}/`, { nameServers, isPublic })
+const post = (nameServers: readonly DnsServer[], given: PosterOptions = {}) =>
+  test.post(`http://${HOST}:${receiver.port}/`, { nameServers, isPublic, ...given })
+
+/** Whoever waits for each answer as long as any may take runs into the limits of an attempt. */
+const PATIENT: PosterOptions = {
+  waits: { ...RESOLVE_WAITS, wholeMs: 60_000 },
+  limits: { ...POST_LIMITS, connectMs: 10_000 },
+}
 
 const delivered = { status: 200, errorClass: null, address: HERE }
 const nothingHappened = { status: null, errorClass: 'blocked', address: null }
@@ -41,7 +48,7 @@ describe.each([1, 2, 3])('of %d name servers', (count) => {
   it('that answer A and drop AAAA: what A says is delivered to, each time', async () => {
     const nameServers = await servers(count)
     say(nameServers, { A: [HERE], AAAA: 'silence' })
-    for (let time = 0; time < 3; time += 1) expect(await post(nameServers)).toMatchObject(delivered)
+    for (let time = 0; time < 3; time += 1) expect(await post(nameServers, PATIENT)).toMatchObject(delivered)
     expect(receiver.received).toHaveLength(3)
   })
 

@@ -9,7 +9,7 @@ import {
   type PostLimits,
   type PostResult,
 } from '../../src/dispatcher/post.ts'
-import { createResolver, type ResolveHost } from '../../src/dispatcher/resolve-host.ts'
+import { createResolver, type ResolveHost, type ResolveWaits } from '../../src/dispatcher/resolve-host.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import type { Certificate } from '../support/certificates.ts'
 import { type DnsServer, startDnsServer } from '../support/dns-server.ts'
@@ -20,6 +20,7 @@ export type PosterOptions = {
   /** Instead of it, whom to ask. */
   nameServer?: DnsServer
   nameServers?: readonly DnsServer[]
+  waits?: ResolveWaits
   resolve?: ResolveHost
   isPublic?: (address: string) => boolean
   limits?: PostLimits
@@ -109,7 +110,15 @@ export const createPosterHarness = (): PosterHarness => {
 }
 
 /** Every name is this machine, unless there is somebody to ask. */
-const resolverOf = ({ nameServer, nameServers = nameServer && [nameServer] }: PosterOptions): ResolveHost =>
+const resolverOf = ({
+  nameServer,
+  nameServers = nameServer && [nameServer],
+  waits,
+}: PosterOptions): ResolveHost =>
   nameServers === undefined
     ? async () => [{ address: '127.0.0.1', family: 4 }]
-    : createResolver({ allowPrivateNetworks: false, nameServers: nameServers.map(({ address }) => address) })
+    : createResolver({
+        allowPrivateNetworks: false,
+        nameServers: nameServers.map(({ address }) => address),
+        ...(waits && { waits }),
+      })

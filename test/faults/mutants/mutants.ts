@@ -1,5 +1,6 @@
 import { EDGE_MUTANTS } from './edge-mutants.ts'
 import type { Mutant } from './mutant.ts'
+import { NETWORK_MUTANTS } from './network-mutants.ts'
 import { SPOOL_MUTANTS } from './spool-mutants.ts'
 
 /** Resolves with what is written in a transaction, and commits a moment later: what a gateway would do that answers too soon. */
@@ -343,5 +344,6 @@ export const MUTANTS: readonly Mutant[] = [
     killedBy: { file: 'test/values/values.test.ts', test: 'is masked for logs' },
   },
   ...SPOOL_MUTANTS,
+  ...NETWORK_MUTANTS,
   ...EDGE_MUTANTS,
 ]
