@@ -15,7 +15,7 @@ import type { CallbackSources } from './callbacks/sources.ts'
 import type { Spool } from './callbacks/spool.ts'
 import { createCallbackTokens, renderCallbackUrl } from './callbacks/token.ts'
 import type { DarajaAccount } from './daraja/account.ts'
-import { createDarajaClient } from './daraja/client.ts'
+import { createDarajaConnections } from './daraja/connections.ts'
 import { toAccountReference } from './daraja/stk-push.ts'
 import { createUniqueReferences } from './daraja/unique-reference.ts'
 import type { CoreMetrics } from './metrics.ts'
@@ -26,7 +26,7 @@ import { createAccounts } from './partners/open-accounts.ts'
 import { createAcceptor } from './payments/acceptor.ts'
 import type { PayerLimits } from './payments/payer-limits.ts'
 import { startPulling } from './payments/pull-transactions.ts'
-import { startReconciling } from './payments/reconcile.ts'
+import { QUERIES_AT_ONCE, startReconciling } from './payments/reconcile.ts'
 import { startSubmitting } from './payments/submit.ts'
 import type { Services } from './server/services.ts'
 import { createCallerChecks } from './services/caller-checks.ts'
@@ -91,19 +91,18 @@ export type Core = {
   stop(): Promise<void>
 }
 
-/** Connections to Daraja beside those of pushes, so that queries never wait for these, nor these for queries. */
-const QUERY_CONNECTIONS = 16
-
 /** Puts the stages of the core together and starts its loops. */
 export const startCore = (options: CoreOptions): Core => {
   const tokens = createCallbackTokens(options)
   const acceptor = createAcceptor(options)
   const presence = createPresence(options)
   const receiver = createReceiver({ ...options, presence, patienceMs: options.callbackPatienceMs })
-  const client = createDarajaClient({
+  const client = createDarajaConnections({
     baseUrl: options.darajaBaseUrl,
     timeoutMs: options.darajaTimeoutMs,
-    connections: options.submitConcurrency + QUERY_CONNECTIONS,
+    pushes: options.submitConcurrency,
+    // One more, for Pull Transactions.
+    queries: QUERIES_AT_ONCE + 1,
   })
   const vault = createVault(options)
   const findAccount = createAccounts({

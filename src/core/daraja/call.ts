@@ -2,16 +2,28 @@ import type { Clock } from '../../runtime/clock.ts'
 import { toDarajaTimestamp } from '../../values/instant.ts'
 import type { DarajaAccount } from './account.ts'
 import { classifyError, type Refusal } from './classify-error.ts'
-import type { SendToDaraja } from './client.ts'
+import type { Reply, SendToDaraja } from './client.ts'
+import { fieldInAnyCase, fieldOf, textOf } from './json-fields.ts'
+import type { JsonObject } from './read-json.ts'
 import { type TokenSource, tokenProblem } from './token.ts'
 
 /** A connection to Daraja as one account. */
 export type Daraja = { account: DarajaAccount; send: SendToDaraja; tokens: TokenSource; clock: Clock }
 
-/** A successful answer, or what its absence means. */
-export type CallReply =
-  | { kind: 'success'; json: Record<string, unknown> }
-  | Exclude<Refusal, { kind: 'bad_token' }>
+/** What a successful answer holds, or what its absence means. */
+export type CallReply<Value> = { kind: 'success'; value: Value } | Unsuccessful
+
+export type Unsuccessful = Exclude<Refusal, { kind: 'bad_token' }>
+
+/** An answer that has an HTTP status, whatever it holds. */
+export type Answer = Extract<Reply, { kind: 'answered' }>
+
+type Call<Value> = {
+  path: string
+  body: Record<string, unknown>
+  /** What a successful answer holds; null for one that is none. */
+  read: (answer: Answer) => Value | null
+}
 
 /** How long to keep away when no access token can be had, ms. */
 const NO_TOKEN_BACK_OFF_MS = 5_000
@@ -24,16 +36,9 @@ const CONTESTED_TOKEN_BACK_OFF_MS = 1_000
 
 /**
  * Calls Daraja with the account's token. A token that Daraja calls invalid, because another process had a new one made, is
- * renewed once and the call repeated once: that refusal is certain, so nothing is sent twice. An answer with HTTP 200 is a
- * success when `isSuccess` says so of its body.
+ * renewed once and the call repeated once: that refusal is certain, so nothing is sent twice.
  */
-export const callDaraja = async (
-  daraja: Daraja,
-  path: string,
-  body: Record<string, unknown>,
-  isSuccess: (json: Record<string, unknown>) => boolean = (json) => json['ResponseCode'] === '0',
-): Promise<CallReply> => {
-  const call = { path, body, isSuccess }
+export const callDaraja = async <Value>(daraja: Daraja, call: Call<Value>): Promise<CallReply<Value>> => {
   const first = await callOnce(daraja, call)
   if (first.kind !== 'bad_token') return first
   const second = await callOnce(daraja, call)
@@ -42,14 +47,10 @@ export const callDaraja = async (
     : second
 }
 
-const callOnce = async (
+const callOnce = async <Value>(
   daraja: Daraja,
-  call: {
-    path: string
-    body: Record<string, unknown>
-    isSuccess: (json: Record<string, unknown>) => boolean
-  },
-): Promise<CallReply | Refusal> => {
+  { path, body, read }: Call<Value>,
+): Promise<CallReply<Value> | Refusal> => {
   const token = await daraja.tokens.get()
   if (token.kind === 'none')
     return {
@@ -59,13 +60,27 @@ const callOnce = async (
       concerns: 'whole_account',
     }
   const headers = { authorization: `Bearer ${token.token}` }
-  const reply = await daraja.send({ method: 'POST', path: call.path, headers, body: call.body })
-  if (reply.kind === 'answered' && reply.status === 200 && reply.json && call.isSuccess(reply.json)) {
-    return { kind: 'success', json: reply.json }
-  }
+  const reply = await daraja.send({ method: 'POST', path, headers, body })
+  const value = reply.kind === 'answered' ? read(reply) : null
+  if (value !== null) return { kind: 'success', value }
   const refusal = classifyError(reply)
-  if (refusal.kind === 'bad_token') daraja.tokens.forget(token.token)
+  if (isAboutToken(reply, refusal)) daraja.tokens.forget(token.token)
   return refusal
+}
+
+/** A 401 that nobody can read may be about the token: then the next call has a new one, though this one is not repeated. */
+const isAboutToken = (reply: Reply, refusal: Refusal): boolean =>
+  refusal.kind === 'bad_token' ||
+  (refusal.kind === 'unknown' && reply.kind === 'answered' && reply.status === 401)
+
+/** The body of an answer whose ResponseCode is exactly 0 or "0" and which tells of no error; null for any other. */
+export const readSuccess = ({ json }: Answer): JsonObject | null => {
+  const isSuccess =
+    json !== undefined &&
+    textOf(fieldOf(json, 'ResponseCode')) === '0' &&
+    fieldInAnyCase(json, 'errorCode') === undefined &&
+    fieldInAnyCase(json, 'fault') === undefined
+  return isSuccess ? json : null
 }
 
 /** What every request proves itself with: Password = base64(shortcode + passkey + Timestamp), Timestamp in East Africa Time. */

@@ -1,5 +1,6 @@
 import type { DarajaAccount } from './account.ts'
 import type { Reply, SendToDaraja } from './client.ts'
+import { fieldOf, textOf } from './json-fields.ts'
 import { readToken, requestToken } from './token.ts'
 
 /** What a check of an account came to, in words for a person; `problem` is null when Daraja gave a token. */
@@ -62,7 +63,7 @@ const explainFailure = (reason: string, host: string): string => {
 
 /** Of what Daraja says in production for wrong credentials there is no body at all. */
 const explainAnswer = (reply: Extract<Reply, { kind: 'answered' }>, host: string): string => {
-  const code = textOf(reply.json?.['errorCode'])
+  const [code, message] = ['errorCode', 'errorMessage'].map((name) => textIn(reply, name))
   const isRefusal =
     reply.status === 401 || code === '400.008.01' || (reply.status === 400 && reply.text.trim() === '')
   if (isRefusal) {
@@ -72,12 +73,13 @@ const explainAnswer = (reply: Extract<Reply, { kind: 'answered' }>, host: string
     return `the edge in front of Daraja turned this machine away (HTTP ${reply.status}, a page instead of an answer): is its address blocked, or too busy? It is not about the account`
   }
   if (reply.status === 429) return `${host} had too many requests of this account: wait and try again`
-  if (code !== '') return `${host} answered ${code} ${textOf(reply.json?.['errorMessage'])}`
+  if (code !== '') return `${host} answered ${code} ${message}`
   if (reply.status === 200) return `${host} answered without a token: is DARAJA_BASE_URL Daraja’s?`
   return `${host} answered HTTP ${reply.status}: is DARAJA_BASE_URL right?`
 }
 
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+const textIn = ({ json }: Extract<Reply, { kind: 'answered' }>, name: string): string =>
+  (json && textOf(fieldOf(json, name))) ?? ''
 
 const appOf = (host: string): string => {
   if (host.startsWith('sandbox.')) return 'this is the sandbox'

@@ -1,5 +1,8 @@
 import { cutText } from '../../values/outside-text.ts'
 import type { Reply } from './client.ts'
+import { ERROR_RULES, type ErrorMeaning, FAULT_RULES, meaningOf } from './error-rules.ts'
+import { allTextOf, fieldInAnyCase, textOf } from './json-fields.ts'
+import type { JsonObject } from './read-json.ts'
 
 /** What an answer that is no success means for the request that it answers (docs/daraja.md, "Errors"). */
 export type Refusal =
@@ -27,75 +30,80 @@ const LOCKED_SUBSCRIBER_MS = 60_000
 /** How long to keep away after a rate limit or a connection that could not be made. */
 const BACK_OFF_MS = 5_000
 
-const REFUSED_CODES = new Set([
-  '400.002.02',
-  '400.002.05',
-  '400.003.01',
-  '400.003.02',
-  '404.001.01',
-  '404.003.01',
-  '405.001',
-])
-
-const BAD_TOKEN_CODES = new Set(['404.001.03', '404.001.04'])
-
-/** The app is not subscribed to the product. Apigee words it as a bad token, yet no new token would help. */
-const NO_PRODUCT = /no apiproduct match found/i
-
-/** Apigee's two limits; it says so in error codes and in faults alike. */
-const RATE_LIMIT = /spike ?arrest|quota ?violation/i
-
-/** Decides what a reply without success means, on code and message; anything not known for certain is `unknown`. Pure. */
+/**
+ * Decides what a reply without success means, on code and message, whatever its HTTP status says beside them; on the status
+ * where there is neither. Anything not known for certain is `unknown`. Pure.
+ */
 export const classifyError = (reply: Reply): Refusal => {
-  if (reply.kind === 'not_sent') return backOff('not_sent', reply.reason)
+  if (reply.kind === 'not_sent') return backOff('not_sent', reply.reason, reply.waited)
   if (reply.kind === 'no_answer') return { kind: 'unknown', reason: reply.reason }
   const { json, status, text } = reply
-  const code = textOf(json?.['errorCode'])
-  const message = textOf(json?.['errorMessage'])
-  if (status === 429) return backOff(code || '429', message || 'too many requests')
-  if (json && 'fault' in json) return classifyFault(status, JSON.stringify(json['fault']))
-  if (code !== '') return classifyCode(code, message)
+  if (!json) return judgeStatus(status, text)
+  if (contradictsItself(json))
+    return { kind: 'unknown', reason: `HTTP ${status} with a success and an error` }
+  const fault = fieldInAnyCase(json, 'fault')
+  if (fault !== undefined) return toRefusal(judgeFault(status, readable(allTextOf(fault))))
+  const code = readable(textOf(fieldInAnyCase(json, 'errorCode')))
+  const message = readable(textOf(fieldInAnyCase(json, 'errorMessage')))
+  return code === '' ? judgeStatus(status, text) : toRefusal(judgeCode(status, code, message))
+}
+
+/** A success beside an error: nobody knows which holds. */
+const contradictsItself = (json: JsonObject): boolean =>
+  [...json.members.keys()].some((name) => /^(?:responsecode|checkoutrequestid)$/i.test(name)) &&
+  [...json.members.keys()].some((name) => /^(?:errorcode|fault)$/i.test(name))
+
+type Judged = { means: ErrorMeaning; code: string; message: string }
+
+/** HTTP 429 tells of a limit, and counts where the code is none that is known. */
+const judgeCode = (status: number, code: string, message: string): Judged => ({
+  means: meaningOf(ERROR_RULES, code, message) ?? (status === 429 ? 'throttled' : 'unknown'),
+  code,
+  message,
+})
+
+const judgeFault = (status: number, message: string): Judged => ({
+  means: status === 429 ? 'throttled' : (meaningOf(FAULT_RULES, String(status), message) ?? 'unknown'),
+  code: `fault_${status}`,
+  message,
+})
+
+/** An answer whose body names no error. */
+const judgeStatus = (status: number, text: string): Refusal => {
+  if (status === 429) return backOff('429', 'too many requests')
   if ((status === 403 || status === 503) && /incapsula incident/i.test(text)) {
     return backOff(`edge_${status}`, 'stopped at the edge in front of Daraja')
   }
   return { kind: 'unknown', reason: `HTTP ${status} with a body that does not say what happened` }
 }
 
-const classifyCode = (code: string, message: string): Refusal => {
-  if (REFUSED_CODES.has(code) || NO_PRODUCT.test(message)) return { kind: 'refused', code, message }
-  if (BAD_TOKEN_CODES.has(code)) return { kind: 'bad_token', code, message }
-  if (code === '500.003.02' && RATE_LIMIT.test(message)) return backOff(code, message)
-  if (code === '500.003.03') return backOff(code, message)
-  if (code === '500.001.1001' && /unable to lock subscriber/i.test(message)) {
-    return { kind: 'later', code, message, afterMs: LOCKED_SUBSCRIBER_MS, concerns: 'this_payer' }
+const toRefusal = ({ means, code, message }: Judged): Refusal => {
+  switch (means) {
+    case 'refused':
+    case 'bad_token':
+      return { kind: means, code, message }
+    case 'payer_busy':
+      return { kind: 'later', code, message, afterMs: LOCKED_SUBSCRIBER_MS, concerns: 'this_payer' }
+    case 'throttled':
+      return backOff(code, message)
+    case 'unknown':
+      return { kind: 'unknown', reason: `${code} ${message}` }
+    default:
+      return means satisfies never
   }
-  if (code === '500.001.1001' && /merchant does not exist|wrong credentials/i.test(message)) {
-    return { kind: 'refused', code, message }
-  }
-  return { kind: 'unknown', reason: `${code} ${message}` }
 }
 
-/**
- * An Apigee fault that refuses comes from the edge, so nothing was processed; it is a token problem when it names the token.
- * A fault with another status tells of trouble behind the edge, such as a time-out: what happened there is not known.
- */
-const classifyFault = (status: number, fault: string): Refusal => {
-  const [code, message] = [`fault_${status}`, cutText(fault, MAX_TEXT)]
-  if (RATE_LIMIT.test(fault)) return backOff(code, message)
-  if (status !== 401) return { kind: 'unknown', reason: `${code} ${message}` }
-  if (NO_PRODUCT.test(fault)) return { kind: 'refused', code, message }
-  return { kind: /token/i.test(fault) ? 'bad_token' : 'refused', code, message }
-}
-
-const backOff = (code: string, message: string): Refusal => ({
+/** A request that no connection was free for says nothing of the account. */
+const backOff = (code: string, message: string, hasWaited = false): Refusal => ({
   kind: 'later',
   code,
   message,
   afterMs: BACK_OFF_MS,
-  concerns: 'whole_account',
+  concerns: hasWaited ? 'this_payer' : 'whole_account',
 })
 
-/** Cut to what a person reads: partners and operators see codes and messages. */
-const textOf = (value: unknown): string => (typeof value === 'string' ? cutText(value, MAX_TEXT) : '')
+/** Cut to what a person reads, without white space around it and with single blanks: partners and operators see it. */
+const readable = (text: string | null): string =>
+  cutText((text ?? '').replaceAll(/\s+/g, ' ').trim(), MAX_TEXT)
 
 const MAX_TEXT = 300

@@ -1,4 +1,4 @@
-import { type Json, JsonNumber, type JsonObject } from './read-json.ts'
+import { type Json, JsonNumber, JsonObject } from './read-json.ts'
 
 // Reading fields one by one: what one holds that nobody can read costs that field and no other.
 
@@ -11,6 +11,13 @@ export type Field = Json | undefined | typeof AMBIGUOUS
 /** The one value under a name; undefined when it is not there. */
 export const fieldOf = (object: JsonObject, name: string): Field => {
   const values = object.members.get(name) ?? []
+  return values.length > 1 ? AMBIGUOUS : values[0]
+}
+
+/** The same, whatever the case of its letters: for what decides about errors, where nobody else reads the name as we do. */
+export const fieldInAnyCase = (object: JsonObject, name: string): Field => {
+  const lower = name.toLowerCase()
+  const values = [...object.members].flatMap(([one, all]) => (one.toLowerCase() === lower ? all : []))
   return values.length > 1 ? AMBIGUOUS : values[0]
 }
 
@@ -37,4 +44,11 @@ export const numberOf = (value: Field): number | null => {
 export const digitsOf = (value: Field): string | null => {
   const number = numberOf(value)
   return number !== null && Number.isSafeInteger(number) && number >= 0 ? String(number) : null
+}
+
+/** Every text and number in a value, in their order, as one text. */
+export const allTextOf = (value: Field): string => {
+  if (Array.isArray(value)) return value.map(allTextOf).join(' ').trim()
+  if (value instanceof JsonObject) return [...value.members.values()].flat().map(allTextOf).join(' ').trim()
+  return textOf(value) ?? ''
 }

@@ -1,5 +1,8 @@
 import { fromDarajaTimestamp, toDarajaTimestamp } from '../../values/instant.ts'
-import { type CallReply, callDaraja, type Daraja } from './call.ts'
+import { type Answer, type CallReply, callDaraja, type Daraja, type Unsuccessful } from './call.ts'
+import { type Field, fieldOf, numberOf, textOf, wordOf } from './json-fields.ts'
+import { type Json, JsonObject } from './read-json.ts'
+import { readRegistered } from './read-registered.ts'
 
 /** A transaction in M-PESA's own records. */
 export type PulledTransaction = {
@@ -13,32 +16,23 @@ export type PulledTransaction = {
 /** One page of M-PESA's records, or why there is none. */
 export type PulledPage =
   /** `rows`: how many the page had, also of those that cannot be read. */
-  | { kind: 'page'; transactions: PulledTransaction[]; rows: number }
-  | { kind: 'failed'; reply: Exclude<CallReply, { kind: 'success' }> }
+  { kind: 'page'; transactions: PulledTransaction[]; rows: number } | { kind: 'failed'; reply: Unsuccessful }
 
 /**
  * Registers the account's shortcode for Pull Transactions, which is needed once. `msisdn` is the number that was nominated at
- * Safaricom; null leaves it out. True when it is registered now, also when it was before.
+ * Safaricom; null leaves it out. A success when it is registered now, also when it was before, however that is said.
  */
-export const registerPull = async (
+export const registerPull = (
   daraja: Daraja,
   options: { msisdn: string | null; callbackUrl: string },
-): Promise<{ registered: boolean; reply: CallReply }> => {
+): Promise<CallReply<true>> => {
   const body = {
     ShortCode: Number(daraja.account.shortcode),
     RequestType: 'Pull',
     ...(options.msisdn !== null && { NominatedNumber: options.msisdn }),
     CallBackURL: options.callbackUrl,
   }
-  const reply = await callDaraja(
-    daraja,
-    '/pulltransactions/v1/register',
-    body,
-    (json) => !('errorCode' in json),
-  )
-  const registered =
-    reply.kind === 'success' || (reply.kind === 'refused' && /already registered/i.test(reply.message))
-  return { registered, reply }
+  return callDaraja(daraja, { path: '/pulltransactions/v1/register', body, read: readRegistered })
 }
 
 const FOUND = '1000'
@@ -55,12 +49,14 @@ export const pullPage = async (
     EndDate: toPullDate(options.to),
     OffSetValue: String(options.offset),
   }
-  const reply = await callDaraja(daraja, '/pulltransactions/v1/query', body, (json) =>
-    [FOUND, NONE].includes(String(json['ResponseCode'])),
-  )
+  const reply = await callDaraja(daraja, { path: '/pulltransactions/v1/query', body, read: readPage })
   if (reply.kind !== 'success') return { kind: 'failed', reply }
-  const rows = rowsOf(reply.json['Response'])
-  return { kind: 'page', transactions: rows.flatMap(readRow), rows: rows.length }
+  return { kind: 'page', transactions: reply.value.flatMap(readRow), rows: reply.value.length }
+}
+
+const readPage = ({ json }: Answer): Json[] | null => {
+  const code = json && textOf(fieldOf(json, 'ResponseCode'))?.trim()
+  return json && (code === FOUND || code === NONE) ? rowsOf(fieldOf(json, 'Response')) : null
 }
 
 /** East Africa Time, `YYYY-MM-DD HH:mm:ss`. */
@@ -68,20 +64,21 @@ const toPullDate = (instant: Date): string =>
   toDarajaTimestamp(instant).replace(/^(....)(..)(..)(..)(..)(..)$/, '$1-$2-$3 $4:$5:$6')
 
 /** The rows come as a list, or as a list inside a list. */
-const rowsOf = (response: unknown): unknown[] =>
+const rowsOf = (response: Field): Json[] =>
   Array.isArray(response)
-    ? response.flatMap((one: unknown): unknown[] => (Array.isArray(one) ? one : [one]))
+    ? response.flatMap((one): readonly Json[] => (Array.isArray(one) ? one : [one]))
     : []
 
-const readRow = (row: unknown): PulledTransaction[] => {
-  if (typeof row !== 'object' || row === null) return []
-  const fields = new Map<string, unknown>(Object.entries(row))
-  const receipt = textOf(fields.get('transactionId'))
-  const reference = textOf(fields.get('billreference'))
-  const amountKes = Number(textOf(fields.get('amount')) || Number.NaN)
-  if (receipt === '' || receipt.length > 64 || reference === '' || !Number.isFinite(amountKes)) return []
-  return [{ receipt, reference, amountKes, transactionDate: readDate(textOf(fields.get('trxDate'))) }]
+const readRow = (row: Json): PulledTransaction[] => {
+  if (!(row instanceof JsonObject)) return []
+  const receipt = wordOf(fieldOf(row, 'transactionId'), MAX_RECEIPT)
+  const reference = textOf(fieldOf(row, 'billreference')) ?? ''
+  const amountKes = numberOf(fieldOf(row, 'amount'))
+  if (receipt === null || reference === '' || amountKes === null) return []
+  return [{ receipt, reference, amountKes, transactionDate: readDate(textOf(fieldOf(row, 'trxDate')) ?? '') }]
 }
+
+const MAX_RECEIPT = 64
 
 /** With an offset it means what it says; without one it is East Africa Time, like every date of Daraja's. */
 const readDate = (text: string): Date | null => {
@@ -89,6 +86,3 @@ const readDate = (text: string): Date | null => {
   const instant = new Date(text)
   return Number.isNaN(instant.getTime()) ? null : instant
 }
-
-const textOf = (value: unknown): string =>
-  typeof value === 'string' || typeof value === 'number' ? String(value) : ''

@@ -13,7 +13,7 @@ export type Result =
 const PENDING_RESULT_CODE = '4999'
 
 /** Seen beside codes that are endings elsewhere ("The transaction is still under processing" beside 1037 and 1). */
-export const STILL_PROCESSING = /\b(?:under\s+process|(?:is|are|still|being)\s+process(?:ing|ed)\b)/i
+export const STILL_PROCESSING = /\b(?:under[\s-]+process|being[\s-]+process|(?:is|are|still)\s+processing\b)/i
 
 const WHOLE_NUMBER = /^(?:0|-?[1-9]\d{0,14})$/
 

@@ -1,4 +1,6 @@
-import { type CallReply, callDaraja, credentialsOf, type Daraja } from './call.ts'
+import { callDaraja, credentialsOf, type Daraja, readSuccess, type Unsuccessful } from './call.ts'
+import { fieldOf, wordOf } from './json-fields.ts'
+import type { JsonObject } from './read-json.ts'
 
 /** A prompt that Daraja is asked to show. */
 export type Push = {
@@ -11,8 +13,10 @@ export type Push = {
 
 /** What became of a push. */
 export type PushOutcome =
-  | { kind: 'accepted'; merchantRequestId: string; checkoutRequestId: string }
-  | Exclude<CallReply, { kind: 'success' }>
+  | { kind: 'accepted'; merchantRequestId: string | null; checkoutRequestId: string }
+  | Unsuccessful
+
+export const PUSH_PATH = '/mpesa/stkpush/v1/processrequest'
 
 const ACCOUNT_REFERENCE_CHARACTERS = 12
 
@@ -29,10 +33,11 @@ export const toAccountReference = (reference: string | null, paymentId: bigint):
 
 /**
  * Asks Daraja to prompt a payer. Call it at most once a payment: Daraja knows no idempotency, the same request twice prompts
- * twice. An accepted answer without ids is `unknown`, for the payer has the prompt.
+ * twice. An accepted answer without a CheckoutRequestID is `unknown`, for the payer has the prompt. What the body says counts,
+ * whatever HTTP status it came with.
  */
 export const pushStk = async (daraja: Daraja, push: Push): Promise<PushOutcome> => {
-  const reply = await callDaraja(daraja, '/mpesa/stkpush/v1/processrequest', {
+  const body = {
     ...credentialsOf(daraja),
     TransactionType: daraja.account.transactionType,
     Amount: push.amountKes,
@@ -42,11 +47,18 @@ export const pushStk = async (daraja: Daraja, push: Push): Promise<PushOutcome> 
     CallBackURL: push.callbackUrl,
     AccountReference: push.accountReference,
     TransactionDesc: TRANSACTION_DESC,
-  })
-  if (reply.kind !== 'success') return reply
-  const merchantRequestId = reply.json['MerchantRequestID']
-  const checkoutRequestId = reply.json['CheckoutRequestID']
-  return typeof merchantRequestId === 'string' && typeof checkoutRequestId === 'string'
-    ? { kind: 'accepted', merchantRequestId, checkoutRequestId }
-    : { kind: 'unknown', reason: 'accepted without ids' }
+  }
+  const reply = await callDaraja(daraja, { path: PUSH_PATH, body, read: readSuccess })
+  return reply.kind === 'success' ? toAccepted(reply.value) : reply
 }
+
+const toAccepted = (json: JsonObject): PushOutcome => {
+  const checkoutRequestId = wordOf(fieldOf(json, 'CheckoutRequestID'), MAX_ID_CHARACTERS)
+  const merchantRequestId = wordOf(fieldOf(json, 'MerchantRequestID'), MAX_ID_CHARACTERS)
+  return checkoutRequestId === null
+    ? { kind: 'unknown', reason: 'accepted without ids' }
+    : { kind: 'accepted', merchantRequestId, checkoutRequestId }
+}
+
+/** As for those of callbacks; the longest that was seen has 37. */
+const MAX_ID_CHARACTERS = 128

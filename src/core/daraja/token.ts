@@ -1,6 +1,7 @@
 import type { DarajaAccount } from './account.ts'
 import { classifyError } from './classify-error.ts'
 import type { Reply, SendToDaraja } from './client.ts'
+import { fieldOf, numberOf, wordOf } from './json-fields.ts'
 
 /** An access token, or why there is none. */
 export type TokenReply = { kind: 'token'; token: string } | { kind: 'none'; reply: Reply }
@@ -55,24 +56,30 @@ export const createTokenSource = (options: {
   return { get, forget }
 }
 
+export const TOKEN_PATH = '/oauth/v1/generate'
+
 /** Asks Daraja for an access token of the account, whatever is known of others. */
 export const requestToken = (send: SendToDaraja, account: DarajaAccount): Promise<Reply> => {
   const credentials = Buffer.from(`${account.consumerKey}:${account.consumerSecret}`).toString('base64')
   return send({
     method: 'GET',
-    path: '/oauth/v1/generate?grant_type=client_credentials',
+    path: `${TOKEN_PATH}?grant_type=client_credentials`,
     headers: { authorization: `Basic ${credentials}` },
   })
 }
 
+/** How long a token counts as good when its answer does not say, ms. */
+const UNSAID_LIFETIME_MS = 300_000
+
+const MAX_TOKEN_CHARACTERS = 4096
+
 /** The token in an answer, null when there is none; `expires_in` comes as a string or as a number of seconds. */
 export const readToken = (reply: Reply): { token: string; expiresInMs: number } | null => {
-  if (reply.kind !== 'answered' || reply.status !== 200) return null
-  const token = reply.json?.['access_token']
-  const expiresInSeconds = Number(reply.json?.['expires_in'])
-  return typeof token === 'string' && token !== '' && expiresInSeconds > 0
-    ? { token, expiresInMs: expiresInSeconds * 1000 }
-    : null
+  if (reply.kind !== 'answered' || !reply.json) return null
+  const token = wordOf(fieldOf(reply.json, 'access_token'), MAX_TOKEN_CHARACTERS)
+  const seconds = numberOf(fieldOf(reply.json, 'expires_in'))
+  if (token === null || (seconds !== null && seconds <= 0)) return null
+  return { token, expiresInMs: seconds === null ? UNSAID_LIFETIME_MS : seconds * 1000 }
 }
 
 /** Why a token could not be had: nothing was asked of the payer, so the push may be repeated whatever the reason. */

@@ -12,7 +12,7 @@ export type MovedTo = {
   cause: Cause
   detail?: string
   /** Daraja's ids, written where none are yet. */
-  merchantRequestId?: string
+  merchantRequestId?: string | null
   checkoutRequestId?: string
 }
 

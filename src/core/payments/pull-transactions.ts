@@ -101,9 +101,9 @@ const ensureRegistered = async (options: AccountPulling, signal: AbortSignal): P
   if (known?.pull_registered_at) return true
   if (!(await waitForCall(database, budgetOf(options), signal))) return false
   crashPoint('register_pull.before_send')
-  const { registered, reply } = await registerPull(daraja, options)
+  const reply = await registerPull(daraja, options)
   crashPoint('register_pull.after_send')
-  if (!registered) {
+  if (reply.kind !== 'success') {
     if (reply.kind === 'later') await backOff({ ...options, shortcode }, reply)
     log.warn({ event: 'pull_not_registered', shortcode, answer: reply.kind, reason: reasonOf(reply) })
     return false

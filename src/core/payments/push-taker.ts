@@ -1,4 +1,5 @@
 import type { Budget } from '../daraja/budget.ts'
+import { longestCallMs } from '../daraja/client.ts'
 import type { OpenAccount } from '../daraja/open-account.ts'
 import type { Submitting } from './submit.ts'
 import { type TakenPayments, takeDuePayments } from './take-due-payments.ts'
@@ -41,8 +42,7 @@ export const createPushTaker = (options: Submitting, accountId: bigint): PushTak
       accountId,
       budget: budgetOf(options, account),
       limit,
-      // Each call may be repeated once after a refused token, and may ask for a token each time.
-      leaseMs: options.timeoutMs * 4 + LEASE_MARGIN_MS,
+      leaseMs: longestCallMs(options.timeoutMs) + LEASE_MARGIN_MS,
       alsoOld,
     })
     if (alsoOld) oldAtMs = nowMs + IDLE_MS

@@ -7,6 +7,7 @@ import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { backOff } from '../daraja/back-off.ts'
 import { type Budget, readAllowance, spend } from '../daraja/budget.ts'
+import { longestCallMs } from '../daraja/client.ts'
 import { readHold } from '../daraja/hold.ts'
 import type { FindAccount, OpenAccount } from '../daraja/open-account.ts'
 import { type QueryOutcome, queryStk } from '../daraja/query.ts'
@@ -19,7 +20,7 @@ import { nextInMs } from './take-due-payments.ts'
 import { tellSettlements } from './tell-settlements.ts'
 
 /** Queries under way at once, however fast they are let out: Daraja's answer takes a second or so. */
-const CONCURRENCY = 64
+export const QUERIES_AT_ONCE = 64
 
 const IDLE_MS = 500
 
@@ -64,7 +65,7 @@ export const startReconciling = (options: Reconciling): Loop => {
   const queryDue = async (accountId: bigint): Promise<boolean | number> => {
     const waitMs = (notBeforeMs.get(accountId) ?? 0) - options.nowMs()
     if (waitMs > 0) return waitMs
-    const limit = CONCURRENCY - underWay.size
+    const limit = QUERIES_AT_ONCE - underWay.size
     if (limit === 0) return BUSY_MS
     const account = await options.findAccount(accountId)
     if (account === null) return false
@@ -107,7 +108,7 @@ const takeDue = async (
     const due = await leaseDue(transaction, {
       accountId: options.accountId,
       limit: allowed,
-      leaseMs: options.timeoutMs * 4 + 60_000,
+      leaseMs: longestCallMs(options.timeoutMs) + 60_000,
     })
     await spend(transaction, budget, due.length)
     crashPoint('take_query.before_commit', due.length)

@@ -1,18 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { classifyError } from '../../../src/core/daraja/classify-error.ts'
 import type { Reply } from '../../../src/core/daraja/client.ts'
+import { answered } from './answered.ts'
 
-const error = (status: number, errorCode: string, errorMessage: string): Reply => {
-  const json = { requestId: '1', errorCode, errorMessage }
-  return { kind: 'answered', status, json, text: JSON.stringify(json) }
-}
+const error = (status: number, errorCode: string, errorMessage: string): Reply =>
+  answered(status, JSON.stringify({ requestId: '1', errorCode, errorMessage }))
 
-const page = (status: number, text: string): Reply => ({ kind: 'answered', status, json: undefined, text })
+const page = (status: number, text: string): Reply => answered(status, text)
 
-const fault = (status: number, faultstring: string): Reply => {
-  const json = { fault: { faultstring } }
-  return { kind: 'answered', status, json, text: JSON.stringify(json) }
-}
+const fault = (status: number, faultstring: string): Reply =>
+  answered(status, JSON.stringify({ fault: { faultstring } }))
 
 const ROWS: [string, Reply, string][] = [
   ['400.002.02', error(400, '400.002.02', 'Bad Request - Invalid PhoneNumber'), 'refused'],
@@ -53,15 +50,11 @@ const ROWS: [string, Reply, string][] = [
   ['Incapsula 503', page(503, '<html>Request unsuccessful. Incapsula incident ID: 1-2</html>'), 'later'],
   ['502', page(502, '<html>Bad gateway</html>'), 'unknown'],
   ['HTML of another edge', page(403, '<html>Forbidden</html>'), 'unknown'],
-  [
-    '200 that was not taken',
-    { kind: 'answered', status: 200, json: { ResponseCode: '1' }, text: '' },
-    'unknown',
-  ],
+  ['200 that was not taken', answered(200, '{"ResponseCode":"1"}'), 'unknown'],
   ['200 that is no JSON', page(200, 'OK'), 'unknown'],
   ['empty 400', page(400, ''), 'unknown'],
   ['unknown code', error(400, '400.999.99', 'Never seen'), 'unknown'],
-  ['not sent', { kind: 'not_sent', reason: 'ECONNREFUSED' }, 'later'],
+  ['not sent', { kind: 'not_sent', reason: 'ECONNREFUSED', waited: false }, 'later'],
   ['no answer', { kind: 'no_answer', reason: 'TimeoutError' }, 'unknown'],
 ]
 
@@ -80,9 +73,14 @@ describe('an answer of Daraja without success', () => {
     ['quota', error(500, '500.003.03', 'Quota violation')],
     ['429', page(429, '')],
     ['the edge', page(503, 'Request unsuccessful. Incapsula incident ID: 1-2')],
-    ['no connection', { kind: 'not_sent', reason: 'ECONNREFUSED' } satisfies Reply],
+    ['no connection', { kind: 'not_sent', reason: 'ECONNREFUSED', waited: false } satisfies Reply],
   ])('holds the whole account after %s', (_name, reply) => {
     expect(classifyError(reply)).toMatchObject({ kind: 'later', concerns: 'whole_account' })
+  })
+
+  it('leaves the account alone when no connection was free', () => {
+    const waited = classifyError({ kind: 'not_sent', reason: 'no connection was free in time', waited: true })
+    expect(waited).toMatchObject({ kind: 'later', concerns: 'this_payer' })
   })
 
   it('leaves the account alone when one payer has a prompt open', () => {

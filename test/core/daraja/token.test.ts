@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { callDaraja, credentialsOf, type Daraja } from '../../../src/core/daraja/call.ts'
+import { callDaraja, credentialsOf, type Daraja, readSuccess } from '../../../src/core/daraja/call.ts'
 import { createDarajaClient, type DarajaClient } from '../../../src/core/daraja/client.ts'
 import { createTokenSource } from '../../../src/core/daraja/token.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
@@ -54,7 +54,11 @@ describe('the access token of an account', () => {
 
   /** A query for a push that nobody made: with a good token the answer is "no answer". */
   const query = (daraja: Daraja) =>
-    callDaraja(daraja, QUERY_PATH, { ...credentialsOf(daraja), CheckoutRequestID: 'ws_CO_1' })
+    callDaraja(daraja, {
+      path: QUERY_PATH,
+      body: { ...credentialsOf(daraja), CheckoutRequestID: 'ws_CO_1' },
+      read: readSuccess,
+    })
 
   const good = { kind: 'unknown', reason: expect.stringContaining('500.001.1001') }
   const tokensMade = () => relay.callsTo(OAUTH_PATH).length
