@@ -145,7 +145,7 @@ describe('a request may have arrived', () => {
   ])('when the connection fails with %s once it was written', async (code) => {
     const path = `/push/${code}`
     const sockets = holdSockets(path)
-    closing.push(sockets.release)
+    closing.push(() => sockets.release())
     const seen: string[] = []
     const server = createHttpServer((request) => {
       request.on('data', () => undefined).on('end', () => seen.push(request.url ?? ''))

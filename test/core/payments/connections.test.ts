@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
@@ -26,7 +27,7 @@ afterEach(async () => {
 
 const startCore = async (options: Partial<CoreOptions>): Promise<TestCore> => {
   const test = await startTestCore(options)
-  closing.push(test.stop)
+  closing.push(() => test.stop())
   return test
 }
 
@@ -43,7 +44,7 @@ const openRelay = async (
   answer: (call: { path: string }) => OwnAnswer | undefined | Promise<OwnAnswer | undefined>,
 ) => {
   const relay = await openDarajaRelay({ target: () => core().simulator.url, answer })
-  closing.push(relay.close)
+  closing.push(() => relay.close())
   return relay
 }
 
@@ -54,7 +55,7 @@ describe('a push whose connection fails once it was written', () => {
       ({ path }) => (path === PUSH_PATH ? NEVER : undefined),
     )
     const sockets = holdSockets(PUSH_PATH)
-    closing.push(sockets.release)
+    closing.push(() => sockets.release())
     const test: TestCore = await startCore({ darajaBaseUrl: relay.url })
     const id = await ask(test)
     await eventually(() => expect(relay.callsTo(PUSH_PATH)).toHaveLength(1))
@@ -104,7 +105,7 @@ describe('a Daraja whose certificate is not trusted any more', () => {
   /** A simulator behind TLS; `trusted` changes its certificate. */
   const openTls = async (target: () => string): Promise<{ server: Server; url: string; paths: string[] }> => {
     const paths: string[] = []
-    const passOn: Parameters<typeof createServer>[1] = async (incoming, reply) => {
+    const passOn = async (incoming: IncomingMessage, reply: ServerResponse): Promise<void> => {
       paths.push((incoming.url ?? '').replace(/\?.*$/, ''))
       const body = Buffer.concat((await incoming.toArray()) as Buffer[])
       const { authorization = '' } = incoming.headers
@@ -116,7 +117,9 @@ describe('a Daraja whose certificate is not trusted any more', () => {
       // Each call makes a connection of its own.
       reply.writeHead(answer.statusCode, { connection: 'close' }).end(await answer.body.text())
     }
-    const server = createServer(passOn)
+    const server = createServer((incoming, reply) => {
+      passOn(incoming, reply).catch(() => incoming.socket.destroy())
+    })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     closing.push(() => {
