@@ -25,7 +25,7 @@ export const lendConnections = (options: {
   const { pool } = options
   const nameOf = createStatementNames()
   const send = createSend(options)
-  const generations = createGenerations(options.log)
+  const generations = createGenerations(options)
 
   const run = async (client: PoolClient, text: string, values: readonly unknown[]): Promise<QueryResult> => {
     const isAlone = client.getTransactionStatus() === 'I'
@@ -67,7 +67,7 @@ export const lendConnections = (options: {
 }
 
 /** Which connections may still be used: those that were opened after the last ones were given up. */
-const createGenerations = (log: Log) => {
+const createGenerations = ({ log, mustWrite }: { log: Log; mustWrite: boolean }) => {
   const bornIn = new WeakMap<PoolClient, number>()
   let current = 0
   const isCurrent = (client: PoolClient): boolean => bornIn.get(client) === current
@@ -83,7 +83,8 @@ const createGenerations = (log: Log) => {
     end: (client: PoolClient, reason: Reason): void => {
       if (!isCurrent(client)) return
       current += 1
-      log.warn({ event: 'database_connections_replaced', reason })
+      // A command that cannot write ends with that error, and says it in its own words.
+      if (mustWrite) log.warn({ event: 'database_connections_replaced', reason })
     },
   }
 }

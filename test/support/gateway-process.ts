@@ -19,11 +19,26 @@ export type GatewayProcess = {
   end(signal?: NodeJS.Signals): Promise<number | string | null>
 }
 
+/** A process that may not be ready yet. */
+export type StartingProcess = Omit<GatewayProcess, 'ready'> & {
+  /** Resolves with the fields of its ready line; rejects when it ends without one. */
+  ready: Promise<Record<string, string>>
+}
+
 /** Starts `gateway <command> --json` as a process of its own; resolves when it says that it is ready. */
 export const startGatewayProcess = async (
   command: 'serve' | 'dispatch' | 'simulator',
   environment: Record<string, string>,
 ): Promise<GatewayProcess> => {
+  const starting = beginGatewayProcess(command, environment)
+  return { ...starting, ready: await starting.ready }
+}
+
+/** Starts it, and does not wait until it is ready, which it may never be. */
+export const beginGatewayProcess = (
+  command: 'serve' | 'dispatch' | 'simulator',
+  environment: Record<string, string>,
+): StartingProcess => {
   const child = spawn(process.execPath, [MAIN, command, '--json'], {
     env: { PATH: process.env['PATH'], ...environment, GATEWAY_WITH_PARENT: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -33,10 +48,11 @@ export const startGatewayProcess = async (
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log += text
   })
-  const line = await Promise.race([firstLine(child), diedEarly(child, () => log)])
+  const ready = Promise.race([firstLine(child), diedEarly(child, () => log)]).then((line) => JSON.parse(line))
+  ready.catch(() => undefined)
   return {
     pid: child.pid ?? 0,
-    ready: JSON.parse(line),
+    ready,
     log: () => log,
     ended,
     end: (signal = 'SIGTERM') => {

@@ -9,19 +9,22 @@ export type TcpLink = {
   /** Breaks every connection and takes no new one, until `open`. */
   block(): void
   open(): void
+  /** Leads new connections to another port from now on. */
+  lead(port: number): void
   /** Swallows what either end says and ends nothing, on every connection that is there or comes, until `open`. */
   silence(): void
   close(): Promise<void>
 }
 
-/** Opens a port of 127.0.0.1 that leads to another one, of which nothing need listen yet. */
-export const openTcpLink = async (targetPort: number): Promise<TcpLink> => {
+/** Opens a port of `host` that leads to one of 127.0.0.1, where nothing need listen yet. */
+export const openTcpLink = async (targetPort: number, host = '127.0.0.1'): Promise<TcpLink> => {
   const sockets = new Set<Socket>()
+  let port = targetPort
   let isBlocked = false
   let isSilent = false
 
   const join = (near: Socket): void => {
-    const far = connect(targetPort, '127.0.0.1')
+    const far = connect(port, '127.0.0.1')
     for (const [one, other] of [
       [near, far],
       [far, near],
@@ -50,7 +53,7 @@ export const openTcpLink = async (targetPort: number): Promise<TcpLink> => {
     if (isBlocked) near.resetAndDestroy()
     else join(near)
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(0, host)
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
@@ -58,6 +61,9 @@ export const openTcpLink = async (targetPort: number): Promise<TcpLink> => {
     block: () => {
       isBlocked = true
       cut()
+    },
+    lead: (to) => {
+      port = to
     },
     open: () => {
       isBlocked = false

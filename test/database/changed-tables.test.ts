@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { listAudit } from '../../src/core/audit/list-audit.ts'
+import { countDeliveries, findAttempts, findDelivery } from '../../src/core/deliveries/operate-find.ts'
+import { takeUnpublished } from '../../src/core/deliveries/publish.ts'
+import { listKeys } from '../../src/core/partners/api-key.ts'
+import { createPartner, findPartner, listPartners } from '../../src/core/partners/partner.ts'
+import { findAccountRow, findCurrentAccount, listAccounts } from '../../src/core/partners/partner-account.ts'
+import { resealSecrets } from '../../src/core/partners/reseal.ts'
+import { listServiceTokens } from '../../src/core/partners/service-token.ts'
+import { listSigningSecrets } from '../../src/core/partners/signing-secret.ts'
+import { findFindings, findHistory, findPayment, listPayments } from '../../src/core/payments/find.ts'
+import { listUndeliveredPayments } from '../../src/core/payments/find-undelivered.ts'
+import { listOpenPayments } from '../../src/core/payments/open-payments.ts'
+import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { claimDeliveries } from '../../src/dispatcher/claim.ts'
+import { findOverdue } from '../../src/dispatcher/recover.ts'
+import { createLog } from '../../src/runtime/log.ts'
+import { testActor } from '../support/actor.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { testVault } from '../support/vault.ts'
+
+describe('a table that gets a column while the processes of the release before run', () => {
+  let own: TestDatabase
+  let database: Database
+  const lines: string[] = []
+
+  beforeAll(async () => {
+    own = await createTestDatabase()
+    // One connection, so that whatever is asked again is prepared there.
+    database = connectDatabase({
+      databaseUrl: own.url,
+      poolSize: 1,
+      log: createLog({ name: 'test', level: 'warn', to: { write: (line: string) => void lines.push(line) } }),
+    })
+    await createPartner({ database, name: 'Duka', vault: testVault, randomBytes, actor: testActor })
+  })
+  afterAll(async () => {
+    await database.destroy()
+    await own.drop()
+  })
+
+  const page = { limit: 5, before: null, state: null }
+  const owner = { partnerId: 1n }
+  const everybody = { owner: 'anybody', ...page } as const
+  const READS: [string, () => Promise<unknown>][] = [
+    ['a payment', () => findPayment(database, owner, 1n)],
+    ['a list of payments', () => listPayments({ database, owner, ...page })],
+    ['payments that stand open', () => listOpenPayments({ database, ageMs: 1, limit: 5 })],
+    ['payments whose outcome was not told', () => listUndeliveredPayments({ database, ...everybody })],
+    ['the history of a payment', () => findHistory(database, 1n)],
+    ['the findings of a payment', () => findFindings(database, 1n)],
+    ['a delivery', () => findDelivery(database, 1n)],
+    ['the attempts of a delivery', () => findAttempts(database, 1n)],
+    ['how many deliveries fit', () => countDeliveries(database, NO_FILTER)],
+    ['deliveries to publish', () => takeUnpublished(database)],
+    ['deliveries to attempt', () => claimDeliveries(database, [1n])],
+    ['deliveries that are overdue', () => findOverdue(database, { overdueMs: 1, inHand: [1n], limit: 5 })],
+    ['an account', () => findAccountRow(database, 1n)],
+    ['the account of a partner', () => findCurrentAccount(database, 1n)],
+    ['the accounts of a partner', () => listAccounts(database, 1n)],
+    ['a partner', () => findPartner(database, 1n)],
+    ['partners', () => listPartners({ database, after: null, limit: 5 })],
+    ['keys', () => listKeys(database, 1n)],
+    ['service tokens', () => listServiceTokens(database)],
+    ['signing secrets', () => listSigningSecrets(database, 1n)],
+    ['the audit log', () => listAudit(database, { partnerId: 1n, subject: null, before: null, limit: 5 })],
+    ['sealed secrets', () => resealSecrets({ database, vault: testVault, actor: testActor })],
+  ]
+  const NO_FILTER = {
+    partnerId: 1n,
+    host: null,
+    state: null,
+    errorClass: null,
+    createdSince: null,
+    createdUntil: null,
+  }
+
+  it('changes nothing of what is prepared', async () => {
+    for (const [, read] of READS) await read()
+    const { rows } = await sql<{ name: string }>`
+      SELECT relname AS name FROM pg_class
+      WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+    `.execute(database)
+    for (const { name } of rows) {
+      await sql`ALTER TABLE ${sql.table(name)} ADD COLUMN later text`.execute(database)
+    }
+    for (const [what, read] of READS) {
+      await read()
+      expect(lines, what).toEqual([])
+    }
+    expect(rows.length).toBeGreaterThan(20)
+  })
+})
