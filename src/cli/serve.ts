@@ -247,14 +247,15 @@ const openServices = async (parts: {
 }) => {
   const { config, open } = parts
   const { services } = parts.core
-  const door = { services, host: config.GRPC_HOST, tls: parts.tls }
-  const grpc = await startGrpcServer({ ...door, port: config.GRPC_PORT })
+  const door = { services, host: config.GRPC_HOST, tls: parts.tls, limits: limitsOf(config) }
+  const tellerOf = (name: 'grpc' | 'connect') =>
+    createCutTeller({ ...parts, door: name, nowMs: () => performance.now() })
+  const grpc = await startGrpcServer({ ...door, port: config.GRPC_PORT, tell: tellerOf('grpc') })
   open.defer(() => grpc.close())
   const connect = await startConnectServer({
     ...door,
     port: config.CONNECT_PORT,
-    limits: limitsOf(config),
-    tell: createCutTeller({ ...parts, door: 'connect', nowMs: () => performance.now() }),
+    tell: tellerOf('connect'),
   })
   open.defer(() => connect.close())
   const scheme = parts.tls === null ? 'http' : 'https'

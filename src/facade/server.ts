@@ -87,7 +87,8 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
     refuse: (socket: Socket) =>
       refuseUnread(socket, Math.max(1, waitOf(socket.remoteAddress ?? '')), requestIdOf()),
   }
-  guardConnections(server.server, { limits, isProxy, barred, nowMs, tell })
+  const makeRoom = (): void => server.server.closeIdleConnections()
+  guardConnections(server.server, { limits, makeRoom, isProxy, barred, nowMs, tell })
   refuseExcess(server)
   finishAnswers(server)
   answerErrors(server, options)

@@ -1,5 +1,4 @@
-import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 
 /** How much of a server one client, and all of them, may hold; times in ms. */
 export type ConnectionLimits = {
@@ -43,14 +42,16 @@ export const serverTimes = (limits: ConnectionLimits) => ({
 })
 
 /**
- * Cuts what Node does not: connections over the caps, and clients that let an answer lie. When the server is full, those that
- * rest between two requests make room. `server` keeps `serverTimes`; `isProxy` names the addresses that stand for many
+ * Cuts what Node does not: connections over the caps, and clients that let an answer lie. When the server is full, `makeRoom`
+ * ends those that rest between two requests. A server of HTTP/1.1 keeps `serverTimes`; `isProxy` names the addresses that stand for many
  * clients. Costs a request nothing: it counts connections, and looks at them every `checkEveryMs`.
  */
 export const guardConnections = (
   server: Server,
   options: {
     limits: ConnectionLimits
+    /** What is done when there is no room for one more; nothing when left out. */
+    makeRoom?: () => void
     isProxy?: (address: string) => boolean
     /** Addresses that have lost their claim to be read, and what is said to them instead. */
     barred?: { isBarred: (address: string) => boolean; refuse: (socket: Socket) => void }
@@ -58,7 +59,7 @@ export const guardConnections = (
     tell: (reason: CutReason) => void
   },
 ): void => {
-  const { limits, nowMs, isProxy = () => false, barred, tell } = options
+  const { limits, nowMs, isProxy = () => false, makeRoom = () => undefined, barred, tell } = options
   const perAddress = new Map<string, number>()
   const open = new Map<Socket, { stuckSinceMs: number | null }>()
 
@@ -103,7 +104,7 @@ export const guardConnections = (
   server.maxConnections = limits.maxConnections
   server.on('connection', take)
   server.on('drop', () => {
-    server.closeIdleConnections()
+    makeRoom()
     tell('total')
   })
   const timer = setInterval(cutReaders, limits.checkEveryMs).unref()

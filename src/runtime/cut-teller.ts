@@ -7,7 +7,7 @@ const TOLD_EVERY_MS = 60_000
 
 /** Counts cut connections of the server `door`, and tells of them in the log: each reason's first, then how many a minute. */
 export const createCutTeller = (options: {
-  door: 'rest' | 'connect' | 'operations'
+  door: 'rest' | 'grpc' | 'connect' | 'operations'
   log: Log
   nowMs: () => number
   /** Where they are counted; left out: nowhere. */

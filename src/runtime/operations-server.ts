@@ -27,7 +27,8 @@ export const startOperationsServer = async (options: {
   const server = createServer(serverTimes(CONNECTION_LIMITS), answer(options))
   const nowMs = (): number => performance.now()
   const tell = createCutTeller({ ...options, door: 'operations', nowMs })
-  guardConnections(server, { limits: CONNECTION_LIMITS, nowMs, tell })
+  const makeRoom = (): void => server.closeIdleConnections()
+  guardConnections(server, { limits: CONNECTION_LIMITS, makeRoom, nowMs, tell })
   await listen(server, options)
   return { url: urlOf(server, options.host), close: () => close(server) }
 }

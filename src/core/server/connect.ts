@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { createContextValues } from '@connectrpc/connect'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
@@ -11,7 +11,7 @@ import {
 } from '../../runtime/connection-guard.ts'
 import { toPlainAddress } from '../../values/address-list.ts'
 import { peerAddress } from '../services/call-context.ts'
-import type { DoorTls } from './door-tls.ts'
+import { type DoorTls, toTlsOptions } from './door-tls.ts'
 import { routesOf, type Services } from './services.ts'
 
 export type ConnectServer = { port: number; close(): Promise<void> }
@@ -42,27 +42,17 @@ export const startConnectServer = async (options: {
     contextValues: (request) =>
       createContextValues().set(peerAddress, toPlainAddress(request.socket.remoteAddress ?? '') ?? ''),
   })
-  const server = createDoor({ times: serverTimes(limits), tls: options.tls ?? null, handle })
-  guardConnections(server, { limits, nowMs: () => performance.now(), tell })
+  const server = createDoor(options.tls ?? null, limits, handle)
+  const makeRoom = (): void => server.closeIdleConnections()
+  guardConnections(server, { limits, makeRoom, nowMs: () => performance.now(), tell })
   const port = await listen(server, options)
   return { port, close: () => close(server, closing) }
 }
 
-/** Without a certificate that `clientCa` signed, a caller gets no further than the handshake. */
-const createDoor = ({
-  times,
-  tls,
-  handle,
-}: {
-  times: ServerOptions
-  tls: DoorTls | null
-  handle: RequestListener
-}): Server => {
-  if (tls === null) return createServer(times, handle)
-  const { cert, key, clientCa } = tls
-  const callers = clientCa === null ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }
-  return createTlsServer({ ...times, cert, key, ...callers }, handle)
-}
+const createDoor = (tls: DoorTls | null, limits: ConnectionLimits, handle: RequestListener): Server =>
+  tls === null
+    ? createServer(serverTimes(limits), handle)
+    : createTlsServer({ ...serverTimes(limits), ...toTlsOptions(tls, limits.headersTimeoutMs) }, handle)
 
 const listen = (server: Server, options: { host: string; port: number }): Promise<number> =>
   new Promise((resolve, reject) => {

@@ -6,3 +6,14 @@ export type DoorTls = {
   /** Who must have signed a caller's certificate; null: callers show none. */
   clientCa: Buffer | null
 }
+
+/**
+ * The same as Node's servers take it. Without a certificate that `clientCa` signed, a caller gets no further than the
+ * handshake, which may take `handshakeMs`.
+ */
+export const toTlsOptions = ({ cert, key, clientCa }: DoorTls, handshakeMs: number) => ({
+  cert,
+  key,
+  handshakeTimeout: handshakeMs,
+  ...(clientCa !== null && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+})

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import {
   ConnectError,
@@ -15,9 +16,11 @@ import {
   type StatusObject,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
+import { CONNECTION_LIMITS, type ConnectionLimits, type CutReason } from '../../runtime/connection-guard.ts'
 import { toPlainAddress } from '../../values/address-list.ts'
 import { peerAddress } from '../services/call-context.ts'
 import type { DoorTls } from './door-tls.ts'
+import { type GrpcListener, listenForGrpc } from './grpc-connections.ts'
 import { type Services, specsOf } from './services.ts'
 
 export type GrpcServer = { port: number; close(): Promise<void> }
@@ -44,7 +47,11 @@ export const startGrpcServer = async (options: {
   port: number
   /** Null or left out: plaintext. */
   tls?: DoorTls | null
+  limits?: ConnectionLimits
+  /** Called for each connection that the limits cut. */
+  tell?: (reason: CutReason) => void
 }): Promise<GrpcServer> => {
+  const { tls = null, limits = CONNECTION_LIMITS, tell = () => undefined } = options
   const server = new Server(LIMITS)
   for (const spec of Object.values(specsOf(options.services))) {
     const methods = Object.values(spec.methods).map(toUnary)
@@ -57,31 +64,19 @@ export const startGrpcServer = async (options: {
       ) satisfies UntypedServiceImplementation,
     )
   }
-  const host = options.host.includes(':') ? `[${options.host}]` : options.host
-  const port = await bind(server, `${host}:${options.port}`, toCredentials(options.tls ?? null))
-  return { port, close: () => close(server) }
+  // TLS, where there is any, ends at the listener.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
+  const inject = (socket: Socket): void => injector.injectConnection(socket)
+  const listener = await listenForGrpc({ ...options, tls, limits, tell, inject })
+  return { port: listener.port, close: () => close(server, listener) }
 }
-
-/** Without a certificate that `clientCa` signed, a caller gets no further than the handshake. */
-const toCredentials = (tls: DoorTls | null): ServerCredentials =>
-  tls === null
-    ? ServerCredentials.createInsecure()
-    : ServerCredentials.createSsl(
-        tls.clientCa,
-        [{ cert_chain: tls.cert, private_key: tls.key }],
-        tls.clientCa !== null,
-      )
-
-const bind = (server: Server, address: string, credentials: ServerCredentials): Promise<number> =>
-  new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => (error ? reject(error) : resolve(port)))
-  })
 
 /** How long calls under way may take to finish when the server closes, ms. */
 const CLOSE_MS = 10_000
 
-const close = (server: Server): Promise<void> =>
+const close = (server: Server, listener: GrpcListener): Promise<void> =>
   new Promise((resolve) => {
+    listener.close()
     const deadline = setTimeout(() => server.forceShutdown(), CLOSE_MS)
     server.tryShutdown(() => {
       clearTimeout(deadline)
@@ -125,10 +120,13 @@ const toHandler =
       ...remainingTime(call.getDeadline()),
     })
     call.on('cancelled', () => context.abort())
-    run(spec, call.request, context).then(
-      (message) => answer(null, message, toMetadata(context.responseTrailer)),
-      (error: unknown) => answer(toStatus(ConnectError.from(error))),
-    )
+    void run(spec, call.request, context)
+      .then(
+        (message) => answer(null, message, toMetadata(context.responseTrailer)),
+        (error: unknown) => answer(toStatus(ConnectError.from(error))),
+      )
+      // Ends the timer of the call's deadline, which may be far away.
+      .finally(() => context.abort())
   }
 
 const run = async (

@@ -13,7 +13,7 @@ export const DOOR_SETTINGS = {
   HTTP_MAX_CONNECTIONS: {
     parse: wholeNumber(1, 100_000),
     default: '5000',
-    help: 'connections that `HTTP_PORT` keeps open at most, and `CONNECT_PORT` likewise',
+    help: 'connections that `HTTP_PORT` keeps open at most, and `GRPC_PORT` and `CONNECT_PORT` likewise',
   },
   HTTP_MAX_CONNECTIONS_PER_ADDRESS: {
     parse: wholeNumber(1, 100_000),
@@ -23,7 +23,7 @@ export const DOOR_SETTINGS = {
   HTTP_HEADERS_TIMEOUT_MS: {
     parse: wholeNumber(100, 600_000),
     default: '10000',
-    help: 'how long the headers of a request may take to arrive, ms',
+    help: 'how long the headers of a request may take to arrive, ms; for gRPC the preface of a connection',
   },
   HTTP_REQUEST_TIMEOUT_MS: {
     parse: wholeNumber(100, 600_000),

@@ -13,6 +13,30 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'native gRPC has no cap of connections an address',
+    law: 7,
+    file: 'src/core/server/grpc-connections.ts',
+    changes: [
+      {
+        find: 'guardConnections(server, { limits, ',
+        replace: 'guardConnections(server, { limits: { ...limits, maxPerAddress: 1e9 }, ',
+      },
+    ],
+    killedBy: {
+      file: 'test/core/server/grpc-connections.test.ts',
+      test: 'keeps so many connections of one address open',
+    },
+  },
+  {
+    name: 'native gRPC waits for a preface for ever',
+    law: 7,
+    file: 'src/core/server/grpc-connections.ts',
+    changes: [
+      { find: 'if (socket.bytesRead >= PREFACE_BYTES) return', replace: 'if (socket.bytesRead >= 0) return' },
+    ],
+    killedBy: { file: 'test/core/server/grpc-connections.test.ts', test: 'says half a preface in time' },
+  },
+  {
     name: 'strangers are kept whole',
     law: 3,
     file: 'src/core/callbacks/strangers.ts',

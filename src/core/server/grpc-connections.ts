@@ -1,0 +1,75 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import { type ConnectionLimits, type CutReason, guardConnections } from '../../runtime/connection-guard.ts'
+import { type DoorTls, toTlsOptions } from './door-tls.ts'
+
+/** The preface of HTTP/2 and the header of the SETTINGS frame that follows it (RFC 9113, section 3.4), bytes. */
+const PREFACE_BYTES = 24 + 9
+
+/** Where connections for native gRPC come in. */
+export type GrpcListener = {
+  port: number
+  /** Takes no more connections; those that are open stay. */
+  close(): void
+}
+
+/**
+ * Listens for native gRPC, and hands on each connection that the limits let in: `grpc-js` has none of its own. Whoever has not
+ * shown that it speaks HTTP/2 within `headersTimeoutMs`, of the connection's beginning or of the end of its handshake, is cut, and
+ * so is a handshake that takes longer. `port` 0 takes a free one. Rejects when the port is taken.
+ */
+export const listenForGrpc = async (options: {
+  host: string
+  port: number
+  tls: DoorTls | null
+  limits: ConnectionLimits
+  tell: (reason: CutReason) => void
+  inject: (socket: Socket) => void
+}): Promise<GrpcListener> => {
+  const { limits, tell } = options
+  const take = (socket: Socket): void => {
+    if (socket.destroyed) return
+    socket.on('error', () => undefined)
+    requirePreface(socket, limits.headersTimeoutMs, tell)
+    options.inject(socket)
+  }
+  const server = createListener(options.tls, limits)
+  guardConnections(server, { limits, nowMs: () => performance.now(), tell })
+  // After the guard's own: what it cut is destroyed by now.
+  server.on(options.tls === null ? 'connection' : 'secureConnection', take)
+  // Without a listener nobody would end a connection whose handshake failed.
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    socket.destroy()
+    if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') tell('sender')
+  })
+  await listen(server, options)
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    close: () => server.close(),
+  }
+}
+
+const createListener = (tls: DoorTls | null, limits: ConnectionLimits): Server =>
+  tls === null
+    ? createServer({ noDelay: true })
+    : createTlsServer({ noDelay: true, ALPNProtocols: ['h2'], ...toTlsOptions(tls, limits.headersTimeoutMs) })
+
+/** However steadily it drips: what counts is what has come by then. */
+const requirePreface = (socket: Socket, withinMs: number, tell: (reason: CutReason) => void): void => {
+  const deadline = setTimeout(() => {
+    if (socket.bytesRead >= PREFACE_BYTES) return
+    socket.destroy()
+    tell('sender')
+  }, withinMs).unref()
+  socket.once('close', () => clearTimeout(deadline))
+}
+
+const listen = (server: Server, options: { host: string; port: number }): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port, options.host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
