@@ -1,11 +1,13 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
+import { playHistories } from './histories/main.ts'
 import { describePlan, makePlan } from './plan.ts'
 import { runSeed, type SeedResult } from './run-seed.ts'
 import { startOwnServices } from './services.ts'
 
 // `npm run test:faults -- --seeds 50 --seconds 30`: random faults, each run with a seed of its own, and a table of what the
-// ledgers said. `SEED=7 npm run test:faults` repeats one run. Prints each plan before it is played.
+// ledgers said. `SEED=7 npm run test:faults` repeats one run. Prints each plan before it is played. Histories of the public
+// API have a word of their own: `npm run test:faults -- histories --count 50`.
 
 const HELP =
   'usage: npm run test:faults -- [--seeds COUNT] [--seconds LENGTH] [--first SEED]; SEED=… repeats one run\n'
@@ -84,6 +86,8 @@ const main = async (): Promise<void> => {
   }
 }
 
-await main()
+const [word, ...others] = process.argv.slice(2)
+if (word === 'histories') await playHistories(others)
+else await main()
 // Left to end by itself, Node closes what handles it still has; after many runs it was seen to wait for one of them for ever.
 process.exit()

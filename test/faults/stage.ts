@@ -23,6 +23,11 @@ export type FaultStage = {
   database: Database
   world: OutsideWorld
   client: PartnerClient
+  /** Where a partner asks next: one replica is reached through the link, the other straight. */
+  httpUrl(): string
+  /** The key of the client's partner, and what Daraja's outcomes are told to. */
+  apiKey: string
+  callbackUrl: string
   links: Record<LinkName, TcpLink>
   /** Starts a process that is down. */
   start(name: ProcessName): Promise<void>
@@ -79,17 +84,15 @@ export const startStage = async (options: {
   opening.defer(() => processes.killAll())
   await Promise.all(PROCESS_NAMES.map((name) => processes.start(name)))
   let asked = 0
-  const client = opening.adopt(
-    createPartnerClient({
-      // One replica is reached through the link, the other straight.
-      httpUrl: () => `http://127.0.0.1:${(asked += 1) % 2 === 0 ? links.partner.port : httpPorts[1]}`,
-      apiKey,
-      callbackUrl: `http://127.0.0.1:${links.endpoint.port}/told`,
-    }),
-    (one) => one.close(),
-  )
+  const partner = {
+    httpUrl: () => `http://127.0.0.1:${(asked += 1) % 2 === 0 ? links.partner.port : httpPorts[1]}`,
+    apiKey,
+    callbackUrl: `http://127.0.0.1:${links.endpoint.port}/told`,
+  }
+  const client = opening.adopt(createPartnerClient(partner), (one) => one.close())
   const opened = opening.move()
-  return { ...processes, database, world, client, links, spooledFiles, close: () => opened.disposeAsync() }
+  const close = (): Promise<void> => opened.disposeAsync()
+  return { ...processes, ...partner, database, world, client, links, spooledFiles, close }
 }
 
 const openLinks = async (parts: {

@@ -1,4 +1,5 @@
 import { EDGE_MUTANTS } from './edge-mutants.ts'
+import { HISTORY_MUTANTS } from './history-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { NETWORK_MUTANTS } from './network-mutants.ts'
 import { SPOOL_MUTANTS } from './spool-mutants.ts'
@@ -345,5 +346,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   ...SPOOL_MUTANTS,
   ...NETWORK_MUTANTS,
+  ...HISTORY_MUTANTS,
   ...EDGE_MUTANTS,
 ]

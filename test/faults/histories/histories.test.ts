@@ -1,0 +1,41 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startDeployment } from '../../support/deployment.ts'
+import { type OwnServices, startOwnServices } from '../services.ts'
+import { judgeClients, runHistory } from './run-history.ts'
+
+/** How long clients call, ms: the whole takes `npm run test:faults -- histories --count 50 --seconds 20`. */
+const CALM_MS = 2_500
+const FAULTS_SECONDS = 5
+
+describe('the public API of two processes, as concurrent clients see it', () => {
+  it('keeps every promise in calm', async () => {
+    await using open = new AsyncDisposableStack()
+    const deployment = open.adopt(await startDeployment({ serve: 2, dispatch: 0 }), (one) => one.stop())
+    const urls = deployment.serve.map(({ ready }) => ready['http_url'] ?? '')
+    let asked = 0
+    const door = {
+      database: deployment.database,
+      apiKey: deployment.apiKey,
+      httpUrl: () => urls[(asked += 1) % 2] ?? '',
+      callbackUrl: `${deployment.receiver.url}/told`,
+    }
+    const result = await judgeClients({ door, seed: 1, until: pause(CALM_MS) })
+    expect(result.problems.slice(0, 10)).toEqual([])
+    expect(result.payments).toBeGreaterThan(10)
+  }, 60_000)
+
+  describe('while processes, Postgres, JetStream and connections fail', () => {
+    let services: OwnServices
+    beforeAll(async () => {
+      services = await startOwnServices()
+    }, 120_000)
+    afterAll(() => services.close(), 60_000)
+
+    it('keeps every promise', async () => {
+      const result = await runHistory({ services, seed: 2, seconds: FAULTS_SECONDS })
+      expect(result.problems.slice(0, 10)).toEqual([])
+      expect(result.payments).toBeGreaterThan(10)
+    }, 150_000)
+  })
+})

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createPartner } from '../../../src/core/partners/partner.ts'
+import { ARROWS } from '../../../src/core/payments/payment.ts'
+import type { Database } from '../../../src/database/connect.ts'
+import { testActor } from '../../support/actor.ts'
+import { testVault } from '../../support/vault.ts'
+import { createFaults } from '../commit-faults.ts'
+import { makePlan, seededRandom } from '../plan.ts'
+import type { OwnServices } from '../services.ts'
+import { startStage } from '../stage.ts'
+import { checkHistory } from './check-history.ts'
+import { playClients } from './clients.ts'
+import type { Call } from './history.ts'
+
+export type HistoryResult = {
+  history: Call[]
+  /** How many calls were answered, and of how many nothing is known. */
+  answered: number
+  unknown: number
+  payments: number
+  problems: string[]
+}
+
+/** A way into a deployment: where a partner asks next, whose keys it has, and what its outcomes are told to. */
+type Door = { httpUrl: () => string; apiKey: string; callbackUrl: string; database: Database }
+
+/** Lets clients use a deployment until `until` resolves, and judges what they wrote down. */
+export const judgeClients = async (options: {
+  door: Door
+  seed: number
+  until: Promise<unknown>
+}): Promise<HistoryResult> => {
+  const { door, seed, until } = options
+  const stranger = await createPartner({
+    actor: testActor,
+    database: door.database,
+    name: 'Duka la Otieno',
+    vault: testVault,
+    randomBytes,
+  })
+  const ending = new AbortController()
+  const playing = playClients({
+    ...door,
+    apiKeys: { owner: door.apiKey, stranger: stranger.apiKey },
+    random: seededRandom(seed),
+    signal: ending.signal,
+  })
+  await Promise.race([until, playing])
+  ending.abort()
+  const history = await playing
+  return { ...countOf(history), history, problems: checkHistory(history, ARROWS) }
+}
+
+/** After the faults all is quiet for so long, ms: who reads then must see everything. */
+const QUIET_MS = 1_000
+
+/** Judges what clients see of a deployment of two `serve` while the faults of the seed's plan happen. */
+export const runHistory = async (options: {
+  services: OwnServices
+  seed: number
+  seconds: number
+}): Promise<HistoryResult> => {
+  const { services, seed, seconds } = options
+  const name = `histories_${seed}_${process.pid}`
+  const stage = await startStage({ services, name, random: seededRandom(seed) })
+  try {
+    await services.nats.keepCopy()
+    const commit = createFaults({ services, stage })
+    const faults = makePlan(seed, seconds).faults.map(({ atMs, fault }) =>
+      pause(atMs).then(() => commit(fault)),
+    )
+    const until = Promise.all([...faults, pause(seconds * 1000)]).then(() => pause(QUIET_MS))
+    const result = await judgeClients({ door: stage, seed, until })
+    return { ...result, problems: [...result.problems, ...stage.defects()] }
+  } finally {
+    await stage.close()
+  }
+}
+
+const countOf = (history: readonly Call[]): Pick<HistoryResult, 'answered' | 'unknown' | 'payments'> => {
+  const unknown = history.filter(({ answer }) => answer.kind === 'unknown').length
+  const made = history.filter(({ kind, answer }) => kind === 'request' && answer.kind === 'success')
+  return { answered: history.length - unknown, unknown, payments: made.length }
+}
