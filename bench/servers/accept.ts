@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Registry } from 'prom-client'
 import { createCoreMetrics } from '../../src/core/metrics.ts'
 import { startKeyUse } from '../../src/core/partners/key-use.ts'
@@ -8,6 +11,8 @@ import { createInProcessClients } from '../../src/core/server/in-process.ts'
 import { createCallerChecks } from '../../src/core/services/caller-checks.ts'
 import { createPaymentService } from '../../src/core/services/payment-service.ts'
 import { connectDatabase } from '../../src/database/connect.ts'
+import { startFollowing } from '../../src/database/mark/follow.ts'
+import { openNumberGuard } from '../../src/database/mark/number-guard.ts'
 import { startFacade } from '../../src/facade/server.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { readConfig } from '../../src/runtime/config.ts'
@@ -28,14 +33,29 @@ const config = readConfig(process.env, [
   'LOG_LEVEL',
 ])
 const log = createLog({ name: 'bench', level: config.LOG_LEVEL })
+const folder = mkdtempSync(join(tmpdir(), 'gateway-mark-'))
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+const guard = await openNumberGuard({
+  folder,
+  name: 'bench',
+  log,
+  clock: systemClock,
+  nowMs: () => performance.now(),
+})
 const database = connectDatabase({
   databaseUrl: config.DATABASE_URL,
   poolSize: config.DATABASE_POOL_SIZE,
   log,
+  onConnect: guard.onConnect,
 })
+startFollowing({ database, guard, log })
 const payments = createPaymentService({
   database,
-  acceptor: createAcceptor({ database, submitTtlMs: config.SUBMIT_TTL_MS }),
+  acceptor: createAcceptor({
+    database,
+    submitTtlMs: config.SUBMIT_TTL_MS,
+    numbers: guard.numbersOf(database),
+  }),
   checks: createCallerChecks({
     database,
     nowMs: () => performance.now(),

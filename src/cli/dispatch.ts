@@ -82,7 +82,7 @@ const assemble = async (config: DispatchConfig, log: Log) => {
     host: config.OPS_HOST,
     port: config.OPS_PORT ?? DEFAULT_OPS_PORT,
     registry,
-    readiness: () => readinessOf({ database, queueState, isStopping }),
+    readiness: () => readinessOf({ database, queue, isStopping }),
     log,
   })
   starting.defer(() => operations.close())

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { erasePayer } from '../core/payers/erase.ts'
+import { MARK_END } from '../database/mark/mark-files.ts'
 import { readConfig } from '../runtime/config.ts'
 import { type Msisdn, parseMsisdn } from '../values/msisdn.ts'
 import { useDatabase } from './database.ts'
@@ -60,6 +61,8 @@ const requireNoneInSpool = async (environment: Environment, msisdn: Msisdn): Pro
   const { SPOOL_DIR: folder } = readConfig(environment, ['SPOOL_DIR'])
   const names = await readdir(folder).catch(() => [])
   for (const name of names) {
+    // A mark holds no numbers of payers, and others that may have the same digits.
+    if (name.endsWith(MARK_END)) continue
     const path = join(folder, name)
     const bytes = await readFile(path).catch(() => Buffer.alloc(0))
     if (!bytes.includes(msisdn.slice(3))) continue

@@ -1,6 +1,9 @@
 import { sql } from 'kysely'
 import type { Database } from '../database/connect.ts'
+import type { Alarm } from '../database/mark/mark.ts'
+import { textOfAlarm } from '../database/mark/tell-of-alarm.ts'
 import { DatabaseReadOnly } from '../database/outage.ts'
+import type { DeliveryQueue } from '../queue/delivery-queue.ts'
 import type { Readiness } from '../runtime/operations-server.ts'
 
 /** How long a look at the database may take before it counts as away, ms. */
@@ -8,22 +11,25 @@ const DATABASE_TIMEOUT_MS = 2_000
 
 /**
  * What `/readyz` tells: ready while Postgres answers, for it alone carries the work (the queue only makes it faster), until
- * the process begins to stop. `isStarting`: it is not at work yet.
+ * the process begins to stop. `isStarting`: it is not at work yet. A restored database is told of, and works.
  */
 export const readinessOf = async (options: {
   database: Database
-  queueState: () => string
+  queue: Pick<DeliveryQueue, 'state'> | null
+  /** What is wrong with the database's numbers; null: nothing. */
+  alarm?: Alarm | null
   isStarting?: boolean
   isStopping: boolean
 }): Promise<Readiness> => {
-  const { isStarting = false, isStopping } = options
+  const { alarm = null, isStarting = false, isStopping } = options
   const trouble = await troubleOf(options.database)
   return {
     ready: trouble === null && !isStarting && !isStopping,
     parts: {
       database: trouble === null ? 'ok' : 'away',
       ...(trouble !== null && { database_trouble: trouble }),
-      queue: options.queueState(),
+      queue: options.queue?.state() ?? 'none',
+      ...(alarm && { numbers: textOfAlarm(alarm) }),
       ...(isStarting && { process: 'starting' }),
       ...(isStopping && { process: 'stopping' }),
     },

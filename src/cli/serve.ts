@@ -6,14 +6,16 @@ import { createCallbackMetrics } from '../core/callbacks/callback-metrics.ts'
 import { openSpool } from '../core/callbacks/spool.ts'
 import { type Core, startCore } from '../core/core.ts'
 import { startPublishing } from '../core/deliveries/publish.ts'
-import { addOverduePayments, createCoreMetrics } from '../core/metrics.ts'
+import { addNumberMetrics, addOverduePayments, createCoreMetrics } from '../core/metrics.ts'
 import { startConnectServer } from '../core/server/connect.ts'
 import type { DoorTls } from '../core/server/door-tls.ts'
 import { startGrpcServer } from '../core/server/grpc.ts'
 import { createInProcessClients, type InProcessClients } from '../core/server/in-process.ts'
-import { ANSWER_WITHIN_MS, connectDatabase, type Database } from '../database/connect.ts'
+import type { Database } from '../database/connect.ts'
 import { warnOfLostCommits } from '../database/durability.ts'
 import { endureOutage } from '../database/endure.ts'
+import { startFollowing } from '../database/mark/follow.ts'
+import type { NumberGuard } from '../database/mark/number-guard.ts'
 import { type Facade, startFacade } from '../facade/server.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
 import { systemClock } from '../runtime/clock.ts'
@@ -25,6 +27,7 @@ import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
 import { announceReady } from '../runtime/ready.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
+import { openGuardedDatabase } from './guarded-database.ts'
 import { readDoorTls } from './door-tls.ts'
 import { createEarlyClients } from './early-clients.ts'
 import { type Environment, hasParent, SERVE_SETTINGS } from './environment.ts'
@@ -56,11 +59,8 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   const spool = await openSpool({ folder: config.SPOOL_DIR, newId, log })
   open.defer(() => spool.close())
 
-  const { DATABASE_URL: databaseUrl, DATABASE_POOL_SIZE: poolSize } = config
-  const database = open.adopt(
-    connectDatabase({ databaseUrl, poolSize, log, answerWithinMs: ANSWER_WITHIN_MS, mustWrite: true }),
-    (one) => one.destroy(),
-  )
+  const { guard, database } = await openGuardedDatabase({ config, name: newId(), log })
+  open.defer(() => database.destroy())
   const queue = openQueue(config, log)
   open.defer(() => queue?.close())
 
@@ -70,26 +70,29 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
     host: config.OPS_HOST,
     port: config.OPS_PORT ?? DEFAULT_OPS_PORT,
     registry,
-    readiness: () =>
-      readinessOf({ database, queueState: () => queue?.state() ?? 'none', isStarting, isStopping }),
+    readiness: () => readinessOf({ database, queue, alarm: guard.alarm(), isStarting, isStopping }),
     log,
   })
   open.defer(() => operations.close())
 
+  addNumberMetrics(registry, guard)
   const metrics = createCoreMetrics(registry, database)
   const callbacks = { spool, callbackMetrics: createCallbackMetrics(registry, spool) }
   const early = createEarlyClients({ ...settingsOf(config), ...callbacks, metrics, log, newId })
   const facade = await openFacade({ config, clients: early.clients, log, registry })
   await using untilCore = new AsyncDisposableStack()
   untilCore.defer(() => facade.close())
-  if (!(await untilDatabase({ database, asked, log }))) return
+  if (!(await untilDatabase({ database, guard, asked, log }))) return
 
+  const following = startFollowing({ database, guard, log })
+  open.defer(() => following.stop())
   const publishing = startPublishing({ database, queue, log, nowMs: () => performance.now() })
   open.defer(() => publishing.stop().catch(() => undefined))
   addOverduePayments(registry, database, config.OPEN_PAYMENT_ALERT_AFTER_MS)
   const core = startCore({
     ...settingsOf(config),
     database,
+    numbers: guard.numbersOf(database),
     log,
     metrics,
     ...callbacks,
@@ -107,15 +110,19 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
 
   announceReady({ json: options.json === true, text: textOf(urls), fields: { process: 'serve', ...urls } })
   log.info({ event: 'ready', ...urls })
-  await Promise.race([asked, core.failed, publishing.ended]).then(
+  await untilAskedOrDefect([asked, core.failed, publishing.ended], log)
+  isStopping = true
+}
+
+/** Resolves when the process was asked to stop, or met a defect, which ends it. */
+const untilAskedOrDefect = (ends: readonly Promise<unknown>[], log: Log): Promise<void> =>
+  Promise.race(ends).then(
     (reason) => log.info({ event: 'stopping', reason }),
     (error: unknown) => {
       log.fatal({ event: 'defect', err: error })
       process.exitCode = 1
     },
   )
-  isStopping = true
-}
 
 const openQueue = (config: ServeConfig, log: Log): DeliveryQueue | null =>
   config.NATS_URL === null
@@ -181,6 +188,7 @@ const DEFAULT_OPS_PORT = 8081
  */
 const untilDatabase = async (parts: {
   database: Database
+  guard: NumberGuard
   asked: Promise<string>
   log: Log
 }): Promise<boolean> => {
@@ -190,6 +198,7 @@ const untilDatabase = async (parts: {
   const look = async (): Promise<void> => {
     try {
       await requireSchema(parts.database)
+      await parts.guard.check(parts.database)
       await warnOfLostCommits(parts.database, parts.log)
     } catch (error) {
       if (!isTold) parts.log.warn({ event: 'database_awaited', err: error })

@@ -1,4 +1,5 @@
 import type { Database } from '../database/connect.ts'
+import type { PaymentNumbers } from '../database/mark/number-guard.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Loop } from '../runtime/loop.ts'
@@ -49,6 +50,8 @@ export type CoreOptions = {
   previousSecretKey: Uint8Array | null
   /** What Daraja calls back, without a slash at its end. */
   publicUrl: string
+  /** Keeps ids of payments from being given out twice. */
+  numbers: PaymentNumbers
   /** Where callbacks are durable while Postgres is away. */
   spool: Spool
   callbackMetrics: CallbackMetrics

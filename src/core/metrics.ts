@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Database } from '../database/connect.ts'
+import type { NumberGuard } from '../database/mark/number-guard.ts'
 import type { Outcome } from '../database/schema/payments.ts'
 import type { FindingKind } from './payments/findings.ts'
 import { countOverduePayments } from './payments/open-payments.ts'
@@ -117,4 +118,14 @@ const readOpenDuties = async (database: Database): Promise<OpenDuties[]> => {
     GROUP BY duty
   `.execute(database)
   return rows
+}
+
+/** Shows whether the database was found to be an older copy of itself. */
+export const addNumberMetrics = (registry: Registry, guard: Pick<NumberGuard, 'alarm'>): void => {
+  const restored: Gauge = new Gauge({
+    name: 'gateway_database_restored',
+    help: '1 from when the database was found older than what was given out, until gateway restored was run',
+    registers: [registry],
+    collect: (): void => restored.set(guard.alarm() === null ? 0 : 1),
+  })
 }

@@ -93,6 +93,8 @@ const handOver = async (transaction: Transaction<Schema>, role: string): Promise
   }
   await sql`REVOKE ALL ON audit FROM PUBLIC, ${group}`.execute(transaction)
   await sql`GRANT SELECT, INSERT ON audit TO ${group}`.execute(transaction)
+  await sql`GRANT SELECT ON SEQUENCE audit_id_seq TO ${group}`.execute(transaction)
+  await sql`GRANT EXECUTE ON FUNCTION raise_sequence(regclass, bigint) TO ${group}`.execute(transaction)
   await sql`GRANT SELECT ON kysely_migration, kysely_migration_lock TO ${group}`.execute(transaction)
 }
 

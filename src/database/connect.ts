@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely'
 import { Pool, TypeOverrides, types } from 'pg'
 import type { Log } from '../runtime/log.ts'
 import { lendConnections } from './lend-connections.ts'
@@ -43,8 +43,10 @@ export const connectDatabase = (options: {
   mustWrite?: boolean
   /** Settings of Postgres for these connections, by name. */
   settings?: Record<string, string>
+  /** Called with each new connection, before anything else is done on it; one for which it rejects is not used. */
+  onConnect?: (connection: Database) => Promise<void>
 }): Database => {
-  const { answerWithinMs } = options
+  const { answerWithinMs, onConnect } = options
   const settings = {
     synchronous_commit: 'on',
     timezone: 'UTC',
@@ -75,8 +77,15 @@ export const connectDatabase = (options: {
   )
   pool.on('error', () => undefined)
   const { log, mustWrite = false } = options
-  const lent = lendConnections({ pool, answerWithinMs, mustWrite, log })
+  const look = onConnect && ((client: PostgresPoolClient) => onConnect(alone(client)))
+  const lent = lendConnections({ pool, answerWithinMs, mustWrite, log, ...(look && { look }) })
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: lent }) })
+}
+
+/** A database that is this one connection. */
+const alone = (client: PostgresPoolClient): Database => {
+  const pool = { connect: () => Promise.resolve(client), end: () => Promise.resolve(), options: {} }
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
 }
 
 /** bigint columns come as bigint, not as text: ids are compared and put into Protobuf messages as such. */

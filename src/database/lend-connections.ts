@@ -14,12 +14,15 @@ type Reason = 'read_only' | 'plans_outdated'
  * All are replaced, each when nobody uses it, once a statement on one of them fails for its session may only read (a fenced
  * primary, a setting: such a session stays so after the cause has gone), or for its plan is outdated (the others have prepared
  * it too). A statement outside a transaction whose plan is outdated runs again at once, for none of it ran; one inside has
- * failed its transaction, as an outage. With `mustWrite` a new connection whose session may only read is refused.
+ * failed its transaction, as an outage. With `mustWrite` a new connection whose session may only read is refused, and so is
+ * one for which `look` rejects.
  */
 export const lendConnections = (options: {
   pool: Pool
   answerWithinMs: number | undefined
   mustWrite: boolean
+  /** Looks at a new connection before anybody uses it; it is not the looker's to give back. */
+  look?: (connection: PostgresPoolClient) => Promise<void>
   log: Log
 }): PostgresPool => {
   const { pool } = options
@@ -47,9 +50,20 @@ export const lendConnections = (options: {
       const client = await pool.connect().catch((error: unknown) => {
         throw pool.ending ? error : new DatabaseUnavailable(error)
       })
-      if (generations.add(client) && options.mustWrite) await refuseReadOnly(client, send)
+      if (generations.add(client)) await tryNew(client)
       if (generations.isCurrent(client)) return lend(client)
       client.release(true)
+    }
+  }
+
+  /** Closes a new connection that may not be used, and rejects with an outage. */
+  const tryNew = async (client: PoolClient): Promise<void> => {
+    try {
+      if (options.mustWrite) await refuseReadOnly(client, send)
+      await options.look?.({ ...lend(client), release: () => undefined })
+    } catch (error) {
+      client.release(true)
+      throw error instanceof DatabaseUnavailable ? error : new DatabaseUnavailable(error)
     }
   }
 
@@ -89,13 +103,8 @@ const createGenerations = ({ log, mustWrite }: { log: Log; mustWrite: boolean })
   }
 }
 
-/** Looks at a new connection before anybody uses it; closes it and rejects with an outage when its session may only read. */
+/** Rejects when the session of a new connection may only read. */
 const refuseReadOnly = async (client: PoolClient, send: Send): Promise<void> => {
-  try {
-    const { rows } = await send(client, { text: 'SHOW transaction_read_only', values: [] })
-    if (rows[0]?.transaction_read_only === 'on') throw new DatabaseReadOnly()
-  } catch (error) {
-    client.release(true)
-    throw new DatabaseUnavailable(error)
-  }
+  const { rows } = await send(client, { text: 'SHOW transaction_read_only', values: [] })
+  if (rows[0]?.transaction_read_only === 'on') throw new DatabaseReadOnly()
 }

@@ -15,6 +15,7 @@ import * as accounts from './migrations/010-accounts.ts'
 import * as audit from './migrations/011-audit.ts'
 import * as limits from './migrations/012-limits.ts'
 import * as evidence from './migrations/013-evidence.ts'
+import * as epochs from './migrations/014-epochs.ts'
 import * as edges from './migrations/016-edges.ts'
 import { ensurePartitions } from './partitions.ts'
 
@@ -33,6 +34,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '011-audit': audit,
   '012-limits': limits,
   '013-evidence': evidence,
+  '014-epochs': epochs,
   '016-edges': edges,
 }
 

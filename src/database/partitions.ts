@@ -33,15 +33,27 @@ export const ensurePartitions = async (database: Database): Promise<void> => {
       const { rows } = await sql<{
         last: bigint
       }>`SELECT last_value AS last FROM ${sql.ref(sequence)}`.execute(transaction)
-      const current = (rows[0]?.last ?? 0n) / IDS_PER_PARTITION
-      await createIdPartition({ transaction, table, number: current })
-      await createIdPartition({ transaction, table, number: current + 1n })
+      await createIdPartitions(transaction, table, rows[0]?.last ?? 0n)
     }
     for (const table of BY_MONTH) {
       for (let month = 0; month <= MONTHS_AHEAD; month += 1) {
         const start = sql`date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => ${month})`
         await createMonthPartition({ transaction, table, start })
       }
+    }
+  })
+}
+
+/** Creates the partitions that rows need whose ids follow these numbers of sequences. */
+export const ensurePartitionsOf = async (
+  database: Database,
+  numbers: Readonly<Record<string, bigint>>,
+): Promise<void> => {
+  await database.transaction().execute(async (transaction) => {
+    await lockPartitions(transaction)
+    for (const { table, sequence } of BY_ID) {
+      const last = numbers[sequence]
+      if (last !== undefined) await createIdPartitions(transaction, table, last)
     }
   })
 }
@@ -76,6 +88,17 @@ export const ensureMonths = async (
 /** One at a time creates, drops and hands over partitions; the others then find what it did. */
 export const lockPartitions = async (transaction: Transaction<Schema>): Promise<void> => {
   await sql`SELECT pg_advisory_xact_lock(hashtext('mpesa-gateway partitions'))`.execute(transaction)
+}
+
+/** The partition that a table by id is using, and the next. */
+const createIdPartitions = async (
+  transaction: Transaction<Schema>,
+  table: string,
+  last: bigint,
+): Promise<void> => {
+  const current = last / IDS_PER_PARTITION
+  await createIdPartition({ transaction, table, number: current })
+  await createIdPartition({ transaction, table, number: current + 1n })
 }
 
 const createIdPartition = async (options: {

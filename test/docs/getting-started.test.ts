@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { isPortFree } from '../../src/local/free-port.ts'
@@ -54,6 +55,8 @@ describe.skipIf(!hasCurl)('docs/getting-started.md, typed as it stands', () => {
   const stream = createTestStream()
   let places: Places
   let terminal: Terminal
+  /** Another reader's, of another database, would be in the folder of the default. */
+  let spoolFolder: string
   /** What was exported in every terminal, and the secrets that were shown once. */
   let exported = ''
   let failed = false
@@ -68,12 +71,18 @@ describe.skipIf(!hasCurl)('docs/getting-started.md, typed as it stands', () => {
     const settings = Object.entries(PORTS).flatMap(([usual, setting]) =>
       setting === null ? [] : [[setting, String(ports.get(usual))]],
     )
-    terminal = openTerminal({ ...Object.fromEntries(settings), NATS_STREAM: stream.name })
+    spoolFolder = await mkdtemp(join(tmpdir(), 'gateway-spool-'))
+    terminal = openTerminal({
+      ...Object.fromEntries(settings),
+      NATS_STREAM: stream.name,
+      SPOOL_DIR: spoolFolder,
+    })
   })
 
   afterAll(async () => {
     await terminal?.close()
     await stream.delete()
+    await rm(spoolFolder, { recursive: true, force: true })
   })
 
   const typed = (block: PageBlock): string =>

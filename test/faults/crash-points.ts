@@ -64,6 +64,7 @@ const SPECIAL: Record<string, Partial<Pick<CrashPoint, 'payments' | 'prepare'>>>
   settle_by_query: { payments: [NEVER_CALLS_BACK, PAID] },
   postpone_query: { payments: [SLOW, PAID] },
   accept_limited: { prepare: () => withLimits() },
+  raise_numbers: { prepare: (place) => beAnother(place) },
   hold: { payments: Array.from({ length: 30 }, () => PAID), prepare: () => oneAtATime() },
   note_outcomes: {
     prepare: (place) => trouble(place, sql`'closed'::endpoint_state, NULL::timestamptz, NULL::timestamptz`),
@@ -184,6 +185,12 @@ const withLimits = (): Promise<Prepared> =>
     environment: { PAYER_OPEN_PROMPTS: '100' },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   })
+
+/** Lets the database be none that a mark knows. */
+const beAnother = async ({ database }: Place): Promise<Prepared> => {
+  await sql`UPDATE epochs SET token = ${crypto.randomUUID()}`.execute(database)
+  return { [Symbol.asyncDispose]: () => Promise.resolve() }
+}
 
 /** A dispatcher that has hardly any room, so that a few deliveries at once are too many. */
 const oneAtATime = (): Promise<Prepared> =>

@@ -75,7 +75,9 @@ const expectNothingLost = async (): Promise<void> => {
     const stored = await countStored()
     expect(answered.filter((id) => stored.get(id) !== 1)).toEqual([])
     expect([...stored.values()].filter((count) => count !== 1)).toEqual([])
-    expect(await readdir(stage.spoolFolder)).toEqual([])
+    // Beside callbacks a serve keeps its mark there.
+    const left = await readdir(stage.spoolFolder)
+    expect(left.filter((name) => !name.endsWith('.mark'))).toEqual([])
   })
   await eventually(async () => {
     const told = await stage.database.selectFrom('deliveries').select('payment_id').execute()

@@ -21,6 +21,7 @@ import { parseAddressList } from '../../src/values/address-list.ts'
 import type { PartnerId } from '../../src/values/ids.ts'
 import { testActor } from './actor.ts'
 import { createTestDatabase } from './database.ts'
+import { forgetfulNumbers } from './forgetful-numbers.ts'
 import { TEST_SECRET_KEY, testVault } from './vault.ts'
 
 /** A core on a database of its own, with a simulator behind it and one partner in it. */
@@ -119,6 +120,7 @@ const defaultOptions = (parts: {
   spool: Spool
 }): CoreOptions => ({
   database: parts.database,
+  numbers: forgetfulNumbers,
   log: quietLog,
   metrics: createCoreMetrics(new Registry(), parts.database),
   clock: systemClock,

@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
+import type { AcceptLimits } from '../../src/core/payments/payer-limits.ts'
 import { parsePaymentRequest } from '../../src/core/payments/payment-request.ts'
 import { type Pushed, recordPushes } from '../../src/core/payments/record-pushes.ts'
 import { type TakenPayments, takeDuePayments } from '../../src/core/payments/take-due-payments.ts'
 import type { Database } from '../../src/database/connect.ts'
+import type { PaymentNumbers } from '../../src/database/mark/number-guard.ts'
 import { paymentRequest } from './requests.ts'
 import { createUnlimitedAcceptor } from './unlimited-acceptor.ts'
 
@@ -10,15 +12,20 @@ import { createUnlimitedAcceptor } from './unlimited-acceptor.ts'
 export const acceptPayments = async (
   database: Database,
   count: number,
-  options: { submitTtlMs: number } = { submitTtlMs: 120_000 },
+  options: { submitTtlMs: number; numbers?: PaymentNumbers; limits?: AcceptLimits } = {
+    submitTtlMs: 120_000,
+  },
 ): Promise<bigint[]> => {
-  const acceptor = createUnlimitedAcceptor({ database, ...options })
+  const { limits, ...others } = options
+  const acceptor = createUnlimitedAcceptor({ database, ...others })
   const policy = { allowHttp: true, allowPrivateNetworks: true }
   const ids: bigint[] = []
   for (let number = 0; number < count; number += 1) {
     const parsed = parsePaymentRequest(paymentRequest(), policy)
     if (!('request' in parsed)) throw new Error(JSON.stringify(parsed))
-    ids.push((await acceptor.add({ partnerId: 1n, request: parsed.request })).paymentId)
+    ids.push(
+      (await acceptor.add({ partnerId: 1n, request: parsed.request, ...(limits && { limits }) })).paymentId,
+    )
   }
   return ids
 }

@@ -1,9 +1,12 @@
 import type { Acceptance, AcceptItem, AcceptOptions } from '../../src/core/payments/accept.ts'
 import { createAcceptor } from '../../src/core/payments/acceptor.ts'
+import { forgetfulNumbers } from './forgetful-numbers.ts'
 
 /** An acceptor for requests that have no limits to keep. */
-export const createUnlimitedAcceptor = (options: AcceptOptions) => {
-  const acceptor = createAcceptor(options)
+export const createUnlimitedAcceptor = (
+  options: Omit<AcceptOptions, 'numbers'> & Partial<Pick<AcceptOptions, 'numbers'>>,
+) => {
+  const acceptor = createAcceptor({ numbers: forgetfulNumbers, ...options })
   const add = async (item: AcceptItem): Promise<Acceptance> => {
     const acceptance = await acceptor.add(item)
     if (acceptance.kind === 'limited') throw new Error(`limited: ${acceptance.reason}`)

@@ -11,6 +11,7 @@ import {
   firstOfEachKey,
   insertPayments,
   toEntry,
+  withNewIds,
 } from './accept.ts'
 import { addToCounts, lockCounts, type PartnersPayer, payerKeyOf, stateOf } from './limit-counts.ts'
 import { type AcceptLimits, judgeLimits, type LimitReached } from './payer-limits.ts'
@@ -26,12 +27,15 @@ type Outcome = { created: Map<Entry, bigint>; refused: Map<Entry, LimitReached> 
 export const acceptLimited = async (options: Options): Promise<(Acceptance | LimitReached)[]> => {
   const entries = options.items.map(toEntry)
   const firsts = [...firstOfEachKey(entries)]
-  const { created, refused } = await options.database.transaction().execute(async (transaction) => {
-    const outcome = await acceptWithin(transaction, { ...options, firsts })
-    crashPoint('accept_limited.before_commit')
-    return outcome
-  })
+  const { created, refused } = await withNewIds(options.numbers, (above) =>
+    options.database.transaction().execute(async (transaction) => {
+      const outcome = await acceptWithin(transaction, { ...options, firsts, above })
+      crashPoint('accept_limited.before_commit')
+      return outcome
+    }),
+  )
   crashPoint('accept_limited.after_commit')
+  await options.numbers.given([...created.values()])
   const refusedKeys = new Map([...refused].map(([entry, reached]) => [entry.keyText, reached]))
   const refusalOf = (entry: Entry): LimitReached | undefined =>
     refused.get(entry) ?? (entry.keyText === null ? undefined : refusedKeys.get(entry.keyText))
@@ -46,7 +50,7 @@ export const acceptLimited = async (options: Options): Promise<(Acceptance | Lim
 
 const acceptWithin = async (
   transaction: Transaction<Schema>,
-  options: Options & { firsts: readonly Entry[] },
+  options: Options & { firsts: readonly Entry[]; above: bigint },
 ): Promise<Outcome> => {
   const { firsts } = options
   const counts = await lockCounts(transaction, {

@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import type { PaymentNumbers } from '../../database/mark/number-guard.ts'
+import { DatabaseUnavailable } from '../../database/outage.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { AcceptLimits } from './payer-limits.ts'
 import { fingerprintOf, hashIdempotencyKey, type PaymentRequest } from './payment-request.ts'
@@ -18,8 +20,16 @@ export type Entry = AcceptItem & { keyHash: Buffer | null; fingerprint: Buffer; 
 
 export type KeyHolder = { payment_id: bigint; fingerprint: Buffer }
 
-/** `submitTtlMs`: for how long a payment may prompt its payer, ms. */
-export type AcceptOptions = { database: Database; submitTtlMs: number }
+/** `submitTtlMs`: for how long a payment may prompt its payer, ms. `numbers`: keeps ids from being given out twice. */
+export type AcceptOptions = { database: Database; submitTtlMs: number; numbers: PaymentNumbers }
+
+/** Postgres gave an id that was given out before: it is an older copy of itself. Nothing was stored. */
+class GivenBefore extends DatabaseUnavailable {
+  override name = 'GivenBefore'
+}
+
+/** How often a batch is tried with new ids. */
+const TRIES = 3
 
 /** Accepts requests that have no limits to keep, in one statement. */
 export const acceptBatch = async (
@@ -27,7 +37,10 @@ export const acceptBatch = async (
 ): Promise<Acceptance[]> => {
   const entries = options.items.map(toEntry)
   const firsts = firstOfEachKey(entries)
-  const created = await insertPayments({ ...options, entries: [...firsts] })
+  const created = await withNewIds(options.numbers, (above) =>
+    insertPayments({ ...options, above, entries: [...firsts] }),
+  )
+  await options.numbers.given([...created.values()])
   const repeated = entries.filter(
     (entry) => entry.keyHash !== null && !(firsts.has(entry) && created.has(entry)),
   )
@@ -36,6 +49,24 @@ export const acceptBatch = async (
     const paymentId = created.get(entry)
     return paymentId === undefined ? compare(entry, holders.get(entry)) : { kind: 'accepted', paymentId }
   })
+}
+
+/**
+ * Runs what inserts payments with the id that theirs must be above; again once the sequence was raised, when Postgres gave
+ * ids that are not.
+ */
+export const withNewIds = async <Result>(
+  numbers: PaymentNumbers,
+  insert: (above: bigint) => Promise<Result>,
+): Promise<Result> => {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await insert(numbers.highest())
+    } catch (error) {
+      if (!(error instanceof GivenBefore) || tries === TRIES) throw error
+      await numbers.refused()
+    }
+  }
 }
 
 export const toEntry = (item: AcceptItem): Entry => {
@@ -65,17 +96,18 @@ const compareTexts = (one: string, other: string): number => Number(one > other)
 
 /**
  * One statement, so one commit, unless `database` is a transaction: the keys first, then the payments whose key was free, and
- * the duty to submit each. Raw SQL, for a multi-row statement from arrays: measured, batches carry 4 times what the best one-row inserts do.
+ * the duty to submit each; nothing, and `GivenBefore`, when an id is not above `above`. Raw SQL, for a multi-row statement from arrays: measured, batches carry 4 times what the best one-row inserts do.
  */
 export const insertPayments = async (options: {
   database: Database
   submitTtlMs: number
+  above: bigint
   entries: readonly Entry[]
 }): Promise<Map<Entry, bigint>> => {
   const { entries } = options
   crashPoint('accept.before_commit')
-  const { rows } = await sql<{ id: bigint; position: bigint }>`
-    WITH given AS MATERIALIZED (
+  const { rows } = await sql<{ id: bigint; position: bigint; is_new: boolean }>`
+    WITH drawn AS MATERIALIZED (
       SELECT nextval('payments_id_seq') AS id, * FROM unnest(
         ${entries.map((entry) => entry.partnerId)}::bigint[],
         ${entries.map((entry) => entry.keyHash)}::bytea[],
@@ -85,6 +117,8 @@ export const insertPayments = async (options: {
         ${entries.map((entry) => entry.request.reference)}::text[],
         ${entries.map((entry) => entry.request.callbackUrl)}::text[]
       ) WITH ORDINALITY AS given (partner_id, key_hash, fingerprint, msisdn, amount_kes, reference, callback_url, position)
+    ), given AS MATERIALIZED (
+      SELECT * FROM drawn WHERE (SELECT min(id) FROM drawn) > ${options.above}
     ), keyed AS (
       INSERT INTO idempotency_keys (partner_id, key_hash, payment_id, fingerprint)
       SELECT partner_id, key_hash, id, fingerprint FROM given WHERE key_hash IS NOT NULL ORDER BY position
@@ -108,9 +142,12 @@ export const insertPayments = async (options: {
       INSERT INTO to_submit (payment_id, account_id, submit_by)
       SELECT id, account_id, now() + make_interval(secs => ${options.submitTtlMs / 1000}) FROM fresh
     )
-    SELECT id, position FROM fresh
+    SELECT id, position, true AS is_new FROM fresh
+    UNION ALL SELECT id, position, false FROM drawn WHERE NOT EXISTS (SELECT FROM given)
   `.execute(options.database)
   crashPoint('accept.after_commit')
+  if (rows.some((row) => !row.is_new))
+    throw new GivenBefore(new Error('ids were given out before'))
   const created = new Map<Entry, bigint>()
   for (const row of rows) {
     const entry = entries[Number(row.position) - 1]

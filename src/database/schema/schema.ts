@@ -4,6 +4,7 @@ import type { CallbacksTable, StrangerCallbacksTable, ToInterpretTable } from '.
 import type { DarajaAccountsTable, DarajaBudgetsTable } from './daraja.ts'
 import type { AttemptsTable, DeliveriesTable, ToDeliverTable } from './deliveries.ts'
 import type { DeadDeliveriesTable, EndpointsTable } from './endpoints.ts'
+import type { EpochsTable } from './epochs.ts'
 import type { PartnerBucketsTable, PartnerDaysTable, PayerPromptsTable } from './limits.ts'
 import type { ApiKeysTable, PartnersTable, ServiceTokensTable } from './partners.ts'
 import type {
@@ -47,4 +48,5 @@ export type Schema = {
   partner_buckets: PartnerBucketsTable
   partner_days: PartnerDaysTable
   payer_prompts: PayerPromptsTable
+  epochs: EpochsTable
 }

@@ -7,6 +7,7 @@ import { parsePaymentRequest } from '../../../src/core/payments/payment-request.
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { quietLog } from '../../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { forgetfulNumbers } from '../../support/forgetful-numbers.ts'
 import { paymentRequest } from '../../support/requests.ts'
 
 let own: TestDatabase
@@ -27,7 +28,9 @@ beforeEach(() => {
 
 /** Acceptors of three replicas, used in turn. */
 const open = (given?: Partial<AcceptLimits>) => {
-  const acceptors = replicas.map((database) => createAcceptor({ database, submitTtlMs: 120_000 }))
+  const acceptors = replicas.map((database) =>
+    createAcceptor({ database, submitTtlMs: 120_000, numbers: forgetfulNumbers }),
+  )
   const limits = given && { openPrompts: null, promptsPerHour: null, maxDailyKes: null, ...given }
   let turn = 0
   return async (overrides: Parameters<typeof paymentRequest>[0] = {}, of = partnerId) => {

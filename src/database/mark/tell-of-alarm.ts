@@ -1,0 +1,28 @@
+import type { Log } from '../../runtime/log.ts'
+import type { Alarm } from './mark.ts'
+
+/** What is wrong, and what to do, for a person. */
+export const textOfAlarm = ({ kind }: Alarm): string =>
+  kind === 'older'
+    ? 'the database is older than what was given out: was it restored from a copy? Run gateway restored'
+    : 'the database is not the one of before: is DATABASE_URL or SPOOL_DIR wrong? If not, run gateway restored'
+
+/** What each sequence that fell back has, and had. */
+export const fallsOf = ({ fell }: Alarm): Record<string, string> =>
+  Object.fromEntries(fell.map(({ sequence, found, seen }) => [sequence, `${found} of ${seen}`]))
+
+/** Says in the log when an alarm begins, and when it is over; once each. */
+export const tellOfAlarm = (log: Log): ((alarm: Alarm | null) => void) => {
+  let told: string | null = null
+  return (alarm) => {
+    if (told === (alarm?.at ?? null)) return
+    told = alarm?.at ?? null
+    if (alarm === null) return log.info({ event: 'database_restored_known' })
+    const { above, upTo } = alarm.missing
+    const missing = `above ${above} up to ${upTo}`
+    const fields = { noticed_at: alarm.at, payments_missing: missing, fell: fallsOf(alarm) }
+    const help = textOfAlarm(alarm)
+    if (alarm.kind === 'older') log.error({ event: 'database_older', help, ...fields })
+    else log.error({ event: 'database_another', help, ...fields })
+  }
+}

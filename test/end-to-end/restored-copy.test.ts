@@ -1,0 +1,106 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { keepCopy, putBack } from '../support/database-copies.ts'
+import { type Deployment, startDeployment } from '../support/deployment.ts'
+import { eventually } from '../support/eventually.ts'
+import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+
+describe('a database that is put back to an older copy', () => {
+  let deployment: Deployment
+  let folder: string
+  let copy: string
+  /** Two replicas, with a spool each: one that gives numbers out, and one that hardly does. */
+  let one: GatewayProcess
+  let idle: GatewayProcess
+  /** Every id that a partner was answered with. */
+  const given: number[] = []
+
+  const environmentOf = (name: string) => ({
+    ...deployment.environment,
+    SPOOL_DIR: join(folder, name),
+    ...(name === 'idle' && { HTTP_PORT: '0' }),
+  })
+  const start = (name: string): Promise<GatewayProcess> => startGatewayProcess('serve', environmentOf(name))
+
+  /** Asks for a payment until it is accepted. */
+  const pay = (process: GatewayProcess): Promise<number> => {
+    const key = crypto.randomUUID()
+    return eventually(async () => {
+      const answer = await fetch(`${process.ready['http_url']}/api/v1/mpesa/stk_push`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'x-api-key': deployment.apiKey,
+          'x-idempotency-key': key,
+        },
+        body: JSON.stringify({ phone: '254712345678', amount: 150, callback_url: 'https://duka.co.ke/paid' }),
+      })
+      const body = (await answer.json()) as { status: string; transaction_id: number }
+      if (answer.status !== 503) expect(body).toMatchObject({ status: 'success' })
+      expect(answer.status).toBe(200)
+      given.push(body.transaction_id)
+      return body.transaction_id
+    })
+  }
+
+  const expectNew = async (process: GatewayProcess): Promise<void> => {
+    const highest = Math.max(...given)
+    expect(await pay(process)).toBeGreaterThan(highest)
+  }
+
+  const readiness = async (process: GatewayProcess): Promise<unknown> =>
+    (await fetch(`${process.ready['ops_url']}/readyz`)).json()
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'restored-'))
+    deployment = await startDeployment({ serve: 0, dispatch: 0 })
+    one = await start('one')
+    await pay(one)
+    await one.end()
+    copy = await keepCopy(deployment.environment['DATABASE_URL'] ?? '')
+    ;[one, idle] = await Promise.all([start('one'), start('idle')])
+  })
+  afterAll(async () => {
+    await Promise.all([one?.end(), idle?.end()])
+    await deployment?.stop()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  const restore = (): Promise<void> => putBack(deployment.environment['DATABASE_URL'] ?? '', copy)
+
+  it('under a serve that runs: it goes on, without a number that was given out', async () => {
+    expect(await readiness(one)).toEqual({ ready: true, database: 'ok', queue: 'ok' })
+    for (let count = 0; count < 3; count += 1) await pay(one)
+    await restore()
+    await expectNew(idle)
+    await expectNew(one)
+  })
+
+  it('it says so, and works', async () => {
+    const numbers =
+      'the database is older than what was given out: was it restored from a copy? Run gateway restored'
+    await eventually(async () =>
+      expect(await readiness(one)).toEqual({ ready: true, database: 'ok', queue: 'ok', numbers }),
+    )
+    await eventually(() =>
+      expect(one.log()).toMatch(
+        /"level":"error".*"event":"database_older".*"payments_missing":"above 1 up to/,
+      ),
+    )
+    const metrics = await (await fetch(`${one.ready['ops_url']}/metrics`)).text()
+    expect(metrics).toContain('gateway_database_restored 1\n')
+    expect(one.log()).not.toContain('"level":"fatal"')
+  })
+
+  it('while serve was killed: it starts, without a number that was given out, and says so', async () => {
+    await Promise.all([one.end('SIGKILL'), idle.end('SIGKILL')])
+    await restore()
+    one = await start('one')
+    await expectNew(one)
+    await eventually(() => expect(one.log()).toContain('"event":"database_older"'))
+    idle = await start('idle')
+    await expectNew(idle)
+  })
+})
