@@ -146,8 +146,7 @@ export const insertPayments = async (options: {
     UNION ALL SELECT id, position, false FROM drawn WHERE NOT EXISTS (SELECT FROM given)
   `.execute(options.database)
   crashPoint('accept.after_commit')
-  if (rows.some((row) => !row.is_new))
-    throw new GivenBefore(new Error('ids were given out before'))
+  if (rows.some((row) => !row.is_new)) throw new GivenBefore(new Error('ids were given out before'))
   const created = new Map<Entry, bigint>()
   for (const row of rows) {
     const entry = entries[Number(row.position) - 1]
