@@ -10,7 +10,7 @@ class LongFirst extends BaseSequencer {
   }
 }
 
-const isLong = ({ moduleId }: TestSpecification): boolean => moduleId.includes('/test/faults/')
+const isLong = ({ moduleId }: TestSpecification): boolean => /\/test\/(?:faults|releases)\//.test(moduleId)
 
 export default defineConfig({
   test: {

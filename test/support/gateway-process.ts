@@ -25,12 +25,16 @@ export type StartingProcess = Omit<GatewayProcess, 'ready'> & {
   ready: Promise<Record<string, string>>
 }
 
-/** Starts `gateway <command> --json` as a process of its own; resolves when it says that it is ready. */
+/**
+ * Starts `gateway <command> --json` as a process of its own, from these sources unless told of others; resolves when it says
+ * that it is ready.
+ */
 export const startGatewayProcess = async (
   command: 'serve' | 'dispatch' | 'simulator',
   environment: Record<string, string>,
+  main = MAIN,
 ): Promise<GatewayProcess> => {
-  const starting = beginGatewayProcess(command, environment)
+  const starting = beginGatewayProcess(command, environment, main)
   return { ...starting, ready: await starting.ready }
 }
 
@@ -38,8 +42,9 @@ export const startGatewayProcess = async (
 export const beginGatewayProcess = (
   command: 'serve' | 'dispatch' | 'simulator',
   environment: Record<string, string>,
+  main = MAIN,
 ): StartingProcess => {
-  const child = spawn(process.execPath, [MAIN, command, '--json'], {
+  const child = spawn(process.execPath, [main, command, '--json'], {
     env: { PATH: process.env['PATH'], ...environment, GATEWAY_WITH_PARENT: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
   })

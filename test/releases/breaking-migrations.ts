@@ -1,0 +1,80 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { copyPresentSources, type Sources } from './release-sources.ts'
+
+/** A migration that processes of the release before cannot live with. */
+export type BreakingMigration = {
+  name: string
+  statement: string
+  /** What the comparison of the schemas says of it. */
+  contractions: string[]
+  /** Whether the payments of the test under load come to it, and what is seen then. */
+  isMetByLoad: boolean
+  breaks: RegExp
+}
+
+const ANSWERED_INTERNAL = /old answered 500/
+
+export const BREAKING_MIGRATIONS: readonly BreakingMigration[] = [
+  {
+    name: 'renames a column',
+    statement: 'ALTER TABLE payments RENAME COLUMN msisdn TO payer_msisdn',
+    contractions: [
+      'payments.msisdn is gone',
+      'payments.payer_msisdn must be given, and the release before gives nothing',
+    ],
+    isMetByLoad: true,
+    breaks: ANSWERED_INTERNAL,
+  },
+  {
+    name: 'adds a column that must be given and has no default',
+    statement: `DO $$ BEGIN
+      ALTER TABLE idempotency_keys ADD COLUMN source text NOT NULL DEFAULT 'before';
+      ALTER TABLE idempotency_keys ALTER COLUMN source DROP DEFAULT;
+    END $$`,
+    contractions: ['idempotency_keys.source must be given, and the release before gives nothing'],
+    isMetByLoad: true,
+    breaks: ANSWERED_INTERNAL,
+  },
+  {
+    name: 'drops a table',
+    statement: 'DROP TABLE daraja_budgets',
+    contractions: ['shortcode', 'call', 'next_at'].map((column) => `daraja_budgets.${column} is gone`),
+    isMetByLoad: true,
+    breaks: /old serve ended by itself with 1/,
+  },
+  {
+    name: 'forbids what was allowed',
+    statement: "ALTER TABLE payments ADD CHECK (reference <> '') NOT VALID",
+    contractions: [
+      "rows must fulfil what they did not have to: payments CHECK ((reference <> ''::text)) NOT VALID",
+    ],
+    isMetByLoad: false,
+    breaks: /nothing/,
+  },
+  {
+    name: 'narrows a type',
+    statement: 'ALTER TABLE partners ALTER COLUMN name TYPE varchar(10)',
+    contractions: ['partners.name was text and is character varying(10)'],
+    isMetByLoad: false,
+    breaks: /nothing/,
+  },
+]
+
+/** The present sources with one migration more, which runs last. */
+export const withMigration = async ({ statement }: BreakingMigration): Promise<Sources> => {
+  const sources = await copyPresentSources()
+  const folder = join(sources.folder, 'src', 'database')
+  await writeFile(
+    join(folder, 'migrations', '999-breaking.ts'),
+    `import { sql } from 'kysely'\nexport const up = (database) => sql\`${statement}\`.execute(database)\n`,
+  )
+  const path = join(folder, 'migrate.ts')
+  const text = await readFile(path, 'utf8')
+  const beginning = 'const MIGRATIONS: Record<string, Migration> = {'
+  if (!text.includes(beginning))
+    throw new Error('migrate.ts has no such MIGRATIONS any more: bring this in step')
+  const more = text.replace(beginning, `${beginning}\n  '999-breaking': breaking,`)
+  await writeFile(path, `import * as breaking from './migrations/999-breaking.ts'\n${more}`)
+  return sources
+}

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
+import { connectDatabase } from '../../src/database/connect.ts'
+import { migrateToLatest } from '../../src/database/migrate.ts'
+import { quietLog } from '../support/core.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { runStatement } from '../support/test-run.ts'
+import { BREAKING_MIGRATIONS, withMigration } from './breaking-migrations.ts'
+import { playMigration, playTwoReleases } from './play-two-releases.ts'
+import { type Found, findPreviousRelease } from './previous-release.ts'
+import { PRESENT, type Sources, takeSources } from './release-sources.ts'
+import { contractionsOf, readShape, type SchemaShape } from './schema-shape.ts'
+import { openStage, type Stage, startLoad } from './two-releases-stage.ts'
+
+describe('the release before and this one, on one database', { timeout: 300_000 }, () => {
+  let found: Found
+  let old: Sources | null = null
+
+  beforeAll(async () => {
+    found = await findPreviousRelease()
+    if (found.kind === 'found') old = await takeSources(found.release)
+  }, 180_000)
+  afterAll(() => old?.delete())
+
+  /** The stage, with the release before on it; where its sources cannot be had, the report says why. */
+  const stageWith = (context: TestContext, next: Pick<Sources, 'main'>): Promise<Stage> => {
+    if (found.kind === 'missing') context.skip(found.reason)
+    return openStage({ old: old ?? PRESENT, new: next })
+  }
+
+  const shapeAt = async (databaseUrl: string): Promise<SchemaShape> => {
+    const database = connectDatabase({ databaseUrl, poolSize: 1, log: quietLog })
+    try {
+      return await readShape(database)
+    } finally {
+      await database.destroy()
+    }
+  }
+
+  it('go up and back again under load: all is there, prompted once, told once it is known, never an internal error', async (context) => {
+    await using stack = new AsyncDisposableStack()
+    const stage = stack.adopt(await stageWith(context, PRESENT), (one) => one.close())
+    const { problems, served, ...ledgers } = await playTwoReleases(stage)
+    process.stdout.write(
+      `releases ${found.kind === 'found' ? found.release.version : ''}: ${JSON.stringify({ served, ...ledgers })}\n`,
+    )
+    expect(problems).toEqual([])
+    expect(ledgers).toMatchObject({ lost: 0, promptedTwice: 0 })
+  })
+
+  it('the schema takes nothing away from the release before, and demands nothing of it', async (context) => {
+    await using stack = new AsyncDisposableStack()
+    const stage = stack.adopt(await stageWith(context, PRESENT), (one) => one.close())
+    const before = await shapeAt(stage.databaseUrl)
+    await migrateToLatest({ databaseUrl: stage.databaseUrl, log: quietLog })
+    expect(contractionsOf(before, await shapeAt(stage.databaseUrl))).toEqual([])
+  })
+
+  it.each(BREAKING_MIGRATIONS)('a migration that $name is found in the schema', async (migration) => {
+    await using stack = new AsyncDisposableStack()
+    const own = stack.adopt(await createTestDatabase(), (one) => one.drop())
+    const before = await shapeAt(own.url)
+    await runStatement(own.url, migration.statement)
+    expect(contractionsOf(before, await shapeAt(own.url))).toEqual(migration.contractions)
+  })
+
+  it.each(BREAKING_MIGRATIONS.filter(({ isMetByLoad }) => isMetByLoad))(
+    'a migration that $name is found under load',
+    async (migration) => {
+      await using stack = new AsyncDisposableStack()
+      const sources = stack.adopt(await withMigration(migration), (one) => one.delete())
+      const stage = stack.adopt(await openStage({ old: old ?? PRESENT, new: sources }), (one) => one.close())
+      const load = startLoad(stage)
+      stack.defer(() => load.end())
+      await expect(playMigration(stage)).rejects.toThrow(migration.breaks)
+    },
+  )
+})
