@@ -16,7 +16,7 @@ export const renderAnswer = (bytes: Buffer): string | null => {
   // A decoder that expects more keeps the beginning of a character to itself.
   const text = new TextDecoder().decode(bytes.subarray(0, KEPT_BYTES), { stream: isCut })
   const masked = cleanText(text).replaceAll(DIGIT_RUNS, mask)
-  const whole = isCut ? masked.replace(/\d+$/, mask) : masked
+  const whole = isCut ? masked.replace(/(?<!\d)\d+$/, mask) : masked
   return whole === '' ? null : whole
 }
 

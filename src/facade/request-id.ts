@@ -1,10 +1,8 @@
 import type { IncomingMessage } from 'node:http'
+import { parseRequestId } from '../values/request-id.ts'
 
 /** Tells the id of a request, or makes a new one when there is no request to ask (HTTP that could not be parsed). */
 export type RequestIds = (request?: IncomingMessage) => string
-
-/** What a caller may choose: long enough for every tracing system, and harmless in a log, a header and an error message. */
-const SANE_ID = /^[A-Za-z0-9._-]{1,128}$/
 
 /**
  * The caller's `X-Request-Id` if it is sane, else a fresh one: 96 random bits that are this process's own, and a count. One
@@ -14,8 +12,8 @@ export const createRequestIds = (randomBytes: (count: number) => Buffer): Reques
   const prefix = randomBytes(12).toString('hex')
   let count = 0
   return (request) => {
-    const given = request?.headers['x-request-id']
-    if (typeof given === 'string' && SANE_ID.test(given)) return given
+    const given = parseRequestId(request?.headers['x-request-id'])
+    if (given !== undefined) return given
     count += 1
     return `${prefix}-${count.toString(36)}`
   }

@@ -64,7 +64,7 @@ const answer =
   (request, response) => {
     // Nothing here takes a body.
     request.resume()
-    render(options, request.method ?? '', request.url?.replace(/\?.*$/, '') ?? '/')
+    render(options, request.method ?? '', request.url?.split('?', 1)[0] ?? '/')
       .catch((error: unknown) => {
         options.log.error({ event: 'operations_request_failed', err: error })
         return json(500, { error: 'failed, see the log' })
@@ -99,9 +99,9 @@ const render = async (
 
 const redact = createRedact()
 
-/** Labels are what stands in quotes; a value may have the digits of a number without being one. */
+/** Labels stand between a line's braces; a value may have the digits of a number without being one. */
 const redactLabels = (metrics: string): string =>
-  metrics.replaceAll(/"(?:[^"\\]|\\.)*"/g, (label) => redact(label))
+  metrics.replaceAll(/^[A-Za-z0-9_:]+\{.*\}/gm, (labels) => redact(labels))
 
 const send = (response: ServerResponse, page: Page, method: string | undefined): void => {
   response.writeHead(page.status, {

@@ -104,4 +104,4 @@ export const publicUrl = url(['http:', 'https:'])
   .refine((value) => !/^https?:\/\/[^/]*[A-Z]/.test(value), {
     error: 'must have its host in lower case: Daraja may refuse capitals',
   })
-  .transform((value) => value.replace(/\/+$/, ''))
+  .transform((value) => value.replace(/(?<!\/)\/+$/, ''))

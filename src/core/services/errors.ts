@@ -3,6 +3,7 @@ import { isOutage } from '../../database/outage.ts'
 import { FieldViolationSchema } from '../../gen/mpesa/gateway/v1/errors_pb.js'
 import { BatchQueueFull } from '../../runtime/batch.ts'
 import type { Log } from '../../runtime/log.ts'
+import { requestIdOf } from './call-context.ts'
 
 /** INVALID_ARGUMENT that names the field and says what would be right, in the message and as a detail. */
 export const invalidField = (field: string, problem: string): ConnectError =>
@@ -32,7 +33,7 @@ export const tellErrors = async <Result>(
     log.error({
       event: 'call_failed',
       method: context.method.name,
-      request_id: context.requestHeader.get('x-request-id') ?? undefined,
+      request_id: requestIdOf(context),
       err: error,
     })
     throw new ConnectError('internal error', Code.Internal, undefined, undefined, error)

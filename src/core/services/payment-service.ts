@@ -15,6 +15,7 @@ import { findPayment, listPayments } from '../payments/find.ts'
 import { listUndeliveredPayments } from '../payments/find-undelivered.ts'
 import { type AcceptLimits, isWithoutLimit, type PayerLimits } from '../payments/payer-limits.ts'
 import { parsePaymentRequest } from '../payments/payment-request.ts'
+import { requestIdOf } from './call-context.ts'
 import { requireReader, requireRequester } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'
 import { invalidField, tellErrors } from './errors.ts'
@@ -63,7 +64,7 @@ const requestPayment = async (
     payment_id: acceptance.kind === 'limited' ? undefined : Number(acceptance.paymentId),
     reason: acceptance.kind === 'limited' ? acceptance.reason : undefined,
     partner_id: Number(partnerId),
-    request_id: context.requestHeader.get('x-request-id') ?? undefined,
+    request_id: requestIdOf(context),
     msisdn: maskMsisdn(request.msisdn),
     amount_kes: request.amountKes,
   })

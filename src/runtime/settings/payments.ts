@@ -5,7 +5,7 @@ import type { Setting } from './setting.ts'
 /** The account at Daraja, the secrets, limits of what is asked for, and what is done about open payments. */
 export const PAYMENT_SETTINGS = {
   DARAJA_BASE_URL: {
-    parse: url(['http:', 'https:']).transform((value) => value.replace(/\/+$/, '')),
+    parse: url(['http:', 'https:']).transform((value) => value.replace(/(?<!\/)\/+$/, '')),
     help: '`https://api.safaricom.co.ke`, `https://sandbox.safaricom.co.ke` or the simulator',
   },
   DARAJA_CONSUMER_KEY: { parse: text, help: 'the app’s key on the Daraja portal', secret: true },

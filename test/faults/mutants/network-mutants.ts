@@ -69,6 +69,20 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'a request id may be any text',
+    law: 8,
+    file: 'src/values/request-id.ts',
+    changes: [{ find: ' && SANE_ID.test(given) ?', replace: ' ?' }],
+    killedBy: { file: 'test/core/services/request-ids.test.ts', test: 'stands nowhere when it is a b' },
+  },
+  {
+    name: 'the mask looks through the same text again and again',
+    law: 7,
+    file: 'src/runtime/redact.ts',
+    changes: [{ find: '?#@:]*:', replace: '?#@]*:' }],
+    killedBy: { file: 'test/runtime/linear.test.ts', test: 'in the log, whatever stands in it' },
+  },
+  {
     name: 'a cut leaves half a character',
     law: 6,
     file: 'src/values/outside-text.ts',
