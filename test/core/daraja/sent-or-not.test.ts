@@ -101,7 +101,7 @@ describe('not one byte of a request has left', () => {
     const port = await listen(
       createHttpServer((_request, response) => answers.push(() => response.end('{}'))),
     )
-    const client = connect(`http://127.0.0.1:${port}`, { waitMs: 50 })
+    const client = connect(`http://127.0.0.1:${port}`, { waitMs: 3_000 })
     const first = push(client)
     await eventually(() => expect(answers).toHaveLength(1))
     expect(await push(client)).toMatchObject({ kind: 'not_sent', waited: true })
@@ -119,7 +119,7 @@ describe('not one byte of a request has left', () => {
     const port = await listen(
       createHttpServer((_request, response) => answers.push(() => response.end('{}'))),
     )
-    const client = connect(`http://127.0.0.1:${port}`, { waitMs: 20_000, timeoutMs: 1_000 })
+    const client = connect(`http://127.0.0.1:${port}`, { waitMs: 20_000, timeoutMs: 2_000 })
     const first = push(client)
     await eventually(() => expect(answers).toHaveLength(1))
     const second = push(client)

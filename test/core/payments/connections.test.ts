@@ -73,31 +73,26 @@ describe('a push whose connection fails once it was written', () => {
 
 describe('queries that Daraja leaves hanging', () => {
   it('hold up no push', async () => {
+    const hanging = Promise.withResolvers<OwnAnswer>()
     const relay = await openRelay(
       () => test,
-      ({ path }) => (path === QUERY_PATH ? NEVER : undefined),
+      ({ path }) => (path === QUERY_PATH ? hanging.promise : undefined),
     )
-    // Pushes and queries have a second each, and there are more queries at once than connections for pushes.
     const test: TestCore = await startCore({
       darajaBaseUrl: relay.url,
-      darajaTimeoutMs: 1_000,
+      darajaTimeoutMs: 60_000,
       reconcileAfterMs: 1,
       submitConcurrency: 8,
     })
-    // They pay, and Daraja never calls back.
+    closing.push(() => hanging.resolve('cut'))
+    // They pay, and Daraja never calls back: more queries at once than there are connections for pushes.
     await Promise.all(Array.from({ length: 100 }, () => ask(test, '254700000022')))
-    await eventually(() => expect(relay.callsTo(QUERY_PATH).length).toBeGreaterThanOrEqual(20))
+    await eventually(() => expect(relay.callsTo(QUERY_PATH).length).toBeGreaterThanOrEqual(24))
     const ids = await Promise.all(Array.from({ length: 10 }, () => ask(test)))
     await eventually(async () => {
       for (const id of ids)
         expect(await readMoves(test.database, id)).toContain('submitting>submitted push_accepted')
     })
-    const unconfirmed = await test.database
-      .selectFrom('payments')
-      .select('id')
-      .where('state', '=', 'unconfirmed')
-      .execute()
-    expect(unconfirmed).toEqual([])
   })
 })
 
@@ -140,7 +135,7 @@ describe('a Daraja whose certificate is not trusted any more', () => {
     trust(authority.cert)
     const tls = await openTls(() => test.simulator.url)
     tls.server.setSecureContext(await authority.issue({ hosts: ['127.0.0.1'] }))
-    const test: TestCore = await startCore({ darajaBaseUrl: tls.url, submitTtlMs: 2_000 })
+    const test: TestCore = await startCore({ darajaBaseUrl: tls.url, submitTtlMs: 4_000 })
     const before = await ask(test)
     await eventually(async () => {
       expect(await readMoves(test.database, before)).toContain('submitting>submitted push_accepted')
