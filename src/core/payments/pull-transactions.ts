@@ -1,19 +1,26 @@
-import { type RawBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { isOutage } from '../../database/outage.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { backOff } from '../daraja/back-off.ts'
-import { type Budget, waitForCall } from '../daraja/budget.ts'
+import { waitForCall } from '../daraja/budget.ts'
 import type { Daraja } from '../daraja/call.ts'
 import type { FindAccount } from '../daraja/open-account.ts'
-import { type PulledPage, type PulledTransaction, pullPage, registerPull } from '../daraja/pull.ts'
+import { type PulledPage, type PulledTransaction, pullPage } from '../daraja/pull.ts'
 import type { UniqueReferences } from '../daraja/unique-reference.ts'
 import type { CoreMetrics } from '../metrics.ts'
 import { findDueAccounts } from './due-accounts.ts'
 import { findPulled } from './find-pulled.ts'
 import { recordFindings } from './findings.ts'
+import {
+  createPullRegistration,
+  type PullRegistration,
+  pullBudget,
+  reasonOf,
+  recordRegistered,
+} from './pull-registration.ts'
 import { settle } from './settle.ts'
 import { type ToConfirm, takeConfirmations } from './take-confirmations.ts'
 import { tellFindings, tellSettlements } from './tell-settlements.ts'
@@ -34,6 +41,7 @@ export type Pulling = {
   queriesPerSecond: number
   reconcileAfterMs: number
   random: () => number
+  nowMs: () => number
   log: Log
   metrics: CoreMetrics
   onSettled: () => void
@@ -45,6 +53,7 @@ type AccountPulling = Pulling & {
   daraja: Daraja
   /** The number that was nominated for Pull Transactions; null: none. */
   msisdn: string | null
+  isRegistered: PullRegistration
 }
 
 /**
@@ -54,13 +63,14 @@ type AccountPulling = Pulling & {
  */
 export const startPulling = (options: Pulling): Loop => {
   const stopping = new AbortController()
+  const isRegistered = createPullRegistration(options)
   const round = async (): Promise<boolean> => {
     let more = false
     for (const accountId of await findDueAccounts(options.database, 'to_confirm')) {
       if (stopping.signal.aborted) return false
       const account = await options.findAccount(accountId)
       if (!account?.pull) continue
-      const own = { ...options, accountId, daraja: account.daraja, ...account.pull }
+      const own = { ...options, accountId, daraja: account.daraja, ...account.pull, isRegistered }
       if (await pullOnce(own, stopping.signal)) more = true
     }
     return more
@@ -75,59 +85,14 @@ export const startPulling = (options: Pulling): Loop => {
 
 /** Looks for what is due of one account; false when nothing is, or cannot be looked for now. */
 const pullOnce = async (options: AccountPulling, signal: AbortSignal): Promise<boolean> => {
+  // First: what cannot be looked for yet is not put off.
+  if (!(await options.isRegistered(options, signal))) return false
   const window = await takeConfirmations(options)
   if (window === null) return false
-  if (!(await ensureRegistered(options, signal))) return false
   const transactions = await walk(options, window, signal)
   await settlePulled(options, window.payments, transactions)
   return true
 }
-
-const budgetOf = (options: AccountPulling): Budget => ({
-  shortcode: options.daraja.account.shortcode,
-  call: 'query',
-  perSecond: options.queriesPerSecond,
-})
-
-/** Registers the shortcode unless some replica has done so before; false when that failed, and is to be tried again. */
-const ensureRegistered = async (options: AccountPulling, signal: AbortSignal): Promise<boolean> => {
-  const { database, daraja, log } = options
-  const { shortcode } = daraja.account
-  const known = await database
-    .selectFrom('daraja_accounts')
-    .select('pull_registered_at')
-    .where('shortcode', '=', shortcode)
-    .executeTakeFirst()
-  if (known?.pull_registered_at) return true
-  if (!(await waitForCall(database, budgetOf(options), signal))) return false
-  crashPoint('register_pull.before_send')
-  const reply = await registerPull(daraja, options)
-  crashPoint('register_pull.after_send')
-  if (reply.kind !== 'success') {
-    if (reply.kind === 'later') await backOff({ ...options, shortcode }, reply)
-    log.warn({ event: 'pull_not_registered', shortcode, answer: reply.kind, reason: reasonOf(reply) })
-    return false
-  }
-  await recordRegistered(database, { shortcode, registeredAt: sql`now()` })
-  log.info({ event: 'pull_registered', shortcode })
-  return true
-}
-
-/** Whether the shortcode is registered; a null instant: it is not, and has to be again. */
-const recordRegistered = async (
-  database: Database,
-  { shortcode, registeredAt }: { shortcode: string; registeredAt: RawBuilder<unknown> },
-): Promise<void> => {
-  crashPoint('pull_registered.before_commit')
-  await sql`
-    INSERT INTO daraja_accounts (shortcode, pull_registered_at) VALUES (${shortcode}, ${registeredAt})
-    ON CONFLICT (shortcode) DO UPDATE SET pull_registered_at = EXCLUDED.pull_registered_at
-  `.execute(database)
-  crashPoint('pull_registered.after_commit')
-}
-
-const reasonOf = (reply: object): string =>
-  'message' in reply ? String(reply.message) : 'reason' in reply ? String(reply.reason) : ''
 
 /** Every transaction of the window, as far as Daraja gives them; a page that fails ends the walk until the next time. */
 const walk = async (
@@ -138,7 +103,7 @@ const walk = async (
   const found = new Map<string, PulledTransaction>()
   let offset = 0
   for (let page = 0; page < MAX_PAGES; page += 1) {
-    if (!(await waitForCall(options.database, budgetOf(options), signal))) break
+    if (!(await waitForCall(options.database, pullBudget(options), signal))) break
     crashPoint('pull.before_send')
     const pulled = await pullPage(options.daraja, { ...window, offset })
     crashPoint('pull.after_send')

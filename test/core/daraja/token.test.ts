@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { callDaraja, credentialsOf, type Daraja, readSuccess } from '../../../src/core/daraja/call.ts'
 import { createDarajaClient, type DarajaClient } from '../../../src/core/daraja/client.ts'
+import { pullPage } from '../../../src/core/daraja/pull.ts'
+import { queryStk } from '../../../src/core/daraja/query.ts'
+import { pushStk } from '../../../src/core/daraja/stk-push.ts'
 import { createTokenSource } from '../../../src/core/daraja/token.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import type { Simulator } from '../../../src/simulator/server.ts'
@@ -9,6 +12,7 @@ import {
   OAUTH_PATH,
   type OwnAnswer,
   openDarajaRelay,
+  PUSH_PATH,
   QUERY_PATH,
 } from '../../support/daraja-relay.ts'
 import { misbehave, startTestSimulator } from '../../support/simulator.ts'
@@ -21,6 +25,15 @@ const ACCOUNT = {
   transactionType: 'CustomerPayBillOnline' as const,
   partyB: '174379',
 }
+
+const PUSH = {
+  msisdn: '254712345678',
+  amountKes: 150,
+  accountReference: 'INV2025001',
+  callbackUrl: 'http://127.0.0.1:9/callbacks/stk/1',
+}
+const PULL_PATH = '/pulltransactions/v1/query'
+const WINDOW = { from: new Date(0), to: new Date(1), offset: 0 }
 
 const INVALID_TOKEN = { requestId: '1', errorCode: '404.001.03', errorMessage: 'Invalid Access Token' }
 
@@ -126,6 +139,71 @@ describe('the access token of an account', () => {
     answer = ({ path }) => (path === QUERY_PATH ? { status: 404, json: INVALID_TOKEN } : undefined)
     expect(await query(newProcess())).toMatchObject({ kind: 'later', code: '404.001.03' })
     expect(relay.callsTo(QUERY_PATH)).toHaveLength(2)
+    expect(tokensMade()).toBe(2)
+  })
+
+  const invalid = (errorCode: string, errorMessage: string, status: number) => ({
+    status,
+    json: { requestId: 'r', errorCode, errorMessage },
+  })
+  const MESSAGE = 'Error Occurred - Invalid Access Token - x'
+  const INVALID: [string, OwnAnswer][] = [
+    ['400.003.01, HTTP 400', invalid('400.003.01', 'Invalid Access Token', 400)],
+    ['400.002.02, HTTP 400', invalid('400.002.02', MESSAGE, 400)],
+    ['401.001, HTTP 401', invalid('401.001', 'Unauthorized', 401)],
+    ['401.002.01, HTTP 401', invalid('401.002.01', MESSAGE, 401)],
+    ['401.003.01, HTTP 401', invalid('401.003.01', MESSAGE, 401)],
+    ['404.001.03, HTTP 401', invalid('404.001.03', 'Invalid Access Token', 401)],
+    ['404.001.04, HTTP 400', invalid('404.001.04', 'Invalid Authentication Header', 400)],
+    ['404.003.01, HTTP 404', invalid('404.003.01', 'The access token is invalid', 404)],
+    ['HTTP 200', invalid(' 400.003.01 ', 'INVALID  ACCESS TOKEN', 200)],
+    ['a fault of HTTP 401', { status: 401, json: { fault: { faultstring: 'Invalid access token' } } }],
+    [
+      'a fault of HTTP 403',
+      { status: 403, json: { fault: { faultstring: 'Access Token expired', detail: { errorcode: 'x' } } } },
+    ],
+  ]
+  const calls = (path: string, call: (daraja: Daraja) => Promise<{ kind: string }>, kind: string) =>
+    INVALID.map(([name, refusal]) => ({ name, path, refusal, call, kind }))
+
+  it.each([
+    ...calls(PUSH_PATH, (daraja) => pushStk(daraja, PUSH), 'accepted'),
+    ...calls(QUERY_PATH, (daraja) => queryStk(daraja, 'ws_CO_1'), 'open'),
+    ...calls(PULL_PATH, (daraja) => pullPage(daraja, WINDOW), 'failed'),
+  ])('that $path calls invalid by $name is renewed once, and the call repeated once', async (given) => {
+    let answers = 0
+    answer = ({ path }) => {
+      if (path !== given.path) return undefined
+      answers += 1
+      return answers === 1 ? given.refusal : undefined
+    }
+    expect(await given.call(newProcess())).toMatchObject({ kind: given.kind })
+    expect(relay.callsTo(given.path)).toHaveLength(2)
+    expect(tokensMade()).toBe(2)
+  })
+
+  it.each([
+    ['400.003.01', 'Bad Request - Invalid ShortCode', 400],
+    ['400.002.02', 'Bad Request - Invalid PhoneNumber', 400],
+    ['401.002.01', 'Error Occurred - Invalid Access Token - no apiproduct match found', 401],
+    ['404.001.03', 'Invalid Access Token - Invalid API call as no apiproduct match found', 401],
+    ['404.001.01', 'Resource not found', 404],
+  ])('is kept under a refusal of something else: %s %s', async (errorCode, errorMessage, status) => {
+    answer = ({ path }) => (path === PUSH_PATH ? invalid(errorCode, errorMessage, status) : undefined)
+    const daraja = newProcess()
+    expect(await pushStk(daraja, PUSH)).toMatchObject({ kind: 'refused', code: errorCode })
+    expect(await pushStk(daraja, PUSH)).toMatchObject({ kind: 'refused' })
+    expect(relay.callsTo(PUSH_PATH)).toHaveLength(2)
+    expect(tokensMade()).toBe(1)
+  })
+
+  it('is renewed for the next call after a 401 that cannot be read, which is not repeated', async () => {
+    answer = ({ path }) => (path === PUSH_PATH ? { status: 401, json: 'go away' } : undefined)
+    const daraja = newProcess()
+    expect(await pushStk(daraja, PUSH)).toMatchObject({ kind: 'unknown' })
+    expect(relay.callsTo(PUSH_PATH)).toHaveLength(1)
+    answer = () => undefined
+    expect(await pushStk(daraja, PUSH)).toMatchObject({ kind: 'accepted' })
     expect(tokensMade()).toBe(2)
   })
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createUniqueReferences } from '../../../src/core/daraja/unique-reference.ts'
 import { findPulled } from '../../../src/core/payments/find-pulled.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
-import { type DarajaRelay, openDarajaRelay } from '../../support/daraja-relay.ts'
+import { type DarajaRelay, type OwnAnswer, openDarajaRelay } from '../../support/daraja-relay.ts'
 import { eventually } from '../../support/eventually.ts'
 import { readBodies, readDuties, readMoves, readPayment } from '../../support/payments.ts'
 import { paymentRequest } from '../../support/requests.ts'
@@ -141,5 +141,46 @@ describe('Pull Transactions', () => {
       expect(await readPayment(test.database, id)).toMatchObject({ state: 'failed', result_code: '1037' })
     })
     expect(await readDuties(test.database, id)).toEqual([])
+  })
+})
+
+describe('a shortcode that Daraja does not register at first', () => {
+  const ALREADY = 'ShortCode already Registered'
+  const serverError = (errorMessage: string) => ({ requestId: '1', errorCode: '500.003.1001', errorMessage })
+
+  it('puts off nothing that is to be looked for, until it is there already', async () => {
+    let answer: OwnAnswer = { status: 500, json: serverError('Internal Server Error') }
+    const relay = await openDarajaRelay({
+      target: () => test.simulator.url,
+      answer: ({ path }) => {
+        if (path === REGISTER_PATH) return answer
+        return path === PULL_PATH ? { status: 200, json: { ResponseCode: '1001', Response: [] } } : undefined
+      },
+    })
+    const test: TestCore = await startTestCore({
+      darajaBaseUrl: relay.url,
+      reconcileAfterMs: 100,
+      uniqueReference: true,
+      pull: { msisdn: null },
+    })
+    try {
+      const request = paymentRequest({ msisdn: '254700000033' })
+      const { paymentId } = await test.clients.payments.requestPayment(request, { headers: test.headers })
+      await eventually(() => expect(relay.callsTo(REGISTER_PATH).length).toBeGreaterThanOrEqual(3))
+      const dutyOf = () =>
+        test.database
+          .selectFrom('to_confirm')
+          .selectAll()
+          .where('payment_id', '=', paymentId)
+          .executeTakeFirstOrThrow()
+      expect(await dutyOf()).toMatchObject({ pulls: 0 })
+      expect(relay.callsTo(PULL_PATH)).toEqual([])
+      answer = { status: 400, json: { ResponseStatus: '1001', ResponseDescription: ALREADY } }
+      await eventually(() => expect(relay.callsTo(PULL_PATH).length).toBeGreaterThanOrEqual(1))
+      expect((await dutyOf()).pulls).toBeGreaterThanOrEqual(1)
+    } finally {
+      await test.stop()
+      await relay.close()
+    }
   })
 })
