@@ -17,8 +17,10 @@ export const STILL_PROCESSING = /\b(?:under[\s-]+process|being[\s-]+process|(?:i
 
 const WHOLE_NUMBER = /^(?:0|-?[1-9]\d{0,14})$/
 
-/** Codes need not be numeric: SFC_IC0003, E3008. */
-const NAME = /^[A-Za-z1-9][\x21-\x7e]{0,63}$/
+/** Codes need not be numeric: SFC_IC0003, E3008, 500.001.1001. */
+const NAME = /^(?:[A-Za-z][\w.-]*|[1-9]\d*(?:\.\d+){2,})$/
+
+const MAX_CODE = 64
 
 const MAX_DESC = 1000
 
@@ -40,6 +42,7 @@ const readCode = (value: Field): string | null => {
   const text = textOf(value)
   if (text === null) return null
   if (WHOLE_NUMBER.test(text)) return text
-  const isName = !(value instanceof JsonNumber) && NAME.test(text) && Number.isNaN(Number(text))
+  if (value instanceof JsonNumber) return null
+  const isName = NAME.test(text) && text.length <= MAX_CODE && Number.isNaN(Number(text))
   return isName ? text : null
 }

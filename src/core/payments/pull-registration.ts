@@ -65,7 +65,7 @@ const isRegistered = async (database: Database, shortcode: string): Promise<bool
     .select('pull_registered_at')
     .where('shortcode', '=', shortcode)
     .executeTakeFirst()
-  return known?.pull_registered_at != null
+  return Boolean(known?.pull_registered_at)
 }
 
 const register = async (options: Options & Registering, signal: AbortSignal): Promise<boolean> => {
