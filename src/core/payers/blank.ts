@@ -29,7 +29,7 @@ export const blankEverywhere = async (
 ): Promise<ErasedRows> => {
   const ids = sql`${paymentIds}::bigint[]`
   const blank = (column: string): RawBuilder<unknown> =>
-    sql`${sql.ref(column)} = replace(${sql.ref(column)}, ${number.digits}, ${number.zeros})`
+    sql`${sql.ref(column)} = ${blanked(sql.ref(column), number)}`
   const ofDeliveries = sql`delivery_id IN (SELECT id FROM deliveries WHERE payment_id = ANY(${ids}))`
   const run = async (statement: RawBuilder<unknown>): Promise<number> =>
     Number((await statement.execute(transaction)).numAffectedRows ?? 0n)
@@ -47,7 +47,7 @@ export const blankEverywhere = async (
   await run(sql`UPDATE dead_letters SET ${blank('reason')} WHERE ${ofDeliveries}`)
   await run(sql`UPDATE payment_history SET ${blank('detail')} WHERE payment_id = ANY(${ids})`)
   await run(sql`UPDATE payment_findings SET ${blank('detail')} WHERE payment_id = ANY(${ids})`)
-  await run(sql`DELETE FROM payer_prompts WHERE strpos(msisdn, ${number.digits}) > 0`)
+  await run(sql`DELETE FROM payer_prompts WHERE msisdn = ${`254${number.digits}`}`)
   await run(sql`
     UPDATE idempotency_keys SET fingerprint = sha256(uuid_send(gen_random_uuid())) WHERE payment_id = ANY(${ids})
   `)
@@ -61,14 +61,36 @@ const forgetStrangersWith = ({ digits }: NineDigits): RawBuilder<unknown> => sql
   WHERE position(${Buffer.from(digits)} IN body) > 0 OR strpos(headers::text, ${digits}) > 0
 `
 
-/** A body is any bytes: its digits are looked for, and replaced, as bytes. */
-const blankCallbacks = ({ digits, zeros }: NineDigits, ids: RawBuilder<unknown>): RawBuilder<unknown> => {
-  const [bytes, blanks] = [digits, zeros].map((text) => Buffer.from(text).toString('hex'))
+/** A body is any bytes: as text, those that are no ASCII are each written as a backslash and three digits. */
+const blankCallbacks = (number: NineDigits, ids: RawBuilder<unknown>): RawBuilder<unknown> => {
+  const body = sql`encode(body, 'escape')`
+  const headers = sql`headers::text`
   return sql`
     UPDATE callbacks SET
-      body = decode(replace(encode(body, 'hex'), ${bytes}, ${blanks}), 'hex'),
-      headers = replace(headers::text, ${digits}, ${zeros})::jsonb
+      body = decode(${blanked(body, number)}, 'escape'),
+      headers = ${blanked(headers, number)}::jsonb
     WHERE payment_id = ANY(${ids})
-      OR (payment_id IS NULL AND (position(${Buffer.from(digits)} IN body) > 0 OR strpos(headers::text, ${digits}) > 0))
+      OR (payment_id IS NULL AND position(${Buffer.from(number.digits)} IN body) > 0 AND ${hasNumber(body, number)})
+      OR (payment_id IS NULL AND ${hasNumber(headers, number)})
   `
 }
+
+/**
+ * The number as people and programs write it, and not its digits within a longer number, which means something else: alone, or
+ * after 0, 254 or 00254; before it no digit, unless that ends the escape of another character: `%20`, `\u0020`, `\240`.
+ */
+const writtenAs = ({ digits }: NineDigits): string =>
+  String.raw`((?<![0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[0-3][0-7]{2}))(00254|254|0)?${digits}(?![0-9])`
+
+/** A CheckoutRequestID ends in the number. */
+const atEndOfId = ({ digits }: NineDigits): string => `(ws_CO_[0-9]*)${digits}(?![0-9])`
+
+const blanked = (text: RawBuilder<unknown>, number: NineDigits): RawBuilder<unknown> => sql`
+  regexp_replace(
+    regexp_replace(${text}, ${writtenAs(number)}, ${String.raw`\2${number.zeros}`}, 'g'),
+    ${atEndOfId(number)}, ${String.raw`\1${number.zeros}`}, 'g'
+  )
+`
+
+const hasNumber = (text: RawBuilder<unknown>, number: NineDigits): RawBuilder<unknown> =>
+  sql`(${text} ~ ${writtenAs(number)} OR ${text} ~ ${atEndOfId(number)})`

@@ -25,8 +25,6 @@ export const erasePayer = async (options: {
     const open = await lockAndFindOpen(transaction, ids)
     if (open.length > 0) return { kind: 'open', payments: open }
     const rows = await blankEverywhere(transaction, toNineDigits(msisdn), ids)
-    // What limits are counted in would be forgotten within the hour anyway.
-    await transaction.deleteFrom('payer_prompts').where('msisdn', '=', msisdn).execute()
     await recordAudit(transaction, {
       actor,
       action: 'erased',

@@ -151,11 +151,48 @@ describe('erasing a payer', () => {
     )
   })
 
+  it('leaves other numbers as they are that have its digits in them, and finds it however it is written', async () => {
+    const number = '254711555666'
+    const others = 'order 17115556669 01, till 9711555666, invoice 7115556660'
+    const forms = `+${number}, 0711555666,0711555666 711555666 %20${number} 00${number}\u00a0${number}.`
+    const url = `http://127.0.0.1:9999/callback?order=17115556669&of=%2B${number}&or=%200711555666`
+    const id = await pay({ msisdn: number, reference: 'till 9711555666', callbackUrl: url })
+    await tellPartners()
+    const text = `${others}; ${forms}`
+    await sql`UPDATE payment_history SET detail = ${text} WHERE payment_id = ${id}`.execute(test.database)
+    const body = Buffer.concat([
+      Buffer.from(`${text} \u00e9${number} \\u0020${number} `),
+      Buffer.from([0, 255]),
+    ])
+    await sql`UPDATE callbacks SET body = ${body} WHERE payment_id = ${id}`.execute(test.database)
+
+    expect((await erase(number)).kind).toBe('erased')
+
+    const zeros = (given: string) => given.replaceAll(/(?<!9|1)711555666(?!0|9)/g, '000000000')
+    const payment = await readPayment(test.database, id)
+    expect(payment).toMatchObject({ msisdn: '254000000000', reference: 'till 9711555666' })
+    expect(payment.callback_url).toBe(zeros(url))
+    const moves = await test.database
+      .selectFrom('payment_history')
+      .select('detail')
+      .where('payment_id', '=', id)
+      .execute()
+    for (const { detail } of moves) expect(detail).toBe(zeros(text))
+    const callbacks = await test.database
+      .selectFrom('callbacks')
+      .select('body')
+      .where('payment_id', '=', id)
+      .execute()
+    for (const callback of callbacks)
+      expect(callback.body.toString('latin1')).toBe(zeros(body.toString('latin1')))
+  })
+
   it('is written down, with the masked number', async () => {
     const rows = await test.database
       .selectFrom('audit')
       .selectAll()
       .where('subject_kind', '=', 'payer')
+      .where('subject_id', '=', '2547*****333')
       .execute()
     expect(rows).toMatchObject([
       { actor_name: 'wanjiku', action: 'erased', subject_id: '2547*****333', after: { payments: 2 } },
