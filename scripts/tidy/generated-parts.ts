@@ -97,6 +97,7 @@ export const bannerAsMarkdown = (): string[] => {
       receiver_url: 'http://127.0.0.1:8091',
       database_url: 'postgres://postgres:…@127.0.0.1:5432/gateway',
       nats_url: 'nats://127.0.0.1:4222',
+      spool_dir: '.data/spool',
       api_key: 'mpg_…',
       pids: {},
     },

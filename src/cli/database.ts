@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { connectDatabase, type Database } from '../database/connect.ts'
 import { readRunning, readRunningSecretKey } from '../local/running.ts'
 import { readConfig } from '../runtime/config.ts'
@@ -8,8 +9,9 @@ import type { Environment } from './environment.ts'
 import { requireSchema } from './require-schema.ts'
 
 /**
- * The environment with a `DATABASE_URL`, a `SECRET_KEY` and a `DARAJA_BASE_URL`: its own, or those of the `npm start` which
- * runs with the same `DATA_DIR`, so that commands typed beside it need no settings. Another database is never given that key.
+ * The environment with a `DATABASE_URL`, a `SECRET_KEY`, a `DARAJA_BASE_URL` and a `SPOOL_DIR`: its own, or those of the
+ * `npm start` which runs with the same `DATA_DIR`, so that commands typed beside it need no settings. Another database is never
+ * given that key.
  */
 export const withRunningDatabase = async (environment: Environment): Promise<Environment> => {
   const { DATA_DIR } = readConfig(environment, ['DATA_DIR'])
@@ -18,7 +20,14 @@ export const withRunningDatabase = async (environment: Environment): Promise<Env
   if (running === null || databaseUrl !== running.database_url) return environment
   const secretKey = environment['SECRET_KEY'] || (await readRunningSecretKey(DATA_DIR)) || undefined
   const darajaUrl = environment['DARAJA_BASE_URL'] || (running.simulator_url ?? undefined)
-  return { ...environment, DATABASE_URL: databaseUrl, SECRET_KEY: secretKey, DARAJA_BASE_URL: darajaUrl }
+  const spoolDir = environment['SPOOL_DIR'] || running.spool_dir || join(DATA_DIR, 'spool')
+  return {
+    ...environment,
+    DATABASE_URL: databaseUrl,
+    SECRET_KEY: secretKey,
+    DARAJA_BASE_URL: darajaUrl,
+    SPOOL_DIR: spoolDir,
+  }
 }
 
 /** The vault that a command seals and opens with, from `SECRET_KEY` and `SECRET_KEY_PREVIOUS`. */

@@ -5,7 +5,7 @@ import { erasePayer } from '../core/payers/erase.ts'
 import { MARK_END } from '../database/mark/mark-files.ts'
 import { readConfig } from '../runtime/config.ts'
 import { type Msisdn, parseMsisdn } from '../values/msisdn.ts'
-import { useDatabase } from './database.ts'
+import { useDatabase, withRunningDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
 import { byOption, toOperator } from './operator.ts'
 import { CommandError, printJson, printLine } from './output.ts'
@@ -58,16 +58,25 @@ const openMessage = (payments: readonly bigint[]): string => {
 
 /** A callback in the spool of this machine would bring the number back when it is replayed. */
 const requireNoneInSpool = async (environment: Environment, msisdn: Msisdn): Promise<void> => {
-  const { SPOOL_DIR: folder } = readConfig(environment, ['SPOOL_DIR'])
-  const names = await readdir(folder).catch(() => [])
+  const { SPOOL_DIR: folder } = readConfig(await withRunningDatabase(environment), ['SPOOL_DIR'])
+  const names = await readdir(folder).catch(toNothing<string[]>([], 'ENOENT'))
   for (const name of names) {
     // A mark holds no numbers of payers, and others that may have the same digits.
     if (name.endsWith(MARK_END)) continue
     const path = join(folder, name)
-    const bytes = await readFile(path).catch(() => Buffer.alloc(0))
+    // Replayed since, or no file at all: a disk of its own has a folder for what it once lost.
+    const bytes = await readFile(path).catch(toNothing(Buffer.alloc(0), 'ENOENT', 'EISDIR'))
     if (!bytes.includes(msisdn.slice(3))) continue
     throw new CommandError(
       `nothing was changed: ${path} holds callbacks of this payer. One that ends in .aside is yours to read and delete (docs/operations.md, spool_damaged); any other is in Postgres soon: repeat the command then`,
     )
   }
 }
+
+/** Takes errors of these kinds for nothing being there. Any other may hide a callback: throws a message for a person. */
+const toNothing =
+  <Nothing>(nothing: Nothing, ...codes: string[]) =>
+  (error: NodeJS.ErrnoException): Nothing => {
+    if (error.code !== undefined && codes.includes(error.code)) return nothing
+    throw new CommandError(`nothing was changed: the spool cannot be read: ${error.message}`)
+  }

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type Addresses, urlOf } from './ports.ts'
 
 type Environment = Record<string, string | undefined>
@@ -25,6 +25,10 @@ export type Given = {
   secretKey: string
 }
 
+/** Where `serve` keeps callbacks while Postgres is away. */
+export const spoolFolderOf = ({ environment, dataDir }: Given): string =>
+  resolve(environment['SPOOL_DIR'] || join(dataDir, 'spool'))
+
 /** Lays what is set, and not empty, over the defaults. */
 const withDefaults = (defaults: Environment, environment: Environment): Environment => ({
   ...defaults,
@@ -43,7 +47,7 @@ const gatewayEnvironment = (given: Given): Environment => {
       DARAJA_BASE_URL: urlOf(addresses.simulator),
     }),
     PUBLIC_URL: urlOf(addresses.http),
-    SPOOL_DIR: resolve(given.dataDir, 'spool'),
+    SPOOL_DIR: spoolFolderOf(given),
     CALLBACK_ALLOW_HTTP: '1',
     CALLBACK_ALLOW_PRIVATE_NETWORKS: '1',
   }

@@ -13,6 +13,7 @@ import {
   type Given,
   serveEnvironment,
   simulatorEnvironment,
+  spoolFolderOf,
 } from './child-environments.ts'
 import { demoPartnerKey } from './demo-partner.ts'
 import type { LocalServer } from './local-server.ts'
@@ -163,5 +164,6 @@ const describeUrls = (given: Given) => {
     simulator_url: isSimulated(given) ? urlOf(addresses.simulator) : null,
     database_url: given.databaseUrl,
     nats_url: given.natsUrl,
+    spool_dir: spoolFolderOf(given),
   }
 }

@@ -17,6 +17,8 @@ const running = z.object({
   database_url: z.string(),
   /** Null when the dispatcher works from Postgres alone. */
   nats_url: z.string().nullable(),
+  /** Where `serve` keeps callbacks; null when a release before 0.2.0 runs, which does not tell. */
+  spool_dir: z.string().nullable().default(null),
   api_key: z.string(),
   /** The processes of ours by name. */
   pids: z.record(z.string(), z.number()),

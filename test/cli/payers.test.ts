@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { type Running, writeRunning } from '../../src/local/running.ts'
+import { typeCommand } from '../support/command.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { acceptPayment } from '../support/payments.ts'
@@ -14,6 +16,22 @@ const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 /** The number of the payments that tests make. */
 const NUMBER = '254712345678'
+
+/** What `npm start` says of itself; only where its database and its spool are matters here. */
+const RUNNING: Omit<Running, 'database_url'> = {
+  ready: true,
+  http_url: 'http://127.0.0.1:8080',
+  grpc_url: 'http://127.0.0.1:9090',
+  connect_url: 'http://127.0.0.1:9080',
+  ops_url: 'http://127.0.0.1:8081',
+  dispatcher_ops_url: 'http://127.0.0.1:8082',
+  simulator_url: null,
+  receiver_url: 'http://127.0.0.1:8091',
+  nats_url: null,
+  spool_dir: null,
+  api_key: 'key',
+  pids: { start: process.pid },
+}
 
 type Ended = { code: number | null; stdout: string; stderr: string }
 
@@ -66,6 +84,40 @@ describe('gateway payers erase', () => {
     expect(refused).toMatchObject({ code: 2 })
     expect(refused.stderr).toContain(`nothing was changed: ${path} holds callbacks of this payer`)
     await rm(path)
+  })
+
+  it('looks beside `npm start` where that one spools', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'gateway-data-'))
+    const spooled = join(folder, 'elsewhere')
+    await mkdir(spooled)
+    const path = join(spooled, 'a.aside')
+    await writeFile(path, `{"PhoneNumber":${NUMBER}}`)
+    await writeRunning(folder, { ...RUNNING, database_url: own.url, spool_dir: spooled })
+    const words = ['payers', 'erase', '--phone', NUMBER]
+    const refused = await typeCommand(words, { DATA_DIR: folder }, '', { cwd: folder })
+    expect(refused).toMatchObject({ code: 2 })
+    expect(refused.stderr).toContain(`nothing was changed: ${path} holds callbacks of this payer`)
+    await rm(folder, { recursive: true })
+  })
+
+  it('changes nothing when it cannot look into the spool', async () => {
+    const file = join(spool, 'no folder')
+    await writeFile(file, '')
+    const folder = join(spool, 'unreadable')
+    await mkdir(folder)
+    await symlink('round.sealed', join(folder, 'round.sealed'))
+    const environment = { DATABASE_URL: own.url }
+    const words = ['payers', 'erase', '--phone', NUMBER]
+    const refused = [
+      await typeCommand(words, { ...environment, SPOOL_DIR: file }),
+      await typeCommand(words, { ...environment, SPOOL_DIR: folder }),
+    ]
+    expect(refused).toMatchObject([
+      { code: 2, stderr: expect.stringMatching(/^nothing was changed: the spool cannot be read: ENOTDIR/) },
+      { code: 2, stderr: expect.stringMatching(/^nothing was changed: the spool cannot be read: ELOOP/) },
+    ])
+    const none = await typeCommand(words, { ...environment, SPOOL_DIR: join(spool, 'not there') })
+    expect(none).toMatchObject({ code: 0 })
   })
 
   it('does not repeat a number that is none', async () => {

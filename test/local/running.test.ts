@@ -30,6 +30,7 @@ const state: Running = {
   receiver_url: 'http://127.0.0.1:8091',
   database_url: 'postgres://postgres:secret@127.0.0.1:1/gateway',
   nats_url: null,
+  spool_dir: '/data/spool',
   api_key: 'key',
   pids: { start: process.pid },
 }
