@@ -57,6 +57,8 @@ const PARTNER_WAITING = 1 / 8
 const MODEST_WAITING = 128
 
 type Partner<Given> = {
+  /** How many endpoints of it are known. */
+  endpoints: number
   running: number
   waiting: number
   /** Those with something waiting, the next turn first. */
@@ -222,12 +224,15 @@ const lineOf = <Given extends Offer>(state: State<Given>, given: Given): Line<Gi
   const key = endpointKey(given)
   const known = state.lines.get(key)
   if (known) return known
-  const partner = state.partners.get(given.partnerId) ?? { running: 0, waiting: 0, lines: [] }
+  const partner = state.partners.get(given.partnerId) ?? nobodyYet<Given>()
+  partner.endpoints += 1
   state.partners.set(given.partnerId, partner)
   const line: Line<Given> = { partner, waiting: [], running: [] }
   state.lines.set(key, line)
   return line
 }
+
+const nobodyYet = <Given>(): Partner<Given> => ({ endpoints: 0, running: 0, waiting: 0, lines: [] })
 
 const addLast = <Given>(state: State<Given>, line: Line<Given>, given: Given): void => {
   if (line.partner.lines.length === 0) state.ring.push(line.partner)
@@ -277,5 +282,7 @@ const letGo = <Given extends Offer>(state: State<Given>, given: Given): void => 
   if (!line || line.running.length > 0 || line.waiting.length > 0) return
   state.lines.delete(key)
   const { partner } = line
-  if (partner.running === 0 && partner.waiting === 0) state.partners.delete(given.partnerId)
+  partner.endpoints -= 1
+  // Another of its endpoints may have nothing but what is about to leave: it goes on counting with this one.
+  if (partner.endpoints === 0) state.partners.delete(given.partnerId)
 }

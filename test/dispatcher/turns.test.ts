@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { createTurns, type Offer } from '../../src/dispatcher/turns.ts'
 
 /** Turns whose attempts end when the test says so, by a clock of its own. */
-const startTurns = (given: { places?: number; endpointPlaces?: number } = {}) => {
+const startTurns = (
+  given: { places?: number; endpointPlaces?: number; whileLeaving?: Promise<void> } = {},
+) => {
   let nowMs = 0
   const running = new Map<bigint, { offer: Offer; end: () => void }>()
   const started: Offer[] = []
@@ -19,6 +21,7 @@ const startTurns = (given: { places?: number; endpointPlaces?: number } = {}) =>
       }),
     leave: async (offers) => {
       left.push(...offers)
+      await given.whileLeaving
     },
   })
   let ids = 0n
@@ -196,6 +199,24 @@ describe('turns', () => {
     await finish(under)
     expect(isIdle).toBe(true)
     expect(started).toEqual([under])
+  })
+
+  it('count a partner once, also when all it had has ended but what is about to leave', async () => {
+    const { promise: whileLeaving, resolve: haveLeft } = Promise.withResolvers<void>()
+    const { offer, left, started, finish, runningOf } = startTurns({
+      places: 16,
+      endpointPlaces: 4,
+      whileLeaving,
+    })
+    // Four run, and as many wait as may for one partner: what comes for its other endpoint leaves.
+    const all = offer(1, 'a.co.ke', 4 + 32)
+    expect(left).toEqual(offer(1, 'b.co.ke'))
+    for (const one of all) await finish(one)
+    expect(started).toEqual(all)
+    offer(1, 'c.co.ke', 4)
+    offer(1, 'b.co.ke', 4)
+    expect(runningOf(1)).toBe(4)
+    haveLeft()
   })
 
   it('lose nothing and break no limit, whatever comes and ends in whatever order', async () => {
