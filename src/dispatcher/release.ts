@@ -60,6 +60,7 @@ export const releaseDue = async (database: Database): Promise<Released> => {
   return released
 }
 
+/** By how long each is due: one that is due again soon after its turn stands behind those that had none yet. */
 const lockDue = async (transaction: Transaction<Schema>): Promise<DueRow[]> => {
   const { rows } = await sql<DueRow>`
     SELECT partner_id, host, state, failures, release_per_second,
@@ -72,7 +73,8 @@ const lockDue = async (transaction: Transaction<Schema>): Promise<DueRow[]> => {
         WHEN 'ramping' THEN coalesce(release_at <= now(), true)
         ELSE false
       END
-    ORDER BY partner_id, host LIMIT ${ENDPOINTS_A_ROUND} FOR UPDATE SKIP LOCKED
+    ORDER BY CASE state WHEN 'open' THEN open_until WHEN 'half_open' THEN probing_until ELSE release_at END NULLS FIRST
+    LIMIT ${ENDPOINTS_A_ROUND} FOR UPDATE SKIP LOCKED
   `.execute(transaction)
   return rows
 }

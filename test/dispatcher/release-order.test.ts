@@ -1,0 +1,46 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { ENDPOINTS_A_ROUND, releaseDue } from '../../src/dispatcher/release.ts'
+import { quietLog } from '../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { addDeliveries } from '../support/deliveries.ts'
+
+describe('endpoints that time brings something to', () => {
+  let own: TestDatabase
+  let database: Database
+  beforeAll(async () => {
+    own = await createTestDatabase()
+    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+  })
+  afterAll(async () => {
+    await database.destroy()
+    await own.drop()
+  })
+
+  it('have their turn by how long it is due, however many ramp that are due again and again', async () => {
+    // Partners 1 to 3 rounds of them: each is due again a quarter of a second after its turn.
+    const ramping = Array.from({ length: 3 * ENDPOINTS_A_ROUND }, (_one, index) => BigInt(index + 1))
+    for (const partnerId of ramping) {
+      await addDeliveries(database, ['https://ramps.co.ke/told', 'https://ramps.co.ke/told'], partnerId)
+    }
+    await sql`UPDATE to_deliver SET held_at = now()`.execute(database)
+    await sql`
+      INSERT INTO endpoints (partner_id, host, state, release_per_second, release_since, release_at)
+      SELECT partner_id, 'ramps.co.ke', 'ramping', 4, now(), now() - interval '20 milliseconds'
+      FROM unnest(${ramping}::bigint[]) AS ramping (partner_id)
+    `.execute(database)
+    const [probed] = await addDeliveries(database, ['https://probed.co.ke/told'], 999n)
+    await sql`UPDATE to_deliver SET held_at = now() WHERE delivery_id = ${probed}`.execute(database)
+    await sql`
+      INSERT INTO endpoints (partner_id, host, state, open_until)
+      VALUES (999, 'probed.co.ke', 'open', now() - interval '5 seconds')
+    `.execute(database)
+
+    const { offers } = await releaseDue(database)
+    expect(offers.map(({ partnerId }) => partnerId)).toContain(999n)
+    const later = [await releaseDue(database), await releaseDue(database)].flatMap((one) => one.offers)
+    const served = [...offers, ...later].map(({ partnerId }) => partnerId)
+    expect(new Set(served).size).toBe(3 * ENDPOINTS_A_ROUND)
+  })
+})
