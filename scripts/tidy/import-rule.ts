@@ -32,6 +32,7 @@ const CORE_FOLDERS: Readonly<Record<string, readonly string[]>> = {
   payers: ['audit'],
   payments: LEAVES,
   callbacks: [...LEAVES, 'payments'],
+  restored: [...LEAVES, 'callbacks'],
   services: [...STAGES, ...LEAVES],
   server: ['services'],
 }

@@ -16,6 +16,7 @@ const COMMANDS: Record<string, Load> = {
   payments: async (environment) => (await import('./payments.ts')).paymentsCommand(environment),
   payers: async (environment) => (await import('./payers.ts')).payersCommand(environment),
   deliveries: async (environment) => (await import('./deliveries.ts')).deliveriesCommand(environment),
+  restored: async (environment) => (await import('./restored.ts')).restoredCommand(environment),
   audit: async (environment) => (await import('./audit.ts')).auditCommand(environment),
 }
 

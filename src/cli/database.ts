@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { connectDatabase, type Database } from '../database/connect.ts'
+import { keepAboveMarks } from '../database/mark/judge-by-marks.ts'
 import { readRunning, readRunningSecretKey } from '../local/running.ts'
+import { systemClock } from '../runtime/clock.ts'
 import { readConfig } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
 import { createVault, type Vault } from '../runtime/seal.ts'
@@ -9,9 +11,9 @@ import type { Environment } from './environment.ts'
 import { requireSchema } from './require-schema.ts'
 
 /**
- * The environment with a `DATABASE_URL`, a `SECRET_KEY`, a `DARAJA_BASE_URL` and a `SPOOL_DIR`: its own, or those of the
- * `npm start` which runs with the same `DATA_DIR`, so that commands typed beside it need no settings. Another database is never
- * given that key.
+ * The environment with a `DATABASE_URL` and what goes with it (`NATS_URL`, `SPOOL_DIR`, `SECRET_KEY`, `DARAJA_BASE_URL`): its own,
+ * or those of the `npm start` which runs with the same `DATA_DIR`, so that commands typed beside it need no settings. Another
+ * database is never given that key.
  */
 export const withRunningDatabase = async (environment: Environment): Promise<Environment> => {
   const { DATA_DIR } = readConfig(environment, ['DATA_DIR'])
@@ -24,6 +26,7 @@ export const withRunningDatabase = async (environment: Environment): Promise<Env
   return {
     ...environment,
     DATABASE_URL: databaseUrl,
+    NATS_URL: environment['NATS_URL'] || (running.nats_url ?? undefined),
     SECRET_KEY: secretKey,
     DARAJA_BASE_URL: darajaUrl,
     SPOOL_DIR: spoolDir,
@@ -40,14 +43,24 @@ export const openVault = async (environment: Environment): Promise<Vault> => {
   })
 }
 
-/** Opens the database for one command, runs it, and closes the database whatever happens. */
+/**
+ * Opens the database for one command, runs it, and closes the database whatever happens. A restored database's sequences are
+ * raised before the command draws numbers, unless it is one that only looks (`isLooking`).
+ */
 export const useDatabase = async <Result>(
   environment: Environment,
   work: (database: Database) => Promise<Result>,
+  { isLooking = false } = {},
 ): Promise<Result> => {
-  const config = readConfig(await withRunningDatabase(environment), ['DATABASE_URL', 'LOG_LEVEL'])
+  const found = await withRunningDatabase(environment)
+  const config = readConfig(found, ['DATABASE_URL', 'LOG_LEVEL', 'SPOOL_DIR'])
   const log = createLog({ name: 'gateway', level: config.LOG_LEVEL })
-  const database = connectDatabase({ databaseUrl: config.DATABASE_URL, poolSize: 2, log })
+  const database = connectDatabase({
+    databaseUrl: config.DATABASE_URL,
+    poolSize: 2,
+    log,
+    ...(!isLooking && { onConnect: keepAboveMarks({ folder: config.SPOOL_DIR, now: systemClock }) }),
+  })
   try {
     await requireSchema(database)
     return await work(database)

@@ -1,7 +1,12 @@
 import { Command } from 'commander'
+import { connectDatabase } from '../database/connect.ts'
+import { judgeByMarks } from '../database/mark/judge-by-marks.ts'
+import type { Alarm } from '../database/mark/mark.ts'
+import { tellOfAlarm, textOfAlarm } from '../database/mark/tell-of-alarm.ts'
 import { migrateToLatest } from '../database/migrate.ts'
-import { readConfig, secretsOf } from '../runtime/config.ts'
-import { createLog } from '../runtime/log.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { type Config, readConfig, secretsOf } from '../runtime/config.ts'
+import { createLog, type Log } from '../runtime/log.ts'
 import { withRunningDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
 import { printJson, printLine } from './output.ts'
@@ -14,13 +19,32 @@ export const migrateCommand = (environment: Environment): Command =>
     .action((options: { json?: true }) => migrate(environment, options))
 
 const migrate = async (environment: Environment, options: { json?: true }): Promise<void> => {
-  const config = readConfig(await withRunningDatabase(environment), ['DATABASE_URL', 'LOG_LEVEL'])
+  const config = readConfig(await withRunningDatabase(environment), [
+    'DATABASE_URL',
+    'SPOOL_DIR',
+    'LOG_LEVEL',
+  ])
   const log = createLog({ name: 'migrate', level: config.LOG_LEVEL, secrets: secretsOf(environment) })
   const migrations = await migrateToLatest({ databaseUrl: config.DATABASE_URL, log })
-  if (options.json) return printJson({ migrations })
+  const alarm = await findAlarm(config, log)
+  tellOfAlarm(log)(alarm)
+  const trouble = alarm && textOfAlarm(alarm)
+  if (options.json) return printJson({ migrations, ...(trouble !== null && { numbers: trouble }) })
   printLine(
     migrations.length === 0
       ? 'The schema is current.'
       : `Ran ${migrations.join(', ')}. The schema is current.`,
   )
+  if (trouble !== null) printLine(`But ${trouble}`)
+}
+
+/** What the marks of a `serve` say of the database, where this machine has any. */
+const findAlarm = async (config: Config<'DATABASE_URL' | 'SPOOL_DIR'>, log: Log): Promise<Alarm | null> => {
+  const database = connectDatabase({ databaseUrl: config.DATABASE_URL, poolSize: 1, log })
+  try {
+    const judged = await judgeByMarks({ database, folder: config.SPOOL_DIR, at: systemClock() })
+    return judged?.alarm ?? null
+  } finally {
+    await database.destroy()
+  }
 }

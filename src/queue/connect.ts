@@ -77,7 +77,8 @@ export const connectQueue = (options: {
   return { current: () => (isUp === true ? connection : null), close }
 }
 
-const connectionOptions = (options: { natsUrl: string; name: string }): ConnectionOptions => {
+/** How every connection to NATS is made. */
+export const connectionOptions = (options: { natsUrl: string; name: string }): ConnectionOptions => {
   const url = new URL(options.natsUrl)
   const user = decodeURIComponent(url.username)
   const password = decodeURIComponent(url.password)

@@ -88,6 +88,7 @@ const OPERATOR_FILES = [
   'src/core/payments/settle-by-hand.ts',
   'src/core/deliveries/operate-',
   'src/core/partners/',
+  'src/core/restored/',
 ]
 
 /** Every crash point that the code names, with the way to it. */

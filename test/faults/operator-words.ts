@@ -160,6 +160,18 @@ export const OPERATOR_WORDS: Readonly<Record<string, OperatorWord>> = {
     read: readKeys,
     expected: [{ key: NEW_KEY_ID, secrets: 4 }, { written_down: 4 }],
   },
+  begin_epoch: {
+    words: ['restored', '--yes'],
+    prepare: () => Promise.resolve(),
+    read: async (database) => {
+      const { rows } = await sql`
+        SELECT (SELECT max(number) FROM epochs) > 1 AS has_begun,
+               (SELECT count(*) FROM epochs) - 1 = (SELECT count(*) FROM audit) AS is_written_down
+      `.execute(database)
+      return rows
+    },
+    expected: [{ has_begun: true, is_written_down: true }],
+  },
   settle_by_hand: {
     words: ['payments', 'settle', '1', '--outcome', 'failed', '--reason', 'a test'],
     prepare: (database) =>

@@ -24,6 +24,7 @@ export const AUDIT_SUBJECTS = [
   'delivery',
   'endpoint',
   'payer',
+  'database',
 ] as const
 
 export type AuditSubject = (typeof AUDIT_SUBJECTS)[number]

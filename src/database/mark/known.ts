@@ -2,6 +2,7 @@ import {
   type Alarm,
   type Found,
   highest,
+  isOver,
   type Mark,
   mergeAlarms,
   type Numbers,
@@ -54,7 +55,7 @@ export const followed = (known: Known, found: Found, nowMs: number): Known => {
       seen: durable === null ? mark.seen : highest(mark.seen, durable),
       ceilings: raiseCeilings(mark.ceilings, drawn),
       newestPayment: larger(mark.newestPayment, found.newestPayment),
-      alarm: isOver(mark.alarm, found) ? null : mark.alarm,
+      alarm: mark.alarm && !isOver(mark.alarm, found) ? mark.alarm : null,
     },
     drawn,
     looked: looked === null || durable !== null ? { atMs: nowMs, numbers: found.numbers } : looked,
@@ -79,10 +80,6 @@ export const alarmed = (known: Known, alarm: Alarm): Known => ({
   ...known,
   mark: known.mark && { ...known.mark, alarm: mergeAlarms(alarm, known.mark.alarm) },
 })
-
-/** An alarm is over when somebody began another epoch after it. */
-const isOver = (alarm: Alarm | null, found: Found): boolean =>
-  alarm !== null && alarm.epoch !== found.identity.epoch
 
 const larger = (one: bigint | null, other: bigint | null): bigint | null => {
   if (one === null || other === null) return one ?? other

@@ -144,6 +144,20 @@ const mergeTwo = (latest: Mark, other: Mark): Mark => ({
   alarm: mergeAlarms(latest.alarm, other.alarm),
 })
 
+/** What an operator is told of a database by this verdict; `upTo`: where ids of payments go on. */
+export const alarmOf = (
+  verdict: Verdict,
+  found: Found,
+  { at, upTo }: { at: Date; upTo: bigint },
+): Alarm | null => {
+  if (verdict.kind !== 'older' && verdict.kind !== 'another') return null
+  const missing = { above: found.newestPayment ?? 0n, upTo }
+  return { ...verdict, at: at.toISOString(), epoch: found.identity.epoch, missing }
+}
+
+/** An alarm is over when somebody began another epoch after it. */
+export const isOver = (alarm: Alarm, found: Found): boolean => alarm.epoch !== found.identity.epoch
+
 /** The first of two, with all that either misses. */
 export const mergeAlarms = (one: Alarm | null, other: Alarm | null): Alarm | null => {
   if (one === null || other === null) return one ?? other

@@ -3,7 +3,7 @@ import type { Log } from '../../runtime/log.ts'
 import type { Database } from '../connect.ts'
 import { DatabaseUnavailable, isOutage } from '../outage.ts'
 import { adopted, alarmed, committed, followed, PAYMENT_IDS } from './known.ts'
-import { type Alarm, type Found, highest, judge, lowestOf, type Verdict } from './mark.ts'
+import { type Alarm, alarmOf, type Found, highest, judge, lowestOf, type Verdict } from './mark.ts'
 import { openMarkFile, readMarks, setDamagedAside } from './mark-files.ts'
 import { createMarkKeeper, type MarkKeeper } from './mark-keeper.ts'
 import { raiseNumbers } from './raise-numbers.ts'
@@ -106,10 +106,8 @@ const raise = async (parts: Parts, { connection, found, verdict }: Looked): Prom
   const { mark, drawn } = keeper.known()
   const lowest = lowestOf(highest(mark?.ceilings ?? {}, drawn), found.numbers)
   const upTo = lowest[PAYMENT_IDS] ?? 0n
-  if (verdict.kind === 'older' || verdict.kind === 'another') {
-    const at = parts.clock().toISOString()
-    const missing = { above: found.newestPayment ?? 0n, upTo }
-    const alarm: Alarm = { ...verdict, at, epoch: found.identity.epoch, missing }
+  const alarm = alarmOf(verdict, found, { at: parts.clock(), upTo })
+  if (alarm !== null) {
     // First of all: whoever dies half-way leaves the word to the next.
     keeper.set(alarmed(keeper.known(), alarm))
     await keeper.flush()
