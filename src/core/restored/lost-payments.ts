@@ -55,13 +55,13 @@ export const findLostPayments = async (options: {
 
 /** Of those that came after the newest payment that is there: what came before is of payments that are there too. */
 const findKept = async (database: Database, above: bigint): Promise<Callback[]> => {
-  const { rows } = await sql<Omit<Callback, 'kept_in'>>`
-    SELECT payment_id, received_at, body FROM callbacks
+  const { rows } = await sql<Callback>`
+    SELECT payment_id, received_at, body, 'database' AS kept_in FROM callbacks
     WHERE payment_id > ${above} AND NOT EXISTS (SELECT FROM payments WHERE id = callbacks.payment_id)
       AND received_at >= coalesce((SELECT created_at FROM payments WHERE id = ${above}), '-infinity')
     ORDER BY payment_id, received_at LIMIT ${MOST_CALLBACKS}
   `.execute(database)
-  return rows.map((row) => ({ ...row, kept_in: 'database' }))
+  return rows
 }
 
 const readSpooled = async (folder: string): Promise<Callback[]> => {
