@@ -65,8 +65,11 @@ const findKept = async (database: Database, above: bigint): Promise<Callback[]> 
 }
 
 const readSpooled = async (folder: string): Promise<Callback[]> => {
-  // Without a folder there is no spool.
-  const files = await listRecordFiles(folder).catch(() => [])
+  const files = await listRecordFiles(folder).catch((error: unknown) => {
+    // Without a folder there is no spool.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
+  })
   const contents = await Promise.all(files.map((file) => readRecordFile(systemDisk, file)))
   return contents
     .flatMap((bytes) => (bytes === null ? [] : decodeRecords(bytes).callbacks))
