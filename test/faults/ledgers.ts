@@ -17,8 +17,20 @@ export type Comparison = {
   problems: string[]
 }
 
-type Payment = { id: bigint; reference: string | null; state: string; msisdn: string; amount_kes: number }
-type Delivery = { payment_id: bigint; webhook_id: string; body: string; state: string; attempts: number }
+export type Payment = {
+  id: bigint
+  reference: string | null
+  state: string
+  msisdn: string
+  amount_kes: number
+}
+export type Delivery = {
+  payment_id: bigint
+  webhook_id: string
+  body: string
+  state: string
+  attempts: number
+}
 
 /** Compares, once all is quiet, what the client, Daraja and the partner's endpoint saw with what Postgres holds. */
 export const compareLedgers = async (parts: {
@@ -89,7 +101,7 @@ const lostPayments = (client: PartnerClient, payments: readonly Payment[]): stri
 }
 
 /** Law 2: one payment a key, however often it was asked for. The reference is the key. */
-const paidTwice = (payments: readonly Payment[]): string[] =>
+export const paidTwice = (payments: readonly Payment[]): string[] =>
   [...countsOf(payments.map(({ reference }) => reference))]
     .filter(([, count]) => count > 1)
     .map(([reference, count]) => `law 2: ${reference} has ${count} payments`)
@@ -106,7 +118,7 @@ const forgottenCallbacks = async (database: Database, prompts: readonly Prompted
 }
 
 /** Law 4: the moves of each payment make one way from `accepted` to its state, along the arrows. */
-const strayMoves = async (database: Database): Promise<string[]> => {
+export const strayMoves = async (database: Database): Promise<string[]> => {
   const { rows } = await sql<{ payment_id: bigint; state: string; moves: string[] }>`
     SELECT payments.id AS payment_id, payments.state::text,
            coalesce(array_agg(from_state || ' ' || to_state) FILTER (WHERE from_state IS NOT NULL), '{}') AS moves
@@ -143,7 +155,7 @@ const unsettled = (payments: readonly Payment[], prompts: readonly Prompted[]): 
 }
 
 /** Laws 5 and 6: every outcome has its delivery, and every delivery arrived. */
-const untold = (parts: {
+export const untold = (parts: {
   payments: readonly Payment[]
   deliveries: readonly Delivery[]
   received: readonly Received[]

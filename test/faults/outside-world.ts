@@ -7,7 +7,9 @@ import { type Receiver, startReceiver } from '../dispatcher/receiver.ts'
 export type Prompted = {
   callback_url: string
   account_reference: string
+  checkout_request_id: string
   outcome: string
+  transactions: { receipt: string }[]
   callbacks: { result_code: number; status: number | null; body: string }[]
 }
 

@@ -62,7 +62,11 @@ const playPlan = async (parts: {
   return asked
 }
 
-const finish = async (stage: FaultStage, asked: readonly Promise<void>[]): Promise<number> => {
+/**
+ * Lets all be quiet: kills and starts every process, lets every lease run out, and waits until nothing is left to be done; resolves
+ * with how long that took, ms.
+ */
+export const finish = async (stage: FaultStage, asked: readonly Promise<void>[]): Promise<number> => {
   await Promise.all(PROCESS_NAMES.map((name) => stage.kill(name)))
   await letTimePass(stage.database, LONG_SECONDS)
   const startedMs = performance.now()

@@ -24,6 +24,9 @@ export type OwnServices = {
   /** For files that processes keep; gone after `close`. */
   folder: string
   postgres: OwnServer
+  /** Where Postgres has its files, as `startEmbeddedPostgres` was told, and the URL of its administrator. */
+  postgresFolder: string
+  postgresUrl: string
   /** The URL of a new, migrated database; `port` leads to Postgres. */
   createDatabase(name: string): Promise<(port: number) => string>
   nats: OwnServer & {
@@ -63,6 +66,8 @@ export const startOwnServices = async (): Promise<OwnServices> => {
   return {
     folder,
     postgres,
+    postgresFolder: join(folder, 'postgres'),
+    postgresUrl: postgres.url,
     createDatabase: async (name) => {
       await runStatement(postgres.url, `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`)
       return (port) => Object.assign(new URL(onDatabase(postgres.url, name)), { port: String(port) }).href

@@ -38,6 +38,8 @@ export type FaultStage = {
   spooledFiles(): Promise<number>
   /** What the processes have logged of defects, since the beginning: none ends by itself. */
   defects(): string[]
+  /** Processes that ended without being killed here. */
+  endedByThemselves(): string[]
   close(): Promise<void>
 }
 
@@ -126,6 +128,7 @@ const keepProcesses = (environmentOf: (name: ProcessName) => Record<string, stri
   const wanted = new Set<ProcessName>()
   const starting = new Map<ProcessName, Promise<void>>()
   const logs: (() => string)[] = []
+  const ended: string[] = []
 
   const bringUp = async (name: ProcessName): Promise<void> => {
     while (wanted.has(name)) {
@@ -136,6 +139,9 @@ const keepProcesses = (environmentOf: (name: ProcessName) => Record<string, stri
       else {
         logs.push(() => process.log())
         running.set(name, process)
+        void process.ended.then((how) => {
+          if (running.get(name) === process) ended.push(`${name} ended with ${how}`)
+        })
         return
       }
     }
@@ -161,6 +167,7 @@ const keepProcesses = (environmentOf: (name: ProcessName) => Record<string, stri
       const process = running.get(name)
       if (process !== undefined) killIfThere(process.pid, signal)
     },
+    endedByThemselves: () => ended,
     defects: () => logs.flatMap((log) => log().split('\n').flatMap(defectIn)),
     killAll: () => Promise.all(PROCESS_NAMES.map(kill)).then(() => undefined),
   }

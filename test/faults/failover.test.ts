@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest'
+import { compareAfterLoss } from './after-loss.ts'
+import { type FailedOver, playFailOver } from './fail-over.ts'
+import { compareLedgers } from './ledgers.ts'
+
+// FAILOVER_SECONDS=60 makes it the long run, whose ledgers are printed.
+const LONG_SECONDS = Number(process.env['FAILOVER_SECONDS'] ?? '0')
+const SECONDS = LONG_SECONDS || 5
+const SEED = Number(process.env['SEED'] ?? '1')
+
+const print = (how: string, after: FailedOver, ledgers: Record<string, unknown>): void => {
+  if (LONG_SECONDS === 0) return
+  const times = `promoted ${after.promotedInMs} ms after the kill, the next payment answered after ${after.answeredInMs} ms, all finished in ${after.finishedInMs} ms`
+  process.stdout.write(
+    `${how} fail-over in the middle of ${SECONDS} s, ${times}: ${JSON.stringify(ledgers)}\n`,
+  )
+}
+
+describe('a primary that is killed under load, and a standby that takes over at the same address', () => {
+  it(
+    'synchronous: nothing that was answered is lost, nobody is prompted twice, all is told, by the same processes',
+    async () => {
+      await playFailOver({ seed: SEED, seconds: SECONDS, isSynchronous: true }, async (after) => {
+        const { problems, ...ledgers } = await compareLedgers({ ...after.stage, database: after.database })
+        print('synchronous', after, ledgers)
+        expect([...problems, ...after.ended]).toEqual([])
+        expect(ledgers).toMatchObject({ lost: 0, promptedTwice: 0 })
+        expect(ledgers.told).toBeGreaterThan(0)
+      })
+    },
+    SECONDS * 1000 + 240_000,
+  )
+
+  it(
+    'asynchronous: what was lost is named, no number of it is given out again, and nobody is told what became of another',
+    async () => {
+      await playFailOver({ seed: SEED, seconds: SECONDS, isSynchronous: false }, async (after) => {
+        const { problems, lost, ...ledgers } = await compareAfterLoss({
+          ...after.stage,
+          database: after.database,
+        })
+        print('asynchronous', after, { ...ledgers, lost: Object.fromEntries(lost) })
+        expect([...problems, ...after.ended]).toEqual([])
+        expect(lost.size).toBeGreaterThan(0)
+      })
+    },
+    SECONDS * 1000 + 240_000,
+  )
+})
