@@ -22,6 +22,15 @@ export const url = (protocols: string[]) =>
     error: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   })
 
+/** Postgres, at one address: `pg` reads none of libpq's lists of hosts, and would look for one host of that whole name. */
+export const databaseUrl = url(['postgres:', 'postgresql:']).refine(
+  (text) => !hostsOf(URL.parse(text)).includes(','),
+  'must name one host: an address that leads to whichever Postgres is the primary',
+)
+
+const hostsOf = (url: URL | null): string =>
+  url === null ? '' : decodeURIComponent(url.host) + (url.searchParams.get('host') ?? '')
+
 export const flag = z
   .enum(['0', '1', 'off', 'on', 'false', 'true'], 'must be on or off')
   .transform((text) => ['1', 'on', 'true'].includes(text))

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { flag, text, url, wholeNumber } from './setting-parsers.ts'
+import { databaseUrl, flag, text, url, wholeNumber } from './setting-parsers.ts'
 import { DELIVERY_SETTINGS } from './settings/deliveries.ts'
 import { DOOR_SETTINGS } from './settings/doors.ts'
 import { PAYMENT_SETTINGS } from './settings/payments.ts'
@@ -9,7 +9,7 @@ import { SIMULATOR_SETTINGS } from './settings/simulator.ts'
 /** Every setting, in the order of the table in docs/settings.md. */
 export const SETTINGS = {
   DATABASE_URL: {
-    parse: url(['postgres:', 'postgresql:']),
+    parse: databaseUrl,
     help: 'Postgres, `postgres://user:password@host/name`',
     secret: true,
   },

@@ -8,8 +8,8 @@ import type { PartnerClient } from './partner-client.ts'
 export type AfterLoss = {
   answered: number
   prompted: number
-  /** Keys that were answered, by the id they were answered with, whose payments the copy does not have. */
-  lost: Map<string, number>
+  /** What keys were answered with that the copy does not have: ids by key. A key that was repeated later has two. */
+  lost: { key: string; id: number }[]
   /** Payments whose payers were prompted again, for the copy did not know of the first time. */
   promptedAgain: string[]
   /** Payments of which only an operator or M-PESA's records can tell what became. */
@@ -50,7 +50,7 @@ export const compareAfterLoss = async (parts: {
     unconfirmed: payments.filter(({ state }) => state === 'unconfirmed').length,
     told: new Set(received.map(({ headers }) => headers['webhook-id'])).size,
     problems: [
-      ...client.complaints,
+      ...client.complaints.filter((complaint) => !ANSWERED_ANEW.test(complaint)),
       ...paidTwice(payments),
       ...givenTwice(lost, payments),
       ...(await strayMoves(database)),
@@ -61,9 +61,17 @@ export const compareAfterLoss = async (parts: {
   }
 }
 
-const lostPayments = (client: PartnerClient, payments: readonly Payment[]): Map<string, number> => {
+/** A key that the copy does not know is a new payment when it is repeated. */
+const ANSWERED_ANEW = /^(\S+) is (\d+) and \d+$/
+
+const lostPayments = (client: PartnerClient, payments: readonly Payment[]): AfterLoss['lost'] => {
   const kept = new Set(payments.map(({ id, reference }) => `${id} ${reference}`))
-  return new Map([...client.answered].filter(([key, id]) => !kept.has(`${id} ${key}`)))
+  const answered = [...client.answered].map(([key, id]) => ({ key, id }))
+  const before = client.complaints.flatMap((complaint) => {
+    const [, key = '', id] = ANSWERED_ANEW.exec(complaint) ?? []
+    return id === undefined ? [] : [{ key, id: Number(id) }]
+  })
+  return [...answered, ...before].filter(({ key, id }) => !kept.has(`${id} ${key}`))
 }
 
 const promptedAgain = (prompts: readonly Prompted[]): string[] => {
@@ -72,11 +80,11 @@ const promptedAgain = (prompts: readonly Prompted[]): string[] => {
 }
 
 /** No payment has an id that somebody else was answered with. */
-const givenTwice = (lost: ReadonlyMap<string, number>, payments: readonly Payment[]): string[] => {
+const givenTwice = (lost: AfterLoss['lost'], payments: readonly Payment[]): string[] => {
   const there = new Map(payments.map(({ id, reference }) => [Number(id), reference]))
-  return [...lost]
-    .filter(([, id]) => there.has(id))
-    .map(([key, id]) => `${id} was answered for ${key}, and was given to ${there.get(id)} again`)
+  return lost
+    .filter(({ id }) => there.has(id))
+    .map(({ key, id }) => `${id} was answered for ${key}, and was given to ${there.get(id)} again`)
 }
 
 const stillOpen = (payments: readonly Payment[]): string[] =>

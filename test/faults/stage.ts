@@ -38,6 +38,8 @@ export type FaultStage = {
   spooledFiles(): Promise<number>
   /** What the processes have logged of defects, since the beginning: none ends by itself. */
   defects(): string[]
+  /** What the processes have logged of an event, line by line. */
+  logged(event: string): Record<string, unknown>[]
   /** Processes that ended without being killed here. */
   endedByThemselves(): string[]
   close(): Promise<void>
@@ -168,6 +170,11 @@ const keepProcesses = (environmentOf: (name: ProcessName) => Record<string, stri
       if (process !== undefined) killIfThere(process.pid, signal)
     },
     endedByThemselves: () => ended,
+    logged: (event: string): Record<string, unknown>[] =>
+      logs
+        .flatMap((log) => log().split('\n'))
+        .filter((line) => line.includes(`"event":"${event}"`))
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
     defects: () => logs.flatMap((log) => log().split('\n').flatMap(defectIn)),
     killAll: () => Promise.all(PROCESS_NAMES.map(kill)).then(() => undefined),
   }

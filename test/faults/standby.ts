@@ -68,7 +68,11 @@ export const startStandby = async (options: {
 }
 
 /** Copies the files of a running primary, and writes beside them where their recovery begins. */
-const copyPrimary = async (options: { primaryUrl: string; primaryFolder: string; folder: string }) => {
+export const copyPrimary = async (options: {
+  primaryUrl: string
+  primaryFolder: string
+  folder: string
+}): Promise<void> => {
   const [from, to] = [join(options.primaryFolder, 'cluster'), join(options.folder, 'cluster')]
   await mkdir(options.folder, { recursive: true })
   await cp(join(options.primaryFolder, 'password'), join(options.folder, 'password'))

@@ -37,6 +37,9 @@ describe('settings', () => {
   it.each<[SettingName, string]>([
     ['DATABASE_URL', 'mysql://localhost/x'],
     ['DATABASE_URL', 'not a url'],
+    ['DATABASE_URL', 'postgres://user:word@first,second/gateway'],
+    ['DATABASE_URL', 'postgres://user:word@first:5432,second:5432/gateway'],
+    ['DATABASE_URL', 'postgres:///gateway?host=first,second'],
     ['DATABASE_POOL_SIZE', '1'],
     ['NATS_URL', 'http://localhost:4222'],
     ['NATS_STREAM', 'a.b'],

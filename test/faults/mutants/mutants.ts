@@ -2,6 +2,7 @@ import { EDGE_MUTANTS } from './edge-mutants.ts'
 import { HISTORY_MUTANTS } from './history-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { NETWORK_MUTANTS } from './network-mutants.ts'
+import { OUTAGE_MUTANTS } from './outage-mutants.ts'
 import { SPOOL_MUTANTS } from './spool-mutants.ts'
 
 /** Resolves with what is written in a transaction, and commits a moment later: what a gateway would do that answers too soon. */
@@ -348,4 +349,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...NETWORK_MUTANTS,
   ...HISTORY_MUTANTS,
   ...EDGE_MUTANTS,
+  ...OUTAGE_MUTANTS,
 ]
