@@ -1,6 +1,6 @@
 import { toAccountReference } from '../../src/core/daraja/stk-push.ts'
 import type { Database } from '../../src/database/connect.ts'
-import { type Delivery, paidTwice, type Payment, strayMoves, untold } from './ledgers.ts'
+import { type Delivery, type Payment, paidTwice, strayMoves, untold } from './ledgers.ts'
 import { type OutsideWorld, type Prompted, paymentOf } from './outside-world.ts'
 import type { PartnerClient } from './partner-client.ts'
 
