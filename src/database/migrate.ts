@@ -1,4 +1,5 @@
-import { type Migration, Migrator, NO_MIGRATIONS } from 'kysely/migration'
+import { sql } from 'kysely'
+import { type Migration, type MigrationResult, Migrator, NO_MIGRATIONS } from 'kysely/migration'
 import type { Log } from '../runtime/log.ts'
 import { handOverOrTell } from './application-role.ts'
 import { connectDatabase, type Database } from './connect.ts'
@@ -43,21 +44,33 @@ const migratorOf = (database: Database): Migrator =>
 
 /**
  * Brings the database to the current schema, makes the partitions that are needed next, and hands the tables over to the
- * gateway's own group, where that is allowed; resolves with the names of the
- * migrations that ran. Safe to run from many places at once: Kysely takes a lock. Throws what the failing statement threw,
- * after rolling it back.
+ * gateway's own group, where that is allowed; resolves with the names of the migrations that ran. A schema that a later release
+ * has left is as good: nothing runs, so that whoever goes back may run this too. Safe to run from many places at once: Kysely
+ * takes a lock. Throws what the failing statement threw, after rolling it back.
  */
 export const migrateToLatest = async (options: { databaseUrl: string; log: Log }): Promise<string[]> => {
   const database = connectDatabase({ ...options, poolSize: 2 })
   try {
-    const { error, results = [] } = await migratorOf(database).migrateToLatest()
-    if (error) throw error
+    const results = (await isOfLaterRelease(database)) ? [] : await runMigrations(database)
     await ensurePartitions(database)
     await handOverOrTell(database, options.log)
     return results.map((result) => result.migrationName)
   } finally {
     await database.destroy()
   }
+}
+
+const runMigrations = async (database: Database): Promise<MigrationResult[]> => {
+  const { error, results = [] } = await migratorOf(database).migrateToLatest()
+  if (error) throw error
+  return results
+}
+
+/** True when every migration of this release has run, and others that it does not know. */
+const isOfLaterRelease = async (database: Database): Promise<boolean> => {
+  if (!(await isMigrated(database))) return false
+  const { rows } = await sql<{ name: string }>`SELECT name FROM kysely_migration`.execute(database)
+  return rows.some(({ name }) => !(name in MIGRATIONS))
 }
 
 /** Undoes every migration, and so deletes everything; for tests of the way down. */
