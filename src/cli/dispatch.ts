@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Command } from 'commander'
 import { ANSWER_WITHIN_MS, connectDatabase, type Database } from '../database/connect.ts'
+import { createDatabaseClock, startFollowingClock } from '../database/database-clock.ts'
 import { endureOutage } from '../database/endure.ts'
 import { startDispatcher } from '../dispatcher/dispatcher.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
@@ -73,6 +74,10 @@ const assemble = async (config: DispatchConfig, log: Log) => {
   const database = openDatabase(config, log)
   starting.defer(() => database.destroy())
   await endureOutage(DATABASE_PATIENCE_MS, () => requireSchema(database))
+  const time = createDatabaseClock({ own: systemClock, nowMs: SYSTEM.nowMs, log })
+  await endureOutage(DATABASE_PATIENCE_MS, () => time.ask(database))
+  const keepingTime = startFollowingClock({ time, database, log })
+  starting.defer(() => keepingTime.stop().catch(() => undefined))
   const queue = openQueue(config, log)
   const queueState = (): string => queue?.state() ?? 'none'
   starting.defer(() => queue?.close())
@@ -86,17 +91,30 @@ const assemble = async (config: DispatchConfig, log: Log) => {
     log,
   })
   starting.defer(() => operations.close())
-  const dispatcher = startDispatcher({ ...tuning(config), database, queue, registry, log, ...SYSTEM })
+  const dispatcher = startDispatcher({
+    ...tuning(config),
+    ...SYSTEM,
+    clock: time.clock,
+    database,
+    queue,
+    registry,
+    log,
+  })
   starting.defer(() => dispatcher.stop())
   starting.defer(() => {
     isStopping = true
   })
   const started = starting.move()
   const stop = (): Promise<void> => started.disposeAsync()
-  return { opsUrl: operations.url, queueState, failed: dispatcher.failed, stop }
+  return {
+    opsUrl: operations.url,
+    queueState,
+    failed: Promise.race([dispatcher.failed, keepingTime.ended]),
+    stop,
+  }
 }
 
-const SYSTEM = { clock: systemClock, nowMs: () => performance.now(), random: Math.random }
+const SYSTEM = { nowMs: () => performance.now(), random: Math.random }
 
 const tuning = (config: DispatchConfig) => ({
   scheduleMs: config.DELIVERY_SCHEDULE,

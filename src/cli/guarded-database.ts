@@ -1,6 +1,6 @@
 import { ANSWER_WITHIN_MS, connectDatabase, type Database } from '../database/connect.ts'
 import { type NumberGuard, openNumberGuard } from '../database/mark/number-guard.ts'
-import { systemClock } from '../runtime/clock.ts'
+import type { Clock } from '../runtime/clock.ts'
 import type { Config } from '../runtime/config.ts'
 import type { Log } from '../runtime/log.ts'
 
@@ -11,6 +11,7 @@ import type { Log } from '../runtime/log.ts'
 export const openGuardedDatabase = async (options: {
   config: Config<'DATABASE_URL' | 'DATABASE_POOL_SIZE' | 'SPOOL_DIR'>
   name: string
+  clock: Clock
   log: Log
 }): Promise<{ database: Database; guard: NumberGuard }> => {
   const { config, log } = options
@@ -18,7 +19,7 @@ export const openGuardedDatabase = async (options: {
     folder: config.SPOOL_DIR,
     name: options.name,
     log,
-    clock: systemClock,
+    clock: options.clock,
     nowMs: () => performance.now(),
   })
   const database = connectDatabase({

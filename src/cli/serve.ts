@@ -12,13 +12,14 @@ import type { DoorTls } from '../core/server/door-tls.ts'
 import { startGrpcServer } from '../core/server/grpc.ts'
 import { createInProcessClients, type InProcessClients } from '../core/server/in-process.ts'
 import type { Database } from '../database/connect.ts'
+import { createDatabaseClock, type DatabaseClock, startFollowingClock } from '../database/database-clock.ts'
 import { warnOfLostCommits } from '../database/durability.ts'
 import { endureOutage } from '../database/endure.ts'
 import { startFollowing } from '../database/mark/follow.ts'
 import type { NumberGuard } from '../database/mark/number-guard.ts'
 import { type Facade, startFacade } from '../facade/server.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
-import { systemClock } from '../runtime/clock.ts'
+import { type Clock, systemClock } from '../runtime/clock.ts'
 import { BadSettings, type Config, readConfig, secretsOf } from '../runtime/config.ts'
 import { CONNECTION_LIMITS, type ConnectionLimits } from '../runtime/connection-guard.ts'
 import { createCutTeller } from '../runtime/cut-teller.ts'
@@ -55,11 +56,13 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   const log = createLog({ name: 'serve', level: config.LOG_LEVEL, secrets: secretsOf(environment) })
   await using open = new AsyncDisposableStack()
 
-  const newId = createCallbackIds({ clock: systemClock, randomBytes })
+  const nowMs = (): number => performance.now()
+  const time = createDatabaseClock({ own: systemClock, nowMs, log })
+  const newId = createCallbackIds({ clock: time.clock, randomBytes })
   const spool = await openSpool({ folder: config.SPOOL_DIR, newId, log })
   open.defer(() => spool.close())
 
-  const { guard, database } = await openGuardedDatabase({ config, name: newId(), log })
+  const { guard, database } = await openGuardedDatabase({ config, name: newId(), clock: time.clock, log })
   open.defer(() => database.destroy())
   const queue = openQueue(config, log)
   open.defer(() => queue?.close())
@@ -78,19 +81,21 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   addNumberMetrics(registry, guard)
   const metrics = createCoreMetrics(registry, database)
   const callbacks = { spool, callbackMetrics: createCallbackMetrics(registry, spool) }
-  const early = createEarlyClients({ ...settingsOf(config), ...callbacks, metrics, log, newId })
+  const early = createEarlyClients({ ...settingsOf(config, time.clock), ...callbacks, metrics, log, newId })
   const facade = await openFacade({ config, clients: early.clients, log, registry })
   await using untilCore = new AsyncDisposableStack()
   untilCore.defer(() => facade.close())
-  if (!(await untilDatabase({ database, guard, asked, log }))) return
+  if (!(await untilDatabase({ database, guard, time, asked, log }))) return
 
   const following = startFollowing({ database, guard, log })
   open.defer(() => following.stop())
-  const publishing = startPublishing({ database, queue, log, nowMs: () => performance.now() })
+  const keepingTime = startFollowingClock({ time, database, log })
+  open.defer(() => keepingTime.stop().catch(() => undefined))
+  const publishing = startPublishing({ database, queue, log, nowMs })
   open.defer(() => publishing.stop().catch(() => undefined))
   addOverduePayments(registry, database, config.OPEN_PAYMENT_ALERT_AFTER_MS)
   const core = startCore({
-    ...settingsOf(config),
+    ...settingsOf(config, time.clock),
     database,
     numbers: guard.numbersOf(database),
     log,
@@ -110,7 +115,7 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
 
   announceReady({ json: options.json === true, text: textOf(urls), fields: { process: 'serve', ...urls } })
   log.info({ event: 'ready', ...urls })
-  await untilAskedOrDefect([asked, core.failed, publishing.ended], log)
+  await untilAskedOrDefect([asked, core.failed, publishing.ended, keepingTime.ended], log)
   isStopping = true
 }
 
@@ -130,8 +135,8 @@ const openQueue = (config: ServeConfig, log: Log): DeliveryQueue | null =>
     : openDeliveryQueue({ natsUrl: config.NATS_URL, stream: config.NATS_STREAM, name: 'serve', log })
 
 /** What the core takes from the environment and from the process. */
-const settingsOf = (config: ServeConfig) => ({
-  clock: systemClock,
+const settingsOf = (config: ServeConfig, clock: Clock) => ({
+  clock,
   nowMs: () => performance.now(),
   random: Math.random,
   randomBytes,
@@ -189,6 +194,7 @@ const DEFAULT_OPS_PORT = 8081
 const untilDatabase = async (parts: {
   database: Database
   guard: NumberGuard
+  time: DatabaseClock
   asked: Promise<string>
   log: Log
 }): Promise<boolean> => {
@@ -199,6 +205,7 @@ const untilDatabase = async (parts: {
     try {
       await requireSchema(parts.database)
       await parts.guard.check(parts.database)
+      await parts.time.ask(parts.database)
       await warnOfLostCommits(parts.database, parts.log)
     } catch (error) {
       if (!isTold) parts.log.warn({ event: 'database_awaited', err: error })

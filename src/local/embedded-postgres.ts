@@ -112,8 +112,8 @@ const runServer = (options: ServerOptions, port: number): Promise<Tethered> => {
 /** Resolves with true as soon as the server takes connections, with false when it has ended or takes too long. */
 const answers = async (url: string, server: Tethered): Promise<boolean> => {
   const ended = server.ended.then(() => true)
-  const until = Date.now() + START_TIMEOUT_MS
-  while (Date.now() < until) {
+  const until = performance.now() + START_TIMEOUT_MS
+  while (performance.now() < until) {
     const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
     client.on('error', () => undefined)
     try {

@@ -49,9 +49,9 @@ export const waitUntil = async (
   condition: () => boolean | Promise<boolean>,
   withinMs: number,
 ): Promise<boolean> => {
-  const until = Date.now() + withinMs
+  const until = performance.now() + withinMs
   while (!(await condition())) {
-    if (Date.now() > until) return false
+    if (performance.now() > until) return false
     await pause(POLL_MS)
   }
   return true

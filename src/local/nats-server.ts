@@ -90,8 +90,8 @@ const runServer = (program: string, files: NatsFiles): Promise<Tethered> =>
 /** Resolves with true as soon as JetStream answers, with false when the server has ended or takes too long. */
 const answers = async (url: string, server: Tethered): Promise<boolean> => {
   const ended = server.ended.then(() => true)
-  const until = Date.now() + START_TIMEOUT_MS
-  while (Date.now() < until) {
+  const until = performance.now() + START_TIMEOUT_MS
+  while (performance.now() < until) {
     if (await hasJetStream(url)) return true
     if (await Promise.race([ended, pause(50, false)])) return false
   }

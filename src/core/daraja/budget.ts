@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Schema } from '../../database/schema/schema.ts'
+import { unlessSetBack } from '../../database/set-back.ts'
 import { readHold } from './hold.ts'
 
 // How much may be asked of Daraja. Nobody outside knows the limits, which are agreed for each shortcode, so ours are
@@ -45,10 +46,12 @@ export const readAllowance = async (transaction: Transaction<Schema>, budget: Bu
   return { calls, nextInMs: calls > 0 ? 0 : Math.ceil(aheadMs - (burst - 1) * intervalMs) }
 }
 
+const LEVEL = sql`greatest(${unlessSetBack(sql.ref('next_at'))}, now())`
+
 /** How far the bucket's level is in the future, ms; negative when it has been empty for a while. */
 const lockBucket = async (transaction: Transaction<Schema>, budget: Budget): Promise<number> => {
   const { rows } = await sql<{ ahead_ms: number }>`
-    SELECT (extract(epoch FROM greatest(next_at, now()) - now()) * 1000)::float8 AS ahead_ms
+    SELECT (extract(epoch FROM ${LEVEL} - now()) * 1000)::float8 AS ahead_ms
     FROM daraja_budgets WHERE shortcode = ${budget.shortcode} AND call = ${budget.call} FOR UPDATE
   `.execute(transaction)
   if (rows[0]) return rows[0].ahead_ms
@@ -67,7 +70,7 @@ export const spend = async (
   if (budget.perSecond === null || calls === 0) return
   const seconds = (calls * toBucket(budget.perSecond).intervalMs) / 1000
   await sql`
-    UPDATE daraja_budgets SET next_at = greatest(next_at, now()) + make_interval(secs => ${seconds})
+    UPDATE daraja_budgets SET next_at = ${LEVEL} + make_interval(secs => ${seconds})
     WHERE shortcode = ${budget.shortcode} AND call = ${budget.call}
   `.execute(transaction)
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { unlessSetBack } from '../../database/set-back.ts'
 
 // An account that Daraja turned away as a whole (spike arrest, quota, no connection, no token) is left alone for a while, by
 // all replicas: going on with other payments would only make Daraja throttle for longer. Payments that wait meanwhile keep
@@ -11,7 +12,9 @@ const MAX_HOLD_MS = 30_000
 /** So long after a hold the account counts as recovered, seconds. */
 const RECOVERED_AFTER_SECONDS = 60
 
-const isRecent = sql`daraja_accounts.held_until > now() - make_interval(secs => ${RECOVERED_AFTER_SECONDS})`
+const HELD_UNTIL = unlessSetBack(sql.ref('daraja_accounts.held_until'))
+
+const isRecent = sql`${HELD_UNTIL} > now() - make_interval(secs => ${RECOVERED_AFTER_SECONDS})`
 
 /** Whether an account is held. */
 export type Hold = {
@@ -24,7 +27,7 @@ export type Hold = {
 /** Reads whether the account may be asked anything now. */
 export const readHold = async (database: Database, shortcode: string): Promise<Hold> => {
   const { rows } = await sql<{ for_ms: number; recent_holds: number }>`
-    SELECT (extract(epoch FROM greatest(held_until, now()) - now()) * 1000)::float8 AS for_ms,
+    SELECT (extract(epoch FROM greatest(${HELD_UNTIL}, now()) - now()) * 1000)::float8 AS for_ms,
            CASE WHEN ${isRecent} THEN holds ELSE 0 END AS recent_holds
     FROM daraja_accounts WHERE shortcode = ${shortcode}
   `.execute(database)
@@ -50,7 +53,7 @@ export const holdAccount = async (
         ${firstSeconds}::float8 * CASE WHEN ${isRecent} THEN power(2, least(daraja_accounts.holds, 10)) ELSE 1 END,
         ${MAX_HOLD_MS / 1000}::float8
       ))
-    WHERE daraja_accounts.held_until <= now()
+    WHERE ${HELD_UNTIL} <= now()
     RETURNING (extract(epoch FROM held_until - now()) * 1000)::float8 AS for_ms
   `.execute(database)
   return rows[0] ? Math.round(rows[0].for_ms) : null

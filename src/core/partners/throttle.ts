@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { unlessSetBack } from '../../database/set-back.ts'
 import type { CallingPartner } from './calling-partner.ts'
 
 // How much a partner may ask for in a second, all replicas together. The bucket is a row of Postgres that holds a second's
@@ -89,7 +90,7 @@ const takeFromBucket = async (
 ): Promise<Slice> => {
   const { partnerId, perSecond } = bucket
   const intervalSeconds = 1 / perSecond
-  const level = sql`greatest(next_at, now())`
+  const level = sql`greatest(${unlessSetBack(sql.ref('next_at'))}, now())`
   const left = sql`floor(extract(epoch FROM now() + interval '1 second' - ${level}) / ${intervalSeconds}::float8 + 1e-6)`
   const granted = sql`greatest(0, least(${Math.ceil(perSecond / SLICES)}, ${left}))::integer`
   const { rows } = await sql<{ granted: number; ahead_ms: number }>`

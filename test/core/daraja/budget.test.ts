@@ -51,6 +51,27 @@ describe('what may be asked of Daraja', () => {
     expect(takes.filter((one) => one.taken === 0).every((one) => one.nextInMs > 0)).toBe(true)
   })
 
+  it('goes on after the clock of Postgres was set back', async () => {
+    const budget: Budget = { shortcode: '600009', call: 'push', perSecond: 1 }
+    await take(budget, 1)
+    const later = sql<Date>`now() + interval '10 minutes'`
+    await database
+      .updateTable('daraja_budgets')
+      .set({ next_at: later })
+      .where('shortcode', '=', '600009')
+      .execute()
+    expect((await take(budget, 5)).taken).toBe(1)
+    expect((await take(budget, 5)).taken).toBe(0)
+    await holdAccount(database, { shortcode: '600009', afterMs: 1_000 })
+    await database
+      .updateTable('daraja_accounts')
+      .set({ held_until: later })
+      .where('shortcode', '=', '600009')
+      .execute()
+    expect(await readHold(database, '600009')).toEqual({ forMs: 0, recentHolds: 0 })
+    expect(await holdAccount(database, { shortcode: '600009', afterMs: 1_000 })).toBe(1_000)
+  })
+
   it('keeps accounts and kinds of calls apart', async () => {
     const budget: Budget = { shortcode: '600002', call: 'push', perSecond: 1 }
     expect((await take(budget, 5)).taken).toBe(1)

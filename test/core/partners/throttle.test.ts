@@ -41,6 +41,18 @@ it('its own rate goes before that of the settings', async () => {
   expect(await throttle(partnerOf(1))).toEqual({ perSecond: 1, waitSeconds: 1 })
 })
 
+it('a partner is let in after the clock of Postgres was set back', async () => {
+  await forget()
+  expect(await open().throttle(partnerOf(1))).toBeNull()
+  await test.database
+    .updateTable('partner_buckets')
+    .set({ next_at: sql<Date>`now() + interval '10 minutes'` })
+    .execute()
+  const { throttle } = open()
+  expect(await throttle(partnerOf(1))).toBeNull()
+  expect(await throttle(partnerOf(1))).toEqual({ perSecond: 1, waitSeconds: 1 })
+})
+
 /** The time of Postgres, by which the bucket fills, ms. */
 const databaseMs = async (): Promise<number> => {
   const { rows } = await sql<{ now_ms: number }>`

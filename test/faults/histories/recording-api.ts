@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Agent, request } from 'undici'
 import { z } from 'zod'
 import type { Body, Call, PageCall, ReadCall, RequestCall, Seen } from './history.ts'
@@ -9,8 +10,9 @@ export type RecordingApi = {
   page(walk: number, where: { before: number | null; limit: number }): Promise<PageCall['answer']>
 }
 
-/** How long a client waits for an answer, ms. */
+/** How long a client waits for an answer, and after a call of which it heard nothing before it calls again, ms. */
 const ANSWER_MS = 4_000
+const AGAIN_MS = 100
 
 type Answer = { status: number; text: string; json: unknown }
 
@@ -40,7 +42,9 @@ export const createRecordingApi = (options: {
     })
       .then(async ({ statusCode, body }) => ({ status: statusCode, text: await body.text() }))
       .catch(() => null)
-    return answer === null || answer.status === 503 ? null : { ...answer, json: parseJson(answer.text) }
+    if (answer !== null && answer.status !== 503) return { ...answer, json: parseJson(answer.text) }
+    await pause(AGAIN_MS)
+    return null
   }
 
   const timed = async <Result>(work: () => Promise<Result>) => {

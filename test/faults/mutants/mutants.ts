@@ -1,3 +1,4 @@
+import { CLOCK_MUTANTS } from './clock-mutants.ts'
 import { EDGE_MUTANTS } from './edge-mutants.ts'
 import { HISTORY_MUTANTS } from './history-mutants.ts'
 import type { Mutant } from './mutant.ts'
@@ -348,6 +349,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...SPOOL_MUTANTS,
   ...NETWORK_MUTANTS,
   ...HISTORY_MUTANTS,
+  ...CLOCK_MUTANTS,
   ...EDGE_MUTANTS,
   ...OUTAGE_MUTANTS,
 ]
