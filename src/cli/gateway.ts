@@ -3,6 +3,7 @@ import { DatabaseUnavailable, isOutage } from '../database/outage.ts'
 import { BadSettings, secretsOf } from '../runtime/config.ts'
 import { armCrashPoint } from '../runtime/crash-point.ts'
 import { createRedact } from '../runtime/redact.ts'
+import { toVisibleLines } from '../values/visible-text.ts'
 import { loadCommands } from './commands.ts'
 import { CommandError } from './output.ts'
 
@@ -66,7 +67,7 @@ const everyCommand = (command: Command): Command[] => [command, ...command.comma
 /** Prints an error, masked like the log; returns the exit code. */
 const tell = (error: unknown): number => {
   const { text, code } = explain(error)
-  process.stderr.write(`${createRedact({ secrets: secretsOf(process.env) })(text)}\n`)
+  process.stderr.write(`${toVisibleLines(createRedact({ secrets: secretsOf(process.env) })(text))}\n`)
   return code
 }
 

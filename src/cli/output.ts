@@ -1,3 +1,7 @@
+import { toVisibleLine, toVisibleLines } from '../values/visible-text.ts'
+
+// Nothing that others wrote (partners, Daraja, payers) reaches the terminal as anything but text: all output goes through here.
+
 /** A message for a person who can mend what is wrong; `main` prints it without a stack. */
 export class CommandError extends Error {
   override name = 'CommandError'
@@ -9,7 +13,7 @@ export const printJson = (value: unknown): void => {
 }
 
 const toJson = (value: unknown): string =>
-  JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? Number(one) : one))
+  toVisibleLines(JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? Number(one) : one)))
 
 /**
  * Prints what is shown this once: a value as JSON, or lines for a person. Resolves when it is written. Where it cannot be,
@@ -20,7 +24,7 @@ export const printOnce = (
   lost: string,
 ): Promise<void> =>
   new Promise((resolve) => {
-    const text = shown.json ? toJson(shown.value) : shown.lines.join('\n')
+    const text = shown.json ? toJson(shown.value) : shown.lines.map(toVisibleLine).join('\n')
     process.stdout.write(`${text}\n`, (error) => {
       if (error) {
         process.exitCode = 1
@@ -31,7 +35,7 @@ export const printOnce = (
   })
 
 export const printLine = (line: string): void => {
-  process.stdout.write(`${line}\n`)
+  process.stdout.write(`${toVisibleLine(line)}\n`)
 }
 
 /** Prints rows under their column names, in columns; `none` when there are no rows. */
@@ -39,7 +43,7 @@ export const printTable = (rows: readonly Record<string, unknown>[], none: strin
   const [first] = rows
   if (!first) return printLine(none)
   const names = Object.keys(first)
-  const lines = [names, ...rows.map((row) => names.map((name) => toText(row[name])))]
+  const lines = [names, ...rows.map((row) => names.map((name) => toVisibleLine(toText(row[name]))))]
   const widths = names.map((_name, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
   for (const line of lines)
     printLine(

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { toVisibleLine } from '../values/visible-text.ts'
 
 const logLine = z.looseObject({ level: z.string(), time: z.string(), event: z.string().optional() })
 
@@ -20,16 +21,17 @@ const valueAsText = (value: unknown): string =>
 
 /**
  * A line of a process's log as a person at a terminal wants it, `10:58:12 dispatch: delivery_failed status=500`; null for
- * what is not worth a line: all but warnings, errors and the story of the deliveries. What is no log line stays as it is.
+ * what is not worth a line: all but warnings, errors and the story of the deliveries. What is no log line stays as it is, but
+ * for what a terminal would obey.
  */
 export const readableLogLine = (name: string, line: string): string | null => {
   const parsed = parseLogLine(line)
-  if (parsed === null) return line.trim() === '' ? null : `${name}: ${line}`
+  if (parsed === null) return line.trim() === '' ? null : toVisibleLine(`${name}: ${line}`)
   const { level, time, event = '' } = parsed
   if (!LEVELS_TOLD.has(level) && !event.startsWith('delivery')) return null
   const details = Object.entries(parsed)
     .filter(([key, value]) => !UNTOLD.has(key) && value !== null)
     .map(([key, value]) => `${key}=${valueAsText(value)}`)
   const levelTold = level === 'info' ? [] : [`${level}:`]
-  return [time.slice(11, 19), `${name}:`, ...levelTold, event, ...details].join(' ')
+  return toVisibleLine([time.slice(11, 19), `${name}:`, ...levelTold, event, ...details].join(' '))
 }

@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
+import { toVisibleLines } from '../values/visible-text.ts'
 import { createLineWriter } from './line-writer.ts'
 import { createRedact } from './redact.ts'
 
@@ -10,25 +11,28 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
  * The process's log: one JSON line an event, on standard error, so that standard output stays free for answers and the
  * ready line. `name` is the process (`serve`, `dispatch`, …). Lines are gathered for a moment and written
  * together: a line costs the hot path no system call. What is left is written when the process exits. Whatever field it
- * stands in, no number, key, token or secret is written whole (`redact`); `secrets` are those that only the settings know.
+ * stands in, no number, key, token or secret is written whole (`redact`), and nothing that a terminal would obey; `secrets` are
+ * those that only the settings know.
  */
 export const createLog = (options: {
   name: string
   level: LogLevel
   secrets?: readonly string[]
   to?: DestinationStream
-}): Log =>
-  pino(
+}): Log => {
+  const redact = createRedact({ secrets: options.secrets, urlPaths: true })
+  return pino(
     {
       name: options.name,
       level: options.level,
       base: { name: options.name, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      hooks: { streamWrite: createRedact({ secrets: options.secrets, urlPaths: true }) },
+      hooks: { streamWrite: (line) => toVisibleLines(redact(line)) },
     },
     options.to ?? createLineWriter(2),
   )
+}
 
 /** Writes out what the log still holds; resolves when it has. */
 export const flushLog = (log: Log): Promise<void> => new Promise((resolve) => log.flush(() => resolve()))

@@ -81,6 +81,14 @@ describe('a line of the log', () => {
     expect(logged({ event: 'test', body })).toMatchObject({ body: '{"Password":"***","Amount":1}' })
   })
 
+  it('holds nothing that a terminal would obey, and says the same', () => {
+    const fields = { event: 'test', said: '\u001b[2J\u009b31m\u202e\u007f\u200b', err: new Error('\u009b2J') }
+    const lines: string[] = []
+    createLog({ name: 'test', level: 'info', to: { write: (line) => lines.push(line) } }).info(fields)
+    expect(lines.join('')).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u)
+    expect(JSON.parse(lines.join(''))).toMatchObject({ said: fields.said, err: { message: '\u009b2J' } })
+  })
+
   it('keeps what is none of that', () => {
     const fields = {
       event: 'payment_accepted',

@@ -76,6 +76,13 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
     killedBy: { file: 'test/core/services/request-ids.test.ts', test: 'stands nowhere when it is a b' },
   },
   {
+    name: 'a cell of a table is printed as it came',
+    law: 8,
+    file: 'src/values/visible-text.ts',
+    changes: [{ find: 'text.replaceAll(UNSEEN, escape)', replace: 'text' }],
+    killedBy: { file: 'test/cli/visible-output.test.ts', test: 'deliveries show' },
+  },
+  {
     name: 'the mask looks through the same text again and again',
     law: 7,
     file: 'src/runtime/redact.ts',
