@@ -13,6 +13,7 @@ import {
   serverTimes,
 } from '../runtime/connection-guard.ts'
 import { createCutTeller } from '../runtime/cut-teller.ts'
+import { createFramingJudge } from '../runtime/framing.ts'
 import type { Log } from '../runtime/log.ts'
 import { type AddressList, includesAddress } from '../values/address-list.ts'
 import { answerErrors, sendError } from './answer-errors.ts'
@@ -89,6 +90,7 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
   }
   const makeRoom = (): void => server.server.closeIdleConnections()
   guardConnections(server.server, { limits, makeRoom, isProxy, barred, nowMs, tell })
+  refuseFaultyFraming(server)
   refuseExcess(server)
   finishAnswers(server)
   answerErrors(server, options)
@@ -143,6 +145,16 @@ const createServer = (options: {
   // Bodies are for the routes that ask for them: what goes to no route is not read before it is refused.
   server.removeAllContentTypeParsers()
   return server
+}
+
+/** Refuses what another reader could take for another request, and whatever was sent behind it. */
+const refuseFaultyFraming = (server: FastifyInstance): void => {
+  const judge = createFramingJudge()
+  server.addHook('onRequest', (request, _reply, done) => {
+    const verdict = judge(request.raw)
+    if (verdict.kind === 'sound') done()
+    else if (verdict.kind === 'refused') done(new Refusal(400, verdict.message, { connection: 'close' }))
+  })
 }
 
 /** Refuses what fits into the headers and is still too much of one kind. */

@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { Registry } from 'prom-client'
 import { CONNECTION_LIMITS, guardConnections, serverTimes } from './connection-guard.ts'
 import { createCutTeller } from './cut-teller.ts'
+import { refuseFaultyFraming } from './framing.ts'
 import type { Log } from './log.ts'
 import { createRedact } from './redact.ts'
 
@@ -24,7 +25,10 @@ export const startOperationsServer = async (options: {
   readiness: () => Promise<Readiness>
   log: Log
 }): Promise<OperationsServer> => {
-  const server = createServer(serverTimes(CONNECTION_LIMITS), answer(options))
+  const server = createServer(
+    serverTimes(CONNECTION_LIMITS),
+    refuseFaultyFraming(answer(options), (error) => JSON.stringify({ error })),
+  )
   const nowMs = (): number => performance.now()
   const tell = createCutTeller({ ...options, door: 'operations', nowMs })
   const makeRoom = (): void => server.closeIdleConnections()

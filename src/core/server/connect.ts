@@ -9,6 +9,7 @@ import {
   guardConnections,
   serverTimes,
 } from '../../runtime/connection-guard.ts'
+import { refuseFaultyFraming } from '../../runtime/framing.ts'
 import { toPlainAddress } from '../../values/address-list.ts'
 import { peerAddress } from '../services/call-context.ts'
 import { type DoorTls, toTlsOptions } from './door-tls.ts'
@@ -42,12 +43,21 @@ export const startConnectServer = async (options: {
     contextValues: (request) =>
       createContextValues().set(peerAddress, toPlainAddress(request.socket.remoteAddress ?? '') ?? ''),
   })
-  const server = createDoor(options.tls ?? null, limits, handle)
+  const refused = (message: string): string => JSON.stringify({ code: 'invalid_argument', message })
+  const server = createDoor(options.tls ?? null, limits, refuseFaultyFraming(named(handle), refused))
   const makeRoom = (): void => server.closeIdleConnections()
   guardConnections(server, { limits, makeRoom, nowMs: () => performance.now(), tell })
   const port = await listen(server, options)
   return { port, close: () => close(server, closing) }
 }
+
+/** The adapter makes a URL of the Host line, and where there is none it throws, which would end the process. */
+const named =
+  (handle: RequestListener): RequestListener =>
+  (request, response) => {
+    request.headers.host ||= 'localhost'
+    handle(request, response)
+  }
 
 const createDoor = (tls: DoorTls | null, limits: ConnectionLimits, handle: RequestListener): Server =>
   tls === null
