@@ -1,7 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { createContextValues } from '@connectrpc/connect'
-import { connectNodeAdapter } from '@connectrpc/connect-node'
 import {
   CONNECTION_LIMITS,
   type ConnectionLimits,
@@ -10,15 +8,11 @@ import {
   serverTimes,
 } from '../../runtime/connection-guard.ts'
 import { refuseFaultyFraming } from '../../runtime/framing.ts'
-import { toPlainAddress } from '../../values/address-list.ts'
-import { peerAddress } from '../services/call-context.ts'
+import { createConnectHandler } from './connect-handler.ts'
 import { type DoorTls, toTlsOptions } from './door-tls.ts'
-import { routesOf, type Services } from './services.ts'
+import type { Services } from './services.ts'
 
 export type ConnectServer = { port: number; close(): Promise<void> }
-
-/** The largest request that is read, bytes. */
-const MAX_MESSAGE_BYTES = 256 * 1024
 
 /**
  * Serves the services over Connect and gRPC-Web, on HTTP/1.1: what browsers, proxies and `curl` speak. `port` 0 takes a free
@@ -36,28 +30,14 @@ export const startConnectServer = async (options: {
 }): Promise<ConnectServer> => {
   const { limits = CONNECTION_LIMITS, tell = () => undefined } = options
   const closing = new AbortController()
-  const handle = connectNodeAdapter({
-    routes: routesOf(options.services),
-    readMaxBytes: MAX_MESSAGE_BYTES,
-    shutdownSignal: closing.signal,
-    contextValues: (request) =>
-      createContextValues().set(peerAddress, toPlainAddress(request.socket.remoteAddress ?? '') ?? ''),
-  })
+  const handle = createConnectHandler({ services: options.services, shutdownSignal: closing.signal })
   const refused = (message: string): string => JSON.stringify({ code: 'invalid_argument', message })
-  const server = createDoor(options.tls ?? null, limits, refuseFaultyFraming(named(handle), refused))
+  const server = createDoor(options.tls ?? null, limits, refuseFaultyFraming(handle, refused))
   const makeRoom = (): void => server.closeIdleConnections()
   guardConnections(server, { limits, makeRoom, nowMs: () => performance.now(), tell })
   const port = await listen(server, options)
   return { port, close: () => close(server, closing) }
 }
-
-/** The adapter makes a URL of the Host line, and where there is none it throws, which would end the process. */
-const named =
-  (handle: RequestListener): RequestListener =>
-  (request, response) => {
-    request.headers.host ||= 'localhost'
-    handle(request, response)
-  }
 
 const createDoor = (tls: DoorTls | null, limits: ConnectionLimits, handle: RequestListener): Server =>
   tls === null

@@ -22,6 +22,7 @@ import { peerAddress } from '../services/call-context.ts'
 import type { DoorTls } from './door-tls.ts'
 import { type GrpcListener, listenForGrpc } from './grpc-connections.ts'
 import { type Services, specsOf } from './services.ts'
+import { notDecoded } from './undecodable.ts'
 
 export type GrpcServer = { port: number; close(): Promise<void> }
 
@@ -97,7 +98,7 @@ const toUnary = (spec: MethodImplSpec) => {
       responseStream: false,
       requestSerialize: (message: Parameters<typeof toBinary>[1]) =>
         Buffer.from(toBinary(method.input, message)),
-      requestDeserialize: (bytes: Buffer) => fromBinary(method.input, bytes),
+      requestDeserialize: (bytes: Buffer) => decode(method.input, bytes),
       responseSerialize: (message: Parameters<typeof toBinary>[1]) =>
         Buffer.from(toBinary(method.output, message)),
       responseDeserialize: (bytes: Buffer) => fromBinary(method.output, bytes),
@@ -106,8 +107,19 @@ const toUnary = (spec: MethodImplSpec) => {
   }
 }
 
+type Request = Parameters<Unary['impl']>[0]
+
+/** The message; what is none becomes the refusal that its caller is told, where `grpc-js` would tell a defect of ours. */
+const decode = (input: Unary['method']['input'], bytes: Buffer): Request | ConnectError => {
+  try {
+    return fromBinary(input, bytes)
+  } catch (error) {
+    return notDecoded(error)
+  }
+}
+
 const toHandler =
-  (spec: Unary): handleUnaryCall<Parameters<Unary['impl']>[0], Parameters<typeof toBinary>[1]> =>
+  (spec: Unary): handleUnaryCall<Request | ConnectError, Parameters<typeof toBinary>[1]> =>
   (call, answer) => {
     const context = createHandlerContext({
       service: spec.method.parent,
@@ -129,11 +141,10 @@ const toHandler =
       .finally(() => context.abort())
   }
 
-const run = async (
-  spec: Unary,
-  request: Parameters<Unary['impl']>[0],
-  context: Parameters<Unary['impl']>[1],
-) => create(spec.method.output, await spec.impl(request, context))
+const run = async (spec: Unary, request: Request | ConnectError, context: Parameters<Unary['impl']>[1]) => {
+  if (request instanceof ConnectError) throw request
+  return create(spec.method.output, await spec.impl(request, context))
+}
 
 /** A peer is an address and a port, `192.0.2.1:4711` or `2001:db8::1:4711`. */
 const addressOf = (peer: string): string => toPlainAddress(peer.replace(/:\d+$/, '')) ?? peer
