@@ -4,8 +4,20 @@ import { invalid, type Parsed, valid } from './parsed.ts'
 /** A partner's own name for one payment; compared exactly, within the partner. */
 export type IdempotencyKey = Brand<string, 'IdempotencyKey'>
 
-/** Parses 1 to 255 printable ASCII characters. */
-export const parseIdempotencyKey = (text: string): Parsed<IdempotencyKey> =>
-  /^[\x20-\x7e]{1,255}$/.test(text)
-    ? valid(text as IdempotencyKey)
-    : invalid('must be 1 to 255 printable ASCII characters in one header line, like a UUID')
+const PRINTABLE = /^[\x20-\x7e]{1,255}$/
+
+/**
+ * Parses 1 to 255 printable ASCII characters, no blank at either end. A header's value has none: HTTP takes them away, so that
+ * with them the same text would be one key in a header and another in a message.
+ */
+export const parseIdempotencyKey = (text: string): Parsed<IdempotencyKey> => {
+  if (!PRINTABLE.test(text) || text.trim() === '')
+    return invalid('must be 1 to 255 printable ASCII characters in one header line, like a UUID')
+  return hasBlankEnds(text) ? invalid('must have no blank at either end') : valid(text as IdempotencyKey)
+}
+
+/** A key that the release before took out of a message, blanks and all; null for every other text. */
+export const parseBlankEndedKey = (text: string): IdempotencyKey | null =>
+  PRINTABLE.test(text) && hasBlankEnds(text) ? (text as IdempotencyKey) : null
+
+const hasBlankEnds = (text: string): boolean => text.startsWith(' ') || text.endsWith(' ')

@@ -4,6 +4,7 @@ import { leadsToHost } from '../../values/callback-host.ts'
 import { type CallbackUrl, type CallbackUrlPolicy, parseCallbackUrl } from '../../values/callback-url.ts'
 import { type IdempotencyKey, parseIdempotencyKey } from '../../values/idempotency-key.ts'
 import { type Msisdn, parseMsisdn } from '../../values/msisdn.ts'
+import { type Parsed, valid } from '../../values/parsed.ts'
 import { parseReference, type Reference } from '../../values/reference.ts'
 
 /** A request for a payment, every field checked. */
@@ -28,7 +29,12 @@ export type GivenPaymentRequest = {
 export type Refusal = { field: string; problem: string }
 
 /** What operators set for the partner that asks; null: nothing in particular. */
-export type RequestBounds = { callbackHosts: readonly string[] | null; maxPaymentKes: number | null }
+export type RequestBounds = {
+  callbackHosts: readonly string[] | null
+  maxPaymentKes: number | null
+  /** The key asked with, where it is one that is stored though no such key is taken any more (`findBlankEndedKey`). */
+  storedKey?: IdempotencyKey | null
+}
 
 const UNBOUND: RequestBounds = { callbackHosts: null, maxPaymentKes: null }
 
@@ -52,7 +58,7 @@ export const parsePaymentRequest = (
   }
   const reference = given.reference === undefined ? null : parseReference(given.reference)
   if (reference?.ok === false) return refuse('reference', reference.problem)
-  const key = given.idempotencyKey === undefined ? null : parseIdempotencyKey(given.idempotencyKey)
+  const key = parseKey(given.idempotencyKey, bounds.storedKey ?? null)
   if (key?.ok === false) return refuse('idempotency_key', key.problem)
   return {
     request: {
@@ -63,6 +69,14 @@ export const parsePaymentRequest = (
       idempotencyKey: key?.value ?? null,
     },
   }
+}
+
+const parseKey = (
+  given: string | undefined,
+  stored: IdempotencyKey | null,
+): Parsed<IdempotencyKey> | null => {
+  if (given === undefined) return null
+  return stored === null ? parseIdempotencyKey(given) : valid(stored)
 }
 
 const refuse = (field: string, problem: string): { refusal: Refusal } => ({ refusal: { field, problem } })

@@ -12,6 +12,7 @@ import type { CoreMetrics } from '../metrics.ts'
 import type { CallingPartner } from '../partners/calling-partner.ts'
 import type { Acceptor } from '../payments/acceptor.ts'
 import { findPayment, listPayments } from '../payments/find.ts'
+import { findBlankEndedKey } from '../payments/find-blank-ended-key.ts'
 import { listUndeliveredPayments } from '../payments/find-undelivered.ts'
 import { type AcceptLimits, isWithoutLimit, type PayerLimits } from '../payments/payer-limits.ts'
 import { parsePaymentRequest } from '../payments/payment-request.ts'
@@ -53,7 +54,8 @@ const requestPayment = async (
 ): Promise<{ paymentId: bigint; duplicate: boolean }> => {
   const partner = await requireRequester(context, parts.checks)
   const { partnerId } = partner
-  const parsed = parsePaymentRequest(given, parts.callbackUrlPolicy, partner)
+  const storedKey = await findBlankEndedKey(parts.database, partnerId, given.idempotencyKey)
+  const parsed = parsePaymentRequest(given, parts.callbackUrlPolicy, { ...partner, storedKey })
   if ('refusal' in parsed) throw invalidField(parsed.refusal.field, parsed.refusal.problem)
   const { request } = parsed
   const limits = limitsOf(parts, partner)

@@ -141,7 +141,8 @@ export declare type RequestPaymentRequest = Message<"mpesa.gateway.v1.RequestPay
   callbackUrl: string;
 
   /**
-   * 1 to 255 printable ASCII characters. The same key with the same fields is the same payment, for ever.
+   * 1 to 255 printable ASCII characters, no blank at either end: a header, which is how the REST API takes it, has none there.
+   * The same key with the same fields is the same payment, for ever.
    *
    * @generated from field: optional string idempotency_key = 5;
    */

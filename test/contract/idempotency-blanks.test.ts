@@ -1,0 +1,91 @@
+import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hashIdempotencyKey, parsePaymentRequest } from '../../src/core/payments/payment-request.ts'
+import { type ConnectServer, startConnectServer } from '../../src/core/server/connect.ts'
+import { type GrpcServer, startGrpcServer } from '../../src/core/server/grpc.ts'
+import { PaymentService } from '../../src/gen/mpesa/gateway/v1/payments_pb.js'
+import type { IdempotencyKey } from '../../src/values/idempotency-key.ts'
+import { countPayments, openFacade, paymentBody, push, type TestFacade } from '../facade/harness.ts'
+import { paymentRequest } from '../support/requests.ts'
+
+let test: TestFacade
+let grpc: GrpcServer
+let connect: ConnectServer
+let transports: Record<string, Transport>
+beforeAll(async () => {
+  test = await openFacade()
+  const door = { services: test.core.services, host: '127.0.0.1', port: 0 }
+  grpc = await startGrpcServer(door)
+  connect = await startConnectServer(door)
+  const baseUrl = `http://127.0.0.1:${connect.port}`
+  transports = {
+    gRPC: createGrpcTransport({ baseUrl: `http://127.0.0.1:${grpc.port}` }),
+    Connect: createConnectTransport({ baseUrl, httpVersion: '1.1' }),
+    'gRPC-Web': createGrpcWebTransport({ baseUrl, httpVersion: '1.1' }),
+  }
+})
+afterAll(async () => {
+  await grpc.close()
+  await connect.close()
+  await test.stop()
+})
+
+const REST_BODY = { phone: '254700000022', amount: 150, reference: 'INV-1' }
+
+const asked = (idempotencyKey: string) =>
+  paymentRequest({
+    msisdn: REST_BODY.phone,
+    amountKes: REST_BODY.amount,
+    reference: REST_BODY.reference,
+    callbackUrl: 'https://yourapp.example.com/payment_callback',
+    idempotencyKey,
+  })
+
+const through = (door: string, key: string) => {
+  const transport = transports[door]
+  if (!transport) throw new Error(`no door ${door}`)
+  return createClient(PaymentService, transport).requestPayment(asked(key), { headers: test.headers })
+}
+
+const overRest = async (key: string): Promise<{ status: string; transaction_id: number }> =>
+  JSON.parse((await push(test, paymentBody(REST_BODY), [`X-Idempotency-Key:${key}`])).body)
+
+describe.each(['gRPC', 'Connect', 'gRPC-Web'])('an idempotency key over %s and REST', (door) => {
+  it.each(['before', 'after', 'on both sides'])(
+    'is one key, never another one with blanks %s',
+    async (where) => {
+      const bare = `order of ${door} ${where}`
+      const blank = `${where === 'after' ? '' : '  '}${bare}${where === 'before' ? '' : ' '}`
+      const first = await overRest(blank)
+      expect(first.status).toBe('success')
+      const same = await through(door, bare)
+      expect(same).toMatchObject({ paymentId: BigInt(first.transaction_id), duplicate: true })
+      const before = await countPayments(test)
+      const error = await through(door, blank).then(
+        () => null,
+        (reason: unknown) => ConnectError.from(reason),
+      )
+      expect(error?.code).toBe(Code.InvalidArgument)
+      expect(error?.rawMessage).toMatch(/^idempotency_key .*blank/)
+      expect(await countPayments(test)).toBe(before)
+    },
+  )
+
+  it('that the release before stored with its blanks is a duplicate still, and prompts nobody', async () => {
+    const key = ` stored over ${door} `
+    const { paymentId } = await through(door, key.trim())
+    await test.database
+      .updateTable('idempotency_keys')
+      .set({ key_hash: hashIdempotencyKey(key as IdempotencyKey) })
+      .where('payment_id', '=', paymentId)
+      .execute()
+    expect(await through(door, key)).toMatchObject({ paymentId, duplicate: true })
+  })
+})
+
+it.each(['', ' ', '   ', ' a', 'a ', '\ta', 'a\t'])('the key %j is refused as it is', (idempotencyKey) => {
+  const policy = { allowHttp: true, allowPrivateNetworks: true }
+  const parsed = parsePaymentRequest(asked(idempotencyKey), policy)
+  expect(parsed).toMatchObject({ refusal: { field: 'idempotency_key' } })
+})
