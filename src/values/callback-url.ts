@@ -17,8 +17,30 @@ const DENIED_PORTS = new Set([
   9042, 9092, 9200, 9300, 10250, 11211, 15672, 27017,
 ])
 
-/** Top-level names that never lead to the public internet (RFC 2606, 6761, 6762, 7686, 8375, 9476 and private habit). */
+/**
+ * Top-level names that never lead to the public internet: special-use ones (RFC 2606, 6761, 6762, 7686, 8375, 9476), those
+ * that ICANN keeps out of the root (`internal`, `corp`, `home`, `mail`), and the habits of houses and of clusters.
+ */
 const PRIVATE_ENDINGS = new Set([
+  'svc',
+  'cluster',
+  'pod',
+  'kube',
+  'consul',
+  'nomad',
+  'mesos',
+  'marathon',
+  'swarm',
+  'docker',
+  'containers',
+  'podman',
+  'lxd',
+  'rancher',
+  'mesh',
+  'mail',
+  'dhcp',
+  'domain',
+  'workgroup',
   'localhost',
   'local',
   'localdomain',
@@ -35,6 +57,9 @@ const PRIVATE_ENDINGS = new Set([
   'alt',
   'arpa',
 ])
+
+/** Letters alone, or a name of another script: the root has no others (`k8s`, `kube-system`). */
+const PUBLIC_ENDING = /^(?:[a-z]+|xn--[a-z0-9-]+)$/
 
 const NOT_PUBLIC = 'must lead to a public host: not to a private, loopback or special address or name'
 
@@ -100,5 +125,6 @@ const judgeName = (name: string): string | null => {
   const labels = name.split('.')
   const wellFormed = labels.every((label) => /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label))
   if (!wellFormed || name.length > 253) return 'must hold a valid host name'
-  return labels.length < 2 || PRIVATE_ENDINGS.has(labels.at(-1) ?? '') ? NOT_PUBLIC : null
+  const ending = labels.at(-1) ?? ''
+  return labels.length < 2 || PRIVATE_ENDINGS.has(ending) || !PUBLIC_ENDING.test(ending) ? NOT_PUBLIC : null
 }

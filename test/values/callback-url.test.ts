@@ -17,6 +17,59 @@ describe('callback_url', () => {
     expect(leadingInside.map(({ url }) => parseCallbackUrl(url, PRODUCTION).ok)).toEqual([true, true, true])
   })
 
+  const inside = [
+    'svc',
+    'svc.cluster.local',
+    'service.consul',
+    'consul',
+    'internal',
+    'docker.internal',
+    'local',
+    'localhost',
+    'localdomain',
+    'localdomain4',
+    'lan',
+    'home.arpa',
+    'intranet',
+    'corp',
+    'home',
+    'mail',
+    'private',
+    'onion',
+    'test',
+    'invalid',
+    'example',
+    'alt',
+    'in-addr.arpa',
+    'mesos',
+    'swarm',
+    'kube',
+    'pod',
+    'k8s',
+    'kube-system',
+    'podman',
+    'lxd',
+    'workgroup',
+  ]
+  it.each(inside)('a name inside a cluster or a house is refused, however it is written: .%s', (ending) => {
+    for (const url of [
+      `https://payments.${ending}/cb`,
+      `https://payments.${ending}./cb`,
+      `https://PAYMENTS.${ending.toUpperCase()}/cb`,
+      `https://payments.default.${ending}:8443/cb?x=1`,
+      `https://payments.${ending.slice(0, 1)}%${ending.charCodeAt(1).toString(16)}${ending.slice(2)}/cb`,
+      `https://payments。${ending}/cb`,
+    ])
+      expect([url, parseCallbackUrl(url, PRODUCTION).ok]).toEqual([url, false])
+  })
+
+  it.each(['shop.co.ke', 'svc.co.ke', 'consul.shop.com', 'internal.shop.africa', 'shop.xn--p1ai', 'a.shop'])(
+    'a public name is taken, whatever stands before its ending: %s',
+    (host) => {
+      expect(parseCallbackUrl(`https://${host}/cb`, PRODUCTION).ok).toBe(true)
+    },
+  )
+
   it('is required', () => {
     expect(parseCallbackUrl('', PRODUCTION)).toEqual({ ok: false, problem: 'is required' })
   })
