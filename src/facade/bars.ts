@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { networkOf } from '../values/network-of.ts'
 
 /** Which addresses have shown so many wrong keys that they are made to wait. */
 export type Bars = {
@@ -18,24 +19,26 @@ const VOUCHED_MS = 86_400_000
 /** How many addresses are remembered at once. */
 const MAX_ADDRESSES = 20_000
 
-/** Bars an address after `perMinute` wrong keys, until their minute is over. `nowMs` is a monotonic time in ms. */
+/** Bars an address (`networkOf`) after `perMinute` wrong keys, until their minute is over. `nowMs` is a monotonic time in ms. */
 export const createBars = (options: { perMinute: number; nowMs: () => number }): Bars => {
   const { perMinute, nowMs } = options
   const windows = new LRUCache<string, { count: number; endsMs: number }>({ max: MAX_ADDRESSES })
   const vouched = new LRUCache<string, number>({ max: MAX_ADDRESSES })
   return {
     waitSeconds: (address) => {
-      const window = windows.get(address)
+      const window = windows.get(networkOf(address))
       if (window === undefined || window.count < perMinute || window.endsMs <= nowMs()) return 0
-      return (vouched.get(address) ?? 0) > nowMs() ? 0 : Math.ceil((window.endsMs - nowMs()) / 1000)
+      return (vouched.get(networkOf(address)) ?? 0) > nowMs()
+        ? 0
+        : Math.ceil((window.endsMs - nowMs()) / 1000)
     },
     countWrong: (address) => {
-      const window = windows.get(address)
+      const window = windows.get(networkOf(address))
       if (window !== undefined && window.endsMs > nowMs()) window.count += 1
-      else windows.set(address, { count: 1, endsMs: nowMs() + WINDOW_MS })
+      else windows.set(networkOf(address), { count: 1, endsMs: nowMs() + WINDOW_MS })
     },
     vouch: (address) => {
-      vouched.set(address, nowMs() + VOUCHED_MS)
+      vouched.set(networkOf(address), nowMs() + VOUCHED_MS)
     },
   }
 }

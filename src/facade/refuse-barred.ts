@@ -32,7 +32,9 @@ export const refuseBarred = (
   server.addHook('onSend', (request, reply, payload, done) => {
     const { socket } = request.raw
     const address = socket.remoteAddress ?? ''
-    if (reply.statusCode === 401 && !isProxy(address)) bars.countWrong(address)
+    // One without a key guesses at none: a health checker, or somebody who is still to read the guide.
+    const isWrongKey = reply.statusCode === 401 && request.headers['x-api-key'] !== undefined
+    if (isWrongKey && !isProxy(address)) bars.countWrong(address)
     else if (reply.statusCode < 300 && !vouched.has(socket)) {
       vouched.add(socket)
       bars.vouch(address)

@@ -1,10 +1,11 @@
 import type { Server, Socket } from 'node:net'
+import { networkOf } from '../values/network-of.ts'
 
 /** How much of a server one client, and all of them, may hold; times in ms. */
 export type ConnectionLimits = {
   /** Connections open at once. */
   maxConnections: number
-  /** Of them, from one address; load balancers are exempt. */
+  /** Of them, from one address, as `networkOf` counts it; load balancers are exempt. */
   maxPerAddress: number
   /** How long all headers of a request may take to arrive, from their first byte or from the connection's beginning. */
   headersTimeoutMs: number
@@ -65,21 +66,22 @@ export const guardConnections = (
 
   const take = (socket: Socket): void => {
     const address = socket.remoteAddress ?? ''
-    const count = (perAddress.get(address) ?? 0) + 1
+    const client = networkOf(address)
+    const count = (perAddress.get(client) ?? 0) + 1
     const isBarred = barred?.isBarred(address) === true
     if (count > (isBarred ? LEFT_WHEN_BARRED : limits.maxPerAddress) && !isProxy(address)) {
       socket.destroy()
       tell('address')
       return
     }
-    perAddress.set(address, count)
+    perAddress.set(client, count)
     open.set(socket, { stuckSinceMs: null })
     if (isBarred) holdUnread(socket)
     socket.once('close', () => {
       open.delete(socket)
-      const left = (perAddress.get(address) ?? 1) - 1
-      if (left === 0) perAddress.delete(address)
-      else perAddress.set(address, left)
+      const left = (perAddress.get(client) ?? 1) - 1
+      if (left === 0) perAddress.delete(client)
+      else perAddress.set(client, left)
     })
   }
 

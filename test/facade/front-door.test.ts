@@ -202,6 +202,16 @@ describe('an address that shows one wrong key after the other', () => {
     expect((await push(test, paymentBody())).status).toBe(200)
   })
 
+  it('is not who shows none, as a health checker does', async () => {
+    const withoutKey = keptOpen(test, 'k').replace(/X-API-KEY: [^\r]*\r\n/, '')
+    const { socket, came } = await openConnection(test)
+    socket.end(withoutKey.repeat(10))
+    expect(parseAnswers(await came).map(({ status }) => status)).toEqual(
+      Array.from({ length: 10 }, () => 401),
+    )
+    expect(await showWrongKeys(3)).toEqual([401, 401, 401])
+  })
+
   it('is a load balancer, and is left alone', async () => {
     await test.facade.close()
     await open({ wrongKeysPerMinute: 3, trustedProxies: addressesOf('127.0.0.1') })

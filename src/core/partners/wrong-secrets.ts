@@ -1,5 +1,5 @@
-import ipaddr from 'ipaddr.js'
 import { LRUCache } from 'lru-cache'
+import { networkOf } from '../../values/network-of.ts'
 
 /** How many wrong secrets each address has shown of late. */
 export type WrongSecrets = {
@@ -16,13 +16,12 @@ const WINDOW_MS = 60_000
 const MAX_ADDRESSES = 20_000
 
 /**
- * Counts wrong secrets by address, `perMinute` of which may be shown in a minute. An IPv6 address counts as its network of 64
- * bits, which is what a provider gives to one line. `nowMs` is a monotonic time in ms.
+ * Counts wrong secrets by address (`networkOf`), `perMinute` of which may be shown in a minute. `nowMs` is a monotonic time in ms.
  */
 export const createWrongSecrets = (options: { perMinute: number; nowMs: () => number }): WrongSecrets => {
   const windows = new LRUCache<string, { count: number; endsMs: number }>({ max: MAX_ADDRESSES })
   const windowOf = (address: string) => {
-    const window = windows.get(sourceOf(address))
+    const window = windows.get(networkOf(address))
     return window !== undefined && window.endsMs > options.nowMs() ? window : undefined
   }
   return {
@@ -34,15 +33,10 @@ export const createWrongSecrets = (options: { perMinute: number; nowMs: () => nu
     count: (address) => {
       const window = windowOf(address) ?? { count: 0, endsMs: options.nowMs() + WINDOW_MS }
       window.count += 1
-      windows.set(sourceOf(address), window)
+      windows.set(networkOf(address), window)
       return () => {
         window.count -= 1
       }
     },
   }
 }
-
-const sourceOf = (address: string): string =>
-  address.includes(':') && ipaddr.IPv6.isValid(address)
-    ? ipaddr.IPv6.parse(address).toByteArray().slice(0, 8).join('.')
-    : address
