@@ -33,9 +33,7 @@ const check = async (environment: Environment, options: CheckOptions): Promise<v
     await withRunningDatabase(environment),
     ['DARAJA_BASE_URL', 'DARAJA_TIMEOUT_MS'],
   )
-  const client = createDarajaClient({ baseUrl, timeoutMs, connections: 1 })
-  const { problem } = await checkAccount({ send: client.send, account, baseUrl })
-  await client.close()
+  const problem = await askDaraja({ account, baseUrl, timeoutMs })
   if (problem !== null) process.exitCode = 1
   const { shortcode } = account
   const which = own === null ? 'default' : 'own'
@@ -45,6 +43,21 @@ const check = async (environment: Environment, options: CheckOptions): Promise<v
       ? `Daraja lets the ${which} account ${shortcode} in.`
       : `The ${which} account ${shortcode} gets no token: ${problem}.`,
   )
+}
+
+/** What is wrong with the account; null: Daraja lets it in. */
+const askDaraja = async (options: {
+  account: DarajaAccount
+  baseUrl: string
+  timeoutMs: number
+}): Promise<string | null> => {
+  const client = createDarajaClient({ ...options, connections: 1 })
+  try {
+    const { problem } = await checkAccount({ ...options, send: client.send })
+    return problem
+  } finally {
+    await client.close()
+  }
 }
 
 /** The partner's own account, opened; null when it has none. */

@@ -241,7 +241,7 @@ const outcome: Omit<Operation, 'responses'> = {
   tags: ['partner'],
   summary: 'What the gateway POSTs to your `callback_url`',
   description:
-    'Sent when the outcome is known. Answer with any 2xx within 10 seconds; anything else, a redirect too, is tried again: after 2s, 5s, 15s, 45s, 2m, 5m, 15m, 1h, 3h, 6h, 12h, 24h and 24h, each counted from the attempt before, and later if your `Retry-After` asks so. A 410 ends the attempts. The same outcome can come more than once: keep the `webhook-id`s that you have handled. A payment that was told as failed can later be told as successful, with another `webhook-id`: the later one counts.',
+    'Sent when the outcome is known. Answer with any 2xx within 10 seconds; anything else, a redirect too, is tried again, for days: after seconds at first, then minutes, then hours, each counted from the attempt before, and later if your `Retry-After` asks so. A 410 ends the attempts. The same outcome can come more than once: keep the `webhook-id`s that you have handled. A payment that was told as failed can later be told as successful, with another `webhook-id`: the later one counts.',
   security: [],
   parameters: [
     deliveryHeader('webhook-id', 'The same for every attempt to tell this outcome.', { type: 'string' }),

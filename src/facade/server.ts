@@ -62,8 +62,7 @@ export const startFacade = async (
   const url = await server.listen({ host: address, port: options.port })
   const close = async (): Promise<void> => {
     const impatience = setTimeout(() => server.server.closeAllConnections(), CLOSE_GRACE_MS)
-    await server.close()
-    clearTimeout(impatience)
+    await server.close().finally(() => clearTimeout(impatience))
   }
   return { url, close }
 }

@@ -1,13 +1,25 @@
 import { Socket } from 'node:net'
 
+/** Within this time two are one, ms. */
+const TWICE_MS = 1_000
+
+/** 128 and the number of SIGINT, as shells tell it. */
+const ENDED_BY_CTRL_C = 130
+
 /**
  * Resolves with the name of the first signal that asks this process to end (SIGINT or SIGTERM), or with `'stdin'` when
- * `withParent` is set and standard input closes: the parent that held its other end is gone. Later signals change nothing,
- * so that a second Ctrl-C cannot cut short what is finishing.
+ * `withParent` is set and standard input closes: the parent that held its other end is gone. Later ones change
+ * nothing, so that a supervisor who repeats itself cuts nothing short, but for a Ctrl-C that comes more than a second after
+ * the first: a person has waited, and ends this process, code 130. One comes twice where a terminal and a parent both send it.
  */
 export const untilAskedToStop = (options: { withParent: boolean }): Promise<string> =>
   new Promise((resolve) => {
-    process.on('SIGINT', () => resolve('SIGINT'))
+    let firstMs = Number.POSITIVE_INFINITY
+    process.on('SIGINT', () => {
+      if (performance.now() - firstMs > TWICE_MS) process.exit(ENDED_BY_CTRL_C)
+      firstMs = Math.min(firstMs, performance.now())
+      resolve('SIGINT')
+    })
     process.on('SIGTERM', () => resolve('SIGTERM'))
     if (!options.withParent) return
     process.stdin.on('end', () => resolve('stdin')).on('error', () => resolve('stdin'))

@@ -107,7 +107,7 @@ describe('a partner', () => {
     if (!refused) throw new Error('none was refused')
     expectTooMuch(
       refused,
-      /^you may ask 1 times a second: ask again in \d+ s, with the same idempotency key if the request had one$/,
+      /^you may ask once a second: ask again in \d+ s, with the same idempotency key if the request had one$/,
     )
   })
 

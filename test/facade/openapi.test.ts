@@ -182,11 +182,9 @@ describe('the OpenAPI document', () => {
     ).toBeUndefined()
   })
 
-  it('tells the schedule of the attempts as it is', () => {
-    const [, ...pauses] = SETTINGS.DELIVERY_SCHEDULE.default.split(',')
-    expect(JSON.stringify(document)).toContain(
-      `after ${pauses.slice(0, -1).join(', ')} and ${pauses.at(-1)},`,
-    )
+  it('names no pause between attempts: the schedule is a setting', () => {
+    for (const pause of SETTINGS.DELIVERY_SCHEDULE.default.split(',').filter((one) => one !== '0s'))
+      expect(JSON.stringify(document)).not.toMatch(new RegExp(`\\b${pause}\\b`))
   })
 })
 

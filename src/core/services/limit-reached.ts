@@ -22,7 +22,7 @@ const reasonOf = ({ reason }: LimitReached, partner: CallingPartner): string => 
 /** The same for a partner that asks too often. */
 export const tooOften = (perSecond: number, waitSeconds: number): ConnectError =>
   exhausted(
-    `you may ask ${perSecond} times a second: ask again in ${waitSeconds} s, with the same idempotency key if the request had one`,
+    `you may ask ${perSecond === 1 ? 'once' : `${perSecond} times`} a second: ask again in ${waitSeconds} s, with the same idempotency key if the request had one`,
     waitSeconds,
   )
 

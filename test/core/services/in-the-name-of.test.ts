@@ -89,7 +89,7 @@ it('what bounds a partner bounds a service that asks in its name', async () => {
   const answers = await Promise.all(Array.from({ length: 10 }, () => inNameOf(slow.partnerId)))
   expect(answers.find((answer) => 'code' in answer)).toMatchObject({
     code: 'ResourceExhausted',
-    message: expect.stringContaining('you may ask 1 times a second: ask again in 1 s'),
+    message: expect.stringContaining('you may ask once a second: ask again in 1 s'),
     retryAfter: '1',
   })
 })
