@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { BadSettings } from '../../runtime/config.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Disk, type DiskFile, systemDisk } from './spool-disk.ts'
@@ -23,7 +23,7 @@ export type OpenFile = { path: string; handle: DiskFile; inode: number }
 /** Makes the folder if it is missing, and tries it. Throws `BadSettings` when a callback could not be kept there. */
 export const prepareFolder = async (disk: Disk, folder: string): Promise<void> => {
   try {
-    await makeFolder(disk, folder)
+    await makeFolder(disk, resolve(folder))
     const path = join(folder, `${process.pid}.trial`)
     await writeAndSync(disk, path, Buffer.from('x'), 0)
     await removeFile(disk, path, 0)
