@@ -27,6 +27,8 @@ export type Behaviour = {
   callbackLateBy: number
   /** The ids in the answer: of 2026, or those from before 2022. */
   ids: 'modern' | 'old'
+  /** How the answer to the push writes its code. */
+  pushCode: 'string' | 'number'
   /** The items of a paid callback: of 2026, or with `Amount` 1.00 and a `Balance` with or without a value. */
   items: 'modern' | 'balance' | 'empty-balance'
   /** How a callback writes its numbers. */
@@ -36,8 +38,12 @@ export type Behaviour = {
   paidAmount: 'asked' | 'one-more'
   /** The metadata of a callback that tells a failure. */
   failureItems: 'none' | 'empty' | 'filled'
-  /** How the query says that a payment is open. */
-  pending: 'result-code' | 'error'
+  /** How a callback is spelled: so that it says something else, or nothing that can be taken for sure. */
+  spelling: 'plain' | 'odd-items' | 'odd-code' | 'code-twice' | 'byte-order-mark' | 'still-processing'
+  /** How the query says that a payment is open: `other-code` is the code of an ending, with a text that says it is none. */
+  pending: 'result-code' | 'error' | 'other-code'
+  /** How the answer to the query writes its codes. */
+  queryCodes: 'strings' | 'numbers'
   queryFault: WrongReply | null
   tokenFault: WrongReply | null
   expiresIn: 'string' | 'number'
@@ -45,6 +51,8 @@ export type Behaviour = {
   endsEarlierTokens: boolean
   pullFault: WrongReply | null
   pullRows: 'nested' | 'flat'
+  /** How a second registration is told that it is one. */
+  pullRegistered: 'http-200' | 'http-400' | 'error'
   /** Whether an offset leads on; one that does not gives the first page for ever. */
   pullOffset: 'advances' | 'stands-still'
 }
@@ -57,18 +65,22 @@ export const PLAIN: Behaviour = {
   callbackTimes: 1,
   callbackLateBy: 0,
   ids: 'modern',
+  pushCode: 'string',
   items: 'modern',
   numbers: 'numbers',
   phoneForm: 'whole',
   paidAmount: 'asked',
   failureItems: 'none',
+  spelling: 'plain',
   pending: 'result-code',
+  queryCodes: 'strings',
   queryFault: null,
   tokenFault: null,
   expiresIn: 'string',
   endsEarlierTokens: false,
   pullFault: null,
   pullRows: 'nested',
+  pullRegistered: 'http-200',
   pullOffset: 'advances',
 }
 

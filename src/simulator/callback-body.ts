@@ -8,7 +8,7 @@ import type { Result } from './results.ts'
 type Told = { merchantRequestId: string; checkoutRequestId: string; phone: string }
 
 /** The parts of a behaviour that say how a callback is written. */
-type Form = Pick<Behaviour, 'items' | 'numbers' | 'phoneForm' | 'failureItems'>
+type Form = Pick<Behaviour, 'items' | 'numbers' | 'phoneForm' | 'failureItems' | 'spelling'>
 
 /** An item of the metadata; without `Value` where Daraja leaves it out. */
 type Item = { Name: string; Value?: number | string }
@@ -32,11 +32,39 @@ export const callbackBody = (options: {
   const stkCallback = {
     MerchantRequestID: prompt.merchantRequestId,
     CheckoutRequestID: prompt.checkoutRequestId,
-    ResultCode: form.numbers === 'strings' ? String(result.code) : result.code,
-    ResultDesc: result.callbackDescription,
-    ...(items && { CallbackMetadata: { Item: items.map((item) => inNumbers(item, form)) } }),
+    ...resultIn(form, result),
+    ...(items && {
+      CallbackMetadata: {
+        Item: beside(
+          items.map((item) => inNumbers(item, form)),
+          form,
+        ),
+      },
+    }),
   }
-  return withDecimals(JSON.stringify({ Body: { stkCallback } }), form)
+  return respell(withDecimals(JSON.stringify({ Body: { stkCallback } }), form), form)
+}
+
+/** The code of an ending, whose text says that it is none. */
+export const STILL_PROCESSING_RESULT = {
+  ResultCode: 1037,
+  ResultDesc: 'The transaction is still under processing',
+}
+
+const resultIn = ({ numbers, spelling }: Form, { code, callbackDescription }: Result) => {
+  if (spelling === 'still-processing') return STILL_PROCESSING_RESULT
+  const isText = numbers === 'strings' || spelling === 'odd-code'
+  const text = spelling === 'odd-code' ? `0${code}` : String(code)
+  return { ResultCode: isText ? text : code, ResultDesc: callbackDescription }
+}
+
+/** What is no item, before the items and after them. */
+const beside = (items: readonly Item[], { spelling }: Form): readonly unknown[] =>
+  spelling === 'odd-items' ? [null, {}, ...items, [], { Name: null, Value: 0 }] : items
+
+const respell = (body: string, { spelling }: Form): string => {
+  if (spelling === 'byte-order-mark') return `\ufeff${body}`
+  return spelling === 'code-twice' ? body.replace('"ResultCode":', '"ResultCode":1032,$&') : body
 }
 
 const itemsOf = (options: Parameters<typeof callbackBody>[0]): Item[] | null => {

@@ -16,6 +16,9 @@ export const INVALID_REQUEST = darajaError('400.003.02', 'Bad Request - Invalid 
 export const RESOURCE_NOT_FOUND = darajaError('404.001.01', 'Resource not found')
 export const NO_PRODUCT = darajaError('404.003.01', 'Invalid API call as no apiproduct match found')
 export const INVALID_ACCESS_TOKEN = darajaError('404.001.03', 'Invalid Access Token')
+/** The same refusal under the codes that are reported beside the documented one. */
+export const INVALID_TOKEN_AS_400 = darajaError('400.003.01', 'Invalid Access Token')
+export const INVALID_TOKEN_AS_401 = darajaError('401.002.01', 'Error Occurred - Invalid Access Token - x')
 export const INVALID_AUTHENTICATION_HEADER = darajaError('404.001.04', 'Invalid Authentication Header')
 export const METHOD_NOT_ALLOWED = darajaError('405.001', 'Method Not Allowed')
 export const WRONG_CREDENTIALS = darajaError('500.001.1001', 'Wrong credentials')
@@ -31,6 +34,7 @@ export const SUBSCRIBER_LOCKED = darajaError(
 export const SPIKE_ARREST = darajaError('500.003.02', 'Error Occurred: Spike Arrest Violation')
 export const QUOTA_VIOLATION = darajaError('500.003.03', 'Error Occurred: Quota Violation', 429)
 export const SYSTEM_BUSY = darajaError('500.003.02', 'System is busy. Please try again in few minutes.')
+export const ALREADY_REGISTERED = darajaError('500.003.1001', 'ShortCode already Registered')
 export const INTERNAL_SERVER_ERROR = darajaError('500.003.1001', 'Internal server error')
 
 /** The refusal of a field: Daraja names the field in the message. */

@@ -5,14 +5,14 @@ import { toGuideInstant } from '../values/instant.ts'
 import type { Behaviour } from './behaviour.ts'
 import { createBoundedMap } from './bounded-map.ts'
 import type { Choose } from './choose.ts'
-import { errorBody, UNKNOWN_MERCHANT } from './daraja-errors.ts'
+import { ALREADY_REGISTERED, errorBody, UNKNOWN_MERCHANT } from './daraja-errors.ts'
 import { readFields } from './fields.ts'
 import type { Ids } from './ids.ts'
 import type { Ledger, Prompt, Transaction } from './ledger.ts'
 import { PULL, REGISTRATION } from './pull-request.ts'
 import type { Wait } from './timers.ts'
 import type { Tokens } from './tokens.ts'
-import { answer, refusal } from './wrong-reply.ts'
+import { answer, refusal, type WrongReply } from './wrong-reply.ts'
 
 export const PULL_REGISTER_PATH = '/pulltransactions/v1/register'
 export const PULL_QUERY_PATH = '/pulltransactions/v1/query'
@@ -74,6 +74,15 @@ const pageBody = (rows: Row[], behaviour: Behaviour, requestId: string): Record<
   }
 }
 
+/** The right answer of a call, and what comes in its place all the same. */
+type Act = { right: Record<string, unknown>; wrong: WrongReply | null }
+
+const REGISTERED: Record<Behaviour['pullRegistered'], WrongReply | null> = {
+  'http-200': null,
+  'http-400': { kind: 'status', status: 400 },
+  error: refusal(ALREADY_REGISTERED),
+}
+
 /**
  * Pull Transactions: `POST /pulltransactions/v1/register`, once for a shortcode, then `POST /pulltransactions/v1/query` lists
  * what the shortcode was paid in a window of time, a page at a time.
@@ -89,7 +98,7 @@ export const registerPull = (
   const serve = <Shape extends z.ZodObject<{ ShortCode: z.ZodType<string> }>>(
     path: string,
     shape: Shape,
-    act: (asked: z.infer<Shape>, behaviour: Behaviour, requestId: string) => Record<string, unknown> | null,
+    act: (asked: z.infer<Shape>, behaviour: Behaviour, requestId: string) => Act,
   ): void => {
     server.post(path, (request: FastifyRequest, reply: FastifyReply) => {
       const requestId = ids.requestId()
@@ -98,26 +107,29 @@ export const registerPull = (
       const read = readFields(request.body, shape)
       if (!read.ok) return reply.code(read.error.status).send(errorBody(read.error, requestId))
       const { behaviour } = choose.pull(read.value.ShortCode, caller.consumerKey)
-      const right = act(read.value, behaviour, requestId)
-      const wrong = right === null ? refusal(UNKNOWN_MERCHANT) : behaviour.pullFault
-      return answer({ wrong, right: right ?? {}, requestId, wait, request, reply })
+      const { right, wrong } = act(read.value, behaviour, requestId)
+      return answer({ wrong: wrong ?? behaviour.pullFault, right, requestId, wait, request, reply })
     })
   }
 
-  serve(PULL_REGISTER_PATH, REGISTRATION, ({ ShortCode }, _behaviour, requestId) => {
+  serve(PULL_REGISTER_PATH, REGISTRATION, ({ ShortCode }, behaviour, requestId) => {
     const isKnown = registered.get(ShortCode) === true
     if (!isKnown) registered.add(ShortCode, true)
-    return {
+    const right = {
       ResponseRefID: requestId,
       ResponseStatus: isKnown ? '1001' : '1000',
       ShortCode,
       ResponseDescription: `ShortCode ${isKnown ? 'already Registered' : 'Registered Successfully'}`,
     }
+    return { right, wrong: isKnown ? REGISTERED[behaviour.pullRegistered] : null }
   })
 
   serve(PULL_QUERY_PATH, PULL, (asked, behaviour, requestId) =>
     registered.get(asked.ShortCode)
-      ? pageBody(pageOf({ ledger, asked, behaviour, now: clock() }), behaviour, requestId)
-      : null,
+      ? {
+          right: pageBody(pageOf({ ledger, asked, behaviour, now: clock() }), behaviour, requestId),
+          wrong: null,
+        }
+      : { right: {}, wrong: refusal(UNKNOWN_MERCHANT) },
   )
 }

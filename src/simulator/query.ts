@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+import { STILL_PROCESSING_RESULT } from './callback-body.ts'
 import type { Choice, Choose } from './choose.ts'
 import { type DarajaError, errorBody, NO_SUCH_TRANSACTION, STILL_PROCESSING } from './daraja-errors.ts'
 import { field, passwordRefusal, type Read, readFields, SIGNATURE } from './fields.ts'
@@ -25,8 +26,10 @@ const findPrompt = (bytes: unknown, ledger: Ledger): Read<Prompt> => {
     : { ok: false, error: NO_SUCH_TRANSACTION }
 }
 
+type Answer = Record<string, string | number>
+
 /** The answer, all strings. There is no receipt, amount or date in it. */
-const answerBody = (prompt: Prompt): Record<string, string> => ({
+const answerBody = (prompt: Prompt): Answer => ({
   ResponseCode: '0',
   // Three s: Safaricom's own spelling, as recorded.
   ResponseDescription: 'The service request has been accepted successsfully',
@@ -34,6 +37,24 @@ const answerBody = (prompt: Prompt): Record<string, string> => ({
   CheckoutRequestID: prompt.checkoutRequestId,
   ResultCode: String(prompt.result?.code ?? 4999),
   ResultDesc: prompt.result?.queryDescription ?? 'The transaction is still under processing',
+})
+
+/** The same as the behaviour spells it. */
+const spell = (body: Answer, { behaviour }: Choice, prompt: Prompt): Answer => {
+  const isOpen = prompt.result === null
+  const said = { ...body, ...(isOpen && behaviour.pending === 'other-code' && PENDING_UNDER_A_CODE) }
+  return behaviour.queryCodes === 'strings' ? said : { ...said, ...inNumbers(said) }
+}
+
+const PENDING_UNDER_A_CODE = {
+  ...STILL_PROCESSING_RESULT,
+  ResultCode: String(STILL_PROCESSING_RESULT.ResultCode),
+}
+
+/** The codes that are numeric as numbers. */
+const inNumbers = ({ ResponseCode = '', ResultCode = '' }: Answer): Answer => ({
+  ResponseCode: Number(ResponseCode),
+  ResultCode: /^\d+$/.test(String(ResultCode)) ? Number(ResultCode) : ResultCode,
 })
 
 const faultOf = ({ behaviour }: Choice, prompt: Prompt): WrongReply | null => {
@@ -55,7 +76,9 @@ export const registerQuery = (
     if (!caller.ok) return refuse(caller.error)
     const prompt = findPrompt(request.body, ledger)
     if (!prompt.ok) return refuse(prompt.error)
-    const wrong = faultOf(choose.query(prompt.value, caller.consumerKey), prompt.value)
-    return answer({ wrong, right: answerBody(prompt.value), requestId, wait, request, reply })
+    const choice = choose.query(prompt.value, caller.consumerKey)
+    const wrong = faultOf(choice, prompt.value)
+    const right = spell(answerBody(prompt.value), choice, prompt.value)
+    return answer({ wrong, right, requestId, wait, request, reply })
   })
 }

@@ -7,6 +7,8 @@ import {
   INVALID_PAYLOAD,
   INVALID_REQUEST,
   INVALID_SHORTCODE,
+  INVALID_TOKEN_AS_400,
+  INVALID_TOKEN_AS_401,
   METHOD_NOT_ALLOWED,
   NO_ANSWER,
   NO_PRODUCT,
@@ -65,6 +67,8 @@ const BEFORE_THE_PROMPT: Named = [
   ['push-cut', { kind: 'cut' }],
   ['push-silence', { kind: 'silence' }],
   ['push-key-fault', KEY_FAULT],
+  ['push-token-as-400', refusal(INVALID_TOKEN_AS_400)],
+  ['push-token-as-401', refusal(INVALID_TOKEN_AS_401)],
 ]
 
 const AFTER_THE_PROMPT: Named = [
@@ -75,6 +79,7 @@ const AFTER_THE_PROMPT: Named = [
   ['half-a-body-after-prompt', { kind: 'half' }],
   ['cut-midway-after-prompt', { kind: 'cut-midway' }],
   ['silence-after-prompt', { kind: 'silence' }],
+  ['accepted-as-500-after-prompt', { kind: 'status', status: 500 }],
 ]
 
 const numberedAnswers = (first: number, kind: 'refused' | 'prompted', named: Named): Outcome[] =>
@@ -89,6 +94,7 @@ const ANSWERS: readonly Outcome[] = [
   ...numberedAnswers(251, 'prompted', AFTER_THE_PROMPT),
   numbered(261, 'old-ids', { ids: 'old' }),
   numbered(262, 'one-prompt-a-payer', { locksPayer: true }),
+  numbered(263, 'accepted-with-a-number', { pushCode: 'number' }),
 ]
 
 /** 3xx: the callback, where it is and what it holds. */
@@ -102,6 +108,11 @@ const CALLBACKS: readonly Outcome[] = [
   numbered(307, 'other-amount', { paidAmount: 'one-more' }),
   numbered(308, 'failure-with-empty-items', { failureItems: 'empty', endings: [ends(CANCELLED)] }),
   numbered(309, 'failure-with-items', { failureItems: 'filled', endings: [ends(CANCELLED)] }),
+  numbered(310, 'callback-with-odd-items', { spelling: 'odd-items' }),
+  numbered(311, 'callback-with-odd-code', { spelling: 'odd-code' }),
+  numbered(312, 'callback-with-code-twice', { spelling: 'code-twice' }),
+  numbered(313, 'callback-after-byte-order-mark', { spelling: 'byte-order-mark' }),
+  numbered(314, 'callback-still-processing', { spelling: 'still-processing' }),
 ]
 
 const ON_THE_QUERY: Named = [
@@ -118,12 +129,17 @@ const ON_THE_QUERY: Named = [
   ['query-cut', { kind: 'cut' }],
   ['query-silence', { kind: 'silence' }],
   ['query-late', LATE],
+  ['query-token-as-400', refusal(INVALID_TOKEN_AS_400)],
+  ['query-token-as-401', refusal(INVALID_TOKEN_AS_401)],
+  ['query-as-500', { kind: 'status', status: 500 }],
 ]
 
 /** 4xx: the query. */
 const QUERIES: readonly Outcome[] = [
   ...ON_THE_QUERY.map(([name, wrong], index) => numbered(401 + index, name, { queryFault: wrong }, 'query')),
   numbered(421, 'query-pending-as-error', { pending: 'error' }, 'query'),
+  numbered(422, 'query-pending-under-a-code', { pending: 'other-code' }, 'query'),
+  numbered(423, 'query-in-numbers', { queryCodes: 'numbers' }, 'query'),
 ]
 
 /** A row that no payment chooses, for its call knows none. */
@@ -157,6 +173,8 @@ const ON_PULLS: Named = [
   ['pull-cut', { kind: 'cut' }],
   ['pull-silence', { kind: 'silence' }],
   ['pull-late', LATE],
+  ['pull-token-as-400', refusal(INVALID_TOKEN_AS_400)],
+  ['pull-token-as-401', refusal(INVALID_TOKEN_AS_401)],
 ]
 
 const TOKENS: readonly Outcome[] = [
@@ -168,6 +186,8 @@ const TOKENS: readonly Outcome[] = [
 const PULLS: readonly Outcome[] = [
   unnumbered('pull-offset-stands-still', 'pull', { pullOffset: 'stands-still' }),
   unnumbered('pull-flat-rows', 'pull', { pullRows: 'flat' }),
+  unnumbered('pull-registered-as-400', 'pull', { pullRegistered: 'http-400' }),
+  unnumbered('pull-registered-as-error', 'pull', { pullRegistered: 'error' }),
   ...ON_PULLS.map(([name, wrong]) => unnumbered(name, 'pull', { pullFault: wrong })),
 ]
 

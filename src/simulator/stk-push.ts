@@ -89,10 +89,10 @@ const idsFor = (
 
 const ACCEPTED = 'Success. Request accepted for processing'
 
-const acceptedBody = (prompt: Prompt): Record<string, string> => ({
+const acceptedBody = (prompt: Prompt): Record<string, string | number> => ({
   MerchantRequestID: prompt.merchantRequestId,
   CheckoutRequestID: prompt.checkoutRequestId,
-  ResponseCode: '0',
+  ResponseCode: prompt.behaviour.pushCode === 'number' ? 0 : '0',
   ResponseDescription: ACCEPTED,
   CustomerMessage: ACCEPTED,
 })

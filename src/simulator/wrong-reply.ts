@@ -7,6 +7,8 @@ export type WrongReply =
   | { kind: 'error'; error: DarajaError }
   /** Not from Daraja but from what stands before it, or nothing at all. */
   | { kind: 'page'; status: number; type: 'html' | 'json'; body: string; says: string }
+  /** The right answer under an HTTP status that contradicts it. */
+  | { kind: 'status'; status: number }
   /** HTTP 200 and the right answer, without its second half. */
   | { kind: 'half' }
   /** The connection ends without one byte of an answer. */
@@ -74,6 +76,8 @@ export const wrongReplyText = (wrong: WrongReply): string => {
       return `HTTP ${wrong.error.status}, ${wrong.error.code} ${wrong.error.message}`
     case 'page':
       return `HTTP ${wrong.status} with ${wrong.says}`
+    case 'status':
+      return `HTTP ${wrong.status} with the right answer`
     case 'half':
       return 'HTTP 200 with half of the JSON'
     case 'cut':
@@ -106,6 +110,8 @@ export const answer = async (options: {
       return reply.code(wrong.error.status).send(errorBody(wrong.error, options.requestId))
     case 'page':
       return reply.code(wrong.status).type(CONTENT_TYPES[wrong.type]).send(wrong.body)
+    case 'status':
+      return reply.code(wrong.status).send(right)
     case 'half':
       return reply.type(CONTENT_TYPES.json).send(firstHalf(right))
     case 'cut':

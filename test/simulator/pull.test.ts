@@ -53,6 +53,23 @@ test('registers a shortcode once', async () => {
   expect(await register()).toBe('ShortCode already Registered')
 })
 
+test.each([
+  [
+    'pull-registered-as-400',
+    400,
+    { ResponseStatus: '1001', ResponseDescription: 'ShortCode already Registered' },
+  ],
+  ['pull-registered-as-error', 500, { errorMessage: 'ShortCode already Registered' }],
+])('%s: a second registration is told otherwise, a first as ever', async (name, status, body) => {
+  const { postRaw, fetchToken } = await openSimulator({ callbackDelayMs: 0 })
+  const token = await fetchToken(name)
+  const register = () => postRaw(REGISTER, { ShortCode: '600000', RequestType: 'Pull' }, token)
+  expect((await register()).status).toBe(200)
+  const second = await register()
+  expect(second.status).toBe(status)
+  expect(JSON.parse(second.text)).toMatchObject(body)
+})
+
 test('tells a payment in full', async () => {
   const { simulator, pull } = await openPaid([{ AccountReference: 'INV1', Amount: 150 }])
   const { entries } = await simulator.ledger()

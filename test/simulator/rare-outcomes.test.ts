@@ -135,6 +135,19 @@ describe('the callback', () => {
     ['callback-in-strings', { numbers: 'strings' }, /"ResultCode":"0".*"Amount","Value":"150"/],
     ['masked-phone', { phoneForm: 'masked' }, /"PhoneNumber","Value":"2547 \*{5} 305"/],
     ['hashed-phone', { phoneForm: 'hashed' }, /"PhoneNumber","Value":"[0-9a-f]{64}"/],
+    [
+      'callback-with-odd-items',
+      { spelling: 'odd-items' },
+      /"Item":\[null,\{\},\{"Name":"Amount".*\},\[\],\{"Name":null,"Value":0\}\]/,
+    ],
+    ['callback-with-odd-code', { spelling: 'odd-code' }, /"ResultCode":"00"/],
+    ['callback-with-code-twice', { spelling: 'code-twice' }, /"ResultCode":1032,"ResultCode":0,/],
+    ['callback-after-byte-order-mark', { spelling: 'byte-order-mark' }, /^\ufeff\{"Body"/],
+    [
+      'callback-still-processing',
+      { spelling: 'still-processing' },
+      /"ResultCode":1037,"ResultDesc":"The transaction is still under processing"/,
+    ],
     ['other-amount', { paidAmount: 'one-more' }, /"Amount","Value":151\}/],
     ['failure-with-empty-items', { failureItems: 'empty' }, /"ResultCode":1032.*\{"Name":"Amount"\}/],
     ['failure-with-items', { failureItems: 'filled' }, /"ResultCode":1032.*"Amount","Value":150/],
@@ -174,6 +187,27 @@ describe('the query', () => {
       codes.push(answer.body['errorCode'] ?? answer.body['ResultCode'])
     }
     expect(codes).toEqual(['500.001.1001', '4999', '500.001.1001', '4999'])
+  })
+
+  test('query-pending-under-a-code: in the place of 4999', async () => {
+    const { simulator, push } = await openStage({ callbackDelayMs: A_MINUTE_MS })
+    const { body } = await push('query-pending-under-a-code')
+    const asking = ask(simulator, body['CheckoutRequestID'])
+    expect(JSON.parse((await asking()).text)).toMatchObject({
+      ResultCode: '1037',
+      ResultDesc: 'The transaction is still under processing',
+    })
+    expect(JSON.parse((await asking()).text)).toMatchObject({ ResultCode: '4999' })
+  })
+
+  test('query-in-numbers, accepted-with-a-number: codes that are numeric are numbers', async () => {
+    const stage = await openStage({ callbackDelayMs: A_MINUTE_MS })
+    const { simulator } = stage
+    const { body } = await stage.push('query-in-numbers')
+    const asking = ask(simulator, body['CheckoutRequestID'])
+    expect(JSON.parse((await asking()).text)).toMatchObject({ ResponseCode: 0, ResultCode: 4999 })
+    const answer = await simulator.postRaw(PUSH, stage.body('accepted-with-a-number'))
+    expect(JSON.parse(answer.text)).toMatchObject({ ResponseCode: 0 })
   })
 
   test('query-pending-as-error: in the place of 4999', async () => {

@@ -20,6 +20,9 @@ export const expectWrong = async (wrong: WrongReply, ask: AskRaw): Promise<void>
     case 'page':
       expect(await ask()).toMatchObject({ status: wrong.status, text: wrong.body })
       return
+    case 'status':
+      expect(await ask()).toMatchObject({ status: wrong.status, text: expect.stringContaining('{') })
+      return
     case 'half': {
       const answer = await ask()
       expect(answer.status).toBe(200)

@@ -67,6 +67,8 @@ describe('a call of Daraja, through sockets', () => {
     ['push-invalid-token', { kind: 'later', concerns: 'whole_account' }],
     ['push-invalid-header', { kind: 'later', concerns: 'whole_account' }],
     ['push-token-fault', { kind: 'later', concerns: 'whole_account' }],
+    ['push-token-as-400', { kind: 'later', concerns: 'whole_account', code: '400.003.01' }],
+    ['push-token-as-401', { kind: 'later', concerns: 'whole_account', code: '401.002.01' }],
     ['push-spike-arrest', { kind: 'later', concerns: 'whole_account' }],
     ['push-quota', { kind: 'later', concerns: 'whole_account' }],
     ['push-html-403', { kind: 'later', concerns: 'whole_account' }],
@@ -84,6 +86,7 @@ describe('a call of Daraja, through sockets', () => {
     ['half-a-body-after-prompt', { kind: 'unknown' }],
     ['cut-midway-after-prompt', { kind: 'unknown' }],
     ['silence-after-prompt', { kind: 'unknown' }],
+    ['accepted-as-500-after-prompt', { kind: 'accepted' }],
   ])('a push answered by %s is %j, and never made again by the client', async (name, outcome) => {
     await misbehave(simulator, { [name]: 1 })
     const before = await promptsOf()
@@ -114,6 +117,14 @@ describe('a call of Daraja, through sockets', () => {
     })
   })
 
+  it('codes that are numbers mean the same', async () => {
+    await misbehave(simulator, { 'accepted-with-a-number': 1, 'query-in-numbers': 1 })
+    const id = await pushAndGetId()
+    await eventually(async () => {
+      expect(await queryStk(daraja, id)).toMatchObject({ kind: 'definite', resultCode: '0' })
+    })
+  })
+
   it('a query about a code that is not numeric is definite', async () => {
     answer = ({ path }) =>
       path === QUERY_PATH ? { status: 200, json: { ResponseCode: '0', ResultCode: 'SFC_IC0003' } } : undefined
@@ -134,6 +145,10 @@ describe('a call of Daraja, through sockets', () => {
     'query-cut',
     'query-silence',
     'query-pending-as-error',
+    'query-pending-under-a-code',
+    'query-token-as-400',
+    'query-token-as-401',
+    'query-as-500',
   ])('a query answered by %s settles nothing', async (name) => {
     const id = await pushAndGetId('254700000021')
     await misbehave(simulator, { [name]: 1 })
