@@ -1,4 +1,5 @@
 import { CLOCK_MUTANTS } from './clock-mutants.ts'
+import { DARAJA_MUTANTS } from './daraja-mutants.ts'
 import { EDGE_MUTANTS } from './edge-mutants.ts'
 import { HISTORY_MUTANTS } from './history-mutants.ts'
 import type { Mutant } from './mutant.ts'
@@ -351,5 +352,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...HISTORY_MUTANTS,
   ...CLOCK_MUTANTS,
   ...EDGE_MUTANTS,
+  ...DARAJA_MUTANTS,
   ...OUTAGE_MUTANTS,
 ]
