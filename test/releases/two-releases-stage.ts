@@ -28,6 +28,8 @@ export type Stage = {
   databaseUrl: string
   world: OutsideWorld
   client: PartnerClient
+  /** Reads one of its payments as the partner does, and the list. */
+  read(paymentId: number): Promise<void>
   door: FrontDoor
   spoolFolder: string
   /** The way of a release's `serve` to Postgres. */
@@ -87,10 +89,11 @@ export const openStage = async (sources: Record<ReleaseName, Pick<Sources, 'main
     return typed.stdout
   }
   await migrate('old')
+  const apiKey = await createPartner(sources.old.main, environmentOf('old'))
   const client = opening.adopt(
     createPartnerClient({
       httpUrl: () => `http://127.0.0.1:${door.port}`,
-      apiKey: await createPartner(sources.old.main, environmentOf('old')),
+      apiKey,
       callbackUrl: `http://127.0.0.1:${world.receiver.port}/told`,
     }),
     (one) => one.close(),
@@ -102,6 +105,13 @@ export const openStage = async (sources: Record<ReleaseName, Pick<Sources, 'main
     databaseUrl,
     world,
     client,
+    read: async (paymentId) => {
+      const url = `http://127.0.0.1:${door.port}/api/v1/mpesa/transactions`
+      for (const path of [`${url}/${paymentId}`, `${url}?limit=5`]) {
+        const answer = await fetch(path, { headers: { 'x-api-key': apiKey } })
+        await answer.body?.cancel()
+      }
+    },
     door,
     spoolFolder,
     links,
@@ -174,7 +184,11 @@ export const startLoad = (stage: Stage): { end(): void; answered(): Promise<void
   const asked: Promise<void>[] = []
   const timer = setInterval(() => {
     const wish = wishes[asked.length]
-    if (wish !== undefined) asked.push(stage.client.ask(wish))
+    if (wish === undefined) return
+    asked.push(stage.client.ask(wish))
+    const answered = [...stage.client.answered.values()].at(-1)
+    // What it comes to is for the door to say.
+    if (answered !== undefined) stage.read(answered).catch(() => undefined)
   }, 60)
   return {
     end: () => clearInterval(timer),
