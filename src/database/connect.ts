@@ -48,6 +48,8 @@ export const connectDatabase = (options: {
 }): Database => {
   const { answerWithinMs, onConnect } = options
   const settings = {
+    // By which operators know whose connection it is, and migrations whom they need not make connect anew.
+    application_name: 'mpesa-gateway',
     synchronous_commit: 'on',
     timezone: 'UTC',
     idle_in_transaction_session_timeout: LONGEST_IDLE_IN_TRANSACTION,

@@ -18,6 +18,7 @@ import * as limits from './migrations/012-limits.ts'
 import * as evidence from './migrations/013-evidence.ts'
 import * as epochs from './migrations/014-epochs.ts'
 import * as edges from './migrations/016-edges.ts'
+import * as reconnect from './migrations/017-reconnect.ts'
 import { ensurePartitions } from './partitions.ts'
 
 /** In the order they run: Kysely sorts by name. */
@@ -37,6 +38,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '013-evidence': evidence,
   '014-epochs': epochs,
   '016-edges': edges,
+  '017-reconnect': reconnect,
 }
 
 const migratorOf = (database: Database): Migrator =>
@@ -51,7 +53,9 @@ const migratorOf = (database: Database): Migrator =>
 export const migrateToLatest = async (options: { databaseUrl: string; log: Log }): Promise<string[]> => {
   const database = connectDatabase({ ...options, poolSize: 2 })
   try {
+    const startedAt = await readClock(database)
     const results = (await isOfLaterRelease(database)) ? [] : await runMigrations(database)
+    if (results.length > 0) await tellOldConnections(database, startedAt, options.log)
     await ensurePartitions(database)
     await handOverOrTell(database, options.log)
     return results.map((result) => result.migrationName)
@@ -64,6 +68,22 @@ const runMigrations = async (database: Database): Promise<MigrationResult[]> => 
   const { error, results = [] } = await migratorOf(database).migrateToLatest()
   if (error) throw error
   return results
+}
+
+const readClock = async (database: Database): Promise<Date> => {
+  const { rows } = await sql<{ now: Date }>`SELECT now() AS now`.execute(database)
+  return rows[0]?.now ?? new Date(0)
+}
+
+/** Tells of connections of release 0.1.0 that are older than what ran, and so were not ended. */
+const tellOldConnections = async (database: Database, startedAt: Date, log: Log): Promise<void> => {
+  const { rows } = await sql<{ count: number }>`
+    SELECT count(*)::integer AS count FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND application_name = ''
+      AND pid <> pg_backend_pid() AND backend_start < ${startedAt}
+  `.execute(database)
+  const count = rows[0]?.count ?? 0
+  if (count > 0) log.warn({ event: 'old_connections_left', connections: count })
 }
 
 /** True when every migration of this release has run, and others that it does not know. */
