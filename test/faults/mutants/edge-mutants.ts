@@ -43,4 +43,18 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
     changes: [{ find: 'callback.body.subarray(0, maxBytes)', replace: 'callback.body' }],
     killedBy: { file: 'test/core/callbacks/strangers.test.ts', test: 'is the beginning of its body' },
   },
+  {
+    name: 'a key that is stored with blanks at its ends is refused',
+    law: 2,
+    file: 'src/core/services/payment-service.ts',
+    changes: [{ find: '{ ...partner, storedKey }', replace: '{ ...partner, storedKey: storedKey && null }' }],
+    killedBy: { file: 'test/contract/idempotency-blanks.test.ts', test: 'is a duplicate still' },
+  },
+  {
+    name: 'two Host lines are one',
+    law: 8,
+    file: 'src/runtime/framing.ts',
+    changes: [{ find: 'countHosts(rawHeaders) > 1', replace: 'countHosts(rawHeaders) > 2' }],
+    killedBy: { file: 'test/contract/framing.test.ts', test: 'two Host lines' },
+  },
 ]
