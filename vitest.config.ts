@@ -16,6 +16,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/stay-here.ts'],
     // A process for each test file: files start servers and workers, and must not meet in one process's environment.
     pool: 'forks',
     isolate: true,

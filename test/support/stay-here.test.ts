@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process'
+import { promises as dns, lookup } from 'node:dns'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, describe, expect, it } from 'vitest'
+import { tried } from './loopback-only.mjs'
+
+/** An address for documentation (RFC 5737): nobody is there. */
+const ELSEWHERE = '192.0.2.1'
+
+const errorOf = (host: string): Promise<NodeJS.ErrnoException> =>
+  new Promise((resolve) => {
+    connect(9, host).on('error', resolve)
+  })
+
+describe('a test', () => {
+  afterEach(() => tried.splice(0))
+
+  it('connects to no other machine', async () => {
+    expect(await errorOf(ELSEWHERE)).toMatchObject({ code: 'ENETUNREACH' })
+    await expect(fetch(`http://${ELSEWHERE}/`)).rejects.toThrow()
+    expect(tried).toEqual([`connects to ${ELSEWHERE}`, `connects to ${ELSEWHERE}`])
+  })
+
+  it('asks nobody for names', async () => {
+    await expect(promisify(lookup)('shop.co.ke')).rejects.toMatchObject({ code: 'EAI_AGAIN' })
+    await expect(dns.lookup('shop.co.ke')).rejects.toMatchObject({ code: 'EAI_AGAIN' })
+    const resolver = new dns.Resolver()
+    resolver.setServers([ELSEWHERE])
+    expect(() => resolver.resolve4('shop.co.ke')).toThrow(/leave this machine/)
+    expect(tried).toHaveLength(3)
+  })
+
+  it('reaches this machine', async () => {
+    expect(await errorOf('127.0.0.1')).toMatchObject({ code: 'ECONNREFUSED' })
+    expect(await dns.lookup('localhost', { all: true })).not.toEqual([])
+    expect(tried).toEqual([])
+  })
+
+  it('starts no gateway that does, whatever environment it is given', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'stay-here-'))
+    const main = join(folder, 'src', 'cli', 'main.ts')
+    await mkdir(join(main, '..'), { recursive: true })
+    const dials = `require('node:net').connect(9, '${ELSEWHERE}').on('error', (error) => console.log(error.code))`
+    await writeFile(main, dials)
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [main], { env: {} })
+    await rm(folder, { recursive: true })
+    expect(stdout).toBe('ENETUNREACH\n')
+    expect(stderr).toContain('a test would leave this machine')
+  })
+})
