@@ -23,7 +23,9 @@ export class JsonObject {
 /** What is nested deeper is not read: nothing that Daraja says is. */
 const MAX_DEPTH = 64
 
-const SPACE = /[ \t\n\r]*/y
+const UTF8 = new TextDecoder()
+
+const SPACE = ' \t\n\r'
 const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/y
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const WORD = /true|false|null/y
@@ -33,7 +35,7 @@ const WORD = /true|false|null/y
  * mark before it, which is passed over, and for what is nested too deep.
  */
 export const readJson = (bytes: Uint8Array): Json | undefined => {
-  const text = new TextDecoder().decode(bytes)
+  const text = UTF8.decode(bytes)
   try {
     return readDocument(text)
   } catch (error) {
@@ -48,14 +50,14 @@ type Rest = { text: string; at: number }
 const readDocument = (text: string): Json => {
   const rest: Rest = { text, at: 0 }
   const value = readValue(rest, 0)
-  take(rest, SPACE)
+  skipSpace(rest)
   if (rest.at !== text.length) throw new SyntaxError('no JSON')
   return value
 }
 
 const readValue = (rest: Rest, depth: number): Json => {
   if (depth > MAX_DEPTH) throw new SyntaxError('no JSON')
-  take(rest, SPACE)
+  skipSpace(rest)
   const first = rest.text[rest.at]
   if (first === '{') return readObject(rest, depth)
   if (first === '[') return readArray(rest, depth)
@@ -94,7 +96,7 @@ const readList = (rest: Rest, end: string, readOne: () => void): void => {
   rest.at += 1
   if (skip(rest, end)) return
   do {
-    take(rest, SPACE)
+    skipSpace(rest)
     readOne()
   } while (skip(rest, ','))
   if (!skip(rest, end)) throw new SyntaxError('no JSON')
@@ -105,22 +107,27 @@ const readString = (rest: Rest): string => String(JSON.parse(expect(rest, STRING
 
 /** Passes over white space and then `character`, where it is next. */
 const skip = (rest: Rest, character: string): boolean => {
-  take(rest, SPACE)
+  skipSpace(rest)
   if (rest.text[rest.at] !== character) return false
   rest.at += 1
   return true
 }
 
-/** Takes what the sticky pattern matches here; null when it does not. */
+/** Takes what the sticky pattern matches here; null when it does not. Without `exec`, whose arrays cost more than the match. */
 const take = (rest: Rest, pattern: RegExp): string | null => {
-  pattern.lastIndex = rest.at
-  const found = pattern.exec(rest.text)
-  if (found) rest.at = pattern.lastIndex
-  return found ? found[0] : null
+  const start = rest.at
+  pattern.lastIndex = start
+  if (!pattern.test(rest.text)) return null
+  rest.at = pattern.lastIndex
+  return rest.text.slice(start, rest.at)
 }
 
 const expect = (rest: Rest, pattern: RegExp): string => {
   const found = take(rest, pattern)
   if (found === null) throw new SyntaxError('no JSON')
   return found
+}
+
+const skipSpace = (rest: Rest): void => {
+  while (SPACE.includes(rest.text.charAt(rest.at)) && rest.at < rest.text.length) rest.at += 1
 }
