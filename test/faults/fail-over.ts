@@ -14,6 +14,9 @@ import { startStandby } from './standby.ts'
 /** How many payments are answered after an asynchronous standby has heard its last: what is lost for certain. */
 const LOST = 15
 
+/** How long a loaded machine may take to go on, ms. */
+const PATIENCE_MS = 60_000
+
 /** A deployment whose primary was killed under load and whose standby has taken over, when all is quiet. */
 export type FailedOver = {
   stage: FaultStage
@@ -61,7 +64,7 @@ export const playFailOver = async <Result>(
   if (!options.isSynchronous) {
     replication.block()
     const heard = answered.size
-    await eventually(() => expect(answered.size).toBeGreaterThan(heard + LOST))
+    await eventually(() => expect(answered.size).toBeGreaterThan(heard + LOST), PATIENCE_MS)
   }
   const { postgres } = stage.links
   postgres.block()
@@ -72,7 +75,7 @@ export const playFailOver = async <Result>(
   const before = answered.size
   postgres.lead(standby.port)
   postgres.open()
-  await eventually(() => expect(answered.size).toBeGreaterThan(before))
+  await eventually(() => expect(answered.size).toBeGreaterThan(before), PATIENCE_MS)
   const answeredInMs = Math.round(performance.now() - killedMs)
 
   await Promise.all(asked)
@@ -82,7 +85,7 @@ export const playFailOver = async <Result>(
   )
   // The same processes go on to tell, too.
   const told = stage.world.receiver.received.length
-  await eventually(() => expect(stage.world.receiver.received.length).toBeGreaterThan(told))
+  await eventually(() => expect(stage.world.receiver.received.length).toBeGreaterThan(told), PATIENCE_MS)
   const ended = [...stage.endedByThemselves(), ...stage.defects()]
   const finishedInMs = await finish({ ...stage, database }, asked)
   return await look({ stage, database, ended, promotedInMs, answeredInMs, finishedInMs })

@@ -24,7 +24,8 @@ export type RecordedPushes = { settlements: Settlement[]; findings: Finding[] }
  * Records what came of pushes, in one transaction, and turns each duty into the next: to query what was accepted, to submit
  * again later what was certainly not processed, to confirm what is unknown, nothing for what failed. It may be repeated, and
  * may come late. A callback may have settled a payment before: then only Daraja's ids are written down. The lease may have
- * ended and the payment be unconfirmed: then the ids put it on the query's duty, and what was certainly not done fails it.
+ * ended and the payment be unconfirmed: then the ids put it on the query's duty, and what was certainly not done fails it. The
+ * database may be a copy from before the push.
  * `random` spreads the queries of what was pushed together.
  */
 export const recordPushes = async (options: {
@@ -35,6 +36,7 @@ export const recordPushes = async (options: {
 }): Promise<RecordedPushes> => {
   const recorded = await options.database.transaction().execute(async (transaction) => {
     const known = await lockPayments(transaction, options.pushes)
+    await takeAnew(transaction, options.pushes, known)
     const findings = await recordAccepted({ ...options, transaction, known })
     await recordUnknown(transaction, options.pushes.filter(isKind('unknown')))
     const notProcessed = await recordLater(transaction, options.pushes.filter(isKind('later')), known)
@@ -45,6 +47,20 @@ export const recordPushes = async (options: {
   })
   crashPoint('record_push.after_commit')
   return recorded
+}
+
+/**
+ * Takes payments that are not taken, although they were pushed: a fail-over to a standby that lagged has lost the commit, and
+ * only this process knows. Nobody is prompted again then.
+ */
+const takeAnew = async (
+  transaction: Transaction<Schema>,
+  pushes: readonly Pushed[],
+  known: ReadonlyMap<bigint, Known>,
+): Promise<void> => {
+  const pushed = [...pushes.filter(isKind('accepted')), ...pushes.filter(isKind('unknown'))]
+  const forgotten = pushed.filter(({ paymentId }) => known.get(paymentId)?.state === 'accepted')
+  await movePayments(transaction, forgotten.map(toTaken))
 }
 
 /** Those that Daraja took: now to be queried; resolves with ids that are not those that were known. */
@@ -141,6 +157,14 @@ const readLastTakes = async (
   `.execute(transaction)
   return new Map(rows.map((row) => [row.payment_id, Number(row.takes)]))
 }
+
+const toTaken = ({ paymentId }: Pushed): MovedTo => ({
+  paymentId,
+  from: 'accepted',
+  to: 'submitting',
+  cause: 'taken_for_submission',
+  detail: 'written down after the push: the database had lost it',
+})
 
 const toSubmitted = ({ paymentId, outcome }: PushedAs<'accepted'>): MovedTo => ({
   paymentId,

@@ -75,6 +75,41 @@ describe('the record of a push', () => {
     expect((await readMoves(database, push.paymentId)).at(-1)).toBe('unconfirmed>successful query')
   })
 
+  /** A payment that was pushed, and of whose taking the database knows nothing: a fail-over has lost that commit. */
+  const takeBeforeFailOver = async (): Promise<{ paymentId: bigint; take: number }> => ({
+    paymentId: await acceptPayment(database),
+    take: 1,
+  })
+
+  it('whose taking a fail-over has lost takes the payment anew: nobody is prompted again, and the query settles it', async () => {
+    const push = await takeBeforeFailOver()
+    await record(database, [{ ...push, outcome: ACCEPTED }])
+    expect(await readPayment(database, push.paymentId)).toMatchObject({
+      state: 'submitted',
+      checkout_request_id: 'ws_CO_04052026210410237712345678',
+    })
+    expect(await readDuties(database, push.paymentId)).toEqual(['query'])
+    expect((await takePayments(database)).toPush).toEqual([])
+    expect(await readMoves(database, push.paymentId)).toEqual([
+      'accepted>submitting taken_for_submission',
+      'submitting>submitted push_accepted',
+    ])
+  })
+
+  it.each([
+    ['is unknown', UNKNOWN, 'unconfirmed', ['confirm']],
+    ['was a refusal', REFUSED, 'failed', []],
+    ['was that it is to be repeated', LATER, 'accepted', ['submit']],
+  ] as const)(
+    'whose taking a fail-over has lost, and whose outcome %s, leaves nothing undone',
+    async (_what, outcome, state, duties) => {
+      const push = await takeBeforeFailOver()
+      await record(database, [{ ...push, outcome }])
+      expect(await readPayment(database, push.paymentId)).toMatchObject({ state })
+      expect(await readDuties(database, push.paymentId)).toEqual(duties)
+    },
+  )
+
   const settlePaid = (paymentId: bigint) =>
     database.transaction().execute((transaction) =>
       settle(transaction, [

@@ -46,6 +46,31 @@ export const OUTAGE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'a push is forgotten that a fail-over has lost',
+    law: 2,
+    file: 'src/core/payments/record-pushes.ts',
+    changes: [{ find: '    await takeAnew(transaction, options.pushes, known)\n', replace: '' }],
+    killedBy: {
+      file: 'test/core/payments/record-pushes.test.ts',
+      test: 'whose taking a fail-over has lost takes the payment anew',
+    },
+  },
+  {
+    name: 'an outage between the rows of a batch counts against their data',
+    law: 3,
+    file: 'src/database/run-rows.ts',
+    changes: [
+      {
+        find: 'if (!isDataError(error)) throw error',
+        replace: 'if (items.length > 1 && !isDataError(error)) throw error',
+      },
+    ],
+    killedBy: {
+      file: 'test/database/run-rows.test.ts',
+      test: 'are nobody’s fault when an outage comes between',
+    },
+  },
+  {
     name: 'a month without its partition is known by an English message',
     law: 3,
     file: 'src/database/partitions.ts',
