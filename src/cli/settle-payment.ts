@@ -45,6 +45,11 @@ const settlePayment = async (environment: Environment, id: string, options: Sett
     reason: readReason(options.reason),
   }
   const settled = await useDatabase(environment, (database) => settleByHand(database, word))
+  if (settled.kind === 'receipt_taken') {
+    throw new CommandError(
+      `${word.receipt} is the receipt of payment ${settled.paymentId} already, and one receipt proves one payment; nothing was changed`,
+    )
+  }
   if (settled.kind === 'unchanged') {
     throw new CommandError(
       settled.state === null

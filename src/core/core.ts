@@ -128,8 +128,8 @@ export const startCore = (options: CoreOptions): Core => {
   const submitting = startSubmitting({
     ...stage,
     concurrency: options.submitConcurrency,
-    accountReferenceOf: ({ paymentId, reference }, { uniqueReference }) =>
-      uniqueReference ? references.issue(paymentId) : toAccountReference(reference, paymentId),
+    accountReferenceOf: ({ paymentId, reference, callbackNonce }, { uniqueReference }) =>
+      uniqueReference ? references.issue(paymentId, callbackNonce) : toAccountReference(reference, paymentId),
     callbackUrlOf: ({ paymentId, callbackNonce: nonce }) =>
       renderCallbackUrl({ ...options, token: tokens.issue(paymentId), nonce }),
   })

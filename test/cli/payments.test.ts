@@ -42,7 +42,15 @@ describe('gateway payments', () => {
     return String(id)
   }
 
-  const SETTLE = ['--outcome', 'successful', '--receipt', 'UE4A11B2C3', '--reason', 'on the statement']
+  const settleWith = (receipt: string) => [
+    '--outcome',
+    'successful',
+    '--receipt',
+    receipt,
+    '--reason',
+    'on the statement',
+  ]
+  const SETTLE = settleWith('UE4A11B2C3')
 
   it('lists what is open, and what is overdue', async () => {
     const id = Number(await makeUnconfirmed())
@@ -65,9 +73,19 @@ describe('gateway payments', () => {
     expect(await readBodies(database, BigInt(id))).toMatchObject([{ status: 'successful' }])
   })
 
+  it('takes no receipt that proves another payment, and names that one', async () => {
+    const [first, second] = [await makeUnconfirmed(), await makeUnconfirmed()]
+    await run(['settle', first, ...settleWith('UE4A11B2C5')])
+    expect(await run(['settle', second, ...settleWith('UE4A11B2C5')])).toMatchObject({
+      code: 2,
+      stderr: `UE4A11B2C5 is the receipt of payment ${first} already, and one receipt proves one payment; nothing was changed\n`,
+    })
+    expect(await readBodies(database, BigInt(second))).toEqual([])
+  })
+
   it('changes nothing where no arrow leads, and says so', async () => {
     const id = await makeUnconfirmed()
-    await run(['settle', id, ...SETTLE])
+    await run(['settle', id, ...settleWith('UE4A11B2C4')])
     expect(await run(['settle', id, '--outcome', 'failed', '--reason', 'a mistake'])).toMatchObject({
       code: 2,
       stderr: `payment ${id} is successful and cannot become failed; nothing was changed\n`,

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CallbackSources } from '../../src/core/callbacks/sources.ts'
-import { createCallbackTokens } from '../../src/core/callbacks/token.ts'
 import { type AddressList, parseAddressList } from '../../src/values/address-list.ts'
 import {
   type Answer,
@@ -11,6 +10,7 @@ import {
   push,
   type TestFacade,
 } from '../facade/harness.ts'
+import { callbackTokenOf } from '../support/callback-url.ts'
 import { eventually } from '../support/eventually.ts'
 
 const listOf = (text: string): AddressList => {
@@ -37,10 +37,10 @@ const openBehindProxy = (mode: CallbackSources['mode']): Promise<TestFacade> =>
     { trustedProxies: listOf('127.0.0.1') },
   )
 
-const openPayment = async (test: TestFacade): Promise<{ id: bigint; token: string }> => {
+const openPayment = async (test: TestFacade): Promise<{ id: bigint; token: string; tail: string }> => {
   const { transaction_id } = JSON.parse((await push(test, paymentBody())).body)
   const id = BigInt(transaction_id)
-  return { id, token: createCallbackTokens(test.options).issue(id) }
+  return { id, ...(await callbackTokenOf(test.options, id)) }
 }
 
 const post = (test: TestFacade, token: string, forwardedFor: string): Promise<Answer> =>
@@ -68,8 +68,8 @@ describe('CALLBACK_SOURCES_MODE=enforce', () => {
   afterAll(() => test.stop())
 
   it.each([DARAJA, '196.201.213.77', `::ffff:${DARAJA}`])('takes a callback from %s', async (source) => {
-    const { id, token } = await openPayment(test)
-    expect((await post(test, token, source)).status).toBe(200)
+    const { id, tail } = await openPayment(test)
+    expect((await post(test, tail, source)).status).toBe(200)
     await eventually(async () => expect(await stateOf(test, id)).toBe('successful'))
     expect(await storedFor(test, id)).toMatchObject([{ is_refused: false }])
   })
@@ -79,8 +79,8 @@ describe('CALLBACK_SOURCES_MODE=enforce', () => {
     ['a stranger who writes Daraja’s address before its own', `${DARAJA}, ${STRANGER}`, STRANGER],
     ['who is not said to come from anywhere', '', '127.0.0.1'],
   ])('refuses %s: kept as it came, and not believed', async (_who, forwardedFor, source) => {
-    const { id, token } = await openPayment(test)
-    const answer = await post(test, token, forwardedFor)
+    const { id, tail } = await openPayment(test)
+    const answer = await post(test, tail, forwardedFor)
     expect(answer).toMatchObject({
       status: 403,
       body: errorBody('callbacks are not taken from this address'),
@@ -90,7 +90,7 @@ describe('CALLBACK_SOURCES_MODE=enforce', () => {
     ])
     // A later callback of another payment is interpreted, and this one still is not.
     const other = await openPayment(test)
-    await post(test, other.token, DARAJA)
+    await post(test, other.tail, DARAJA)
     await eventually(async () => expect(await stateOf(test, other.id)).toBe('successful'))
     expect(await stateOf(test, id)).toMatch(/^(?:accepted|submitting|submitted)$/)
     expect(eventsOf(test)).toContainEqual(
@@ -99,8 +99,8 @@ describe('CALLBACK_SOURCES_MODE=enforce', () => {
   })
 
   it('interprets a refused one once an operator says so', async () => {
-    const { id, token } = await openPayment(test)
-    await post(test, token, STRANGER)
+    const { id, tail } = await openPayment(test)
+    await post(test, tail, STRANGER)
     const [refused] = await test.database
       .selectFrom('callbacks')
       .select(['id as callback_id', 'received_at'])
@@ -148,8 +148,8 @@ describe.each(['log', 'off'] as const)('CALLBACK_SOURCES_MODE=%s', (mode) => {
   })
 
   it('keeps all that carry a token of ours, and all from Daraja’s addresses, through the flood', async () => {
-    const { id, token } = await openPayment(test)
-    expect((await post(test, token, STRANGER)).status).toBe(200)
+    const { id, tail } = await openPayment(test)
+    expect((await post(test, tail, STRANGER)).status).toBe(200)
     expect(await storedFor(test, id)).toHaveLength(1)
     const answers = await Promise.all(Array.from({ length: 100 }, () => post(test, NOBODYS_TOKEN, DARAJA)))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
@@ -160,8 +160,8 @@ describe.each(['log', 'off'] as const)('CALLBACK_SOURCES_MODE=%s', (mode) => {
 describe('CALLBACK_SOURCES_MODE=log', () => {
   it('takes a callback from a stranger, and tells of it', async () => {
     const test = await openBehindProxy('log')
-    const { id, token } = await openPayment(test)
-    expect((await post(test, token, STRANGER)).status).toBe(200)
+    const { id, tail } = await openPayment(test)
+    expect((await post(test, tail, STRANGER)).status).toBe(200)
     await eventually(async () => expect(await stateOf(test, id)).toBe('successful'))
     expect(eventsOf(test)).toContainEqual(
       expect.objectContaining({
@@ -177,8 +177,8 @@ describe('CALLBACK_SOURCES_MODE=log', () => {
 describe('CALLBACK_SOURCES_MODE=off', () => {
   it('takes a callback from anywhere, and stores where it came from', async () => {
     const test = await openBehindProxy('off')
-    const { id, token } = await openPayment(test)
-    expect((await post(test, token, STRANGER)).status).toBe(200)
+    const { id, tail } = await openPayment(test)
+    expect((await post(test, tail, STRANGER)).status).toBe(200)
     expect(await storedFor(test, id)).toMatchObject([{ is_refused: false, source_address: STRANGER }])
     expect(eventsOf(test).map(({ event }) => event)).not.toContain('callback_from_unlisted_address')
     await test.stop()

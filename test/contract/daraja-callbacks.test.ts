@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createCallbackTokens } from '../../src/core/callbacks/token.ts'
 import {
   type Answer,
   ask,
@@ -14,6 +13,7 @@ import {
   type TestFacade,
 } from '../facade/harness.ts'
 import samples from '../fixtures/daraja-samples.json' with { type: 'json' }
+import { callbackTokenOf } from '../support/callback-url.ts'
 import { eventually } from '../support/eventually.ts'
 
 const ACKNOWLEDGED = '{"ResultCode":0,"ResultDesc":"Success"}'
@@ -46,11 +46,11 @@ const newestCallback = () =>
 const countCallbacks = async (): Promise<number> =>
   (await test.database.selectFrom('callbacks').select('id').execute()).length
 
-/** A payment that its payer has the prompt of, and its callback token. */
-const openPayment = async (): Promise<{ id: bigint; token: string }> => {
+/** A payment that its payer has the prompt of, and its callback token, alone and with what follows it. */
+const openPayment = async (): Promise<{ id: bigint; token: string; tail: string }> => {
   const { transaction_id } = JSON.parse((await push(test, paymentBody())).body)
   const id = BigInt(transaction_id)
-  return { id, token: createCallbackTokens(test.options).issue(id) }
+  return { id, ...(await callbackTokenOf(test.options, id)) }
 }
 
 const stateOf = async (id: bigint) => {
@@ -102,9 +102,9 @@ describe('a callback of Daraja', () => {
   })
 
   it('settles its payment afterwards', async () => {
-    const { id, token } = await openPayment()
+    const { id, tail } = await openPayment()
     await eventually(async () => expect(await stateOf(id)).toBe('submitted'))
-    await post(token, '{"Body":{"stkCallback":{"ResultCode":0,"ResultDesc":"Paid"}}}')
+    await post(tail, '{"Body":{"stkCallback":{"ResultCode":0,"ResultDesc":"Paid"}}}')
     await eventually(async () => expect(await stateOf(id)).toBe('successful'))
   })
 

@@ -15,9 +15,9 @@ import {
 } from 'fast-check'
 import { Pool } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createCallbackTokens } from '../../src/core/callbacks/token.ts'
 import { openFacade, paymentBody, push, type TestFacade } from '../facade/harness.ts'
 import samples from '../fixtures/daraja-samples.json' with { type: 'json' }
+import { callbackTokenOf } from '../support/callback-url.ts'
 import { eventually } from '../support/eventually.ts'
 import { checkMany } from './fuzz.ts'
 
@@ -116,9 +116,9 @@ describe('POST /callbacks/stk/{token} with whatever comes', () => {
   beforeAll(async () => {
     test = await openFacade()
     pool = new Pool(test.url, { connections: 16 })
-    const issuer = createCallbackTokens(test.options)
     const answers = await Promise.all(Array.from({ length: PAYMENTS }, () => push(test, paymentBody())))
-    tokens = answers.map((answer) => issuer.issue(BigInt(JSON.parse(answer.body).transaction_id)))
+    const ids = answers.map((answer) => BigInt(JSON.parse(answer.body).transaction_id))
+    tokens = await Promise.all(ids.map(async (id) => (await callbackTokenOf(test.options, id)).tail))
   })
   afterAll(async () => {
     await pool.close()

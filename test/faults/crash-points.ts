@@ -48,7 +48,11 @@ const PAYMENTS = [
 const SPECIAL: Record<string, Partial<Pick<CrashPoint, 'payments' | 'prepare'>>> = {
   put_off: {
     payments: [{ ...PAID, amountKes: POISONED_KES }, PAID],
-    prepare: (place) => refuseToSettle(place),
+    prepare: (place) => refuseToSettle(place, 'P0001'),
+  },
+  give_up_callback: {
+    payments: [{ ...PAID, amountKes: POISONED_KES }, PAID],
+    prepare: (place) => refuseToSettle(place, '22003'),
   },
   mark_unpublished: { prepare: (place) => refusePublishing(place) },
   strangers: { prepare: (place) => scan(place) },
@@ -112,13 +116,16 @@ export const findCrashPoints = async (root: string): Promise<CrashPoint[]> => {
 
 const nothing = (): Promise<Prepared> => Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() })
 
-/** Lets the interpreting of one amount's callbacks fail, which alone bring a receipt: the defect that `put_off` is for. */
-const refuseToSettle = async ({ database }: Place): Promise<Prepared> => {
+/**
+ * Lets the interpreting of one amount's callbacks, which alone bring a receipt, fail with an SQLSTATE: the defect that `put_off`
+ * is for, or the value that `give_up_callback` is for.
+ */
+const refuseToSettle = async ({ database }: Place, code: string): Promise<Prepared> => {
   const decide = (body: string): Promise<unknown> =>
     sql`CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS ${sql.lit(body)}`.execute(
       database,
     )
-  await decide("BEGIN RAISE 'a defect'; END")
+  await decide(`BEGIN RAISE 'a defect' USING ERRCODE = '${code}'; END`)
   await sql`
     CREATE OR REPLACE TRIGGER refuse BEFORE UPDATE ON payments FOR EACH ROW
     WHEN (NEW.amount_kes = ${sql.lit(POISONED_KES)} AND NEW.receipt IS NOT NULL) EXECUTE FUNCTION refuse()

@@ -49,10 +49,10 @@ const callBackUntil = async (until: Promise<unknown>): Promise<void> => {
   await Promise.all(answers)
 }
 
-/** How often each callback is in Postgres, by its MerchantRequestID. */
+/** How often each callback is in Postgres, by its ResultDesc. */
 const countStored = async (): Promise<Map<string, number>> => {
   const rows = await stage.database.selectFrom('callbacks').select('body').execute()
-  const ids = rows.map(({ body }) => JSON.parse(body.toString()).Body.stkCallback.MerchantRequestID)
+  const ids = rows.map(({ body }) => JSON.parse(body.toString()).Body.stkCallback.ResultDesc)
   const counts = new Map<string, number>()
   for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1)
   return counts
@@ -70,7 +70,7 @@ const print = (what: string): void => {
 
 /** Every callback that was answered is in Postgres once, its payment settled and told once, and the spool empty. */
 const expectNothingLost = async (): Promise<void> => {
-  const answered = sent.filter(({ status }) => status === 200).map((one) => one.merchantRequestId)
+  const answered = sent.filter(({ status }) => status === 200).map((one) => one.resultDesc)
   await eventually(async () => {
     const stored = await countStored()
     expect(answered.filter((id) => stored.get(id) !== 1)).toEqual([])

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Pool } from 'undici'
-import { createCallbackTokens } from '../../src/core/callbacks/token.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
@@ -11,12 +10,13 @@ import { startEmbeddedPostgres } from '../../src/local/embedded-postgres.ts'
 import { processesIn } from '../../src/local/leftover-process.ts'
 import type { LocalServer } from '../../src/local/local-server.ts'
 import { testActor } from '../support/actor.ts'
+import { callbackUrlOf } from '../support/callback-url.ts'
 import { quietLog } from '../support/core.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
 import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
 
 const SECRET_KEY = TEST_SECRET_KEY
-const tokens = createCallbackTokens({ secretKey: Buffer.from(SECRET_KEY, 'hex'), previousSecretKey: null })
+const secretKey = Buffer.from(SECRET_KEY, 'hex')
 
 /** Where a process listens, under `http_url`. */
 export type Serving = Pick<GatewayProcess, 'ready'>
@@ -42,7 +42,7 @@ export type OutageStage = {
 }
 
 /** A callback that was sent: what it said, and how it was answered; status 0: not at all. */
-export type CallbackSent = { merchantRequestId: string; status: number; tookMs: number }
+export type CallbackSent = { resultDesc: string; status: number; tookMs: number }
 
 export const openOutageStage = async (): Promise<OutageStage> => {
   const folder = await mkdtemp(join(tmpdir(), 'gateway-outage-'))
@@ -83,6 +83,7 @@ export const openOutageStage = async (): Promise<OutageStage> => {
     return pool
   }
   const processes = [simulator]
+  const paths = new Map<bigint, string>()
   const startServe = async (httpPort: number): Promise<GatewayProcess> => {
     const started = await startGatewayProcess('serve', { ...environment, HTTP_PORT: String(httpPort) })
     processes.push(started)
@@ -102,8 +103,12 @@ export const openOutageStage = async (): Promise<OutageStage> => {
     serve,
     spoolFolder,
     startServe,
-    pay: (one) => pay(poolOf(one), apiKey),
-    callBack: (one, paymentId, number) => callBack(poolOf(one), paymentId, number),
+    pay: async (one) => {
+      const answer = await pay(poolOf(one), apiKey)
+      if (answer.status === 200) paths.set(answer.id, await callbackUrlOf({ database, secretKey }, answer.id))
+      return answer
+    },
+    callBack: (one, paymentId, number) => callBack(poolOf(one), paths.get(paymentId) ?? '', number),
     stop,
   }
 }
@@ -145,14 +150,14 @@ const pay = async (pool: Pool, apiKey: string) => {
   }
 }
 
-const callBack = async (pool: Pool, paymentId: bigint, number: number): Promise<CallbackSent> => {
-  const merchantRequestId = `callback-${number}`
-  const stkCallback = { MerchantRequestID: merchantRequestId, ResultCode: 0, ResultDesc: 'Paid' }
+const callBack = async (pool: Pool, path: string, number: number): Promise<CallbackSent> => {
+  const resultDesc = `callback ${number}`
+  const stkCallback = { ResultCode: 0, ResultDesc: resultDesc }
   const began = performance.now()
   const status = await pool
     .request({
       method: 'POST',
-      path: `/callbacks/stk/${tokens.issue(paymentId)}`,
+      path,
       headers: { 'content-type': 'application/json;charset=UTF-8' },
       body: JSON.stringify({ Body: { stkCallback } }),
     })
@@ -163,5 +168,5 @@ const callBack = async (pool: Pool, paymentId: bigint, number: number): Promise<
       },
       () => 0,
     )
-  return { merchantRequestId, status, tookMs: performance.now() - began }
+  return { resultDesc, status, tookMs: performance.now() - began }
 }

@@ -17,3 +17,10 @@ export const callbackUrlOf = async (
   const token = createCallbackTokens({ secretKey, previousSecretKey: null }).issue(id)
   return renderCallbackUrl({ publicUrl, token, nonce: row.callback_nonce })
 }
+
+/** The same cut in two: the token, and what stands at its place in the path, the query with it. */
+export const callbackTokenOf = async (parts: Parts, id: bigint): Promise<{ token: string; tail: string }> => {
+  const url = new URL(await callbackUrlOf({ ...parts, publicUrl: 'http://localhost' }, id))
+  const token = url.pathname.replace('/callbacks/stk/', '')
+  return { token, tail: `${token}${url.search}` }
+}

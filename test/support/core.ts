@@ -20,7 +20,7 @@ import { type Simulator, startSimulator } from '../../src/simulator/server.ts'
 import { parseAddressList } from '../../src/values/address-list.ts'
 import type { PartnerId } from '../../src/values/ids.ts'
 import { testActor } from './actor.ts'
-import { createTestDatabase } from './database.ts'
+import { createTestDatabase, type TestDatabase } from './database.ts'
 import { forgetfulNumbers } from './forgetful-numbers.ts'
 import { TEST_SECRET_KEY, testVault } from './vault.ts'
 
@@ -53,9 +53,15 @@ export const freePort = (): Promise<number> =>
     })
   })
 
-/** Starts a core with what tests want: a payer who thinks for 50 ms, callbacks and callback URLs on this machine. */
-export const startTestCore = async (overrides: Partial<CoreOptions> = {}): Promise<TestCore> => {
-  const { url: databaseUrl, drop } = await createTestDatabase()
+/**
+ * Starts a core with what tests want: a payer who thinks for 50 ms, callbacks and callback URLs on this machine; on a database
+ * of its own, or the one given, which it drops at its end.
+ */
+export const startTestCore = async (
+  overrides: Partial<CoreOptions> = {},
+  on?: TestDatabase,
+): Promise<TestCore> => {
+  const { url: databaseUrl, drop } = on ?? (await createTestDatabase())
   const database = connectDatabase({ databaseUrl, poolSize: 6, log: quietLog })
   const simulator = await startSimulator({
     host: '127.0.0.1',

@@ -1,15 +1,19 @@
-import { sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
+import { isOfItsContent } from '../../database/blame.ts'
 import type { Database } from '../../database/connect.ts'
 import { isOutage } from '../../database/outage.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
-import { parseCallback, type StkCallback } from '../daraja/parse-callback.ts'
+import { parseCallback } from '../daraja/parse-callback.ts'
 import type { CoreMetrics } from '../metrics.ts'
+import type { Settlement } from '../payments/decide.ts'
 import { hastenQueries } from '../payments/duties.ts'
-import { type Evidence, type Settlement, settle } from '../payments/settle.ts'
+import { settle } from '../payments/settle.ts'
 import { tellSettlements } from '../payments/tell-settlements.ts'
+import { type DueCallback, giveUp, letWait, listDue, putOff, takeDue, type Which } from './take-callbacks.ts'
+import { toEvidence } from './to-evidence.ts'
 
 /** Callbacks that one transaction takes. */
 const BATCH = 200
@@ -23,40 +27,32 @@ const BATCHES_WHEN_BEHIND = 2
 /** How long the loop rests when nothing is due and nobody wakes it, ms. */
 const IDLE_MS = 500
 
-/** When a callback whose interpretation failed is tried again, seconds. */
-const RETRY_SECONDS = 60
-
-type DueCallback = { id: string; payment_id: bigint; body: Buffer }
-
 type NotUnderstood = { callback: DueCallback; reason: string }
 
 type Interpreted = { found: number; notUnderstood: NotUnderstood[]; settlements: Settlement[] }
 
+/** What interpreting needs; `onSettled` is called after each batch that settled anything, for its deliveries are due. */
+type Interpreting = { database: Database; log: Log; metrics: CoreMetrics; onSettled: () => void }
+
 /**
  * Interprets the callbacks that `receive` made durable: reads each, settles its payment and ends the duty, in one transaction
- * a batch. `onSettled` is called after each batch that settled anything, for its deliveries are due. A callback that cannot
- * be read is kept and reported; one that makes the batch fail is set aside alone and tried again in a minute.
+ * a batch. A callback that comes before the reply to its push keeps the duty, and is tried again soon. One that cannot be
+ * read is kept and reported, once. When a batch fails its callbacks are taken one by one: the one that fails by what it holds
+ * is kept and reported too, any other that fails is tried again later.
  */
-export const startInterpreting = (options: {
-  database: Database
-  log: Log
-  metrics: CoreMetrics
-  onSettled: () => void
-}): Loop => {
+export const startInterpreting = (options: Interpreting): Loop => {
   let isBehind = false
 
   const interpretSome = async (): Promise<boolean> => {
-    const interpreted = await interpretBatch(options.database, BATCH).catch((error: unknown) => {
+    let found: number
+    try {
+      found = await interpretAndTell(options, { limit: BATCH })
+    } catch (error) {
       if (isOutage(error)) throw error
-      return interpretOneByOne({ ...options, error })
-    })
-    for (const { callback, reason } of interpreted.notUnderstood) {
-      const { id, payment_id } = callback
-      options.log.warn({ event: 'callback_not_understood', callback_id: id, payment_id, reason })
+      options.log.error({ event: 'interpretation_failed', err: error })
+      found = await interpretOneByOne(options)
     }
-    tellSettlements(options, interpreted.settlements)
-    if (interpreted.settlements.length > 0) options.onSettled()
-    return interpreted.found === BATCH
+    return found === BATCH
   }
 
   const round = async (): Promise<boolean> => {
@@ -76,92 +72,78 @@ export const startInterpreting = (options: {
   })
 }
 
-const interpretBatch = async (database: Database, limit: number): Promise<Interpreted> => {
+/** Interprets callbacks and tells what came of them; resolves with how many there were. */
+const interpretAndTell = async (options: Interpreting, which: Which): Promise<number> => {
+  const { found, notUnderstood, settlements } = await interpretBatch(options.database, which)
+  for (const { callback, reason } of notUnderstood) {
+    const { id, payment_id } = callback
+    options.log.warn({ event: 'callback_not_understood', callback_id: id, payment_id, reason })
+  }
+  tellSettlements(options, settlements)
+  if (settlements.some(({ decision }) => decision.kind === 'move')) options.onSettled()
+  return found
+}
+
+const interpretBatch = async (database: Database, which: Which): Promise<Interpreted> => {
   const interpreted = await database.transaction().execute(async (transaction) => {
-    const due = await takeDue(transaction, limit)
-    const read = due.map((callback) => ({ callback, content: parseCallback(callback.body) }))
-    const evidence = read.flatMap(({ callback, content }) =>
-      content.kind === 'understood' ? [toEvidence(callback.payment_id, content)] : [],
-    )
-    const notUnderstood = read.flatMap(({ callback, content }) =>
-      content.kind === 'understood' ? [] : [{ callback, reason: content.reason }],
-    )
-    const settlements = await settle(transaction, evidence)
-    await hastenQueries(
-      transaction,
-      notUnderstood.map(({ callback }) => callback.payment_id),
-    )
+    const due = await takeDue(transaction, which)
+    const done = await interpretTaken(transaction, due)
     crashPoint('interpret.before_commit', due.length)
-    return { found: due.length, notUnderstood, settlements }
+    return { found: due.length, ...done }
   })
   crashPoint('interpret.after_commit', interpreted.found)
   return interpreted
 }
 
-/** After a batch failed: each callback by itself, and the one that fails is put off. */
-const interpretOneByOne = async (options: {
-  database: Database
-  log: Log
-  error: unknown
-}): Promise<Interpreted> => {
-  options.log.error({ event: 'interpretation_failed', err: options.error })
-  const all: Interpreted = { found: 0, notUnderstood: [], settlements: [] }
-  for (let count = 0; count < BATCH; count += 1) {
-    const one = await interpretBatch(options.database, 1).catch(async (error: unknown) => {
+const interpretTaken = async (
+  transaction: Transaction<Schema>,
+  due: readonly DueCallback[],
+): Promise<Omit<Interpreted, 'found'>> => {
+  const read = due.map((callback) => ({ callback, content: parseCallback(callback.body) }))
+  const understood = read.flatMap(({ callback, content }) =>
+    content.kind === 'understood' ? [{ callback, content }] : [],
+  )
+  const notUnderstood = read.flatMap(({ callback, content }) =>
+    content.kind === 'understood' ? [] : [{ callback, reason: content.reason }],
+  )
+  const settlements = await settle(
+    transaction,
+    understood.map(({ callback, content }) => toEvidence(callback, content)),
+  )
+  await letWait(
+    transaction,
+    understood.flatMap(({ callback }, index) =>
+      settlements[index]?.decision.kind === 'wait' ? [callback] : [],
+    ),
+  )
+  await hastenQueries(
+    transaction,
+    notUnderstood.map(({ callback }) => callback.payment_id),
+  )
+  return { notUnderstood, settlements }
+}
+
+/** After a batch failed: each callback by itself, told as soon as it is committed; resolves with how many there were. */
+const interpretOneByOne = async (options: Interpreting): Promise<number> => {
+  const ids = await listDue(options.database, BATCH)
+  for (const id of ids) {
+    try {
+      await interpretAndTell(options, { id })
+    } catch (error) {
       if (isOutage(error)) throw error
-      options.log.error({ event: 'callback_put_off', err: error, retry_s: RETRY_SECONDS })
-      await putOffFirst(options.database)
-      return null
-    })
-    if (one?.found === 0) break
-    all.notUnderstood.push(...(one?.notUnderstood ?? []))
-    all.settlements.push(...(one?.settlements ?? []))
+      await setAside(options, id, error)
+    }
   }
-  return all
+  return ids.length
 }
 
-/**
- * Ends the duties of the oldest callbacks that are due and that nobody else has in hand, and reads these: a transaction that
- * fails gives the duties back. The bounds of time name the partitions once; a join would look for them again for each row.
- */
-const takeDue = async (transaction: Transaction<Schema>, limit: number): Promise<DueCallback[]> => {
-  const { rows } = await sql<DueCallback>`
-    WITH due AS (
-      DELETE FROM to_interpret WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM to_interpret WHERE due_at <= now()
-        ORDER BY callback_id LIMIT ${limit} FOR UPDATE SKIP LOCKED
-      ))
-      RETURNING callback_id, received_at
-    )
-    SELECT id, payment_id, body FROM callbacks
-    WHERE id = ANY (ARRAY(SELECT callback_id FROM due))
-      AND received_at >= (SELECT min(received_at) FROM due) AND received_at <= (SELECT max(received_at) FROM due)
-    ORDER BY id
-  `.execute(transaction)
-  return rows
+/** What a callback holds fails the same each time; for whatever else Postgres refuses it is not to blame. */
+const setAside = async ({ database, log }: Interpreting, id: string, error: unknown): Promise<void> => {
+  if (isOfItsContent(error)) {
+    await giveUp(database, id)
+    log.error({ event: 'callback_given_up', callback_id: id, err: error })
+  } else {
+    const seconds = await putOff(database, id)
+    log.error({ event: 'callback_put_off', callback_id: id, err: error, retry_s: seconds })
+  }
 }
-
-const putOffFirst = async (database: Database): Promise<void> => {
-  crashPoint('put_off.before_commit')
-  await sql`
-    UPDATE to_interpret SET due_at = now() + make_interval(secs => ${RETRY_SECONDS})
-    WHERE callback_id = (
-      SELECT callback_id FROM to_interpret WHERE due_at <= now()
-      ORDER BY callback_id LIMIT 1 FOR UPDATE SKIP LOCKED
-    )
-  `.execute(database)
-  crashPoint('put_off.after_commit')
-}
-
-const toEvidence = (paymentId: bigint, content: StkCallback): Evidence => ({
-  paymentId,
-  outcome: content.resultCode === '0' ? 'successful' : 'failed',
-  cause: 'callback',
-  resultCode: content.resultCode,
-  resultDesc: content.resultDesc,
-  receipt: content.receipt,
-  amountKes: content.amountKes,
-  transactionDate: content.resultCode === '0' ? content.transactionDate : null,
-  merchantRequestId: content.merchantRequestId,
-  checkoutRequestId: content.checkoutRequestId,
-})

@@ -7,7 +7,7 @@ import type { Schema } from '../../database/schema/schema.ts'
 /** When something is to be done about a payment, ms from now. */
 export type Due = { paymentId: bigint; afterMs: number }
 
-/** Daraja is to be asked about payments. One that has the duty already keeps it. */
+/** Daraja is to be asked about payments that it gave its ids for. One that has the duty already keeps it. */
 export const addQueries = async (transaction: Transaction<Schema>, dues: readonly Due[]): Promise<void> => {
   if (dues.length === 0) return
   await sql`
@@ -18,6 +18,7 @@ export const addQueries = async (transaction: Transaction<Schema>, dues: readonl
       ${dues.map((due) => due.afterMs)}::double precision[]
     ) AS given (payment_id, after_ms)
     JOIN payments ON payments.id = given.payment_id
+    WHERE payments.checkout_request_id IS NOT NULL
     ON CONFLICT DO NOTHING
   `.execute(transaction)
 }
@@ -39,6 +40,31 @@ export const hastenQueries = async (
       SELECT payment_id FROM to_query WHERE payment_id = ANY(${paymentIds}::bigint[]) FOR UPDATE SKIP LOCKED
     ) AS free
     WHERE to_query.payment_id = free.payment_id
+  `.execute(transaction)
+}
+
+/**
+ * Daraja, or M-PESA's records, are to be asked about payments now, for evidence came that is not believed; `failedIds` are those
+ * among them that nobody asks for any more, and that Daraja gave its ids for.
+ */
+export const askForTruth = async (
+  transaction: Transaction<Schema>,
+  { paymentIds, failedIds }: { paymentIds: readonly bigint[]; failedIds: readonly bigint[] },
+): Promise<void> => {
+  if (paymentIds.length === 0) return
+  await addQueries(
+    transaction,
+    failedIds.map((paymentId) => ({ paymentId, afterMs: 0 })),
+  )
+  await hastenQueries(transaction, paymentIds)
+  // `infinity`: M-PESA's records do not go back so far.
+  await sql`
+    UPDATE to_confirm SET due_at = least(due_at, now())
+    FROM (
+      SELECT payment_id FROM to_confirm
+      WHERE payment_id = ANY(${paymentIds}::bigint[]) AND due_at <> 'infinity' FOR UPDATE SKIP LOCKED
+    ) AS free
+    WHERE to_confirm.payment_id = free.payment_id
   `.execute(transaction)
 }
 

@@ -13,8 +13,9 @@ import type { Outcome, PaymentStateName } from '../../database/schema/payments.t
 // successful   Paid. Final.
 // failed       Not paid, as far as is known. Left only by a later authoritative success.
 //
-// A callback may come before the reply to the push, or after a reply that told of nothing processed. It names its payment
-// by a token, so it settles from every open state.
+// A callback may come before the reply to the push: then it waits for that, for only with the ids of the push can it be told
+// from one of another payment. After a reply that told of nothing processed it settles all the same. It names its payment
+// by a token and a nonce, so it needs no ids, and settles from every open state but `submitting`.
 
 /** Where each state may lead. */
 export const ARROWS: Readonly<Record<PaymentStateName, readonly PaymentStateName[]>> = {
@@ -65,8 +66,12 @@ export type SettleDecision =
   | { kind: 'known' }
   /** A failure after a success: the money moved, so nothing changes, but somebody should hear of it. */
   | { kind: 'contradiction' }
+  /** Of another payment, or not shown to be of this one. `receiptOf`: the payment whose receipt it brings, if that is why. */
+  | { kind: 'not_believed'; receiptOf: bigint | null }
+  /** The reply to the push, by which it can be judged, is still to come. */
+  | { kind: 'wait' }
 
-/** Decides what evidence of `outcome` does to a payment in state `from`. Pure. */
+/** Decides what evidence of `outcome`, which is of this payment and no other, does to one in state `from`. Pure. */
 export const decideSettlement = (options: {
   from: PaymentStateName
   outcome: Outcome

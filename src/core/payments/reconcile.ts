@@ -12,10 +12,11 @@ import { readHold } from '../daraja/hold.ts'
 import type { FindAccount, OpenAccount } from '../daraja/open-account.ts'
 import { type QueryOutcome, queryStk } from '../daraja/query.ts'
 import type { CoreMetrics } from '../metrics.ts'
+import type { Settlement } from './decide.ts'
 import { beginningAt, findDueAccounts, sooner } from './due-accounts.ts'
 import { addConfirmations } from './duties.ts'
 import { nextDelay } from './next-delay.ts'
-import { type Settlement, settle } from './settle.ts'
+import { settle } from './settle.ts'
 import { nextInMs } from './take-due-payments.ts'
 import { tellSettlements } from './tell-settlements.ts'
 
@@ -92,6 +93,9 @@ export const startReconciling = (options: Reconciling): Loop => {
   return { ...loop, stop }
 }
 
+/** How often a payment that is settled is asked for, since evidence came afterwards that is not believed. */
+const MAX_QUERIES_WHEN_SETTLED = 10
+
 /** How soon to look again when all places are taken, ms. */
 const BUSY_MS = 50
 
@@ -144,7 +148,7 @@ const reconcile = async (options: Reconciling, account: OpenAccount, due: DueQue
   crashPoint('query.after_send')
   options.metrics.queried(answer.kind)
   if (answer.kind === 'definite') {
-    const settlements = await settleByQuery(options, { ...due, answer, pull: account.pull !== null })
+    const settlements = await settleByQuery(options, { due, answer, pull: account.pull !== null })
     tellSettlements(options, settlements)
     options.onSettled()
     return
@@ -165,13 +169,14 @@ const reconcile = async (options: Reconciling, account: OpenAccount, due: DueQue
 const settleByQuery = async (
   options: Reconciling,
   given: {
-    paymentId: bigint
+    due: DueQuery
     answer: Extract<QueryOutcome, { kind: 'definite' }>
     /** True where Pull Transactions bring back the receipts of what the query settles. */
     pull: boolean
   },
 ): Promise<Settlement[]> => {
-  const { paymentId, answer } = given
+  const { due, answer } = given
+  const { paymentId } = due
   const isPaid = answer.resultCode === '0'
   const settlements = await options.database.transaction().execute(async (transaction) => {
     const settled = await settle(transaction, [
@@ -189,6 +194,7 @@ const settleByQuery = async (
       },
     ])
     const hasMoved = settled.some(({ decision }) => decision.kind === 'move')
+    if (!hasMoved) await endQuery(transaction, due)
     if (given.pull && isPaid && hasMoved) await addConfirmations(transaction, [paymentId])
     crashPoint('settle_by_query.before_commit')
     return settled
@@ -197,13 +203,31 @@ const settleByQuery = async (
   return settlements
 }
 
-/** Unless it was made due anew while it was asked for. */
+/**
+ * Of a payment that is settled, and was asked for since evidence came afterwards that is not believed; unless it was made due
+ * anew while it was asked for.
+ */
+const endQuery = async (transaction: Transaction<Schema>, due: DueQuery): Promise<void> => {
+  await sql`
+    DELETE FROM to_query USING payments
+    WHERE to_query.payment_id = ${due.paymentId} AND to_query.due_at = ${due.dueAt}::timestamptz
+      AND payments.id = to_query.payment_id AND payments.state IN ('successful', 'failed')
+  `.execute(transaction)
+}
+
+/** Unless it was made due anew while it was asked for. A settled payment is not asked for again and again for ever. */
 const postpone = async (database: Database, due: DueQuery, delayMs: number): Promise<void> => {
   crashPoint('postpone_query.before_commit')
   await sql`
+    WITH ended AS (
+      DELETE FROM to_query USING payments
+      WHERE to_query.payment_id = ${due.paymentId} AND queries >= ${MAX_QUERIES_WHEN_SETTLED}
+        AND payments.id = to_query.payment_id AND payments.state IN ('successful', 'failed')
+      RETURNING to_query.payment_id
+    )
     UPDATE to_query SET leased_until = '-infinity',
       due_at = CASE WHEN due_at = ${due.dueAt}::timestamptz THEN now() + make_interval(secs => ${delayMs / 1000}) ELSE due_at END
-    WHERE payment_id = ${due.paymentId}
+    WHERE payment_id = ${due.paymentId} AND payment_id NOT IN (SELECT payment_id FROM ended)
   `.execute(database)
   crashPoint('postpone_query.after_commit')
 }

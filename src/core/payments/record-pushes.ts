@@ -3,13 +3,16 @@ import type { Database } from '../../database/connect.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
+import { maskCheckoutRequestId } from '../../values/checkout-request-id.ts'
 import type { PushOutcome } from '../daraja/stk-push.ts'
+import type { Settlement } from './decide.ts'
 import { addConfirmations, addQueries, endSubmissions, postponeSubmissions } from './duties.ts'
+import type { Evidence } from './evidence.ts'
 import { type Finding, recordFindings } from './findings.ts'
 import { type MovedTo, movePayments } from './move.ts'
 import { nextDelay } from './next-delay.ts'
 import { NOT_PROMPTED } from './payment.ts'
-import { type Evidence, type Settlement, settle } from './settle.ts'
+import { settle } from './settle.ts'
 
 /** A payment that was pushed, which taking of it that was, and what came of it. */
 export type Pushed = { paymentId: bigint; take: number; outcome: PushOutcome }
@@ -223,7 +226,8 @@ const differentIds =
   ({ paymentId, outcome }: PushedAs<'accepted'>): Finding[] => {
     const known = before.get(paymentId)?.checkout_request_id ?? null
     if (known === null || known === outcome.checkoutRequestId) return []
-    const detail = `push_accepted: ${outcome.checkoutRequestId} beside ${known}`
+    const sides = [outcome.checkoutRequestId, known].map(maskCheckoutRequestId)
+    const detail = `push_accepted: ${sides.join(' beside ')}`
     return [{ paymentId, kind: 'different_checkout_request_id', detail }]
   }
 

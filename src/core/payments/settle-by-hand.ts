@@ -4,7 +4,9 @@ import type { Outcome, PaymentStateName } from '../../database/schema/payments.t
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type AuditEntry, recordAudit } from '../audit/record-audit.ts'
-import { type Evidence, type Settlement, settle } from './settle.ts'
+import type { Settlement } from './decide.ts'
+import type { Evidence } from './evidence.ts'
+import { settle } from './settle.ts'
 
 /** An operator's word on a payment. */
 export type HandSettlement = {
@@ -19,8 +21,13 @@ export type HandSettlement = {
   reason: string
 }
 
-/** What came of it: settled, or nothing was changed, since no arrow leads there from the payment's state (null: none such). */
-export type HandSettled = { kind: 'settled' } | { kind: 'unchanged'; state: PaymentStateName | null }
+/** What came of it. */
+export type HandSettled =
+  | { kind: 'settled' }
+  /** Nothing was changed, since no arrow leads there from the payment's state (null: none such). */
+  | { kind: 'unchanged'; state: PaymentStateName | null }
+  /** Nothing was changed, since the receipt proves another payment. */
+  | { kind: 'receipt_taken'; paymentId: bigint }
 
 /** What a partner reads of a payment that an operator settled; M-PESA gave no code for a failure. */
 const OUTCOMES = {
@@ -30,10 +37,10 @@ const OUTCOMES = {
 
 /** Thrown to roll back what an operator's word did beside moving the payment. */
 class Unchanged extends Error {
-  readonly state: PaymentStateName | null
-  constructor(state: PaymentStateName | null) {
+  readonly settled: HandSettled
+  constructor(settled: HandSettled) {
     super('unchanged')
-    this.state = state
+    this.settled = settled
   }
 }
 
@@ -45,14 +52,14 @@ export const settleByHand = async (database: Database, word: HandSettlement): Pr
   try {
     await database.transaction().execute(async (transaction) => {
       const [settlement] = await settle(transaction, [toEvidence(word)])
-      if (!isMove(settlement)) throw new Unchanged(settlement?.from ?? null)
+      if (settlement?.decision.kind !== 'move') throw new Unchanged(toRefusal(settlement))
       await recordAudit(transaction, await toEntry(transaction, word, settlement?.from ?? null))
       crashPoint('settle_by_hand.before_commit')
     })
     crashPoint('settle_by_hand.after_commit')
     return { kind: 'settled' }
   } catch (error) {
-    if (error instanceof Unchanged) return { kind: 'unchanged', state: error.state }
+    if (error instanceof Unchanged) return error.settled
     throw error
   }
 }
@@ -77,7 +84,12 @@ const toEntry = async (
   }
 }
 
-const isMove = (settlement: Settlement | undefined): boolean => settlement?.decision.kind === 'move'
+const toRefusal = (settlement: Settlement | undefined): HandSettled => {
+  const { decision, from = null } = settlement ?? {}
+  return decision?.kind === 'not_believed' && decision.receiptOf !== null
+    ? { kind: 'receipt_taken', paymentId: decision.receiptOf }
+    : { kind: 'unchanged', state: from }
+}
 
 const toEvidence = (word: HandSettlement): Evidence => ({
   paymentId: word.paymentId,

@@ -5,7 +5,7 @@ import { crashPoint } from '../../runtime/crash-point.ts'
 import { nextDelay } from './next-delay.ts'
 
 /** A payment that is looked for in M-PESA's records. */
-export type ToConfirm = { paymentId: bigint; amountKes: number }
+export type ToConfirm = { paymentId: bigint; amountKes: number; nonce: string | null }
 
 /** A stretch of M-PESA's records, and the payments that are looked for in it. */
 export type PullWindow = { from: Date; to: Date; payments: ToConfirm[] }
@@ -23,7 +23,14 @@ const AFTER_MS = 3_600_000
 /** M-PESA's records go back two days; after that only operators look. */
 const RECORDS_REACH_MS = 47 * 3_600_000
 
-type DueRow = { payment_id: bigint; pulls: number; created_at: Date; amount_kes: number; too_old: boolean }
+type DueRow = {
+  payment_id: bigint
+  pulls: number
+  created_at: Date
+  amount_kes: number
+  callback_nonce: string | null
+  too_old: boolean
+}
 
 /**
  * Takes the payments of an account that are due to be looked for and were accepted at about the same time; null when none is. They are put
@@ -51,7 +58,11 @@ export const takeConfirmations = async (options: {
   return {
     from: new Date(Math.min(...times) - BEFORE_MS),
     to: new Date(Math.max(...times) + AFTER_MS),
-    payments: rows.map((row) => ({ paymentId: row.payment_id, amountKes: row.amount_kes })),
+    payments: rows.map((row) => ({
+      paymentId: row.payment_id,
+      amountKes: row.amount_kes,
+      nonce: row.callback_nonce,
+    })),
   }
 }
 
@@ -60,7 +71,7 @@ const createdMs = (row: DueRow): number => row.created_at.getTime()
 
 const lockDue = async (transaction: Transaction<Schema>, accountId: bigint): Promise<DueRow[]> => {
   const { rows } = await sql<DueRow>`
-    SELECT due.payment_id, due.pulls, payments.created_at, payments.amount_kes,
+    SELECT due.payment_id, due.pulls, payments.created_at, payments.amount_kes, payments.callback_nonce,
            payments.created_at < now() - make_interval(secs => ${RECORDS_REACH_MS / 1000}) AS too_old
     FROM (
       SELECT payment_id, pulls FROM to_confirm WHERE account_id = ${accountId} AND due_at <= now()

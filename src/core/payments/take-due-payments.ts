@@ -5,10 +5,12 @@ import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Budget, readAllowance, spend } from '../daraja/budget.ts'
 import { type Hold, readHold } from '../daraja/hold.ts'
+import type { Settlement } from './decide.ts'
 import { addConfirmations, endSubmissions } from './duties.ts'
+import type { Evidence } from './evidence.ts'
 import { type MovedTo, movePayments } from './move.ts'
 import { NOT_PROMPTED, STOPPED } from './payment.ts'
-import { type Evidence, type Settlement, settle } from './settle.ts'
+import { settle } from './settle.ts'
 
 /** A payment that its taker, and nobody else, may now push. */
 export type DuePayment = {

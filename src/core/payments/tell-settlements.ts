@@ -1,7 +1,7 @@
 import type { Log } from '../../runtime/log.ts'
 import type { CoreMetrics } from '../metrics.ts'
+import type { Settlement } from './decide.ts'
 import type { Finding } from './findings.ts'
-import type { Settlement } from './settle.ts'
 
 /**
  * Tells what each piece of evidence did, once its transaction is committed: a line in the log, loud where truths collide, and
@@ -46,6 +46,10 @@ const logSettlement = (log: Log, { evidence, from, decision }: Settlement): void
       return log.info({ event: 'outcome_known_already', ...about, state: from })
     case 'contradiction':
       return log.info({ event: 'failure_after_success', ...about, state: from })
+    case 'not_believed':
+      return log.warn({ event: 'evidence_not_believed', ...about, state: from })
+    case 'wait':
+      return log.debug({ event: 'evidence_waits', ...about })
     default:
       return decision satisfies never
   }

@@ -6,7 +6,7 @@ import { classifyError } from '../../../src/core/daraja/classify-error.ts'
 import { parseCallback } from '../../../src/core/daraja/parse-callback.ts'
 import { readResult } from '../../../src/core/daraja/read-result.ts'
 import { renderBody } from '../../../src/core/deliveries/enqueue.ts'
-import { findDifferences } from '../../../src/core/payments/findings.ts'
+import { findCollisions } from '../../../src/core/payments/findings.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { eventually } from '../../support/eventually.ts'
 import { findPhp } from '../../support/find-php.ts'
@@ -63,17 +63,21 @@ describe('half a character in what Daraja says', () => {
   })
 
   it('is not in a finding', () => {
-    const known = { state: 'successful' as const, receipt: 'R', amount_kes: 1, checkout_request_id: null }
-    const [finding] = findDifferences(known, {
-      paymentId: 1n,
-      outcome: 'failed',
-      cause: 'callback',
-      resultCode: '1',
-      resultDesc: `x${'💡'.repeat(400)}`,
-      receipt: null,
-      amountKes: null,
-      checkoutRequestId: null,
-    })
+    const [finding] = findCollisions(
+      { state: 'successful', receipt: 'R' },
+      {
+        paymentId: 1n,
+        outcome: 'failed',
+        cause: 'callback',
+        resultCode: '1',
+        resultDesc: `x${'💡'.repeat(400)}`,
+        receipt: null,
+        amountKes: null,
+        transactionDate: null,
+        merchantRequestId: null,
+        checkoutRequestId: null,
+      },
+    )
     expect(finding?.detail.isWellFormed()).toBe(true)
     expect(finding?.detail).toMatch(/💡$/u)
   })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Evidence } from '../../../src/core/payments/evidence.ts'
 import { listOpenPayments } from '../../../src/core/payments/open-payments.ts'
-import { type Evidence, settle } from '../../../src/core/payments/settle.ts'
+import { settle } from '../../../src/core/payments/settle.ts'
 import { settleByHand } from '../../../src/core/payments/settle-by-hand.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { quietLog } from '../../support/core.ts'
@@ -28,16 +29,18 @@ describe('late truth', () => {
   })
 
   const settleWith = (paymentId: bigint, ...said: Partial<Evidence>[]) => {
-    const evidence = said.map((one): Evidence => Object.assign({ paymentId }, PAID, one))
+    const paid: Evidence = { paymentId, receipt: receiptOf(paymentId), ...PAID }
+    const evidence = said.map((one): Evidence => Object.assign({}, paid, one))
     return database.transaction().execute((transaction) => settle(transaction, evidence))
   }
 
-  const PAID: Omit<Evidence, 'paymentId'> = {
+  const receiptOf = (paymentId: bigint): string => `UE4${String(paymentId).padStart(7, '0')}`
+
+  const PAID: Omit<Evidence, 'paymentId' | 'receipt'> = {
     outcome: 'successful',
     cause: 'callback',
     resultCode: '0',
     resultDesc: 'Paid',
-    receipt: 'UE4A11B2C3',
     amountKes: 150,
     transactionDate: new Date('2026-05-04T18:04:28Z'),
     merchantRequestId: '2654-4b64',
@@ -59,7 +62,7 @@ describe('late truth', () => {
     const id = await acceptPayment(database)
     await settleWith(id, FAILED)
     await settleWith(id, {})
-    expect(await readPayment(database, id)).toMatchObject({ state: 'successful', receipt: 'UE4A11B2C3' })
+    expect(await readPayment(database, id)).toMatchObject({ state: 'successful', receipt: receiptOf(id) })
     expect(await statuses(id)).toEqual(['failed', 'successful'])
     expect(await readFindings(database, id)).toEqual([])
   })
@@ -81,9 +84,9 @@ describe('late truth', () => {
     const id = await acceptPayment(database)
     const [, second] = await settleWith(id, {}, { receipt: 'UE4ZZZZZZZ' })
     expect(second?.findings).toMatchObject([
-      { kind: 'different_receipt', detail: 'callback: UE4ZZZZZZZ beside UE4A11B2C3' },
+      { kind: 'different_receipt', detail: `callback: UE4ZZZZZZZ beside ${receiptOf(id)}` },
     ])
-    expect(await readPayment(database, id)).toMatchObject({ receipt: 'UE4A11B2C3' })
+    expect(await readPayment(database, id)).toMatchObject({ receipt: receiptOf(id) })
     expect(await statuses(id)).toEqual(['successful'])
   })
 
@@ -94,22 +97,27 @@ describe('late truth', () => {
     expect(await statuses(id)).toEqual(['successful'])
   })
 
-  it('another amount is found; the payment counts as paid, and its partner reads what it asked for', async () => {
+  it('another amount is found and settles nothing; what Daraja then says when it is asked does', async () => {
     const id = await acceptPayment(database)
     await settleWith(id, { amountKes: 151 })
-    expect(await readPayment(database, id)).toMatchObject({ state: 'successful', amount_kes: 150 })
+    expect(await readPayment(database, id)).toMatchObject({ state: 'accepted', receipt: null })
     expect(await readFindings(database, id)).toEqual(['different_amount'])
-    expect(await readBodies(database, id)).toMatchObject([{ status: 'successful', amount: 150 }])
+    await settleWith(id, { cause: 'query', receipt: null, amountKes: null })
+    await settleWith(id, { amountKes: 151 })
+    expect(await readPayment(database, id)).toMatchObject({ state: 'successful', receipt: null })
+    expect(await readFindings(database, id)).toEqual(['different_amount'])
+    expect(await readBodies(database, id)).toMatchObject([{ status: 'successful', mpesa_receipt: null }])
   })
 
-  it('another CheckoutRequestID is found, and the first stays', async () => {
+  it('another CheckoutRequestID is found and settles nothing, also in the same batch', async () => {
     const id = await acceptPayment(database)
     await settleWith(id, FAILED, { checkoutRequestId: 'ws_CO_2' })
     expect(await readFindings(database, id)).toEqual(['different_checkout_request_id'])
     expect(await readPayment(database, id)).toMatchObject({
-      state: 'successful',
+      state: 'failed',
       checkout_request_id: 'ws_CO_1',
     })
+    expect(await statuses(id)).toEqual(['failed'])
   })
 
   it('a late callback fills in the receipt and the ids that the query could not know', async () => {
@@ -118,7 +126,7 @@ describe('late truth', () => {
     await settleWith(id, { ...unknown, cause: 'query', merchantRequestId: null, checkoutRequestId: null })
     await settleWith(id, {})
     expect(await readPayment(database, id)).toMatchObject({
-      receipt: 'UE4A11B2C3',
+      receipt: receiptOf(id),
       checkout_request_id: 'ws_CO_1',
       transaction_date: new Date('2026-05-04T18:04:28Z'),
     })
@@ -127,7 +135,6 @@ describe('late truth', () => {
 
   describe('an operator’s word', () => {
     const WORD = {
-      receipt: 'UE4A11B2C3',
       operator: 'amina',
       from: 'test',
       reason: 'on the statement of 4 May',
@@ -143,14 +150,21 @@ describe('late truth', () => {
 
     it('settles an unconfirmed payment, and keeps who and why', async () => {
       const id = await makeUnconfirmed()
-      expect(await settleByHand(database, { ...WORD, paymentId: id, outcome: 'successful' })).toEqual({
+      expect(
+        await settleByHand(database, {
+          ...WORD,
+          receipt: receiptOf(id),
+          paymentId: id,
+          outcome: 'successful',
+        }),
+      ).toEqual({
         kind: 'settled',
       })
       expect(await readMoves(database, id)).toEqual(['unconfirmed>successful operator'])
       const history = database.selectFrom('payment_history').selectAll().where('payment_id', '=', id)
       expect(await history.execute()).toMatchObject([{ operator: 'amina', detail: WORD.reason }])
       expect(await readBodies(database, id)).toMatchObject([
-        { status: 'successful', result_code: 0, mpesa_receipt: 'UE4A11B2C3' },
+        { status: 'successful', result_code: 0, mpesa_receipt: receiptOf(id) },
       ])
       expect(await readDuties(database, id)).toEqual([])
     })
@@ -176,9 +190,28 @@ describe('late truth', () => {
         })
       }
       expect(await readFindings(database, id)).toEqual([])
-      expect(await settleByHand(database, { ...WORD, outcome: 'successful', paymentId: 999_999n })).toEqual({
+      expect(
+        await settleByHand(database, {
+          ...WORD,
+          receipt: 'UE4ZZZZZZZ',
+          outcome: 'successful',
+          paymentId: 999_999n,
+        }),
+      ).toEqual({
         kind: 'unchanged',
         state: null,
+      })
+    })
+
+    it('with a receipt that proves another payment is refused, names that one, and leaves no trace', async () => {
+      const [first, second] = [await acceptPayment(database), await makeUnconfirmed()]
+      await settleWith(first, {})
+      const word = { ...WORD, receipt: receiptOf(first), paymentId: second, outcome: 'successful' as const }
+      expect(await settleByHand(database, word)).toEqual({ kind: 'receipt_taken', paymentId: first })
+      expect(await readPayment(database, second)).toMatchObject({ state: 'unconfirmed', receipt: null })
+      expect(await readFindings(database, second)).toEqual([])
+      expect(await settleByHand(database, { ...word, receipt: receiptOf(second) })).toEqual({
+        kind: 'settled',
       })
     })
 

@@ -18,9 +18,15 @@ import {
   record as recordPush,
   takePayments,
 } from '../../support/payments.ts'
-import { type Happening, happen, type Model, newModel, type Reply } from './plain-model.ts'
+import { type Happening, happen, type Model, newModel, type Reply, TAKEN } from './plain-model.ts'
 
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 100)
+
+const CHECKOUT_IDS = { ours: 'ws_CO_1', other: 'ws_CO_2' }
+
+/** A payment has receipts of its own in each run; one is another payment's. */
+const receiptOf = (id: bigint, name: string | null): string | null =>
+  name === null || name === TAKEN ? name : `${name}-${id}`
 
 const OUTCOMES: Record<Reply, PushOutcome> = {
   accepted: { kind: 'accepted', merchantRequestId: '2654-4b64', checkoutRequestId: 'ws_CO_1' },
@@ -47,7 +53,10 @@ const happenings = oneof(
       kind: constant('witness' as const),
       by: constantFrom('callback' as const, 'query' as const, 'pull' as const, 'operator' as const),
       isPaid: boolean(),
-      receipt: constantFrom('UE4A11B2C3', 'UE4ZZZZZZZ', null),
+      receipt: constantFrom('ONE', 'TWO', TAKEN, null),
+      nonce: constantFrom('own' as const, 'own' as const, 'other' as const, null),
+      checkoutId: constantFrom('ours' as const, 'ours' as const, 'other' as const, null),
+      isAmountRight: boolean(),
     }),
   },
 )
@@ -59,6 +68,7 @@ describe('a payment to which anything happens in any order', () => {
   beforeAll(async () => {
     own = await createTestDatabase()
     database = connectDatabase({ databaseUrl: own.url, poolSize: 6, log: quietLog })
+    await database.insertInto('receipts').values({ receipt: TAKEN, payment_id: 0n }).execute()
   })
   afterAll(async () => {
     await database.destroy()
@@ -78,7 +88,9 @@ describe('a payment to which anything happens in any order', () => {
 
   const testify = async (id: bigint, said: Extract<Happening, { kind: 'witness' }>): Promise<unknown> => {
     const outcome = said.isPaid ? 'successful' : 'failed'
-    const receipt = said.isPaid && said.by !== 'query' ? said.receipt : null
+    const receipt = said.isPaid && said.by !== 'query' ? receiptOf(id, said.receipt) : null
+    const isCallback = said.by === 'callback'
+    const { callback_nonce: own } = await readPayment(database, id)
     if (said.by === 'operator') {
       return settleByHand(database, {
         paymentId: id,
@@ -98,10 +110,13 @@ describe('a payment to which anything happens in any order', () => {
           resultCode: said.isPaid ? '0' : '1037',
           resultDesc: '',
           receipt,
-          amountKes: null,
+          amountKes: isCallback ? (said.isAmountRight ? 150 : 151) : null,
           transactionDate: null,
           merchantRequestId: null,
-          checkoutRequestId: null,
+          checkoutRequestId: isCallback && said.checkoutId ? CHECKOUT_IDS[said.checkoutId] : null,
+          ...(isCallback && {
+            callback: { nonce: said.nonce === 'other' ? 'another' : said.nonce && own, payerMsisdn: null },
+          }),
         },
       ]),
     )
@@ -144,9 +159,9 @@ describe('a payment to which anything happens in any order', () => {
     }
   }
 
-  const viewOf = (model: Model) => ({
+  const viewOf = (id: bigint, model: Model) => ({
     state: model.state,
-    receipt: model.receipt,
+    receipt: receiptOf(id, model.receipt),
     moves: model.moves,
     told: model.told,
     duties: [...model.duties].toSorted(),
@@ -167,7 +182,7 @@ describe('a payment to which anything happens in any order', () => {
         for (const happening of all) {
           if (!happen(model, happening)) continue
           await act(id, happening, happening.kind === 'reply' ? (model.pushes[happening.push] ?? null) : null)
-          expect(await look(id)).toEqual(viewOf(model))
+          expect(await look(id)).toEqual(viewOf(id, model))
           // Law 2: no push is made beside one that may have prompted the payer.
           expect(model.pushes.slice(0, -1).every((reply) => reply === 'later')).toBe(true)
         }

@@ -13,16 +13,30 @@ export type Happening =
   | { kind: 'pause_ends' }
   | { kind: 'deadline_passes' }
   | { kind: 'reply'; push: number; reply: Reply }
-  | { kind: 'witness'; by: Witness; isPaid: boolean; receipt: string | null }
+  | ({ kind: 'witness'; by: Witness; isPaid: boolean; receipt: string | null } & OfCallback)
+
+/** What a callback shows of whose it is; other witnesses show nothing of the kind. */
+export type OfCallback = {
+  nonce: 'own' | 'other' | null
+  checkoutId: 'ours' | 'other' | null
+  isAmountRight: boolean
+}
+
+/** A receipt that proves another payment already. */
+export const TAKEN = 'TAKEN'
 
 /** A payment as this plain model sees it: no database, no batches, no locks. */
 export type Model = {
   state: PaymentStateName
   receipt: string | null
+  /** Whose CheckoutRequestID stands in it. */
+  checkoutId: 'ours' | 'other' | null
   moves: string[]
   told: string[]
   duties: Set<'submit' | 'query' | 'confirm'>
   findings: Set<string>
+  /** What was found, to the letter: only what is new has the truth asked for. */
+  details: Set<string>
   isLeased: boolean
   isDue: boolean
   isTooOld: boolean
@@ -33,10 +47,12 @@ export type Model = {
 export const newModel = (): Model => ({
   state: 'accepted',
   receipt: null,
+  checkoutId: null,
   moves: [],
   told: [],
   duties: new Set(['submit']),
   findings: new Set(),
+  details: new Set(),
   isLeased: false,
   isDue: true,
   isTooOld: false,
@@ -84,6 +100,8 @@ const hear = (model: Model, push: number, said: Reply): void => {
   const isLast = push === model.pushes.length - 1
   if (reply === 'accepted') {
     if (model.state === 'submitting') move(model, 'submitted')
+    if (model.checkoutId === 'other') model.findings.add('different_checkout_request_id')
+    model.checkoutId ??= 'ours'
     if (model.state === 'submitted' || model.state === 'unconfirmed') model.duties.add('query')
     model.duties.delete('submit')
   }
@@ -127,12 +145,53 @@ export const happen = (model: Model, happening: Happening): boolean => {
   }
 }
 
-const testify = (model: Model, { by, isPaid, receipt }: Extract<Happening, { kind: 'witness' }>): boolean => {
+type Said = Extract<Happening, { kind: 'witness' }>
+
+const testify = (model: Model, said: Said): boolean => {
+  const { by, isPaid, receipt } = said
   if (by === 'query' && !model.duties.has('query')) return false
   if (by === 'pull' && !(isPaid && receipt !== null)) return false
   // An operator's word that no arrow follows is refused, and leaves no trace.
   if (by === 'operator' && (model.state === 'successful' || (model.state === 'failed' && !isPaid)))
     return true
-  settle(model, isPaid, by === 'query' ? null : receipt)
+  if (by === 'callback' && !isBelieved(model, said)) return true
+  const brought = by === 'query' || !isPaid ? null : receipt
+  if (brought === TAKEN && wouldTake(model)) {
+    // An operator is told, and nothing is kept.
+    if (by !== 'operator') find(model, said, 'receipt_of_another_payment', by)
+    return true
+  }
+  const before = model.moves.length
+  const hadReceipt = model.receipt !== null
+  settle(model, isPaid, brought)
+  const isWritten = model.moves.length > before || (!hadReceipt && model.receipt !== null)
+  if (by === 'callback' && isWritten) model.checkoutId ??= said.checkoutId
   return true
+}
+
+/** Whether a success would write its receipt down. */
+const wouldTake = (model: Model): boolean => model.state !== 'successful' || model.receipt === null
+
+const isBelieved = (model: Model, said: Said): boolean => {
+  const { nonce, checkoutId, isAmountRight } = said
+  const sides = `${said.isPaid} ${said.isPaid ? said.receipt : null} ${checkoutId} ${model.checkoutId}`
+  if (nonce === 'other') return find(model, said, 'of_another_payment', sides)
+  if (model.state === 'submitting') return false
+  const isOtherPush = checkoutId !== null && model.checkoutId !== null && checkoutId !== model.checkoutId
+  if (isOtherPush || !isAmountRight) {
+    if (isOtherPush) find(model, said, 'different_checkout_request_id', `${checkoutId} ${model.checkoutId}`)
+    if (!isAmountRight) find(model, said, 'different_amount', '')
+    return false
+  }
+  const isProven = nonce === 'own' || (checkoutId !== null && checkoutId === model.checkoutId)
+  return isProven || find(model, said, 'not_proven', sides)
+}
+
+/** Keeps a finding; one that is new, of a success after a failure, has Daraja asked where it can be. False: not believed. */
+const find = (model: Model, { isPaid }: Said, kind: string, detail: string): false => {
+  const isNew = !model.details.has(`${kind} ${detail}`)
+  model.findings.add(kind)
+  model.details.add(`${kind} ${detail}`)
+  if (isNew && isPaid && model.state === 'failed' && model.checkoutId !== null) model.duties.add('query')
+  return false
 }

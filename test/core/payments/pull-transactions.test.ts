@@ -18,7 +18,11 @@ const NO_SUCH_MERCHANT = {
 
 describe('what is found in M-PESA’s records', () => {
   const references = createUniqueReferences({ secretKey: new Uint8Array(32), previousSecretKey: null })
-  const payments = [{ paymentId: 17n, amountKes: 150 }]
+  const NONCE = '00c0ffee00c0ffee'
+  const payments = [
+    { paymentId: 17n, amountKes: 150, nonce: NONCE },
+    { paymentId: 19n, amountKes: 150, nonce: null },
+  ]
   const row = { receipt: 'UE4A11B2C3', amountKes: 150, transactionDate: null }
 
   it('is a payment’s only with its reference and its amount', () => {
@@ -26,10 +30,10 @@ describe('what is found in M-PESA’s records', () => {
       references,
       payments,
       transactions: [
-        { ...row, reference: references.issue(17n) },
-        { ...row, receipt: 'UE4A11B2C4', reference: references.issue(18n) },
+        { ...row, reference: references.issue(17n, NONCE) },
+        { ...row, receipt: 'UE4A11B2C4', reference: references.issue(18n, NONCE) },
         { ...row, receipt: 'UE4A11B2C5', reference: 'INV2025001' },
-        { ...row, receipt: 'UE4A11B2C6', reference: references.issue(17n), amountKes: 10 },
+        { ...row, receipt: 'UE4A11B2C6', reference: references.issue(17n, NONCE), amountKes: 10 },
       ],
     })
     expect(found.evidence).toMatchObject([
@@ -38,6 +42,30 @@ describe('what is found in M-PESA’s records', () => {
     expect(found.findings).toMatchObject([
       { paymentId: 17n, kind: 'different_amount', detail: expect.stringContaining('UE4A11B2C6') },
     ])
+  })
+})
+
+describe('what is found in M-PESA’s records of another payment that had the id', () => {
+  const references = createUniqueReferences({ secretKey: new Uint8Array(32), previousSecretKey: null })
+  const findFor = (nonce: string | null, reference: string) =>
+    findPulled({
+      references,
+      payments: [{ paymentId: 17n, amountKes: 150, nonce }],
+      transactions: [{ receipt: 'UE4A11B2C3', amountKes: 150, transactionDate: null, reference }],
+    })
+
+  it('is nothing of the one that has it now', () => {
+    const ofAnother = references.issue(17n, '0ddba11500000000')
+    expect(findFor('00c0ffee00c0ffee', ofAnother)).toEqual({ evidence: [], findings: [] })
+    expect(findFor(null, ofAnother)).toEqual({ evidence: [], findings: [] })
+  })
+
+  it('may be what a process of the release before pushed: that is for an operator to say', () => {
+    expect(findFor('00c0ffee00c0ffee', references.issue(17n, null))).toMatchObject({
+      evidence: [],
+      findings: [{ paymentId: 17n, kind: 'not_proven', detail: expect.stringContaining('UE4A11B2C3') }],
+    })
+    expect(findFor(null, references.issue(17n, null)).evidence).toHaveLength(1)
   })
 })
 

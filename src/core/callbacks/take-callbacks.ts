@@ -1,0 +1,91 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+
+/** A callback that is to be interpreted. */
+export type DueCallback = {
+  id: string
+  received_at: Date
+  payment_id: bigint
+  nonce: string | null
+  body: Buffer
+}
+
+/** Which of the callbacks that are due: the oldest, or the one of this id. */
+export type Which = { limit: number } | { id: string }
+
+/** How long evidence waits for the reply to its push, s: half as long as it has waited, within these bounds. */
+const LEAST_WAIT_SECONDS = 0.2
+const MOST_WAIT_SECONDS = 5
+
+/** When a callback is tried again that could not be interpreted for a reason that may pass, s: later each time. */
+const LEAST_PAUSE_SECONDS = 60
+const MOST_PAUSE_SECONDS = 3600
+
+/**
+ * Ends the duties of callbacks that are due and that nobody else has in hand, and reads these: a transaction that fails gives
+ * the duties back. The bounds of time name the partitions once; a join would look for them again for each row.
+ */
+export const takeDue = async (transaction: Transaction<Schema>, which: Which): Promise<DueCallback[]> => {
+  const { rows } = await sql<DueCallback>`
+    WITH due AS (
+      DELETE FROM to_interpret WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM to_interpret WHERE due_at <= now() ${'id' in which ? sql`AND callback_id = ${which.id}` : sql``}
+        ORDER BY callback_id LIMIT ${'id' in which ? 1 : which.limit} FOR UPDATE SKIP LOCKED
+      ))
+      RETURNING callback_id, received_at
+    )
+    SELECT id, received_at, payment_id, nonce, body FROM callbacks
+    WHERE id = ANY (ARRAY(SELECT callback_id FROM due))
+      AND received_at >= (SELECT min(received_at) FROM due) AND received_at <= (SELECT max(received_at) FROM due)
+    ORDER BY id
+  `.execute(transaction)
+  return rows
+}
+
+/** The ids of the oldest callbacks that are due, without taking them. */
+export const listDue = async (database: Database, limit: number): Promise<string[]> => {
+  const { rows } = await sql<{ id: string }>`
+    SELECT callback_id AS id FROM to_interpret WHERE due_at <= now() ORDER BY callback_id LIMIT ${limit}
+  `.execute(database)
+  return rows.map(({ id }) => id)
+}
+
+/** Gives callbacks their duty again, in the transaction that took it: they wait for the reply to their push. */
+export const letWait = async (
+  transaction: Transaction<Schema>,
+  callbacks: readonly DueCallback[],
+): Promise<void> => {
+  if (callbacks.length === 0) return
+  await sql`
+    INSERT INTO to_interpret (callback_id, received_at, due_at)
+    SELECT id, received_at, now() + ${pauseOf({ least: LEAST_WAIT_SECONDS, most: MOST_WAIT_SECONDS })}
+    FROM unnest(
+      ${callbacks.map(({ id }) => id)}::uuid[],
+      ${callbacks.map((callback) => callback.received_at)}::timestamptz[]
+    ) AS given (id, received_at)
+  `.execute(transaction)
+}
+
+/** Has one callback tried again later, if it still is to be interpreted; resolves with when, s from now. */
+export const putOff = async (database: Database, id: string): Promise<number> => {
+  crashPoint('put_off.before_commit')
+  const { rows } = await sql<{ seconds: number }>`
+    UPDATE to_interpret SET due_at = now() + ${pauseOf({ least: LEAST_PAUSE_SECONDS, most: MOST_PAUSE_SECONDS })}
+    WHERE callback_id = ${id} RETURNING round(extract(epoch FROM due_at - now()))::float8 AS seconds
+  `.execute(database)
+  crashPoint('put_off.after_commit')
+  return rows[0]?.seconds ?? 0
+}
+
+/** Ends the duty of one callback that can never be interpreted: it is kept, and not tried for ever. */
+export const giveUp = async (database: Database, id: string): Promise<void> => {
+  crashPoint('give_up_callback.before_commit')
+  await sql`DELETE FROM to_interpret WHERE callback_id = ${id}`.execute(database)
+  crashPoint('give_up_callback.after_commit')
+}
+
+/** Grows with the time since the callback came, so that nobody has to count. */
+const pauseOf = ({ least, most }: { least: number; most: number }) =>
+  sql`least(greatest((now() - received_at) / 2, make_interval(secs => ${least})), make_interval(secs => ${most}))`

@@ -1,0 +1,23 @@
+import type { Outcome } from '../../database/schema/payments.ts'
+import type { Cause } from './payment.ts'
+
+/** What somebody with authority says became of a payment. */
+export type Evidence = {
+  paymentId: bigint
+  outcome: Outcome
+  cause: Cause
+  resultCode: string
+  resultDesc: string
+  receipt: string | null
+  /** How much money moved, KES; null: not said. */
+  amountKes: number | null
+  /** When the money moved; null: unknown, and then the moment of settling stands for it. */
+  transactionDate: Date | null
+  /** Daraja's ids, where the evidence has them. */
+  merchantRequestId: string | null
+  checkoutRequestId: string | null
+  /** Whose word it is and why, where it is an operator's; kept in the history. */
+  byHand?: { operator: string; reason: string }
+  /** What only a callback has: the nonce of the URL that it came to, and the payer's whole number; null: not there. */
+  callback?: { nonce: string | null; payerMsisdn: string | null }
+}
