@@ -11,7 +11,7 @@ const SCRIPT = fileURLToPath(new URL('callbacks.lua', import.meta.url))
 
 const HEADERS = { 'content-type': 'application/json;charset=UTF-8', businessshortcode: '174379' }
 
-/** A callback of today's form that tells of a payment. */
+/** A callback of today's form that tells of a payment; MARK stands where its receipt differs from others. */
 const BODY = JSON.stringify({
   Body: {
     stkCallback: {
@@ -22,7 +22,7 @@ const BODY = JSON.stringify({
       CallbackMetadata: {
         Item: [
           { Name: 'Amount', Value: 150 },
-          { Name: 'MpesaReceiptNumber', Value: 'UE4A11B2C3' },
+          { Name: 'MpesaReceiptNumber', Value: 'UEMARK' },
           { Name: 'TransactionDate', Value: 20260504210428 },
           { Name: 'PhoneNumber', Value: 254712345678 },
         ],
@@ -32,6 +32,9 @@ const BODY = JSON.stringify({
 })
 
 const pathOf = (token: string): string => `/callbacks/stk/${token}`
+
+/** Each payment has a receipt of its own: it ends with the last digits of its id, which its token begins with. */
+const bodyOf = (token: string): string => BODY.replace('MARK', token.slice(8, 16).toUpperCase())
 
 /** As many callbacks as the server takes, each under the next of `tokens`, on `connections` for `seconds`. */
 export const loadWithCallbacks = async (options: {
@@ -69,7 +72,8 @@ const loadWithAutocannon = async (options: {
         headers: HEADERS,
         setupRequest: (request) => {
           count += 1
-          return { ...request, path: pathOf(options.tokens[count % options.tokens.length] ?? '') }
+          const token = options.tokens[count % options.tokens.length] ?? ''
+          return { ...request, path: pathOf(token), body: bodyOf(token) }
         },
       },
     ],
@@ -100,7 +104,7 @@ export const paceCallbacks = async (options: {
   const send = (token: string, dueMs: number): Promise<void> =>
     new Promise((resolve) => {
       pool.dispatch(
-        { method: 'POST', path: pathOf(token), headers: HEADERS, body: BODY },
+        { method: 'POST', path: pathOf(token), headers: HEADERS, body: bodyOf(token) },
         {
           onRequestStart: () => undefined,
           onResponseData: () => undefined,

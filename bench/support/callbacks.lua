@@ -1,7 +1,7 @@
 -- One callback after the other, each under the next token of the file BENCH_TOKENS; prints one line of JSON at the end.
 local headers = { ["Content-Type"] = "application/json;charset=UTF-8", ["Businessshortcode"] = "174379" }
 local body =
-  '{"Body":{"stkCallback":{"MerchantRequestID":"2654-4b64-97ff-b827b542881d3130","CheckoutRequestID":"ws_CO_04052026210410237712345678","ResultCode":0,"ResultDesc":"The service request is processed successfully.","CallbackMetadata":{"Item":[{"Name":"Amount","Value":150},{"Name":"MpesaReceiptNumber","Value":"UE4A11B2C3"},{"Name":"TransactionDate","Value":20260504210428},{"Name":"PhoneNumber","Value":254712345678}]}}}}'
+  '{"Body":{"stkCallback":{"MerchantRequestID":"2654-4b64-97ff-b827b542881d3130","CheckoutRequestID":"ws_CO_04052026210410237712345678","ResultCode":0,"ResultDesc":"The service request is processed successfully.","CallbackMetadata":{"Item":[{"Name":"Amount","Value":150},{"Name":"MpesaReceiptNumber","Value":"UEMARK"},{"Name":"TransactionDate","Value":20260504210428},{"Name":"PhoneNumber","Value":254712345678}]}}}}'
 local tokens = {}
 for token in io.lines(os.getenv("BENCH_TOKENS")) do
   tokens[#tokens + 1] = token
@@ -10,7 +10,9 @@ local count = 0
 
 request = function()
   count = count % #tokens + 1
-  return wrk.format("POST", "/callbacks/stk/" .. tokens[count], headers, body)
+  -- Each payment has a receipt of its own: it ends with the last digits of its id, which its token begins with.
+  local own = body:gsub("MARK", tokens[count]:sub(9, 16):upper())
+  return wrk.format("POST", "/callbacks/stk/" .. tokens[count], headers, own)
 end
 
 done = function(summary, latency, _)

@@ -1,6 +1,7 @@
 import { CLOCK_MUTANTS } from './clock-mutants.ts'
 import { DARAJA_MUTANTS } from './daraja-mutants.ts'
 import { EDGE_MUTANTS } from './edge-mutants.ts'
+import { EVIDENCE_MUTANTS } from './evidence-mutants.ts'
 import { HISTORY_MUTANTS } from './history-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { NETWORK_MUTANTS } from './network-mutants.ts'
@@ -354,4 +355,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...EDGE_MUTANTS,
   ...DARAJA_MUTANTS,
   ...OUTAGE_MUTANTS,
+  ...EVIDENCE_MUTANTS,
 ]
