@@ -28,7 +28,7 @@ const PHONES = [
 type Shared = { wishes: { key: string; body: Body }[]; ids: number[]; walks: number }
 
 /**
- * Lets concurrent clients use the public API until `signal` says so, each with its own draws, and resolves with what they
+ * Lets concurrent clients use the public API until `signal` says so or `calls` were made, each with its own draws, and resolves with what they
  * wrote down when all calls have ended.
  */
 export const playClients = async (options: {
@@ -37,14 +37,15 @@ export const playClients = async (options: {
   callbackUrl: string
   random: () => number
   signal: AbortSignal
+  calls: number
 }): Promise<Call[]> => {
-  const { random, signal } = options
+  const { random, signal, calls } = options
   const history: Call[] = []
   const shared: Shared = { wishes: [], ids: [], walks: 0 }
   const agent = new Agent({ connections: 16, connect: { timeout: 1_000 } })
   const play = async (client: number): Promise<void> => {
     const api = createRecordingApi({ ...options, client, history, agent, nowMs: () => performance.now() })
-    while (!signal.aborted) {
+    while (!signal.aborted && history.length < calls) {
       await callOnce({ api, shared, ...options })
       await pause(random() * PAUSE_MS)
     }

@@ -25,13 +25,14 @@ export type HistoryResult = {
 /** A way into a deployment: where a partner asks next, whose keys it has, and what its outcomes are told to. */
 type Door = { httpUrl: () => string; apiKey: string; callbackUrl: string; database: Database }
 
-/** Lets clients use a deployment until `until` resolves, and judges what they wrote down. */
+/** Lets clients use a deployment until `until` resolves or `calls` were made, and judges what they wrote down. */
 export const judgeClients = async (options: {
   door: Door
   seed: number
   until: Promise<unknown>
+  calls?: number
 }): Promise<HistoryResult> => {
-  const { door, seed, until } = options
+  const { door, seed, until, calls = Infinity } = options
   const stranger = await createPartner({
     actor: testActor,
     database: door.database,
@@ -45,6 +46,7 @@ export const judgeClients = async (options: {
     apiKeys: { owner: door.apiKey, stranger: stranger.apiKey },
     random: seededRandom(seed),
     signal: ending.signal,
+    calls,
   })
   await Promise.race([until, playing])
   ending.abort()

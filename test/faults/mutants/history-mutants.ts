@@ -8,12 +8,12 @@ const IN_CALM = {
 const FIND = 'src/core/payments/find.ts'
 const ACCEPT = 'src/core/payments/accept.ts'
 
-/** Keeps what a read found for half a second: what a gateway would do that reads from a cache, or from a replica that lags. */
+/** Keeps what a read found for five seconds: what a gateway would do that reads from a cache, or from a replica that lags. */
 const READ_AGO = `
 const readAgo = new Map()
 const remember = async (id, read) => {
   const known = readAgo.get(id) ?? { atMs: Number.NEGATIVE_INFINITY }
-  if (performance.now() - known.atMs < 500) return known.row
+  if (performance.now() - known.atMs < 5_000) return known.row
   const row = await read()
   readAgo.set(id, { atMs: performance.now(), row })
   return row
