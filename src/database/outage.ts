@@ -16,14 +16,15 @@ const NOT_SUPPORTED = '0A000'
 /**
  * The function of Postgres that refuses a prepared statement whose result has other columns by now. Its SQLSTATE is shared
  * with a hundred other refusals and its message is translated; the name of the function is neither, and it is what pgjdbc
- * goes by too (QueryExecutorImpl, `willHealViaReparse`).
+ * goes by too (QueryExecutorBase, `willHealViaReparse`).
  */
 const PLAN_CHECK = 'RevalidateCachedQuery'
 
 /**
  * No connection to Postgres could be had, or the one in use was lost: by where it happened, not by what the error says. Of
  * the errors of `pg` only those of the server have a code; that a connection is gone stands in English texts alone
- * ("Connection terminated unexpectedly", pg 8.23, lib/client.js). So `lend-connections.ts` throws this where it happens.
+ * ("Connection terminated unexpectedly", pg 8.23, lib/client.js). So those who connect and send (`lend-connections.ts`,
+ * `send-statement.ts`) throw this.
  */
 export class DatabaseUnavailable extends Error {
   override name = 'DatabaseUnavailable'
