@@ -5,26 +5,16 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { CannotInstall } from './cannot-install.mjs'
-import { ensureInstalled } from './install.mjs'
-
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const binaries = join(root, 'node_modules', '.bin')
-
-const say = (text) => process.stderr.write(`mpesa-gateway: ${text}\n`)
-
-const commandFor = (target) =>
-  target.endsWith('.ts')
-    ? { command: join(binaries, 'node'), first: [target] }
-    : { command: join(binaries, target), first: [] }
+import { delimiter, join } from 'node:path'
+import { binaries, CannotInstall, ensureInstalled, print, root } from './install.mjs'
 
 /** Runs the target to its end and resolves with its exit code; 128 and the signal's number when a signal ended it. */
 const run = (target, given) =>
   new Promise((resolve, reject) => {
-    const { command, first } = commandFor(target)
-    const child = spawn(command, [...first, ...given], {
+    const isFile = target.endsWith('.ts')
+    const command = join(binaries, isFile ? 'node' : target)
+    if (!existsSync(command)) throw new CannotInstall(`there is no command ${target}`)
+    const child = spawn(command, isFile ? [target, ...given] : given, {
       cwd: root,
       stdio: 'inherit',
       env: {
@@ -45,18 +35,12 @@ const main = async () => {
   const [target, ...given] = process.argv.slice(2)
   if (target === undefined)
     throw new CannotInstall('usage: node scripts/run.mjs <file.ts | command> [arguments]')
-  await ensureInstalled({ root, say })
-  if (!existsSync(commandFor(target).command)) throw new CannotInstall(`there is no command ${target}`)
-  return run(target, given)
+  await ensureInstalled()
+  process.exitCode = await run(target, given)
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code
-  },
-  (error) => {
-    const isExplained = error instanceof CannotInstall
-    say(isExplained ? error.message : error.stack)
-    process.exitCode = isExplained ? error.exitCode : 1
-  },
-)
+main().catch((error) => {
+  const isExplained = error instanceof CannotInstall
+  print(isExplained ? error.message : error.stack)
+  process.exitCode = isExplained ? error.exitCode : 1
+})

@@ -78,9 +78,7 @@ const judgePackage = (folder: string, specifier: string): string | null => {
 
 const judgePath = (from: string, to: string): string | null => {
   const [fromFolder, toFolder] = [folderOf(from), folderOf(to)]
-  if (!to.startsWith('src/')) {
-    return fromFolder === 'local' ? null : `${fromFolder} may not import ${to}, which is not part of src`
-  }
+  if (!to.startsWith('src/')) return `${fromFolder} may not import ${to}, which is not part of src`
   if (fromFolder === toFolder) return fromFolder === 'core' ? judgeWithinCore(from, to) : null
   if (COMPOSITION.has(fromFolder)) return null
   const allowed = FOLDERS[fromFolder]

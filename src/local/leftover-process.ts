@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { readdir, readFile, readlink, realpath } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { identify } from '../../scripts/process-lock.mjs'
+import { identify } from '../runtime/process-identity.ts'
 import { LocalProblem } from './problem.ts'
 import { killIfThere } from './tether.ts'
 

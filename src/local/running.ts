@@ -1,7 +1,7 @@
 import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { identify, isRunning } from '../../scripts/process-lock.mjs'
+import { identify, isRunning } from '../runtime/process-identity.ts'
 import { readSecretFile, writeSecretFile } from './secret-file.ts'
 
 const running = z.object({

@@ -3,12 +3,12 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { DatabaseError } from 'pg'
-import { takeLock } from '../../scripts/process-lock.mjs'
 import { isOutage } from '../database/outage.ts'
 import { BadSettings, readConfig } from '../runtime/config.ts'
 import { createLog, flushLog } from '../runtime/log.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
 import { LocalProblem } from './problem.ts'
+import { takeLock } from './process-lock.ts'
 import { runEverything } from './run-everything.ts'
 import { voiceForPeople, voiceForScripts } from './voice.ts'
 
@@ -40,12 +40,12 @@ const command = (): Command =>
 
 /** Takes DATA_DIR for this process alone. Throws `LocalProblem` when another has it, or when it cannot be used. */
 const claim = async (dataDir: string): Promise<() => void> => {
-  const { heldBy, lock } = await mkdir(dataDir, { recursive: true })
+  const { heldBy, release } = await mkdir(dataDir, { recursive: true })
     .then(() => takeLock(join(dataDir, 'start.lock')))
     .catch((error: Error) => {
       throw new LocalProblem(`DATA_DIR ${dataDir} cannot be used: ${error.message}`, { cause: error })
     })
-  if (lock !== null) return lock.release
+  if (release !== null) return release
   throw new LocalProblem(
     `npm start runs already with DATA_DIR ${dataDir}, as process ${heldBy}. End that one first, or name another DATA_DIR.`,
   )

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { identify } from '../../scripts/process-lock.mjs'
 import { startChild } from '../../src/local/child.ts'
 import { type Supervised, supervise } from '../../src/local/supervise.ts'
 import type { Tethered } from '../../src/local/tether.ts'
+import { identify } from '../../src/runtime/process-identity.ts'
 
 const PROGRAM = join(import.meta.dirname, 'programs', 'ready-then.ts')
 

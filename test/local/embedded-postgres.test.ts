@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { identify } from '../../scripts/process-lock.mjs'
 import { startEmbeddedPostgres } from '../../src/local/embedded-postgres.ts'
 import type { LocalServer } from '../../src/local/local-server.ts'
+import { identify } from '../../src/runtime/process-identity.ts'
 import { gone, holdServer, kill, orphan } from './held-server.ts'
 
 let folder: string

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { vi } from 'vitest'
 import { z } from 'zod'
-import { identify } from '../../scripts/process-lock.mjs'
+import { identify } from '../../src/runtime/process-identity.ts'
 
 const PROGRAM = join(import.meta.dirname, 'programs', 'hold-server.ts')
 

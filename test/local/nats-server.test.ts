@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, type NatsConnection } from 'nats'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { identify } from '../../scripts/process-lock.mjs'
 import { findNatsServer, searchPathOf } from '../../src/local/find-nats-server.ts'
 import { hasJetStream } from '../../src/local/has-jetstream.ts'
 import type { LocalServer } from '../../src/local/local-server.ts'
 import { startNatsServer } from '../../src/local/nats-server.ts'
+import { identify } from '../../src/runtime/process-identity.ts'
 import { gone, holdServer, kill, orphan } from './held-server.ts'
 
 const BIN_FOLDER = join(import.meta.dirname, '..', '..', '.data', 'bin')

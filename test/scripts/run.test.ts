@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { identify } from '../../scripts/process-lock.mjs'
+import { identify } from '../../src/runtime/process-identity.ts'
 import { type Clone, createClone } from './clone.ts'
 
 let clone: Clone
@@ -93,10 +93,9 @@ describe('installing', () => {
   it('waits while the npm of a killed command still runs, and takes over when it is gone', async () => {
     const { child } = clone.start(['show'], { FAKE_NPM: 'hang' })
     const npmPid = await vi.waitFor(async () => {
-      const lock = await readFile(join(clone.folder, '.data', 'install.lock'), 'utf8')
-      const holders: { pid: number }[] = JSON.parse(lock)
+      const holders = (await readFile(join(clone.folder, '.data', 'install.lock'), 'utf8')).split(' ')
       expect(holders).toHaveLength(2)
-      return holders[1]?.pid ?? 0
+      return Number(holders[1])
     })
     child.kill('SIGKILL')
     await once(child, 'exit')
@@ -108,6 +107,18 @@ describe('installing', () => {
     await vi.waitFor(() => expect(told).toContain(`Waiting for process ${npmPid}`))
     process.kill(npmPid)
     expect(await next.outcome).toMatchObject({ code: 0, stdout: 'x\n' })
+  })
+
+  it.each([
+    ['a process that is gone', '999999999', new Date()],
+    // After a restart of the machine the pid of a killed install may be anybody's.
+    ['a process that cannot still be installing', String(process.pid), new Date(Date.now() - 2 * 3_600_000)],
+    ['nobody', 'nonsense', new Date()],
+  ])('takes over a lock of %s', async (_whose, content, writtenAt) => {
+    await clone.write('.data/install.lock', content)
+    await utimes(join(clone.folder, '.data', 'install.lock'), writtenAt, writtenAt)
+    expect(await clone.run(['show', 'x'])).toMatchObject({ code: 0, stdout: 'x\n' })
+    expect(await readdir(join(clone.folder, '.data'))).toEqual([])
   })
 })
 

@@ -21,6 +21,11 @@ describe('the import rule', () => {
       '../../test/support/core.ts',
       'core may not import test/support/core.ts, which is not part of src',
     ],
+    [
+      'src/local/start.ts',
+      '../../scripts/install.mjs',
+      'local may not import scripts/install.mjs, which is not part of src',
+    ],
     ['src/core/daraja/client.ts', '../payments/payment.ts', 'core/daraja may not import core/payments'],
     ['src/core/payments/accept.ts', '../services/errors.ts', 'core/payments may not import core/services'],
     [
@@ -55,7 +60,7 @@ describe('the import rule', () => {
     ['src/core/payments/submit.ts', '../metrics.ts'],
     ['src/dispatcher/record.ts', '../database/connect.ts'],
     ['src/cli/serve.ts', '../facade/server.ts'],
-    ['src/local/start.ts', '../../scripts/process-lock.mjs'],
+    ['src/local/start.ts', '../cli/main.ts'],
     ['src/simulator/server.ts', 'fastify'],
     ['src/simulator/server.ts', 'node:http'],
   ])('%s may import %s', (path, specifier) => {

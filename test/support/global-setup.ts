@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { takeLock } from '../../scripts/process-lock.mjs'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { findNats, findPostgres, type Service } from '../../src/local/find-services.ts'
+import { takeLock } from '../../src/local/process-lock.ts'
 import { createLog } from '../../src/runtime/log.ts'
 import { deleteOldStreams } from './streams.ts'
 import { openTestRun } from './test-run.ts'
@@ -34,7 +34,7 @@ const deleteOldFolders = async (): Promise<void> => {
   const names = await readdir(RUNS_FOLDER).catch((): string[] => [])
   for (const name of names) {
     const folder = join(RUNS_FOLDER, name)
-    if (takeLock(join(folder, 'lock')).lock !== null) await rm(folder, { recursive: true, force: true })
+    if (takeLock(join(folder, 'lock')).release !== null) await rm(folder, { recursive: true, force: true })
   }
 }
 
@@ -56,12 +56,12 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
   await deleteOldFolders()
   const folder = join(RUNS_FOLDER, runName)
   await mkdir(folder, { recursive: true })
-  const { lock } = takeLock(join(folder, 'lock'))
+  const { release } = takeLock(join(folder, 'lock'))
   const { postgres, nats } = await findServices(folder)
   const teardown = async (): Promise<void> => {
     await nats.stop()
     await postgres.stop()
-    lock?.release()
+    release?.()
     await rm(folder, { recursive: true, force: true })
   }
   try {

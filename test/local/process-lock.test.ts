@@ -4,7 +4,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { identify, isRunning, takeLock } from '../../scripts/process-lock.mjs'
+import { takeLock } from '../../src/local/process-lock.ts'
+import { identify, isRunning } from '../../src/runtime/process-identity.ts'
 
 let folder: string
 let file: string
@@ -29,11 +30,11 @@ describe('a process lock', () => {
   it('is had by one at a time, and leaves nothing behind', async () => {
     const first = takeLock(file)
     expect(first.heldBy).toBeNull()
-    expect(takeLock(file)).toEqual({ heldBy: process.pid, lock: null })
-    first.lock?.release()
+    expect(takeLock(file)).toEqual({ heldBy: process.pid, release: null })
+    first.release?.()
     const again = takeLock(file)
     expect(again.heldBy).toBeNull()
-    again.lock?.release()
+    again.release?.()
     expect(await readdir(folder)).toEqual([])
   })
 
@@ -53,16 +54,14 @@ describe('a process lock', () => {
     expect(takeLock(file).heldBy).toBeNull()
   })
 
-  it('lasts as long as the process it is shared with', async () => {
+  it('is held while the process that has it runs, and taken over when it is gone', async () => {
     const child = spawn('sleep', ['60'])
     await once(child, 'spawn')
     const pid = child.pid ?? 0
-    await writeFile(file, JSON.stringify([await endedProcess()]))
-    takeLock(file).lock?.share(pid)
     const holder = identify(pid)
     expect(holder !== null && isRunning(holder)).toBe(true)
     await writeFile(file, JSON.stringify([await endedProcess(), holder]))
-    expect(takeLock(file)).toEqual({ heldBy: pid, lock: null })
+    expect(takeLock(file)).toEqual({ heldBy: pid, release: null })
     child.kill()
     await once(child, 'exit')
     expect(holder !== null && isRunning(holder)).toBe(false)
