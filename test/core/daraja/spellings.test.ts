@@ -52,7 +52,7 @@ const spellError = (draw: Draw, { code, text }: { code: string; text: string }):
   spellDocument(
     draw,
     spellObject(draw, [
-      member(draw, recase(draw, 'errorCode'), code === code.trim() ? spellPaddedCode(draw, code) : code),
+      member(draw, recase(draw, 'errorCode'), spellPaddedCode(draw, code)),
       member(draw, recase(draw, 'errorMessage'), spellString(draw, rephrase(draw, text))),
     ]),
   )
