@@ -79,7 +79,7 @@ const confirm = async (parts: {
   const { sequences, payments, deliveries } = lost
   await raiseNumbers(
     database,
-    Object.fromEntries(sequences.map(({ sequence, given_out_up_to }) => [sequence, given_out_up_to])),
+    Object.fromEntries(sequences.map(({ sequence, goes_on_above }) => [sequence, goes_on_above])),
   )
   const about = { payments: payments.length, deliveries: deliveries.length, missing: judged.alarm?.missing }
   const epoch = await beginEpoch({ ...parts, randomBytes, about })

@@ -9,8 +9,8 @@ import { findLostPayments, type LostPayment } from './lost-payments.ts'
 export type Lost = {
   payments: LostPayment[]
   deliveries: LostDelivery[]
-  /** Where each sequence of the database is, and up to where numbers may have been given out. */
-  sequences: { sequence: string; database: bigint; given_out_up_to: bigint }[]
+  /** Where each sequence of the database is, and what it goes on above: all that may have been given out. */
+  sequences: { sequence: string; database: bigint; goes_on_above: bigint }[]
 }
 
 /**
@@ -24,19 +24,21 @@ export const findLost = async (options: {
   stored: Stored | null
 }): Promise<Lost> => {
   const { database, judged, stored } = options
-  const above = judged.alarm?.missing.above ?? 0n
-  const payments = await findLostPayments({ ...options, above })
+  const payments = await findLostPayments({ ...options, above: judged.alarm?.missing.above ?? 0n })
   const deliveries = await findLostDeliveries(database, stored?.due ?? [])
   const known: Numbers = {
     payments_id_seq: largest(payments.map(({ payment_id }) => payment_id)),
     deliveries_id_seq: largest(deliveries.map(({ delivery_id }) => delivery_id)),
     partners_id_seq: largest(deliveries.map(({ partner_id }) => partner_id)),
   }
-  const upTo = lowestOf(highest(judged.mark?.ceilings ?? {}, known), judged.found.numbers)
+  // A serve that raised them has done so past all that its mark knows: what is left are numbers that nobody's mark knows.
+  const isRaised = judged.verdict.kind === 'same'
+  const lowest = lowestOf(highest(judged.mark?.ceilings ?? {}, known), judged.found.numbers)
+  const above = highest(judged.found.numbers, isRaised ? known : lowest)
   const sequences = Object.entries(judged.found.numbers).map(([sequence, number]) => ({
     sequence,
     database: number,
-    given_out_up_to: upTo[sequence] ?? number,
+    goes_on_above: above[sequence] ?? number,
   }))
   return { payments, deliveries, sequences }
 }
