@@ -113,20 +113,32 @@ const toJson = ({ judged, lost, queue, epoch }: Told) => ({
 
 const print = (told: Told & { folder: string }): void => {
   const { judged, lost, queue, epoch } = told
-  printLine(describe(judged, told.folder))
-  printLine('\nCallbacks that came for payments which the database does not have:')
-  printTable(lost.payments, 'None.')
-  printLine(`\nDeliveries that were due and that it does not have (JetStream ${queue.text}):`)
-  printTable(lost.deliveries, 'None.')
-  printLine('\nWhere numbers go on:')
-  printTable(lost.sequences, 'None.')
-  if (epoch === null) return printLine('\nNothing was changed. Tell the partners, then add --yes.')
-  printLine(`\nEpoch ${epoch} has begun: what was given out before is given out no more.`)
+  for (const line of describe(judged, told.folder)) printLine(line)
+  printSection('Callbacks that came for payments which the database does not have:', lost.payments)
+  printSection(
+    `Deliveries that were due and that it does not have (JetStream ${queue.text}):`,
+    lost.deliveries,
+  )
+  printSection('Where numbers go on:', lost.sequences)
+  printLine('')
+  if (epoch === null) return printLine('Nothing was changed. Tell the partners, then add --yes.')
+  printLine(`Epoch ${epoch} has begun: what was given out before is given out no more.`)
 }
 
-const describe = ({ mark, alarm }: Judgement, folder: string): string => {
+const printSection = (title: string, rows: readonly Record<string, unknown>[]): void => {
+  printLine('')
+  printLine(title)
+  printTable(rows, 'None.')
+}
+
+const describe = ({ mark, alarm }: Judgement, folder: string): string[] => {
   if (mark === null)
-    return `There is no mark in ${folder}: only callbacks and JetStream tell what is missing. Is SPOOL_DIR that of serve?`
-  if (alarm === null) return 'The database has everything that the marks know of.'
-  return `Noticed at ${alarm.at}: ${textOfAlarm(alarm)}.\nPayments above ${alarm.missing.above} are missing, but for those that were asked for since.`
+    return [
+      `There is no mark in ${folder}: only callbacks and JetStream tell what is missing. Is SPOOL_DIR that of serve?`,
+    ]
+  if (alarm === null) return ['The database has everything that the marks know of.']
+  return [
+    `Noticed at ${alarm.at}: ${textOfAlarm(alarm)}.`,
+    `Payments above ${alarm.missing.above} are missing, but for those that were asked for since.`,
+  ]
 }

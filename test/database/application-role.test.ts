@@ -7,6 +7,8 @@ import { setDisabled } from '../../src/core/partners/change-partner.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { handOverTables } from '../../src/database/application-role.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { raiseNumbers } from '../../src/database/mark/raise-numbers.ts'
+import { readFound } from '../../src/database/mark/read-found.ts'
 import { isMigrated, migrateToLatest } from '../../src/database/migrate.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
 import { quietLog } from '../support/core.ts'
@@ -82,6 +84,14 @@ it('the gateway works under its login: partners, payments, coming partitions', a
     ['disabled', 'amina'],
     ['created', 'amina'],
   ])
+})
+
+it('the gateway’s login raises the sequence of the audit log too, and cannot set it back', async () => {
+  await raiseNumbers(gateway, { audit_id_seq: 5_000n, partners_id_seq: 5_000n })
+  await raiseNumbers(gateway, { audit_id_seq: 10n, partners_id_seq: 10n })
+  const found = await readFound(gateway, null)
+  expect(found?.numbers).toMatchObject({ audit_id_seq: 5_000n, partners_id_seq: 5_000n })
+  expect(await codeOf(sql`SELECT setval('audit_id_seq', 1)`.execute(gateway))).toBe(NOT_ALLOWED)
 })
 
 it.each([

@@ -3,6 +3,7 @@ import { DARAJA_MUTANTS } from './daraja-mutants.ts'
 import { EDGE_MUTANTS } from './edge-mutants.ts'
 import { EVIDENCE_MUTANTS } from './evidence-mutants.ts'
 import { HISTORY_MUTANTS } from './history-mutants.ts'
+import { MARK_MUTANTS } from './mark-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { NETWORK_MUTANTS } from './network-mutants.ts'
 import { OUTAGE_MUTANTS } from './outage-mutants.ts'
@@ -354,6 +355,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...NETWORK_MUTANTS,
   ...HISTORY_MUTANTS,
   ...CLOCK_MUTANTS,
+  ...MARK_MUTANTS,
   ...EDGE_MUTANTS,
   ...DARAJA_MUTANTS,
   ...OUTAGE_MUTANTS,
