@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -50,6 +52,7 @@ const CHANGES: Record<string, Typing> = {
     action: 'settled',
     words: ({ payment }) => [String(payment), '--outcome', 'failed', '--reason', 'a test'],
   },
+  restored: { action: 'restored', words: () => ['--yes'] },
   'payers erase': { action: 'erased', words: () => ['--phone', '254799999999'] },
 }
 
@@ -122,6 +125,7 @@ describe('what an operator has changed by a command', { timeout: 120_000 }, () =
     DATABASE_URL: own.url,
     SECRET_KEY: TEST_SECRET_KEY,
     SECRET_KEY_PREVIOUS: OLD_KEY,
+    SPOOL_DIR: join(tmpdir(), 'a spool that is not there'),
     ACCOUNT_CONSUMER_KEY: 'key',
     ACCOUNT_CONSUMER_SECRET: 'secret',
     ACCOUNT_PASSKEY: 'passkey',

@@ -6,6 +6,7 @@ import { HISTORY_MUTANTS } from './history-mutants.ts'
 import { MARK_MUTANTS } from './mark-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { NETWORK_MUTANTS } from './network-mutants.ts'
+import { OPERATOR_MUTANTS } from './operator-mutants.ts'
 import { OUTAGE_MUTANTS } from './outage-mutants.ts'
 import { SPOOL_MUTANTS } from './spool-mutants.ts'
 
@@ -360,4 +361,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...DARAJA_MUTANTS,
   ...OUTAGE_MUTANTS,
   ...EVIDENCE_MUTANTS,
+  ...OPERATOR_MUTANTS,
 ]
