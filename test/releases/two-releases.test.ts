@@ -63,7 +63,7 @@ describe('the release before and this one, on one database', { timeout: 300_000 
     expect(contractionsOf(before, await shapeAt(own.url))).toEqual(migration.contractions)
   })
 
-  it.each(BREAKING_MIGRATIONS.filter(({ isMetByLoad }) => isMetByLoad))(
+  it.each(BREAKING_MIGRATIONS.filter(({ breaks }) => breaks !== null))(
     'a migration that $name is found under load',
     async (migration) => {
       await using stack = new AsyncDisposableStack()
@@ -71,7 +71,7 @@ describe('the release before and this one, on one database', { timeout: 300_000 
       const stage = stack.adopt(await openStage({ old: old ?? PRESENT, new: sources }), (one) => one.close())
       const load = startLoad(stage)
       stack.defer(() => load.end())
-      await expect(playMigration(stage)).rejects.toThrow(migration.breaks)
+      await expect(playMigration(stage)).rejects.toThrow(migration.breaks ?? '')
     },
   )
 })
