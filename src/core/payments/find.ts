@@ -6,20 +6,20 @@ import type { PaymentStateName, PaymentsTable } from '../../database/schema/paym
 const PAYMENT_COLUMNS = [
   'id',
   'partner_id',
-  'account_id',
-  'msisdn',
   'amount_kes',
-  'reference',
-  'callback_url',
   'state',
   'created_at',
   'submit_by',
+  'transaction_date',
+  'msisdn',
+  'callback_url',
+  'reference',
   'merchant_request_id',
   'checkout_request_id',
   'result_code',
   'result_desc',
   'receipt',
-  'transaction_date',
+  'account_id',
 ] as const satisfies readonly (keyof PaymentsTable)[]
 
 export type PaymentRow = Pick<Selectable<PaymentsTable>, (typeof PAYMENT_COLUMNS)[number]>
