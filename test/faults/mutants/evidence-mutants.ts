@@ -55,7 +55,10 @@ export const EVIDENCE_MUTANTS: readonly Mutant[] = [
     name: 'whoever has a receipt already is not looked for',
     law: 5,
     file: 'src/core/payments/receipts.ts',
-    changes: [{ find: 'if (entered.has(receipt)) holders.set', replace: 'holders.set' }],
+    changes: [
+      { find: 'if (entered.has(receipt)) holders.set', replace: 'holders.set' },
+      { find: 'for (const row of rows) holders.set(row.receipt, row.payment_id)', replace: '' },
+    ],
     killedBy: {
       file: EVIDENCE,
       test: 'proves one payment however many replicas settle with it at one instant',
