@@ -1,3 +1,6 @@
+/** In the place of a nonce: a process of the release before took the callback, and looked for none. */
+export const UNREAD_NONCE = 'unread'
+
 /** A callback as it came, and what was known of it at once. */
 export type ReceivedCallback = {
   /** A UUID of version 7, ours: by it the callback is stored once, whichever ways it takes. */
@@ -6,7 +9,7 @@ export type ReceivedCallback = {
   receivedAt: Date
   /** The payment that its URL's token names; null when nobody here issued the token. */
   paymentId: bigint | null
-  /** What its URL carried beside the token, 16 hexadecimal digits; null: nothing of the kind. */
+  /** What its URL carried beside the token, 16 hexadecimal digits; null: nothing of the kind; else `UNREAD_NONCE`. */
   nonce: string | null
   /** True when it came from an address that may not call back: kept, and never interpreted. */
   isRefused: boolean

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { z } from 'zod'
-import type { ReceivedCallback } from './callback.ts'
+import { type ReceivedCallback, UNREAD_NONCE } from './callback.ts'
 
 // A record is a header of 16 bytes (four letters, the length of what follows, its checksum, the checksum of these twelve
 // bytes) and what follows: the length of a JSON object, the object, and the callback's bytes as they came. The header's own
@@ -78,8 +78,8 @@ const recordedFields = z.object({
   id: z.uuid(),
   receivedAt: z.number().transform((ms) => new Date(ms)),
   paymentId: z.string().transform(BigInt).nullable(),
-  // Records of the release before have none, and its processes leave it out when they read ours.
-  nonce: z.string().nullable().default(null),
+  // Records of the release before do not say, and its processes leave it out when they read ours.
+  nonce: z.string().nullable().default(UNREAD_NONCE),
   isRefused: z.boolean(),
   // Records of the release before have none.
   strangerBodyBytes: z.number().int().nullable().default(null),

@@ -3,7 +3,7 @@ import type { Database } from '../../database/connect.ts'
 import { ensureMonths, isWithoutPartition } from '../../database/partitions.ts'
 import { runRows } from '../../database/run-rows.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
-import type { ReceivedCallback } from './callback.ts'
+import { type ReceivedCallback, UNREAD_NONCE } from './callback.ts'
 import { renderHeaders, toStorable } from './storable.ts'
 import { insertStrangers } from './store-strangers.ts'
 
@@ -49,7 +49,9 @@ const insertCallbacks = async (database: Database, callbacks: readonly ReceivedC
   await sql`
     WITH added AS (
       INSERT INTO callbacks (id, received_at, payment_id, nonce, is_refused, source_address, headers, body)
-      SELECT id, received_at, payment_id, nonce, is_refused, source_address, headers,
+      SELECT id, received_at, payment_id,
+             CASE nonce WHEN ${UNREAD_NONCE} THEN (SELECT callback_nonce FROM payments WHERE payments.id = given.payment_id) ELSE nonce END,
+             is_refused, source_address, headers,
              substring(${Buffer.concat(callbacks.map((callback) => callback.body))}::bytea FROM body_start FOR body_bytes)
       FROM ROWS FROM (
         unnest(

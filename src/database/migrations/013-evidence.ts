@@ -13,6 +13,8 @@ export const up = async (database: Kysely<unknown>): Promise<void> => {
   await sql`ALTER TABLE callbacks ADD COLUMN nonce text`.execute(database)
   await sql`ALTER TABLE payments ADD COLUMN callback_nonce text`.execute(database)
   await createTrigger(database)
+  await createNonceTrigger(database)
+  await createCallbackTrigger(database)
   await enterReceipts(database, '3 days')
 }
 
@@ -65,7 +67,52 @@ const createTrigger = async (database: Kysely<unknown>): Promise<void> => {
   `.execute(database)
 }
 
+/**
+ * A process of the release before pushes without the nonce, also a payment that was accepted with one. The nonce goes as it takes
+ * it: what calls back is then believed as for every payment of that release. Else one whose reply to the push was lost would stay
+ * unconfirmed, whatever came back.
+ */
+const createNonceTrigger = async (database: Kysely<unknown>): Promise<void> => {
+  await sql`
+    CREATE FUNCTION forget_nonce() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      NEW.callback_nonce := NULL;
+      RETURN NEW;
+    END $$
+  `.execute(database)
+  await sql`
+    CREATE TRIGGER forget_nonce BEFORE UPDATE OF state ON payments FOR EACH ROW
+    WHEN (NEW.state = 'submitting' AND OLD.state = 'accepted' AND NEW.callback_nonce IS NOT NULL
+          AND current_setting('mpesa_gateway.enters_receipts', true) IS DISTINCT FROM 'on')
+    EXECUTE FUNCTION forget_nonce()
+  `.execute(database)
+}
+
+/**
+ * Nor does it read the nonce of a callback that it takes, which may be the only word of a payment whose reply to the push was lost:
+ * what it stores counts as come to the URL of the payment that the token names, as it does in that release.
+ */
+const createCallbackTrigger = async (database: Kysely<unknown>): Promise<void> => {
+  await sql`
+    CREATE FUNCTION fill_in_nonce() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      NEW.nonce := (SELECT callback_nonce FROM payments WHERE id = NEW.payment_id);
+      RETURN NEW;
+    END $$
+  `.execute(database)
+  await sql`
+    CREATE TRIGGER fill_in_nonce BEFORE INSERT ON callbacks FOR EACH ROW
+    WHEN (NEW.payment_id IS NOT NULL AND NEW.nonce IS NULL
+          AND current_setting('mpesa_gateway.enters_receipts', true) IS DISTINCT FROM 'on')
+    EXECUTE FUNCTION fill_in_nonce()
+  `.execute(database)
+}
+
 export const down = async (database: Kysely<unknown>): Promise<void> => {
+  await sql`DROP TRIGGER fill_in_nonce ON callbacks`.execute(database)
+  await sql`DROP FUNCTION fill_in_nonce`.execute(database)
+  await sql`DROP TRIGGER forget_nonce ON payments`.execute(database)
+  await sql`DROP FUNCTION forget_nonce`.execute(database)
   await sql`DROP TRIGGER enter_receipt ON payments`.execute(database)
   await sql`DROP FUNCTION enter_receipt`.execute(database)
   await sql`ALTER TABLE payments DROP COLUMN callback_nonce`.execute(database)

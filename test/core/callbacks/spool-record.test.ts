@@ -30,7 +30,7 @@ describe('the records of the spool', () => {
   it('of the release before have no nonce', () => {
     const { nonce: _none, ...older } = received()
     expect(decodeRecords(encodeRecord(older as ReceivedCallback)).callbacks).toEqual([
-      { ...older, nonce: null },
+      { ...older, nonce: 'unread' },
     ])
   })
 
