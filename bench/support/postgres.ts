@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
-import { startEmbeddedPostgres } from '../../src/local/embedded-postgres.ts'
 import type { LocalServer } from '../../src/local/local-server.ts'
+import { startEmbeddedPostgres } from '../../src/local/postgres.ts'
 import { createLog } from '../../src/runtime/log.ts'
 
 /** As docs/operations.md asks for. Checkpoints are made where a benchmark asks for one, not in the middle of some round. */

@@ -13,7 +13,7 @@ export const demoCurl = (running: Running, idempotencyKey: string): string =>
 const table = (rows: readonly (readonly [string, string])[]): string =>
   rows.map(([name, value]) => `  ${name.padEnd(18)}${value}`).join('\n')
 
-/** What a person sees when everything runs: where what is, and what to type next. */
+/** The text for the terminal when everything runs: where what is, and what to type next. */
 export const banner = (options: {
   running: Running
   dataDir: string

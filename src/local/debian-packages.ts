@@ -27,27 +27,19 @@ export const unpackPackages = async (options: {
   }
 }
 
-/** Where apt keeps its lists, as options: none for the system's own, else a folder that needs no rights. */
-const privateLists = (folder: string): string[] => [
-  '-o',
-  `Dir::State::lists=${join(folder, 'lists')}`,
-  '-o',
-  `Dir::Cache=${join(folder, 'cache')}`,
-  '-o',
-  'APT::Sandbox::User=root',
-]
-
-/** Downloads into the folder; with lists of its own when the machine has none or old ones. */
+/** Downloads into the folder; with lists of its own, which need no rights, when the machine has none or old ones. */
 const download = async (packages: readonly string[], folder: string, signal: AbortSignal): Promise<void> => {
-  const apt = (args: string[]): Promise<unknown> => run('apt-get', args, { cwd: folder, signal })
+  const apt = (...args: string[]): Promise<unknown> => run('apt-get', args, { cwd: folder, signal })
   try {
-    await apt(['download', ...packages])
+    await apt('download', ...packages)
   } catch {
     signal.throwIfAborted()
-    const lists = privateLists(folder)
-    await mkdir(join(folder, 'lists', 'partial'), { recursive: true })
-    await mkdir(join(folder, 'cache', 'archives', 'partial'), { recursive: true })
-    await apt([...lists, 'update'])
-    await apt([...lists, 'download', ...packages])
+    const [lists, cache] = [join(folder, 'lists'), join(folder, 'cache')]
+    await mkdir(join(lists, 'partial'), { recursive: true })
+    await mkdir(join(cache, 'archives', 'partial'), { recursive: true })
+    const places = [`Dir::State::lists=${lists}`, `Dir::Cache=${cache}`, 'APT::Sandbox::User=root']
+    const settings = places.flatMap((place) => ['-o', place])
+    await apt(...settings, 'update')
+    await apt(...settings, 'download', ...packages)
   }
 }

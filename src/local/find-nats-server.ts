@@ -1,46 +1,42 @@
 import { access, constants, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { delimiter, join, resolve } from 'node:path'
 import { unpackPackages } from './debian-packages.ts'
-import { LocalProblem } from './problem.ts'
+import { UserError } from './user-error.ts'
 
 const FETCH_TIMEOUT_MS = 120_000
 
 /** Where package managers put servers, though an ordinary user's PATH may not name it. */
 const USUAL_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin']
 
-const isProgram = (file: string): Promise<boolean> =>
-  access(file, constants.X_OK).then(
-    () => true,
-    () => false,
-  )
-
-const findInFolders = async (name: string, folders: readonly string[]): Promise<string | null> => {
-  for (const folder of folders) {
-    const file = join(folder, name)
-    if (folder !== '' && (await isProgram(file))) return file
-  }
-  return null
-}
-
 /** The file of a program in the folders of a PATH; null when it is in none. */
 export const findOnPath = (name: string, path: string): Promise<string | null> =>
   findInFolders(name, path.split(delimiter))
+
+const findInFolders = async (name: string, folders: readonly string[]): Promise<string | null> => {
+  for (const folder of folders.filter((one) => one !== '')) {
+    const file = join(folder, name)
+    const isProgram = access(file, constants.X_OK).then(() => true)
+    if (await isProgram.catch(() => false)) return file
+  }
+  return null
+}
 
 /** The PATH of the environment and the folders beside it in which a server is looked for. */
 export const searchPathOf = (environment: Record<string, string | undefined>): string =>
   [environment['PATH'] ?? '', ...USUAL_FOLDERS].join(delimiter)
 
-/** What a person types to have nats-server on this machine. */
+/** What an operator types to have nats-server on this machine, by the program of its package manager. */
+const INSTALL_COMMANDS = {
+  'apt-get': 'sudo apt-get install nats-server',
+  apk: 'sudo apk add nats-server',
+  pacman: 'sudo pacman -S nats-server',
+  brew: 'brew install nats-server',
+}
+
 const howToInstall = async (searchPath: string): Promise<string> => {
-  if (process.platform === 'darwin') return 'brew install nats-server'
-  for (const [manager, command] of [
-    ['apt-get', 'sudo apt-get install nats-server'],
-    ['apk', 'sudo apk add nats-server'],
-    ['pacman', 'sudo pacman -S nats-server'],
-    ['brew', 'brew install nats-server'],
-  ] as const) {
+  if (process.platform === 'darwin') return INSTALL_COMMANDS.brew
+  for (const [manager, command] of Object.entries(INSTALL_COMMANDS))
     if ((await findOnPath(manager, searchPath)) !== null) return command
-  }
   return 'put nats-server from https://github.com/nats-io/nats-server/releases on PATH'
 }
 
@@ -58,14 +54,9 @@ const fetchWithApt = async (binFolder: string, signal: AbortSignal): Promise<str
   }
 }
 
-const whyNot = (error: unknown): string => {
-  const output = error instanceof Error && 'stderr' in error ? String(error.stderr) : ''
-  return output.trim() || (error instanceof Error ? error.message : String(error))
-}
-
 /**
  * The file of a `nats-server`: on PATH or where package managers put it, else in `binFolder`, else fetched into it by the
- * machine's apt. Throws `LocalProblem` that says what to type where that is impossible.
+ * machine's apt. Throws `UserError` that says what to type where that is impossible.
  */
 export const findNatsServer = async (options: {
   binFolder: string
@@ -75,8 +66,7 @@ export const findNatsServer = async (options: {
   signal?: AbortSignal
 }): Promise<string> => {
   const binFolder = resolve(options.binFolder)
-  const found =
-    (await findOnPath('nats-server', options.searchPath)) ?? (await findInFolders('nats-server', [binFolder]))
+  const found = await findInFolders('nats-server', [...options.searchPath.split(delimiter), binFolder])
   if (found !== null) return found
   const timeout = AbortSignal.timeout(FETCH_TIMEOUT_MS)
   const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout])
@@ -87,10 +77,11 @@ export const findNatsServer = async (options: {
       return await fetchWithApt(binFolder, signal)
     } catch (error) {
       options.signal?.throwIfAborted()
-      reason = whyNot(error)
+      const output = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : ''
+      reason = output || (error instanceof Error ? error.message : String(error))
     }
   }
-  throw new LocalProblem(
+  throw new UserError(
     `there is no nats-server, and it cannot be fetched (${reason}). It is optional for the gateway: without it the ` +
       `dispatcher works from Postgres alone. To have it: ${await howToInstall(options.searchPath)}, or set NATS_URL.`,
   )

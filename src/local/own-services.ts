@@ -1,84 +1,60 @@
 import { join } from 'node:path'
 import { Client } from 'pg'
-import { startEmbeddedPostgres } from './embedded-postgres.ts'
 import { findNatsServer, searchPathOf } from './find-nats-server.ts'
 import type { LocalServer } from './local-server.ts'
 import { startNatsServer } from './nats-server.ts'
-import { LocalProblem } from './problem.ts'
-import { type Supervised, supervise } from './supervise.ts'
+import { startEmbeddedPostgres } from './postgres.ts'
+import { UserError } from './user-error.ts'
 
 type Options = {
   dataDir: string
   environment: Record<string, string | undefined>
+  /** Starts a server and keeps it running under the name. */
+  keep: (name: string, start: () => Promise<LocalServer>) => Promise<LocalServer>
   say: (text: string) => void
-  onRestarted: () => void
   signal: AbortSignal
 }
 
 /** The name of the database in our own Postgres. */
 const DATABASE_NAME = 'gateway'
 
-/** Starts the server, again on its first port: that is what the other processes were told. */
-const onOnePort = (
-  start: (port: number | undefined) => Promise<LocalServer>,
-): (() => Promise<LocalServer>) => {
+/** Starts a server, each time on its first port: the other processes were started with that one. */
+const onFirstPort = (start: (port: number | undefined) => Promise<LocalServer>) => {
   let firstPort: number | undefined
-  return async () => {
+  return async (): Promise<LocalServer> => {
     const server = await start(firstPort)
-    if (firstPort !== undefined && server.port !== firstPort) {
-      await server.stop()
-      throw new LocalProblem(`its port ${firstPort} is taken`)
-    }
-    firstPort = server.port
-    return server
+    firstPort ??= server.port
+    if (server.port === firstPort) return server
+    await server.stop()
+    throw new UserError(`its port ${firstPort} is taken`)
   }
 }
 
-/** Postgres of our own with its data in DATA_DIR, kept running. */
-export const keepPostgres = (options: Options): Promise<Supervised<LocalServer>> =>
-  supervise({
-    name: 'postgres',
-    say: options.say,
-    onRestarted: options.onRestarted,
-    start: onOnePort((port) =>
-      startEmbeddedPostgres({
-        dataFolder: join(options.dataDir, 'postgres'),
-        say: options.say,
-        signal: options.signal,
-        ...(port !== undefined && { port }),
-      }),
-    ),
-  })
+/** Keeps a Postgres of our own running, its data in DATA_DIR; resolves with the URL of the gateway's database on it. */
+export const keepPostgres = async ({ dataDir, keep, say, signal }: Options): Promise<string> => {
+  const dataFolder = join(dataDir, 'postgres')
+  const start = onFirstPort((port) => startEmbeddedPostgres({ dataFolder, port, say, signal }))
+  return ensureDatabase((await keep('postgres', start)).url)
+}
 
-/** NATS of our own, kept running; null, and said so, where it cannot be had: the gateway works without. */
-export const keepNats = async (options: Options): Promise<Supervised<LocalServer> | null> => {
-  const { dataDir, environment, say, signal } = options
+/** Keeps a NATS of our own running; null, with a line that says why, where none can be had: the gateway works without. */
+export const keepNats = async (options: Options): Promise<string | null> => {
+  const { dataDir, environment, keep, say, signal } = options
+  const dataFolder = join(dataDir, 'nats')
   try {
     const searchPath = searchPathOf(environment)
     const program = await findNatsServer({ binFolder: join(dataDir, 'bin'), searchPath, say, signal })
-    return await supervise({
-      name: 'nats',
-      say,
-      onRestarted: options.onRestarted,
-      start: onOnePort((port) =>
-        startNatsServer({
-          program,
-          dataFolder: join(dataDir, 'nats'),
-          say,
-          signal,
-          ...(port !== undefined && { port }),
-        }),
-      ),
-    })
+    const start = onFirstPort((port) => startNatsServer({ program, dataFolder, port, say, signal }))
+    return (await keep('nats', start)).url
   } catch (error) {
-    if (!(error instanceof LocalProblem)) throw error
+    if (!(error instanceof UserError)) throw error
     say(error.message)
     return null
   }
 }
 
 /** The URL of the gateway's database on our own Postgres, which is created if it is not there. */
-export const ensureDatabase = async (serverUrl: string): Promise<string> => {
+const ensureDatabase = async (serverUrl: string): Promise<string> => {
   const client = new Client({ connectionString: serverUrl })
   await client.connect()
   try {

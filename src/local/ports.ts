@@ -1,6 +1,6 @@
-import { type Config, readConfig } from '../runtime/config.ts'
-import { freePort, isPortFree } from './free-port.ts'
-import { LocalProblem } from './problem.ts'
+import { createServer } from 'node:net'
+import { readConfig } from '../runtime/config.ts'
+import { UserError } from './user-error.ts'
 
 type Environment = Record<string, string | undefined>
 
@@ -46,15 +46,20 @@ export const urlOf = ({ host, port }: Address): string => {
 
 /**
  * Where everything will listen: on the port that a setting names, which must be free (0 stands for any); without one on the
- * usual port if it is free, else on any. Throws `BadSettings` for a wrong value, `LocalProblem` for a port that is taken.
+ * usual port if it is free, else on any. Throws `BadSettings` for a wrong value, `UserError` for a port that is taken.
  */
 export const chooseAddresses = async (environment: Environment): Promise<Addresses> => {
   const config = readConfig(environment, SETTINGS)
   const taken = new Set<number>()
-  const choose = async (listener: Listener): Promise<Address> => {
-    const host = listener.host === undefined ? '127.0.0.1' : config[listener.host]
-    const port =
-      (await namedPort({ listener, host, environment, config })) ?? (await freePort({ host, taken }))
+  const choose = async ({ host: hostSetting, setting, usual }: Listener): Promise<Address> => {
+    const host = hostSetting === undefined ? '127.0.0.1' : config[hostSetting]
+    const named = setting !== undefined && environment[setting] ? config[setting] : null
+    if (named !== null && named !== 0 && !(await isPortFree({ host, port: named })))
+      throw new UserError(
+        `${setting} is ${named}, but another process listens there; name another port or none`,
+      )
+    const preferred = named === 0 ? undefined : (named ?? usual)
+    const port = named || (await freePort({ host, preferred, taken }))
     taken.add(port)
     return { host, port }
   }
@@ -69,21 +74,37 @@ export const chooseAddresses = async (environment: Environment): Promise<Address
   }
 }
 
-/** The port that the environment names for the listener, else its usual one if free; null: any will do. */
-const namedPort = async (options: {
-  listener: Listener
-  host: string
-  environment: Environment
-  config: Config<(typeof SETTINGS)[number]>
-}): Promise<number | null> => {
-  const { listener, host, environment, config } = options
-  const { setting, usual } = listener
-  if (setting === undefined || !environment[setting])
-    return (await isPortFree({ host, port: usual })) ? usual : null
-  const port = config[setting]
-  if (port === null || port === 0) return null
-  if (await isPortFree({ host, port })) return port
-  throw new LocalProblem(
-    `${setting} is ${port}, but another process listens there; name another port or none`,
-  )
+/** Listens on the port (0: the system chooses) for an instant; resolves with the port, or null when it is taken. */
+const tryPort = (host: string, port: number): Promise<number | null> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(null)
+      else reject(error)
+    })
+    server.listen({ host, port, exclusive: true }, () => {
+      const address = server.address()
+      server.close(() => resolve(address !== null && typeof address === 'object' ? address.port : null))
+    })
+  })
+
+/** Whether this process could listen on the TCP port of the host now. */
+export const isPortFree = async (options: { host: string; port: number }): Promise<boolean> =>
+  (await tryPort(options.host, options.port)) !== null
+
+/**
+ * A TCP port that is free now: the preferred one when it is, else one that the system chooses, never one of `taken`. Nothing
+ * holds it, so whoever listens on it must still be ready to find it taken.
+ */
+export const freePort = async (
+  options: { host?: string; preferred?: number | undefined; taken?: ReadonlySet<number> } = {},
+): Promise<number> => {
+  const { host = '127.0.0.1', preferred, taken = new Set() } = options
+  if (preferred !== undefined && !taken.has(preferred) && (await isPortFree({ host, port: preferred })))
+    return preferred
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const port = await tryPort(host, 0)
+    if (port !== null && !taken.has(port)) return port
+  }
+  throw new UserError(`no free TCP port on ${host}`)
 }

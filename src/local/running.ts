@@ -17,14 +17,14 @@ const running = z.object({
   database_url: z.string(),
   /** Null when the dispatcher works from Postgres alone. */
   nats_url: z.string().nullable(),
-  /** Where `serve` keeps callbacks; null when a release before 0.2.0 runs, which does not tell. */
+  /** Where `serve` keeps callbacks; null when a release before 0.2.0 runs, which does not write it. */
   spool_dir: z.string().nullable().default(null),
   api_key: z.string(),
   /** The processes of ours by name. */
   pids: z.record(z.string(), z.number()),
 })
 
-/** What `npm start` tells when it is ready: its one line with `--json`, and `running.json` in its DATA_DIR. */
+/** What `npm start` reports when it is ready: its one line with `--json`, and `running.json` in its DATA_DIR. */
 export type Running = z.output<typeof running>
 
 const file = z.object({
@@ -67,3 +67,30 @@ export const writeRunningSecretKey = (dataDir: string, secretKey: string): Promi
   writeSecretFile(secretKeyFileIn(dataDir), secretKey)
 
 export const removeRunning = (dataDir: string): Promise<void> => rm(fileIn(dataDir), { force: true })
+
+/**
+ * Keeps `running.json` in step with what runs, one write after the other: `refresh` writes what `describe` returns by then,
+ * `close` removes it.
+ */
+export const keepRunningFile = async (options: {
+  dataDir: string
+  describe: () => Running
+  say: (text: string) => void
+}): Promise<{ refresh: () => void; close: () => Promise<void> }> => {
+  const { dataDir, describe, say } = options
+  let isClosed = false
+  await writeRunning(dataDir, describe())
+  let writing: Promise<void> = Promise.resolve()
+  const write = async (): Promise<void> => {
+    if (!isClosed) await writeRunning(dataDir, describe())
+  }
+  const refresh = (): void => {
+    writing = writing.then(write).catch((error: Error) => say(`cannot write running.json: ${error.message}`))
+  }
+  const close = async (): Promise<void> => {
+    isClosed = true
+    await writing
+    await removeRunning(dataDir)
+  }
+  return { refresh, close }
+}

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { LocalProblem } from './problem.ts'
+import { UserError } from './user-error.ts'
 
 const run = promisify(execFile)
 
@@ -25,11 +25,8 @@ export const commandAs = (
 /** Who owns the data of a server that root starts for the first time: Postgres' own user, else nobody. */
 const PREFERRED_USERS = ['postgres', 'nobody']
 
-/** Linux capabilities that let a process pass through folders closed to it, the lesser first, with their bit. */
-const REACHING_CAPABILITIES = [
-  { name: 'dac_read_search', bit: 2 },
-  { name: 'dac_override', bit: 1 },
-]
+/** Linux capabilities that let a process pass through folders closed to it, the lesser first. */
+const REACHING_CAPABILITIES = ['dac_read_search', 'dac_override']
 
 const findUser = async (name: string): Promise<{ uid: number; gid: number } | null> => {
   try {
@@ -50,7 +47,7 @@ const firstKnownUser = async (): Promise<{ uid: number; gid: number }> => {
     const user = await findUser(name)
     if (user !== null) return user
   }
-  throw new LocalProblem(
+  throw new UserError(
     'Postgres does not run as root, and this machine has neither a user postgres nor nobody. Run as an ordinary user, or set DATABASE_URL.',
   )
 }
@@ -59,26 +56,13 @@ const firstKnownUser = async (): Promise<{ uid: number; gid: number }> => {
 type Reach = { folder: string; program: string }
 
 /** Whether the account can do so. The program complains when it cannot find itself, but succeeds all the same. */
-const reaches = async (account: ServerAccount, reach: Reach): Promise<boolean> => {
-  const test = 'test -x "$1" && exec "$2" --version'
-  const { command, args, user } = commandAs(account, '/bin/sh', [
-    '-c',
-    test,
-    'sh',
-    reach.folder,
-    reach.program,
-  ])
-  try {
-    const { stderr } = await run(command, args, { cwd: '/', ...user })
-    return stderr === ''
-  } catch {
-    return false
-  }
-}
-
-const ownCapabilities = async (): Promise<bigint> => {
-  const status = await readFile('/proc/self/status', 'utf8').catch(() => '')
-  return BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`)
+const reaches = async (account: ServerAccount, { folder, program }: Reach): Promise<boolean> => {
+  const test = ['-c', 'test -x "$1" && exec "$2" --version', 'sh', folder, program]
+  const { command, args, user } = commandAs(account, '/bin/sh', test)
+  return run(command, args, { cwd: '/', ...user }).then(
+    ({ stderr }) => stderr === '',
+    () => false,
+  )
 }
 
 /** Changes the user by `setpriv`, which can leave it one capability. */
@@ -100,23 +84,15 @@ const withCapability = (user: { uid: number; gid: number }, capability: string):
  * The account that Postgres runs under: our own, unless we are root, under which it refuses to run. Then it is the owner of
  * the data that is there, else the user postgres, else nobody. A clone below a folder that only root may enter (`/root`,
  * `mktemp -d`) is out of that user's reach; then the server keeps the one capability that lets it pass.
- * Throws `LocalProblem` when there is no way.
+ * Throws `UserError` when there is no way.
  */
-export const chooseAccount = async (options: {
-  dataFolder: string
-  reach: Reach
-}): Promise<ServerAccount> => {
+export const chooseAccount = async (options: Reach & { dataFolder: string }): Promise<ServerAccount> => {
   if (process.getuid?.() !== 0) return { prefix: [] }
   const user = (await ownerOf(options.dataFolder)) ?? (await firstKnownUser())
-  const plain: ServerAccount = { user, prefix: [] }
-  if (await reaches(plain, options.reach)) return plain
-  const capabilities = await ownCapabilities()
-  for (const { name, bit } of REACHING_CAPABILITIES) {
-    const account = withCapability(user, name)
-    if ((capabilities >> BigInt(bit)) % 2n === 1n && (await reaches(account, options.reach))) return account
-  }
-  throw new LocalProblem(
-    `Postgres does not run as root, and the user with id ${user.uid}, which it would run as, may not enter the project's folder or ${options.reach.folder}. ` +
+  const accounts = [{ user, prefix: [] }, ...REACHING_CAPABILITIES.map((name) => withCapability(user, name))]
+  for (const account of accounts) if (await reaches(account, options)) return account
+  throw new UserError(
+    `Postgres does not run as root, and the user with id ${user.uid}, which it would run as, may not enter the project's folder or ${options.folder}. ` +
       'Move the project and DATA_DIR to folders that every user may enter, run as an ordinary user, or set DATABASE_URL.',
   )
 }

@@ -7,10 +7,10 @@ import { isOutage } from '../database/outage.ts'
 import { BadSettings, readConfig } from '../runtime/config.ts'
 import { createLog, flushLog } from '../runtime/log.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
-import { LocalProblem } from './problem.ts'
 import { takeLock } from './process-lock.ts'
-import { runEverything } from './run-everything.ts'
-import { voiceForPeople, voiceForScripts } from './voice.ts'
+import { reporterForPeople, reporterForScripts } from './reporter.ts'
+import { runEverything } from './run.ts'
+import { UserError } from './user-error.ts'
 
 /** Exit codes, those of the other commands: 0 done, 1 failed, 2 called or set up wrongly. */
 const FAILED = 1
@@ -38,15 +38,15 @@ const command = (): Command =>
     )
     .exitOverride()
 
-/** Takes DATA_DIR for this process alone. Throws `LocalProblem` when another has it, or when it cannot be used. */
+/** Takes DATA_DIR for this process alone. Throws `UserError` when another has it, or when it cannot be used. */
 const claim = async (dataDir: string): Promise<() => void> => {
   const { heldBy, release } = await mkdir(dataDir, { recursive: true })
     .then(() => takeLock(join(dataDir, 'start.lock')))
     .catch((error: Error) => {
-      throw new LocalProblem(`DATA_DIR ${dataDir} cannot be used: ${error.message}`, { cause: error })
+      throw new UserError(`DATA_DIR ${dataDir} cannot be used: ${error.message}`, { cause: error })
     })
   if (release !== null) return release
-  throw new LocalProblem(
+  throw new UserError(
     `npm start runs already with DATA_DIR ${dataDir}, as process ${heldBy}. End that one first, or name another DATA_DIR.`,
   )
 }
@@ -57,22 +57,29 @@ const start = async (json: boolean): Promise<void> => {
   const environment = process.env
   const { DATA_DIR: dataDir, LOG_LEVEL: level } = readConfig(environment, ['DATA_DIR', 'LOG_LEVEL'])
   const release = await claim(dataDir)
-  const voice = json ? voiceForScripts(level) : voiceForPeople(dataDir)
+  const reporter = json ? reporterForScripts(level) : reporterForPeople(dataDir)
   const log = createLog({ name: 'start', level })
   try {
-    await runEverything({ environment, dataDir, voice, log, commands: COMMANDS, asked: stopping.signal })
+    await runEverything({
+      environment,
+      dataDir,
+      reporter,
+      log,
+      commands: COMMANDS,
+      stopping: stopping.signal,
+    })
   } catch (error) {
     if (!(error instanceof AskedToStop)) throw error
   } finally {
     release()
-    await voice.finish()
+    await reporter.finish()
     await flushLog(log)
   }
 }
 
 const explain = (error: unknown): { text: string; code: number } => {
   if (error instanceof BadSettings) return { text: error.message, code: MISUSED }
-  if (error instanceof LocalProblem) return { text: error.message, code: FAILED }
+  if (error instanceof UserError) return { text: error.message, code: FAILED }
   if (isOutage(error))
     return {
       text: `the database cannot be reached: ${error instanceof Error ? error.message : String(error)}`,

@@ -1,12 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { describeEnding } from './child.ts'
-import type { Tethered } from './tether.ts'
+import { describeEnding, type GuardedProcess } from './guarded-process.ts'
 
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 10_000
 
 /** A process that is started again whenever it ends unasked. */
-export type Supervised<Process extends Tethered> = {
+export type Supervised<Process extends GuardedProcess> = {
   /** The one that runs now, or ran last. */
   readonly current: () => Process
   readonly stop: () => Promise<void>
@@ -14,9 +13,9 @@ export type Supervised<Process extends Tethered> = {
 
 /**
  * Starts a process and keeps it running: one that ends unasked is started again, with growing pauses between attempts that
- * fail. The first start is not repeated: what it throws is thrown. `onRestarted` hears of each new process.
+ * fail. The first start is not repeated: what it throws is thrown. `onRestarted` is called after each new start.
  */
-export const supervise = async <Process extends Tethered>(options: {
+export const supervise = async <Process extends GuardedProcess>(options: {
   name: string
   start: () => Promise<Process>
   say: (text: string) => void

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { isPortFree } from '../../src/local/free-port.ts'
+import { isPortFree } from '../../src/local/ports.ts'
 
 /** Below the ports that systems hand out: nobody else is given one of these while whoever listens there is down. */
 const FIRST = 20_000

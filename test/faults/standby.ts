@@ -1,7 +1,7 @@
 import { chmod, cp, mkdir, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { Client } from 'pg'
-import { startEmbeddedPostgres } from '../../src/local/embedded-postgres.ts'
+import { startEmbeddedPostgres } from '../../src/local/postgres.ts'
 import { eventually } from '../support/eventually.ts'
 import { onDatabase, runStatement } from '../support/test-run.ts'
 

@@ -27,7 +27,7 @@ export const kill = async (child: ChildProcess): Promise<void> => {
   await once(child, 'exit')
 }
 
-/** Kills the shell that ties a server to its holder, and then the holder: the server is left with nobody. */
+/** Kills the shell that guards a server for its holder, and then the holder: the server is left with nobody. */
 export const orphan = async ({ holder, pid }: HeldServer): Promise<void> => {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   const parent = Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1])

@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { freePort, isPortFree } from '../../src/local/free-port.ts'
-import { chooseAddresses, urlOf } from '../../src/local/ports.ts'
+import { chooseAddresses, freePort, isPortFree, urlOf } from '../../src/local/ports.ts'
 import { BadSettings } from '../../src/runtime/config.ts'
 
 let listener: Server

@@ -45,7 +45,7 @@ describe('the receiver', () => {
     expect(await list('?transaction_id=3')).toEqual([])
   })
 
-  it('keeps the last thousand, and forgets them when told to', async () => {
+  it('keeps the last thousand, and forgets them on DELETE', async () => {
     for (let number = 0; number < 1_002; number += 1) await post(`/${number}`, '')
     const kept = await list()
     expect(kept).toHaveLength(1_000)

@@ -39,7 +39,7 @@ const file = (): string => join(folder, 'running.json')
 const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777
 
 describe('running.json', () => {
-  it('tells what runs to this user alone, until it is removed', async () => {
+  it('says what runs, to this user alone, until it is removed', async () => {
     await writeRunning(folder, state)
     expect(await readRunning(folder)).toEqual(state)
     expect(await modeOf(file())).toBe(0o600)
@@ -48,7 +48,7 @@ describe('running.json', () => {
     await removeRunning(folder)
   })
 
-  it('tells nothing when the process that wrote it is gone, though another has its pid', async () => {
+  it('counts for nothing when the process that wrote it is gone, though another has its pid', async () => {
     await writeRunning(folder, state)
     const written: unknown = JSON.parse(await readFile(file(), 'utf8'))
     await writeFile(
@@ -58,10 +58,13 @@ describe('running.json', () => {
     expect(await readRunning(folder)).toBeNull()
   })
 
-  it.each(['', '{', 'null', '{"process":{"pid":1}}'])('tells nothing when it holds %j', async (content) => {
-    await writeFile(file(), content)
-    expect(await readRunning(folder)).toBeNull()
-  })
+  it.each(['', '{', 'null', '{"process":{"pid":1}}'])(
+    'counts for nothing when it holds %j',
+    async (content) => {
+      await writeFile(file(), content)
+      expect(await readRunning(folder)).toBeNull()
+    },
+  )
 })
 
 describe('the SECRET_KEY in use', () => {
@@ -79,8 +82,8 @@ describe('the SECRET_KEY in use', () => {
     const DATA_DIR = folder
     const beside = await withRunningDatabase({ DATA_DIR })
     expect(beside).toMatchObject({ DATABASE_URL: state.database_url, SECRET_KEY: 'ab' })
-    const told = { DATA_DIR, DATABASE_URL: state.database_url, SECRET_KEY: 'own' }
-    expect(await withRunningDatabase(told)).toMatchObject(told)
+    const own = { DATA_DIR, DATABASE_URL: state.database_url, SECRET_KEY: 'own' }
+    expect(await withRunningDatabase(own)).toMatchObject(own)
     const elsewhere = { DATA_DIR, DATABASE_URL: 'postgres://elsewhere/gateway' }
     expect(await withRunningDatabase(elsewhere)).toEqual(elsewhere)
   })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { findPostgresBinaries } from '../../src/local/postgres-binaries.ts'
+import { findPostgresBinaries } from '../../src/local/postgres-cluster.ts'
 import { chooseAccount, commandAs } from '../../src/local/server-account.ts'
 
 const run = promisify(execFile)
@@ -22,7 +22,7 @@ describe('the account of a server', () => {
     const programs = await findPostgresBinaries()
     await cp(join(programs.initdb, '..', '..'), join(folder, 'native'), { recursive: true })
     const program = join(folder, 'native', 'bin', 'initdb')
-    const account = await chooseAccount({ dataFolder: join(folder, 'cluster'), reach: { folder, program } })
+    const account = await chooseAccount({ dataFolder: join(folder, 'cluster'), folder, program })
 
     expect(account.user?.uid).toBeGreaterThan(0)
     const { command, args, user } = commandAs(account, program, ['--version'])
@@ -37,7 +37,7 @@ describe('the account of a server', () => {
 
   it.runIf(!isRoot)('is our own when we are not root', async () => {
     const { initdb } = await findPostgresBinaries()
-    const account = await chooseAccount({ dataFolder: folder, reach: { folder, program: initdb } })
+    const account = await chooseAccount({ dataFolder: folder, folder, program: initdb })
     expect(account).toEqual({ prefix: [] })
   })
 })

@@ -23,7 +23,7 @@ describe('installing', () => {
     expect(await clone.npmCalls()).toHaveLength(1)
   })
 
-  it('is npm ci, with the development dependencies whatever npm around it was told', async () => {
+  it('is npm ci, with the development dependencies whatever npm around it was set to', async () => {
     await clone.run(['show'], {
       npm_config_omit: 'dev',
       npm_config_loglevel: 'silent',
@@ -48,7 +48,7 @@ describe('installing', () => {
     expect(await clone.npmCalls()).toHaveLength(1)
   })
 
-  it('that fails is told without a stack, starts nothing, and is tried again by the next command', async () => {
+  it('that fails is reported without a stack, starts nothing, and is tried again by the next command', async () => {
     const failed = await clone.run(['show', 'x'], { FAKE_NPM: 'fail' })
     expect(failed).toMatchObject({ code: 1, stdout: '' })
     expect(failed.stderr).toContain('npm error: no network')
@@ -100,11 +100,11 @@ describe('installing', () => {
     child.kill('SIGKILL')
     await once(child, 'exit')
     const next = clone.start(['show', 'x'])
-    let told = ''
+    let reported = ''
     next.child.stderr?.on('data', (chunk: Buffer) => {
-      told += chunk.toString()
+      reported += chunk.toString()
     })
-    await vi.waitFor(() => expect(told).toContain(`Waiting for process ${npmPid}`))
+    await vi.waitFor(() => expect(reported).toContain(`Waiting for process ${npmPid}`))
     process.kill(npmPid)
     expect(await next.outcome).toMatchObject({ code: 0, stdout: 'x\n' })
   })

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
-import { findNats, findPostgres, type Service } from '../../src/local/find-services.ts'
-import { freePort } from '../../src/local/free-port.ts'
-import { hasJetStream } from '../../src/local/has-jetstream.ts'
-import { runStatement } from '../support/test-run.ts'
+import { hasJetStream } from '../../src/local/nats-server.ts'
+import { freePort } from '../../src/local/ports.ts'
+import { findNats, findPostgres, type Service } from './services.ts'
+import { runStatement } from './test-run.ts'
 
 let folder: string
 let found: Service[]
@@ -62,7 +62,7 @@ describe('services', () => {
   })
 
   it('do not take a Postgres that refuses us for one of ours', async () => {
-    // This one asks for a password, which nobody tells on the standard port.
+    // This one asks for a password, which is unknown on the standard port.
     const locked = await keep(
       findPostgres({
         environment: {},

@@ -15,8 +15,8 @@ const SIMULATOR_CREDENTIALS = {
   DARAJA_CONSUMER_SECRET: 'simulator',
 }
 
-/** What the processes are given beside what the environment of `npm start` already says, which goes first. */
-export type Given = {
+/** What the processes need beside what the environment of `npm start` already says, which goes first. */
+export type Setup = {
   environment: Environment
   dataDir: string
   addresses: Addresses
@@ -26,7 +26,7 @@ export type Given = {
 }
 
 /** Where `serve` keeps callbacks while Postgres is away. */
-export const spoolFolderOf = ({ environment, dataDir }: Given): string =>
+export const spoolFolderOf = ({ environment, dataDir }: Setup): string =>
   resolve(environment['SPOOL_DIR'] || join(dataDir, 'spool'))
 
 /** Lays what is set, and not empty, over the defaults. */
@@ -37,42 +37,44 @@ const withDefaults = (defaults: Environment, environment: Environment): Environm
   ),
 })
 
+export const isSimulated = ({ environment }: Setup): boolean => !environment['DARAJA_BASE_URL']
+
 /** What `serve` and `dispatch` share. */
-const gatewayEnvironment = (given: Given): Environment => {
-  const { environment, addresses } = given
+const gatewayEnvironment = (setup: Setup): Environment => {
+  const { environment, addresses } = setup
   const defaults = {
     ...SANDBOX,
-    ...(!environment['DARAJA_BASE_URL'] && {
+    ...(isSimulated(setup) && {
       ...SIMULATOR_CREDENTIALS,
       DARAJA_BASE_URL: urlOf(addresses.simulator),
     }),
     PUBLIC_URL: urlOf(addresses.http),
-    SPOOL_DIR: spoolFolderOf(given),
+    SPOOL_DIR: spoolFolderOf(setup),
     CALLBACK_ALLOW_HTTP: '1',
     CALLBACK_ALLOW_PRIVATE_NETWORKS: '1',
   }
   return {
     ...withDefaults(defaults, environment),
-    DATABASE_URL: given.databaseUrl,
-    NATS_URL: given.natsUrl ?? '',
-    SECRET_KEY: given.secretKey,
+    DATABASE_URL: setup.databaseUrl,
+    NATS_URL: setup.natsUrl ?? '',
+    SECRET_KEY: setup.secretKey,
   }
 }
 
-export const serveEnvironment = (given: Given): Environment => ({
-  ...gatewayEnvironment(given),
-  HTTP_PORT: String(given.addresses.http.port),
-  GRPC_PORT: String(given.addresses.grpc.port),
-  CONNECT_PORT: String(given.addresses.connect.port),
-  OPS_PORT: String(given.addresses.ops.port),
+export const serveEnvironment = (setup: Setup): Environment => ({
+  ...gatewayEnvironment(setup),
+  HTTP_PORT: String(setup.addresses.http.port),
+  GRPC_PORT: String(setup.addresses.grpc.port),
+  CONNECT_PORT: String(setup.addresses.connect.port),
+  OPS_PORT: String(setup.addresses.ops.port),
 })
 
-export const dispatchEnvironment = (given: Given): Environment => ({
-  ...gatewayEnvironment(given),
-  OPS_PORT: String(given.addresses.dispatcherOps.port),
+export const dispatchEnvironment = (setup: Setup): Environment => ({
+  ...gatewayEnvironment(setup),
+  OPS_PORT: String(setup.addresses.dispatcherOps.port),
 })
 
-export const simulatorEnvironment = (given: Given): Environment => ({
-  ...withDefaults({ SIMULATOR_CALLBACK_DELAY_MS: '1000' }, given.environment),
-  SIMULATOR_PORT: String(given.addresses.simulator.port),
+export const simulatorEnvironment = (setup: Setup): Environment => ({
+  ...withDefaults({ SIMULATOR_CALLBACK_DELAY_MS: '1000' }, setup.environment),
+  SIMULATOR_PORT: String(setup.addresses.simulator.port),
 })

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { readableLogLine } from '../../src/local/log-line.ts'
+import { readableLogLine } from '../../src/local/reporter.ts'
 
 const logged = (fields: Record<string, unknown>): string =>
   JSON.stringify({ level: 'info', time: '2026-05-04T18:04:28.123Z', name: 'dispatch', pid: 7, ...fields })

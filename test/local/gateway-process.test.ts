@@ -1,29 +1,29 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { startChild } from '../../src/local/child.ts'
+import { startGatewayProcess } from '../../src/local/gateway-process.ts'
+import type { GuardedProcess } from '../../src/local/guarded-process.ts'
 import { type Supervised, supervise } from '../../src/local/supervise.ts'
-import type { Tethered } from '../../src/local/tether.ts'
 import { identify } from '../../src/runtime/process-identity.ts'
 
 const PROGRAM = join(import.meta.dirname, 'programs', 'ready-then.ts')
 
 let lines: string[]
 let said: string[]
-let asked: AbortController
+let stopping: AbortController
 
 beforeEach(() => {
   lines = []
   said = []
-  asked = new AbortController()
+  stopping = new AbortController()
 })
 
-const start = (what: string): Promise<Tethered> =>
-  startChild({
+const start = (what: string): Promise<GuardedProcess> =>
+  startGatewayProcess({
     name: 'serve',
     args: [PROGRAM, what],
     environment: { ...process.env, GATEWAY_TEST: 'given' },
     onLine: (line) => lines.push(line),
-    signal: asked.signal,
+    signal: stopping.signal,
   })
 
 describe('a process of ours', () => {
@@ -35,20 +35,20 @@ describe('a process of ours', () => {
     await child.stop()
   })
 
-  it('that ends before it is ready is told after all it said', async () => {
+  it('that ends before it is ready is an error, after all it said has been passed on', async () => {
     await expect(start('fail')).rejects.toThrow('serve ended (exit code 2) before it was ready')
     expect(lines).toEqual(['environment given', 'HTTP_PORT must be a port'])
   })
 
   it('is ended when the start is called off', async () => {
     const starting = start('wait')
-    asked.abort(new Error('called off'))
+    stopping.abort(new Error('called off'))
     await expect(starting).rejects.toThrow('called off')
   })
 })
 
 describe('supervision', () => {
-  let supervised: Supervised<Tethered> | null = null
+  let supervised: Supervised<GuardedProcess> | null = null
   afterEach(() => supervised?.stop())
 
   it('starts a process again that ended unasked, says so, and ends the new one', async () => {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { startEmbeddedPostgres } from '../../src/local/embedded-postgres.ts'
 import type { LocalServer } from '../../src/local/local-server.ts'
+import { startEmbeddedPostgres } from '../../src/local/postgres.ts'
 import { identify } from '../../src/runtime/process-identity.ts'
 import { gone, holdServer, kill, orphan } from './held-server.ts'
 
@@ -105,7 +105,7 @@ describe('an embedded Postgres', () => {
     await expectOneRow((await start()).url)
   })
 
-  it('tells what Postgres says when it does not start', async () => {
+  it('passes on what Postgres says when it does not start', async () => {
     await expect(start({ shared_buffers: 'nonsense' })).rejects.toThrow(
       /Postgres does not start; .*invalid value for parameter "shared_buffers"/s,
     )

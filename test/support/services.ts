@@ -1,14 +1,13 @@
 import { join } from 'node:path'
 import { Client } from 'pg'
-import { startEmbeddedPostgres } from './embedded-postgres.ts'
-import { findNatsServer, searchPathOf } from './find-nats-server.ts'
-import { hasJetStream } from './has-jetstream.ts'
-import { type JetStreamLimits, startNatsServer } from './nats-server.ts'
+import { findNatsServer, searchPathOf } from '../../src/local/find-nats-server.ts'
+import { hasJetStream, type JetStreamLimits, startNatsServer } from '../../src/local/nats-server.ts'
+import { startEmbeddedPostgres } from '../../src/local/postgres.ts'
 
 /** A service that can be used now. `stop` ends it if it is ours, and leaves it alone if it was there before us. */
 export type Service = {
   readonly url: string
-  /** How we came by it: named in the environment, listening on the standard port, or started by us. */
+  /** Where it comes from: named in the environment, listening on the standard port, or started by us. */
   readonly origin: 'given' | 'found' | 'started'
   readonly stop: () => Promise<void>
 }
@@ -68,7 +67,7 @@ export const findPostgres = async (options: {
 
 /**
  * A NATS with JetStream: that of `NATS_URL`, else one on the local standard port, else our own with its store in
- * `dataFolder`, by a `nats-server` of this machine or one fetched into `binFolder`. Throws `LocalProblem` without any.
+ * `dataFolder`, by a `nats-server` of this machine or one fetched into `binFolder`. Throws `UserError` without any.
  */
 export const findNats = async (options: {
   environment: Record<string, string | undefined>
