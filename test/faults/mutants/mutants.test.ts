@@ -1,33 +1,54 @@
-import { beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, describe, expect, inject, it } from 'vitest'
 import type { Mutant } from './mutant.ts'
-import { MUTANTS } from './mutants.ts'
-import { copyProject } from './run-mutant.ts'
+import { ALL_MUTANTS, LAW_MUTANTS } from './mutants.ts'
+import { copyProject, findInProject, type MutantCopy } from './run-mutant.ts'
 
 /** Mutants live in so many copies side by side: their tests mostly wait. */
 const COPIES = 3
 
+/** How long a mutant may wait for a copy and run there, ms. */
+const PATIENCE_MS = 1_800_000
+
+const TRIED = process.env['MUTANTS'] === 'all' ? ALL_MUTANTS : LAW_MUTANTS
+
 describe('a broken law turns its test red', () => {
-  /** The tests that failed, or the error that kept them from running, by mutant. */
-  const failures = new Map<Mutant, string[] | Error>()
+  const copies: MutantCopy[] = []
+  const waiting: ((copy: MutantCopy) => void)[] = []
+  let made = 0
 
-  beforeAll(async () => {
-    const services = { databaseUrl: inject('databaseUrl'), natsUrl: inject('natsUrl') }
-    const waiting = [...MUTANTS]
-    const work = async (): Promise<void> => {
-      const copy = await copyProject(services)
-      for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-        failures.set(mutant, await copy.run(mutant).catch((error: Error) => error))
-      }
-      await copy.delete()
+  const takeCopy = async (): Promise<MutantCopy> => {
+    const free = copies.pop()
+    if (free) return free
+    if (made === COPIES) return new Promise((resolve) => waiting.push(resolve))
+    made += 1
+    return copyProject({ databaseUrl: inject('databaseUrl'), natsUrl: inject('natsUrl') })
+  }
+  const giveBack = (copy: MutantCopy): void => {
+    const next = waiting.shift()
+    if (next) next(copy)
+    else copies.push(copy)
+  }
+  const failuresOf = async (mutant: Mutant): Promise<string[]> => {
+    const copy = await takeCopy()
+    try {
+      return await copy.run(mutant)
+    } finally {
+      giveBack(copy)
     }
-    await Promise.all(Array.from({ length: COPIES }, work))
-  }, 540_000)
+  }
+  afterAll(() => Promise.all(copies.map((copy) => copy.delete())))
 
-  it.each(MUTANTS)('law $law, $name: $killedBy.test', (mutant) => {
-    expect(failures.get(mutant)).toContainEqual(expect.stringContaining(mutant.killedBy.test))
+  it.concurrent.each(TRIED)('law $law, $name: $killedBy.test', { timeout: PATIENCE_MS }, async (mutant) => {
+    expect(await failuresOf(mutant)).toContainEqual(expect.stringContaining(mutant.killedBy.test))
+  })
+})
+
+describe('mutants', () => {
+  it.each(ALL_MUTANTS)('are in step with the code: $name', async (mutant) => {
+    await expect(findInProject(mutant)).resolves.toBeUndefined()
   })
 
-  it('each law has a mutant', () => {
-    expect(new Set(MUTANTS.map(({ law }) => law))).toEqual(new Set([1, 2, 3, 4, 5, 6, 7, 8]))
+  it('are there for each law', () => {
+    expect(new Set(LAW_MUTANTS.map(({ law }) => law))).toEqual(new Set([1, 2, 3, 4, 5, 6, 7, 8]))
   })
 })

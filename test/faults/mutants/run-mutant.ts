@@ -51,6 +51,11 @@ export const copyProject = async (services: {
   }
 }
 
+/** Throws for a mutant whose text is not found in the project's own code, or more than once. */
+export const findInProject = async (mutant: Mutant): Promise<void> => {
+  mutate(mutant, await readFile(join(ROOT, mutant.file), 'utf8'))
+}
+
 const mutate = (mutant: Mutant, text: string): string =>
   mutant.changes.reduce((changed, { find, replace }) => {
     if (changed.split(find).length !== 2)
