@@ -72,7 +72,7 @@ describe('accepting payments', () => {
 
   it('keeps the keys of partners apart, exactly as written', async () => {
     const acceptor = newAcceptor()
-    const keys = ['key', 'KEY', 'key ']
+    const keys = ['key', 'KEY', 'k ey']
     const acceptances = await Promise.all(
       [3n, 4n].flatMap((partnerId) =>
         keys.map((idempotencyKey) => acceptor.add({ partnerId, request: requestOf({ idempotencyKey }) })),
