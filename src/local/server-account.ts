@@ -5,9 +5,11 @@ import { UserError } from './user-error.ts'
 
 const run = promisify(execFile)
 
+type User = { uid: number; gid: number }
+
 /** Under which user a server runs, and what must stand before its command so that it can reach its files. */
 export type ServerAccount = {
-  user?: { uid: number; gid: number }
+  user?: User
   prefix: readonly string[]
 }
 
@@ -16,7 +18,7 @@ export const commandAs = (
   account: ServerAccount,
   program: string,
   args: readonly string[],
-): { command: string; args: string[]; user?: { uid: number; gid: number } } => {
+): { command: string; args: string[]; user?: User } => {
   const [wrapper, ...wrapperArgs] = account.prefix
   if (wrapper !== undefined) return { command: wrapper, args: [...wrapperArgs, program, ...args] }
   return { command: program, args: [...args], ...(account.user !== undefined && { user: account.user }) }
@@ -28,21 +30,16 @@ const PREFERRED_USERS = ['postgres', 'nobody']
 /** Linux capabilities that let a process pass through folders closed to it, the lesser first. */
 const REACHING_CAPABILITIES = ['dac_read_search', 'dac_override']
 
-const findUser = async (name: string): Promise<{ uid: number; gid: number } | null> => {
-  try {
-    const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])])
-    return { uid: Number(uid.stdout), gid: Number(gid.stdout) }
-  } catch {
-    return null
-  }
-}
+const findUser = (name: string): Promise<User | null> =>
+  Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]).then(
+    ([uid, gid]) => ({ uid: Number(uid.stdout), gid: Number(gid.stdout) }),
+    () => null,
+  )
 
-const ownerOf = async (folder: string): Promise<{ uid: number; gid: number } | null> => {
-  const found = await stat(folder).catch(() => null)
-  return found === null || found.uid === 0 ? null : { uid: found.uid, gid: found.gid }
-}
-
-const firstKnownUser = async (): Promise<{ uid: number; gid: number }> => {
+/** The owner of the data that is there, unless that is root, else the first of the preferred users. */
+const chooseUser = async (dataFolder: string): Promise<User> => {
+  const owner = await stat(dataFolder).catch(() => null)
+  if (owner !== null && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid }
   for (const name of PREFERRED_USERS) {
     const user = await findUser(name)
     if (user !== null) return user
@@ -66,7 +63,7 @@ const reaches = async (account: ServerAccount, { folder, program }: Reach): Prom
 }
 
 /** Changes the user by `setpriv`, which can leave it one capability. */
-const withCapability = (user: { uid: number; gid: number }, capability: string): ServerAccount => ({
+const withCapability = (user: User, capability: string): ServerAccount => ({
   user,
   prefix: [
     'setpriv',
@@ -88,7 +85,7 @@ const withCapability = (user: { uid: number; gid: number }, capability: string):
  */
 export const chooseAccount = async (options: Reach & { dataFolder: string }): Promise<ServerAccount> => {
   if (process.getuid?.() !== 0) return { prefix: [] }
-  const user = (await ownerOf(options.dataFolder)) ?? (await firstKnownUser())
+  const user = await chooseUser(options.dataFolder)
   const accounts = [{ user, prefix: [] }, ...REACHING_CAPABILITIES.map((name) => withCapability(user, name))]
   for (const account of accounts) if (await reaches(account, options)) return account
   throw new UserError(
