@@ -25,7 +25,24 @@ export class CannotInstall extends Error {
 
 export const print = (text) => process.stderr.write(`mpesa-gateway: ${text}\n`)
 
-const readText = (file) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : null)
+/** The text of a file, or null. No `existsSync` first: another process may be installing, and delete it in between. */
+const readText = (file) => {
+  try {
+    return fs.readFileSync(file, 'utf8')
+  } catch (error) {
+    if (error.code === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** The packages that a lock file of npm names; null when it is not there or only half written. */
+const packagesOf = (file) => {
+  try {
+    return JSON.parse(readText(file)).packages
+  } catch {
+    return null
+  }
+}
 
 /** An install belongs to the locked versions and to the platform whose binaries it holds. */
 const stampNow = () => {
@@ -40,15 +57,16 @@ const mayBeMissing = ({ optional, os, cpu, libc }) =>
 
 /** Whether somebody ran `npm ci` by hand: npm's own list then agrees with package-lock.json. */
 const isInstalledByHand = () => {
-  const list = readText(NPMS_LIST)
-  if (list === null) return false
-  const found = JSON.parse(list).packages
-  return Object.entries(JSON.parse(fs.readFileSync(WANTED, 'utf8')).packages).every(
-    ([path, entry]) =>
-      path === '' ||
-      (found[path]
-        ? found[path].integrity === entry.integrity && fs.existsSync(join(root, path))
-        : mayBeMissing(entry)),
+  const found = packagesOf(NPMS_LIST)
+  return (
+    Boolean(found) &&
+    Object.entries(packagesOf(WANTED)).every(
+      ([path, entry]) =>
+        path === '' ||
+        (found[path]
+          ? found[path].integrity === entry.integrity && fs.existsSync(join(root, path))
+          : mayBeMissing(entry)),
+    )
   )
 }
 

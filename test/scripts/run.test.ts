@@ -48,6 +48,17 @@ describe('installing', () => {
     expect(await clone.npmCalls()).toHaveLength(1)
   })
 
+  it.each(['', '{"packages":{', '[]'])(
+    'happens when the list of npm is but half written: %j',
+    async (list) => {
+      await clone.run(['show'])
+      await clone.write('node_modules/.installed-from', 'another lock file')
+      await clone.write('node_modules/.package-lock.json', list)
+      expect(await clone.run(['show', 'x'])).toMatchObject({ code: 0, stdout: 'x\n' })
+      expect(await clone.npmCalls()).toHaveLength(2)
+    },
+  )
+
   it('that fails is reported without a stack, starts nothing, and is tried again by the next command', async () => {
     const failed = await clone.run(['show', 'x'], { FAKE_NPM: 'fail' })
     expect(failed).toMatchObject({ code: 1, stdout: '' })
