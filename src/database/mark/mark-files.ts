@@ -1,4 +1,4 @@
-import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Mark, mergeMarks } from './mark.ts'
@@ -87,13 +87,10 @@ const markNames = (folder: string): Promise<string[]> =>
     },
   )
 
-/** Removes what processes left that were killed while they wrote; no writing takes a minute. */
+/** Removes what processes left that were killed while they wrote. One that lives and misses its own writes it again. */
 const removeUnfinished = async (folder: string): Promise<void> => {
   const names = (await readdir(folder)).filter((name) => name.endsWith(MARK_END + UNFINISHED))
-  for (const path of names.map((name) => join(folder, name))) {
-    const found = await stat(path).catch(() => null)
-    if (found !== null && Date.now() - found.mtimeMs > 60_000) await rm(path, { force: true })
-  }
+  for (const name of names) await rm(join(folder, name), { force: true })
 }
 
 /** What a file holds; null when it is gone. */
@@ -117,8 +114,8 @@ const renameIfThere = (from: string, to: string): Promise<boolean> =>
 const replaceFile = async (folder: string, name: string, text: string): Promise<void> => {
   const path = join(folder, name)
   crashPoint('mark.before_write')
-  await syncAfter(path + UNFINISHED, 'w', (handle) => handle.writeFile(text))
-  await rename(path + UNFINISHED, path)
+  do await syncAfter(path + UNFINISHED, 'w', (handle) => handle.writeFile(text))
+  while (!(await renameIfThere(path + UNFINISHED, path)))
   await syncAfter(folder, 'r', () => Promise.resolve())
   crashPoint('mark.after_write')
 }
