@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readMarks } from '../../src/database/mark/mark-files.ts'
 import { type Deployment, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
@@ -45,6 +46,9 @@ describe.skipIf(!hasTools)('the drill of docs/operations.md, Restore a database,
     await eventually(() => expect(serve.log()).toMatch(/"event":"payment_successful","payment_id":2,/))
     await pay(SLOW)
     await eventually(() => expect(serve.log()).toMatch(/"event":"push_accepted","payment_id":3,/))
+    // It is a second behind at most, and whoever types the next command by hand takes longer.
+    const spool = deployment.environment['SPOOL_DIR'] ?? ''
+    await eventually(async () => expect((await readMarks(spool)).mark?.newestPayment).toBe(3n))
   }
 
   beforeAll(async () => {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readMarks } from '../../src/database/mark/mark-files.ts'
 import { keepCopy, putBack } from '../support/database-copies.ts'
 import { type Deployment, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
@@ -102,5 +103,12 @@ describe('a database that is put back to an older copy', () => {
     await eventually(() => expect(one.log()).toContain('"event":"database_older"'))
     idle = await start('idle')
     await expectNew(idle)
+  })
+
+  it('a serve that is asked to end leaves a mark that knows the last payment it answered', async () => {
+    const paid = await pay(one)
+    expect(await one.end()).toBe(0)
+    const { mark } = await readMarks(join(folder, 'one'))
+    expect(mark?.newestPayment).toBe(BigInt(paid))
   })
 })

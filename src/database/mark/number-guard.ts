@@ -30,6 +30,8 @@ export type NumberGuard = {
    */
   check(database: Database): Promise<void>
   numbersOf(database: Database): PaymentNumbers
+  /** Resolves once all that is known is on the disk, or was refused by it, which is told. Asks no database. */
+  flush(): Promise<void>
   /** Why an operator is to look; null: for nothing. */
   alarm(): Alarm | null
 }
@@ -85,6 +87,7 @@ const createGuard = (parts: Parts): NumberGuard => {
     onConnect: (connection) => check(connection, true),
     check,
     numbersOf: (database) => createPaymentNumbers(keeper, () => check(database)),
+    flush: () => keeper.flush(),
     alarm: () => keeper.known().mark?.alarm ?? null,
   }
 }

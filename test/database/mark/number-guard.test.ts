@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import { startFollowing } from '../../../src/database/mark/follow.ts'
 import { readMarks } from '../../../src/database/mark/mark-files.ts'
 import { type NumberGuard, openNumberGuard } from '../../../src/database/mark/number-guard.ts'
 import { raiseNumbers } from '../../../src/database/mark/raise-numbers.ts'
@@ -310,6 +311,32 @@ describe('marks', () => {
     // Each knows it by itself too: of a folder with nothing else in it.
     await Promise.all(others.map(({ guard, database }) => guard.check(database)))
     expect((await readMarks(shared)).mark?.ceilings['payments_id_seq']).toBeGreaterThan(5_000_000n)
+  })
+
+  /** Lets the mark of one follow while the database is away from every look, as it is while a copy takes its place. */
+  const followInOutage = ({ guard }: Process): ReturnType<typeof startFollowing> => {
+    const database = connectDatabase({ databaseUrl: `${own.url}_none`, poolSize: 1, log: quietLog })
+    const following = startFollowing({ database, guard, log: quietLog })
+    open.defer(() => database.destroy())
+    open.defer(() => following.stop())
+    return following
+  }
+  const newestMarked = async ({ folder }: Process): Promise<bigint | null | undefined> =>
+    (await readMarks(folder)).mark?.newestPayment
+
+  it('what was committed just before an outage is on the disk soon, outage or not', async () => {
+    const one = await start('one')
+    followInOutage(one)
+    const ids = await one.accept(3)
+    await eventually(async () => expect(await newestMarked(one)).toBe(max(ids)))
+  })
+
+  it('who stops in order leaves all that was committed', async () => {
+    const one = await start('one')
+    const following = followInOutage(one)
+    const ids = await one.accept(3)
+    await following.stop()
+    expect(await newestMarked(one)).toBe(max(ids))
   })
 
   it('a disk that takes no mark stops no payment, and is told of once', async () => {

@@ -58,4 +58,33 @@ export const MARK_MUTANTS: readonly Mutant[] = [
     changes: [{ find: 'IF reached < lowest THEN', replace: 'IF true THEN' }],
     killedBy: { file: GUARD, test: 'are raised beside those who draw from them' },
   },
+  {
+    name: 'what was committed just before an outage is not written while it lasts',
+    law: 1,
+    file: 'src/database/mark/follow.ts',
+    changes: [{ find: 'await guard.flush()\n      return false', replace: 'return false' }],
+    killedBy: { file: GUARD, test: 'what was committed just before an outage is on the disk soon' },
+  },
+  {
+    name: 'a process that ends in order leaves a mark that is a second behind',
+    law: 1,
+    file: 'src/database/mark/follow.ts',
+    changes: [{ find: 'await guard.flush()\n      await looked', replace: 'await looked' }],
+    killedBy: { file: GUARD, test: 'who stops in order leaves all that was committed' },
+  },
+  {
+    name: 'a mark is lost when another process removes it unfinished',
+    law: 2,
+    file: 'src/database/mark/mark-files.ts',
+    changes: [
+      {
+        find: 'while (!(await renameIfThere(path + UNFINISHED, path)))',
+        replace: 'while (!(await renameIfThere(path + UNFINISHED, path)) && false)',
+      },
+    ],
+    killedBy: {
+      file: 'test/database/mark/mark-files.test.ts',
+      test: 'processes that start beside one that writes take no mark from it before it is whole',
+    },
+  },
 ]
