@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { Registry } from 'prom-client'
 import { createCallbackIds } from '../../src/core/callbacks/callback-id.ts'
 import { createCallbackMetrics } from '../../src/core/callbacks/callback-metrics.ts'
+import { createDatabaseAvailability } from '../../src/core/callbacks/database-availability.ts'
 import { startInterpreting } from '../../src/core/callbacks/interpret.ts'
-import { createPresence } from '../../src/core/callbacks/presence.ts'
 import { createReceiver } from '../../src/core/callbacks/receive.ts'
 import { startReplaying } from '../../src/core/callbacks/replay.ts'
 import { openSpool } from '../../src/core/callbacks/spool.ts'
@@ -37,12 +37,12 @@ const nowMs = () => performance.now()
 const newId = createCallbackIds({ clock: systemClock, randomBytes })
 const spool = await openSpool({ folder: config.SPOOL_DIR, newId, log })
 const metrics = createCoreMetrics(new Registry(), database)
-const presence = createPresence({ log, nowMs })
+const availability = createDatabaseAvailability({ log, nowMs })
 const interpreting = startInterpreting({ database, log, metrics, onSettled: () => undefined })
-startReplaying({ database, spool, presence, log, onReceived: interpreting.wake })
+startReplaying({ database, spool, availability, log, onReceived: interpreting.wake })
 const unused = () => Promise.reject(new Error('not part of this measurement'))
 const darajaCallbacks = createDarajaCallbackService({
-  receiver: createReceiver({ database, spool, presence, patienceMs: 300 }),
+  receiver: createReceiver({ database, spool, availability, patienceMs: 300 }),
   tokens: createCallbackTokens({ secretKey: config.SECRET_KEY, previousSecretKey: null }),
   sources: { mode: 'off', list: [], strangers: { perMinute: 600, bytesPerMinute: 500_000, maxBytes: 4096 } },
   newId,

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Command } from 'commander'
 import { ANSWER_WITHIN_MS, connectDatabase, type Database } from '../database/connect.ts'
 import { createDatabaseClock, startFollowingClock } from '../database/database-clock.ts'
-import { endureOutage } from '../database/endure.ts'
+import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { startDispatcher } from '../dispatcher/dispatcher.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
 import { systemClock } from '../runtime/clock.ts'
@@ -73,9 +73,9 @@ const assemble = async (config: DispatchConfig, log: Log) => {
   await using starting = new AsyncDisposableStack()
   const database = openDatabase(config, log)
   starting.defer(() => database.destroy())
-  await endureOutage(DATABASE_PATIENCE_MS, () => requireSchema(database))
+  await retryWhileUnavailable(DATABASE_PATIENCE_MS, () => requireSchema(database))
   const time = createDatabaseClock({ own: systemClock, nowMs: SYSTEM.nowMs, log })
-  await endureOutage(DATABASE_PATIENCE_MS, () => time.ask(database))
+  await retryWhileUnavailable(DATABASE_PATIENCE_MS, () => time.ask(database))
   const keepingTime = startFollowingClock({ time, database, log })
   starting.defer(() => keepingTime.stop().catch(() => undefined))
   const queue = openQueue(config, log)

@@ -65,7 +65,7 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)]
 
 /** Prints an error, masked like the log; returns the exit code. */
-const tell = (error: unknown): number => {
+const report = (error: unknown): number => {
   const { text, code } = explain(error)
   process.stderr.write(`${toVisibleLines(createRedact({ secrets: secretsOf(process.env) })(text))}\n`)
   return code
@@ -73,7 +73,7 @@ const tell = (error: unknown): number => {
 
 /** Whoever reads the output may stop reading, as `head` does: nothing is wrong then. Anything else failed. */
 const endWithoutOutput = (error: NodeJS.ErrnoException): never => {
-  if (error.code !== 'EPIPE') process.exitCode = tell(new OutputError(error))
+  if (error.code !== 'EPIPE') process.exitCode = report(new OutputError(error))
   process.exit()
 }
 
@@ -81,7 +81,7 @@ const endWithoutOutput = (error: NodeJS.ErrnoException): never => {
 export const runGateway = async (): Promise<void> => {
   // Node would print the error itself, whole.
   process.on('uncaughtException', (error) => {
-    tell(error)
+    report(error)
     process.exit(FAILED)
   })
   process.stdout.on('error', endWithoutOutput)
@@ -95,6 +95,6 @@ export const runGateway = async (): Promise<void> => {
       process.exitCode = error.exitCode === 0 ? 0 : MISUSED
       return
     }
-    process.exitCode = tell(error)
+    process.exitCode = report(error)
   }
 }

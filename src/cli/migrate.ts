@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { connectDatabase } from '../database/connect.ts'
 import { judgeByMarks } from '../database/mark/judge-by-marks.ts'
 import type { Alarm } from '../database/mark/mark.ts'
-import { tellOfAlarm, textOfAlarm } from '../database/mark/tell-of-alarm.ts'
+import { reportAlarm, textOfAlarm } from '../database/mark/report-alarm.ts'
 import { migrateToLatest } from '../database/migrate.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type Config, readConfig, secretsOf } from '../runtime/config.ts'
@@ -27,7 +27,7 @@ const migrate = async (environment: Environment, options: { json?: true }): Prom
   const log = createLog({ name: 'migrate', level: config.LOG_LEVEL, secrets: secretsOf(environment) })
   const migrations = await migrateToLatest({ databaseUrl: config.DATABASE_URL, log })
   const alarm = await findAlarm(config, log)
-  tellOfAlarm(log)(alarm)
+  reportAlarm(log)(alarm)
   const trouble = alarm && textOfAlarm(alarm)
   if (options.json) return printJson({ migrations, ...(trouble !== null && { numbers: trouble }) })
   printLine(

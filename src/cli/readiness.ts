@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../database/connect.ts'
 import type { Alarm } from '../database/mark/mark.ts'
-import { textOfAlarm } from '../database/mark/tell-of-alarm.ts'
+import { textOfAlarm } from '../database/mark/report-alarm.ts'
 import { DatabaseReadOnly } from '../database/outage.ts'
 import type { DeliveryQueue } from '../queue/delivery-queue.ts'
 import type { Readiness } from '../runtime/operations-server.ts'

@@ -7,7 +7,7 @@ import type { Database } from '../database/connect.ts'
 import { type Judgement, judgeByMarks } from '../database/mark/judge-by-marks.ts'
 import { openNumberGuard } from '../database/mark/number-guard.ts'
 import { raiseNumbers } from '../database/mark/raise-numbers.ts'
-import { textOfAlarm } from '../database/mark/tell-of-alarm.ts'
+import { textOfAlarm } from '../database/mark/report-alarm.ts'
 import { listStored, type Stored } from '../queue/list-stored.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type Config, readConfig } from '../runtime/config.ts'
@@ -83,12 +83,12 @@ const confirm = async (parts: {
   )
   const about = { payments: payments.length, deliveries: deliveries.length, missing: judged.alarm?.missing }
   const epoch = await beginEpoch({ ...parts, randomBytes, about })
-  if (judged.mark !== null) await tellMarks(database, config)
+  if (judged.mark !== null) await reportMarks(database, config)
   return epoch
 }
 
 /** A serve that starts later reads in the marks of this folder that all is known. */
-const tellMarks = async (database: Database, config: RestoredConfig): Promise<void> => {
+const reportMarks = async (database: Database, config: RestoredConfig): Promise<void> => {
   const guard = await openNumberGuard({
     folder: config.SPOOL_DIR,
     name: `restored-${randomBytes(8).toString('hex')}`,

@@ -8,33 +8,33 @@ import { type Core, startCore } from '../core/core.ts'
 import { startPublishing } from '../core/deliveries/publish.ts'
 import { addNumberMetrics, addOverduePayments, createCoreMetrics } from '../core/metrics.ts'
 import { startConnectServer } from '../core/server/connect.ts'
-import type { DoorTls } from '../core/server/door-tls.ts'
 import { startGrpcServer } from '../core/server/grpc.ts'
 import { createInProcessClients, type InProcessClients } from '../core/server/in-process.ts'
+import type { ServerTls } from '../core/server/server-tls.ts'
 import type { Database } from '../database/connect.ts'
 import { createDatabaseClock, type DatabaseClock, startFollowingClock } from '../database/database-clock.ts'
 import { warnOfLostCommits } from '../database/durability.ts'
-import { endureOutage } from '../database/endure.ts'
 import { startFollowing } from '../database/mark/follow.ts'
 import type { NumberGuard } from '../database/mark/number-guard.ts'
+import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { type Facade, startFacade } from '../facade/server.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { BadSettings, type Config, readConfig, secretsOf } from '../runtime/config.ts'
 import { CONNECTION_LIMITS, type ConnectionLimits } from '../runtime/connection-guard.ts'
-import { createCutTeller } from '../runtime/cut-teller.ts'
+import { createDropReporter } from '../runtime/drop-reporter.ts'
 import { createLog, type Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
 import { announceReady } from '../runtime/ready.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
-import { readDoorTls } from './door-tls.ts'
 import { createEarlyClients } from './early-clients.ts'
 import { type Environment, hasParent, SERVE_SETTINGS } from './environment.ts'
 import { openGuardedDatabase } from './guarded-database.ts'
 import { payerLimitsOf } from './payer-limits.ts'
 import { readinessOf } from './readiness.ts'
 import { requireSchema } from './require-schema.ts'
+import { readServerTls } from './server-tls.ts'
 
 type ServeConfig = Config<(typeof SERVE_SETTINGS)[number]>
 
@@ -52,7 +52,7 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   if (config.DARAJA_PULL && !config.DARAJA_UNIQUE_REFERENCE) {
     throw new BadSettings('DARAJA_PULL needs DARAJA_UNIQUE_REFERENCE on: what is pulled is told apart by it')
   }
-  const tls = await readDoorTls(config)
+  const tls = await readServerTls(config)
   const log = createLog({ name: 'serve', level: config.LOG_LEVEL, secrets: secretsOf(environment) })
   await using open = new AsyncDisposableStack()
 
@@ -214,7 +214,7 @@ const untilDatabase = async (parts: {
     }
   }
   try {
-    await endureOutage(Number.POSITIVE_INFINITY, look, waiting.signal)
+    await retryWhileUnavailable(Number.POSITIVE_INFINITY, look, waiting.signal)
     return true
   } catch (error) {
     if (waiting.signal.aborted) return false
@@ -259,19 +259,19 @@ const openServices = async (parts: {
   open: AsyncDisposableStack
   log: Log
   registry: Registry
-  tls: DoorTls | null
+  tls: ServerTls | null
 }) => {
   const { config, open } = parts
   const { services } = parts.core
   const door = { services, host: config.GRPC_HOST, tls: parts.tls, limits: limitsOf(config) }
-  const tellerOf = (name: 'grpc' | 'connect') =>
-    createCutTeller({ ...parts, door: name, nowMs: () => performance.now() })
-  const grpc = await startGrpcServer({ ...door, port: config.GRPC_PORT, tell: tellerOf('grpc') })
+  const reporterOf = (name: 'grpc' | 'connect') =>
+    createDropReporter({ ...parts, door: name, nowMs: () => performance.now() })
+  const grpc = await startGrpcServer({ ...door, port: config.GRPC_PORT, onCut: reporterOf('grpc') })
   open.defer(() => grpc.close())
   const connect = await startConnectServer({
     ...door,
     port: config.CONNECT_PORT,
-    tell: tellerOf('connect'),
+    onCut: reporterOf('connect'),
   })
   open.defer(() => connect.close())
   const scheme = parts.tls === null ? 'http' : 'https'

@@ -75,7 +75,7 @@ const withSigner = async <Result>(
     if (!partner) throw new CommandError(`there is no partner ${partnerId}`)
     const log = createLog({ name: 'gateway', level: 'error' })
     const nowMs = () => performance.now()
-    return work(createSigner({ database, vault, outlast: (ask) => ask(), nowMs, log }))
+    return work(createSigner({ database, vault, retryUntilStopped: (ask) => ask(), nowMs, log }))
   })
 }
 

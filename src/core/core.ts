@@ -7,9 +7,9 @@ import { createVault } from '../runtime/seal.ts'
 import type { CallbackUrlPolicy } from '../values/callback-url.ts'
 import { createCallbackIds } from './callbacks/callback-id.ts'
 import type { CallbackMetrics } from './callbacks/callback-metrics.ts'
+import { createDatabaseAvailability } from './callbacks/database-availability.ts'
 import { startForgettingStrangers } from './callbacks/forget-strangers.ts'
 import { startInterpreting } from './callbacks/interpret.ts'
-import { createPresence } from './callbacks/presence.ts'
 import { createReceiver } from './callbacks/receive.ts'
 import { startReplaying } from './callbacks/replay.ts'
 import type { CallbackSources } from './callbacks/sources.ts'
@@ -98,8 +98,8 @@ export type Core = {
 export const startCore = (options: CoreOptions): Core => {
   const tokens = createCallbackTokens(options)
   const acceptor = createAcceptor(options)
-  const presence = createPresence(options)
-  const receiver = createReceiver({ ...options, presence, patienceMs: options.callbackPatienceMs })
+  const availability = createDatabaseAvailability(options)
+  const receiver = createReceiver({ ...options, availability, patienceMs: options.callbackPatienceMs })
   const client = createDarajaConnections({
     baseUrl: options.darajaBaseUrl,
     timeoutMs: options.darajaTimeoutMs,
@@ -134,7 +134,7 @@ export const startCore = (options: CoreOptions): Core => {
       renderCallbackUrl({ ...options, token: tokens.issue(paymentId), nonce }),
   })
   const interpreting = startInterpreting(stage)
-  const replaying = startReplaying({ ...options, presence, onReceived: interpreting.wake })
+  const replaying = startReplaying({ ...options, availability, onReceived: interpreting.wake })
   const loops = [submitting, interpreting, replaying, startReconciling(stage), ...startForgetting(options)]
   // Daraja wants to be told an address; what it posts there is kept like every callback of a token that nobody issued.
   const callbackUrl = `${options.publicUrl}/callbacks/stk/pull`

@@ -31,7 +31,7 @@ export const handOverTables = async (
 }
 
 /** Hands the tables over, and tells when that could not be done. */
-export const handOverOrTell = async (database: Database, log: Log): Promise<void> => {
+export const handOverOrWarn = async (database: Database, log: Log): Promise<void> => {
   const handedOver = await handOverTables(database)
   if (handedOver.kind === 'not_done') log.warn({ event: 'application_role_missing', help: handedOver.help })
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { type Migration, type MigrationResult, Migrator, NO_MIGRATIONS } from 'kysely/migration'
 import type { Log } from '../runtime/log.ts'
-import { handOverOrTell } from './application-role.ts'
+import { handOverOrWarn } from './application-role.ts'
 import { connectDatabase, type Database } from './connect.ts'
 import * as partners from './migrations/001-partners.ts'
 import * as payments from './migrations/002-payments.ts'
@@ -55,9 +55,9 @@ export const migrateToLatest = async (options: { databaseUrl: string; log: Log }
   try {
     const startedAt = await readClock(database)
     const results = (await isOfLaterRelease(database)) ? [] : await runMigrations(database)
-    if (results.length > 0) await tellOldConnections(database, startedAt, options.log)
+    if (results.length > 0) await reportOldConnections(database, startedAt, options.log)
     await ensurePartitions(database)
-    await handOverOrTell(database, options.log)
+    await handOverOrWarn(database, options.log)
     return results.map((result) => result.migrationName)
   } finally {
     await database.destroy()
@@ -76,7 +76,7 @@ const readClock = async (database: Database): Promise<Date> => {
 }
 
 /** Tells of connections of release 0.1.0 that are older than what ran, and so were not ended. */
-const tellOldConnections = async (database: Database, startedAt: Date, log: Log): Promise<void> => {
+const reportOldConnections = async (database: Database, startedAt: Date, log: Log): Promise<void> => {
   const { rows } = await sql<{ count: number }>`
     SELECT count(*)::integer AS count FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend' AND application_name = ''

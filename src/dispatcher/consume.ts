@@ -1,8 +1,8 @@
 import type { Consumption } from '../queue/consume-due.ts'
 import type { DeliveryQueue } from '../queue/delivery-queue.ts'
 import { crashPoint } from '../runtime/crash-point.ts'
-import type { Work } from './take-turns.ts'
-import type { Turns } from './turns.ts'
+import type { FairQueue } from './fair-queue.ts'
+import type { Work } from './schedule-attempts.ts'
 
 /** Messages that wait in this process before they are offered: another dispatcher may be idle. */
 const MAX_PREFETCH = 64
@@ -14,7 +14,7 @@ const MAX_PREFETCH = 64
  */
 export const startConsuming = (options: {
   queue: DeliveryQueue
-  turns: Pick<Turns<Work>, 'offer' | 'room'>
+  turns: Pick<FairQueue<Work>, 'offer' | 'room'>
   concurrency: number
 }): Consumption =>
   options.queue.consume({

@@ -4,10 +4,10 @@ import { crashPoint } from '../runtime/crash-point.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Claim, claimDeliveries } from './claim.ts'
 import type { DispatcherMetrics } from './metrics.ts'
-import type { Outlast } from './outlast.ts'
 import { type Plan, planNext } from './plan.ts'
 import type { Poster, PostRequest, PostResult } from './post.ts'
 import { type FinishedAttempt, type Recorded, recordAttempts } from './record.ts'
+import type { RetryUntilStopped } from './retry-until-stopped.ts'
 import type { Sign, Signed } from './sign.ts'
 import type { Signals } from './signals.ts'
 
@@ -28,13 +28,13 @@ const BATCHES = { maxItems: 256, maxRunning: 2, maxWaiting: 20_000, besideFrom: 
 /**
  * One attempt, from its claim to its record: claimed and written down as started (committed), posted, planned, recorded
  * (committed). Should the process die between the two commits, the lease runs out and the attempt is seen as one whose outcome
- * is unknown. Both outlast an outage of Postgres.
+ * is unknown. Both retryUntilStopped an outage of Postgres.
  */
 export const createDeliverer = (options: {
   database: Database
   poster: Poster
   sign: Sign
-  outlast: Outlast
+  retryUntilStopped: RetryUntilStopped
   scheduleMs: readonly number[]
   random: () => number
   metrics: DispatcherMetrics
@@ -46,14 +46,14 @@ export const createDeliverer = (options: {
   const claims = createBatcher<bigint, Claim | null>({
     ...BATCHES,
     run: async (ids) => {
-      const claimed = await options.outlast(() => claimDeliveries(options.database, ids))
+      const claimed = await options.retryUntilStopped(() => claimDeliveries(options.database, ids))
       const unclaimed = new Map(claimed.map((claim) => [claim.deliveryId, claim]))
       return ids.map((id) => takeOut(unclaimed, id))
     },
   })
   const records = createBatcher<FinishedAttempt, Recorded>({
     ...BATCHES,
-    run: (attempts) => options.outlast(() => recordAttempts(options.database, attempts)),
+    run: (attempts) => options.retryUntilStopped(() => recordAttempts(options.database, attempts)),
   })
 
   const post = async (claim: Claim): Promise<PostResult> => {
@@ -66,7 +66,7 @@ export const createDeliverer = (options: {
   }
 
   const deliver = async (claim: Claim): Promise<void> => {
-    if (claim.isAfterLost) tellLost(options, claim)
+    if (claim.isAfterLost) reportLost(options, claim)
     const result = await post(claim)
     const plan = planNext({ ...options, ...claim, result, random: options.random() })
     const recorded = await records.add({ claim, result, plan })
@@ -115,7 +115,7 @@ const toRequest = (claim: Claim, signed: Signed): PostRequest => ({
   body: claim.body,
 })
 
-const tellLost = (options: { metrics: DispatcherMetrics; log: Log }, claim: Claim): void => {
+const reportLost = (options: { metrics: DispatcherMetrics; log: Log }, claim: Claim): void => {
   options.metrics.lost()
   options.log.warn({
     event: 'attempt_outcome_unknown',

@@ -9,17 +9,17 @@ import { showBacklog } from './backlog.ts'
 import { startConsuming } from './consume.ts'
 import { createDeliverer } from './deliver.ts'
 import { createEndpointBook } from './endpoint-book.ts'
+import type { Offer } from './fair-queue.ts'
 import { type AddressGuard, createAddressGuard, ownAddresses } from './guard-address.ts'
 import { createDispatcherMetrics } from './metrics.ts'
-import { createOutlast } from './outlast.ts'
 import { createPoster, type PostLimits } from './post.ts'
 import { OVERDUE_MS, startRecovering } from './recover.ts'
 import { startReleasing } from './releasing.ts'
 import { createResolver } from './resolve-host.ts'
+import { createRetryUntilStopped } from './retry-until-stopped.ts'
+import { scheduleAttempts } from './schedule-attempts.ts'
 import { createSigner } from './sign.ts'
 import { createSignals } from './signals.ts'
-import { takeTurns } from './take-turns.ts'
-import type { Offer } from './turns.ts'
 
 export type DispatcherOptions = {
   database: Database
@@ -69,15 +69,15 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
   defect.promise.catch(() => undefined)
 
   const poster = createPoster({ ...options, guard: options.guard ?? createGuard(options) })
-  const outlast = createOutlast({ giveUp: giveUp.signal, log })
+  const retryUntilStopped = createRetryUntilStopped({ giveUp: giveUp.signal, log })
   const signals = createSignals(options)
   showBacklog(options.registry, database)
-  const book = createEndpointBook({ ...options, outlast, signals })
+  const book = createEndpointBook({ ...options, retryUntilStopped, signals })
   const deliverer = createDeliverer({
     ...options,
     poster,
-    sign: createSigner({ ...options, outlast }),
-    outlast,
+    sign: createSigner({ ...options, retryUntilStopped }),
+    retryUntilStopped,
     metrics: createDispatcherMetrics(options.registry),
     signals,
     // After an outage that outlasted this process, others count on without this outcome.
@@ -96,9 +96,9 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
     }
   }
 
-  const turns = takeTurns({
+  const turns = scheduleAttempts({
     ...options,
-    outlast,
+    retryUntilStopped,
     signals,
     settle,
     deliver: (id) => deliverer.deliverIfDue(id),
@@ -124,9 +124,9 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
 }
 
 const unlessOutage =
-  (tell: (error: unknown) => void) =>
+  (report: (error: unknown) => void) =>
   (error: unknown): void => {
-    if (!isOutage(error)) tell(error)
+    if (!isOutage(error)) report(error)
   }
 
 const createGuard = (

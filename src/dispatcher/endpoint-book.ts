@@ -4,8 +4,8 @@ import { endpointKey } from '../values/endpoint.ts'
 import { verdictOf } from './breaker.ts'
 import type { Claim } from './claim.ts'
 import { noteOutcomes, type Outcome } from './note-outcomes.ts'
-import type { Outlast } from './outlast.ts'
 import type { PostResult } from './post.ts'
+import type { RetryUntilStopped } from './retry-until-stopped.ts'
 import type { Signals } from './signals.ts'
 
 /** Keeps the breakers of endpoints in step with what becomes of this process's attempts. */
@@ -22,7 +22,7 @@ export type EndpointBook = {
  */
 export const createEndpointBook = (options: {
   database: Database
-  outlast: Outlast
+  retryUntilStopped: RetryUntilStopped
   scheduleMs: readonly number[]
   random: () => number
   signals: Signals
@@ -32,7 +32,9 @@ export const createEndpointBook = (options: {
   const troubled = new Set<string>()
 
   const run = async (outcomes: readonly Outcome[]): Promise<undefined[]> => {
-    const noted = await options.outlast(() => noteOutcomes({ ...options, database, outcomes, longestMs }))
+    const noted = await options.retryUntilStopped(() =>
+      noteOutcomes({ ...options, database, outcomes, longestMs }),
+    )
     for (const outcome of outcomes) troubled.delete(endpointKey(outcome))
     for (const endpoint of noted.troubled) troubled.add(endpointKey(endpoint))
     for (const change of noted.changes) signals.endpoint(change)

@@ -3,8 +3,8 @@ import { Socket } from 'node:net'
 
 /** Tells which connection a request is written to. */
 export type SocketObserver = {
-  /** To be called in `onRequestStart` of the request: `tell` gets its socket, before its first byte is written. */
-  expect(tell: (socket: Socket) => void): void
+  /** To be called in `onRequestStart` of the request: `onSocket` gets its socket, before its first byte is written. */
+  expect(onSocket: (socket: Socket) => void): void
   stop(): void
 }
 
@@ -18,15 +18,15 @@ const CHANNEL = 'undici:client:sendHeaders'
 export const observeSockets = (): SocketObserver => {
   let expected: ((socket: Socket) => void) | null = null
   const onSendHeaders = (message: unknown): void => {
-    const tell = expected
+    const onSocket = expected
     expected = null
     const socket = socketOf(message)
-    if (tell !== null && socket !== null) tell(socket)
+    if (onSocket !== null && socket !== null) onSocket(socket)
   }
   subscribe(CHANNEL, onSendHeaders)
   return {
-    expect: (tell) => {
-      expected = tell
+    expect: (onSocket) => {
+      expected = onSocket
     },
     stop: () => {
       unsubscribe(CHANNEL, onSendHeaders)

@@ -5,7 +5,7 @@ import type { DeliveryQueue } from '../queue/delivery-queue.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 import { IS_FREE } from './claim.ts'
-import type { Offer } from './turns.ts'
+import type { Offer } from './fair-queue.ts'
 
 /** How often Postgres is asked for what nobody has told of, ms. */
 const IDLE_MS = 100

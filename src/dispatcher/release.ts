@@ -5,8 +5,8 @@ import { crashPoint } from '../runtime/crash-point.ts'
 import type { Endpoint } from '../values/endpoint.ts'
 import { FIRST_RELEASE, MOST_FAILURES, MOST_RELEASE } from './breaker.ts'
 import { LEASE_SECONDS } from './claim.ts'
+import type { Offer } from './fair-queue.ts'
 import { type EndpointChange, NO_DELIVERY } from './signals.ts'
-import type { Offer } from './turns.ts'
 
 /** What time did to endpoints, and what it let go: for whoever released it to attempt at once, else others find it. */
 export type Released = { offers: Offer[]; changes: EndpointChange[] }

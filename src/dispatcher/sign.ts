@@ -5,7 +5,7 @@ import type { Database } from '../database/connect.ts'
 import { identityOfSigningSecret } from '../database/sealed-columns.ts'
 import type { Log } from '../runtime/log.ts'
 import { CannotOpen, type Vault } from '../runtime/seal.ts'
-import type { Outlast } from './outlast.ts'
+import type { RetryUntilStopped } from './retry-until-stopped.ts'
 
 /** What an attempt sends, as far as it is signed. */
 export type ToSign = {
@@ -46,7 +46,7 @@ const MAX_REMEMBERED = 10_000
 export const createSigner = (options: {
   database: Database
   vault: Vault
-  outlast: Outlast
+  retryUntilStopped: RetryUntilStopped
   nowMs: () => number
   log: Log
 }): Sign => {
@@ -74,10 +74,10 @@ const signWith = (signers: NonNullable<Secrets['signers']>, attempt: ToSign): Si
 }
 
 const readSigners = async (
-  options: { database: Database; vault: Vault; outlast: Outlast; log: Log },
+  options: { database: Database; vault: Vault; retryUntilStopped: RetryUntilStopped; log: Log },
   partnerId: bigint,
 ): Promise<Secrets['signers']> => {
-  const { rows } = await options.outlast(() =>
+  const { rows } = await options.retryUntilStopped(() =>
     sql<{ id: bigint; secret_sealed: string; expires_at: Date | null }>`
       SELECT id, secret_sealed, expires_at FROM signing_secrets WHERE partner_id = ${partnerId} ORDER BY id DESC
     `.execute(options.database),

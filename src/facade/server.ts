@@ -12,12 +12,12 @@ import {
   guardConnections,
   serverTimes,
 } from '../runtime/connection-guard.ts'
-import { createCutTeller } from '../runtime/cut-teller.ts'
+import { createDropReporter } from '../runtime/drop-reporter.ts'
 import { createFramingJudge } from '../runtime/framing.ts'
 import type { Log } from '../runtime/log.ts'
 import { type AddressList, includesAddress } from '../values/address-list.ts'
 import { answerErrors, sendError } from './answer-errors.ts'
-import { createBars } from './bars.ts'
+import { createBlockedAddresses } from './blocked-addresses.ts'
 import { registerPostStkCallback } from './daraja/post-stk-callback.ts'
 import { MAX_BODY_BYTES, MAX_HEADERS, MAX_URL_CHARACTERS, MESSAGES, Refusal } from './errors.ts'
 import { answerMalformedHttp, refuseTunnels, refuseUnread } from './malformed-http.ts'
@@ -75,20 +75,20 @@ export const startFacade = async (
 export const createFacade = (options: FacadeOptions): FastifyInstance => {
   const { log, limits = CONNECTION_LIMITS, trustedProxies = [] } = options
   const nowMs = (): number => performance.now()
-  const tell = createCutTeller({ ...options, door: 'rest', nowMs })
+  const onCut = createDropReporter({ ...options, door: 'rest', nowMs })
   const requestIdOf = createRequestIds(options.randomBytes)
-  const server = createServer({ log, limits, requestIdOf, tell })
+  const server = createServer({ log, limits, requestIdOf, onCut })
   const isProxy = (address: string): boolean => includesAddress(trustedProxies, address)
   const perMinute = options.wrongKeysPerMinute
-  const bars = perMinute === undefined ? undefined : createBars({ perMinute, nowMs })
-  const waitOf = (address: string): number => bars?.waitSeconds(address) ?? 0
-  const barred = {
-    isBarred: (address: string) => waitOf(address) > 0,
+  const blockedAddresses = perMinute === undefined ? undefined : createBlockedAddresses({ perMinute, nowMs })
+  const waitOf = (address: string): number => blockedAddresses?.waitSeconds(address) ?? 0
+  const blocked = {
+    isBlocked: (address: string) => waitOf(address) > 0,
     refuse: (socket: Socket) =>
       refuseUnread(socket, Math.max(1, waitOf(socket.remoteAddress ?? '')), requestIdOf()),
   }
   const makeRoom = (): void => server.server.closeIdleConnections()
-  guardConnections(server.server, { limits, makeRoom, isProxy, barred, nowMs, tell })
+  guardConnections(server.server, { limits, makeRoom, isProxy, blocked, nowMs, onCut })
   refuseFaultyFraming(server)
   refuseExcess(server)
   finishAnswers(server)
@@ -96,7 +96,7 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
   registerGetHealth(server)
   registerGetDocs(server)
   server.register((scope, _options, done) => {
-    registerPartnerApi(scope, { ...options, ...(bars && { bars }) })
+    registerPartnerApi(scope, { ...options, ...(blockedAddresses && { blockedAddresses }) })
     done()
   })
   server.register((scope, _options, done) => {
@@ -111,7 +111,7 @@ const createServer = (options: {
   log: Log
   limits: ConnectionLimits
   requestIdOf: RequestIds
-  tell: (reason: CutReason) => void
+  onCut: (reason: CutReason) => void
 }): FastifyInstance => {
   const { log, limits, requestIdOf } = options
   const server = fastify({
@@ -128,7 +128,7 @@ const createServer = (options: {
     clientErrorHandler: (error, socket) => {
       const requestId = requestIdOf()
       log.debug({ event: 'malformed_http', request_id: requestId, code: error.code })
-      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') options.tell('sender')
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') options.onCut('sender')
       answerMalformedHttp(error, socket, requestId)
     },
     frameworkErrors: (_error, request, reply) => {

@@ -31,7 +31,7 @@ export const connectQueue = (options: {
   let connection: NatsConnection | null = null
   let isUp: boolean | null = null
 
-  const tell = (up: boolean, reason?: string): void => {
+  const report = (up: boolean, reason?: string): void => {
     if (up === isUp || closing.signal.aborted) return
     isUp = up
     if (up) options.log.info({ event: 'queue_connected' })
@@ -41,8 +41,8 @@ export const connectQueue = (options: {
 
   const follow = async (followed: NatsConnection): Promise<void> => {
     for await (const status of followed.status()) {
-      if (status.type === Events.Disconnect) tell(false, 'the connection was lost')
-      if (status.type === Events.Reconnect) tell(true)
+      if (status.type === Events.Disconnect) report(false, 'the connection was lost')
+      if (status.type === Events.Reconnect) report(true)
     }
   }
 
@@ -50,15 +50,17 @@ export const connectQueue = (options: {
     connection = await connect(connectionOptions(options))
     // The door may have been shut while the connection was made.
     if (closing.signal.aborted) return connection.close()
-    tell(true)
+    report(true)
     void follow(connection)
     await connection.closed()
-    tell(false, 'the server ended the connection')
+    report(false, 'the server ended the connection')
   }
 
   const keep = async (): Promise<void> => {
     while (!closing.signal.aborted) {
-      await hold().catch((error: unknown) => tell(false, error instanceof Error ? error.message : 'unknown'))
+      await hold().catch((error: unknown) =>
+        report(false, error instanceof Error ? error.message : 'unknown'),
+      )
       await pause(RECONNECT_MS, undefined, { signal: closing.signal }).catch(() => undefined)
     }
   }

@@ -30,7 +30,7 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
 /** Why a connection was cut: too many in all, too many from its address, too slow a sender, too slow a reader. */
 export type CutReason = 'total' | 'address' | 'sender' | 'reader'
 
-/** How many connections an address may have that is barred, and how long each waits for its refusal, ms. */
+/** How many connections an address may have that is blocked, and how long each waits for its refusal, ms. */
 const LEFT_WHEN_BARRED = 8
 const HOLD_MS = 1_000
 
@@ -55,12 +55,12 @@ export const guardConnections = (
     makeRoom?: () => void
     isProxy?: (address: string) => boolean
     /** Addresses that have lost their claim to be read, and what is said to them instead. */
-    barred?: { isBarred: (address: string) => boolean; refuse: (socket: Socket) => void }
+    blocked?: { isBlocked: (address: string) => boolean; refuse: (socket: Socket) => void }
     nowMs: () => number
-    tell: (reason: CutReason) => void
+    onCut: (reason: CutReason) => void
   },
 ): void => {
-  const { limits, nowMs, isProxy = () => false, makeRoom = () => undefined, barred, tell } = options
+  const { limits, nowMs, isProxy = () => false, makeRoom = () => undefined, blocked, onCut } = options
   const perAddress = new Map<string, number>()
   const open = new Map<Socket, { stuckSinceMs: number | null }>()
 
@@ -68,15 +68,15 @@ export const guardConnections = (
     const address = socket.remoteAddress ?? ''
     const client = networkOf(address)
     const count = (perAddress.get(client) ?? 0) + 1
-    const isBarred = barred?.isBarred(address) === true
-    if (count > (isBarred ? LEFT_WHEN_BARRED : limits.maxPerAddress) && !isProxy(address)) {
+    const isBlocked = blocked?.isBlocked(address) === true
+    if (count > (isBlocked ? LEFT_WHEN_BARRED : limits.maxPerAddress) && !isProxy(address)) {
       socket.destroy()
-      tell('address')
+      onCut('address')
       return
     }
     perAddress.set(client, count)
     open.set(socket, { stuckSinceMs: null })
-    if (isBarred) holdUnread(socket)
+    if (isBlocked) holdUnread(socket)
     socket.once('close', () => {
       open.delete(socket)
       const left = (perAddress.get(client) ?? 1) - 1
@@ -89,7 +89,7 @@ export const guardConnections = (
   const holdUnread = (socket: Socket): void => {
     // Node's own server has just set it to be read, from the next tick on.
     process.nextTick(() => socket.pause())
-    const refusal = setTimeout(() => barred?.refuse(socket), HOLD_MS).unref()
+    const refusal = setTimeout(() => blocked?.refuse(socket), HOLD_MS).unref()
     socket.once('close', () => clearTimeout(refusal))
   }
 
@@ -99,7 +99,7 @@ export const guardConnections = (
       else state.stuckSinceMs ??= nowMs()
       if (state.stuckSinceMs === null || nowMs() - state.stuckSinceMs < limits.requestTimeoutMs) continue
       socket.destroy()
-      tell('reader')
+      onCut('reader')
     }
   }
 
@@ -107,7 +107,7 @@ export const guardConnections = (
   server.on('connection', take)
   server.on('drop', () => {
     makeRoom()
-    tell('total')
+    onCut('total')
   })
   const timer = setInterval(cutReaders, limits.checkEveryMs).unref()
   server.once('close', () => clearInterval(timer))

@@ -17,19 +17,19 @@ const MAX_OUTAGE_PAUSE_MS = 2_000
 /**
  * Runs `round` again and again. A round that returns true had more to do than it took, so the next follows at once; else
  * the loop pauses for `idleMs` milliseconds, or fewer where the round returns a number, or until `wake`, and in any case for
- * `breathMs`: what comes meanwhile shares the next round. A round that throws what `isOutage` knows is tried again after a
+ * `minPauseMs`: what comes meanwhile shares the next round. A round that throws what `isOutage` knows is tried again after a
  * growing pause, with one log line when the trouble starts and one when it ends. Any other throw is a defect and ends the
  * loop: its owner ends the process, a loop never lives on half dead.
  */
 export const startLoop = (options: {
   name: string
   idleMs: number
-  breathMs?: number
+  minPauseMs?: number
   round: () => Promise<boolean | number>
   isOutage: (error: unknown) => boolean
   log: Log
 }): Loop => {
-  const { breathMs = 0 } = options
+  const { minPauseMs = 0 } = options
   let stopping = false
   let woken = false
   let failures = 0
@@ -54,12 +54,12 @@ export const startLoop = (options: {
     if (failures > 0) options.log.info({ event: 'loop_resumed', loop: options.name, failures })
     failures = 0
     if (more === true || stopping) return
-    if (breathMs > 0) await pause(breathMs, undefined, { signal: stopped.signal }).catch(() => undefined)
+    if (minPauseMs > 0) await pause(minPauseMs, undefined, { signal: stopped.signal }).catch(() => undefined)
     if (woken || stopping) return
     await rest(more === false ? options.idleMs : Math.min(more, options.idleMs))
   }
 
-  const endure = async (error: unknown): Promise<void> => {
+  const retryAfterFailure = async (error: unknown): Promise<void> => {
     if (!options.isOutage(error)) throw error
     if (failures === 0) options.log.warn({ event: 'loop_held_up', loop: options.name, err: error })
     failures += 1
@@ -69,7 +69,7 @@ export const startLoop = (options: {
   const run = async (): Promise<void> => {
     // The first round comes after `startLoop` has returned, so that a round may speak of its own loop.
     await Promise.resolve()
-    while (!stopping) await runRound().catch(endure)
+    while (!stopping) await runRound().catch(retryAfterFailure)
   }
 
   const ended = run()

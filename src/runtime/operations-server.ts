@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
 import { CONNECTION_LIMITS, guardConnections, serverTimes } from './connection-guard.ts'
-import { createCutTeller } from './cut-teller.ts'
+import { createDropReporter } from './drop-reporter.ts'
 import { refuseFaultyFraming } from './framing.ts'
 import type { Log } from './log.ts'
 import { createRedact } from './redact.ts'
@@ -30,9 +30,9 @@ export const startOperationsServer = async (options: {
     refuseFaultyFraming(answer(options), (error) => JSON.stringify({ error })),
   )
   const nowMs = (): number => performance.now()
-  const tell = createCutTeller({ ...options, door: 'operations', nowMs })
+  const onCut = createDropReporter({ ...options, door: 'operations', nowMs })
   const makeRoom = (): void => server.closeIdleConnections()
-  guardConnections(server, { limits: CONNECTION_LIMITS, makeRoom, nowMs, tell })
+  guardConnections(server, { limits: CONNECTION_LIMITS, makeRoom, nowMs, onCut })
   await listen(server, options)
   return { url: urlOf(server, options.host), close: () => close(server) }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { databaseUrl, flag, text, url, wholeNumber } from './setting-parsers.ts'
 import { DELIVERY_SETTINGS } from './settings/deliveries.ts'
-import { DOOR_SETTINGS } from './settings/doors.ts'
+import { DOOR_SETTINGS } from './settings/listeners.ts'
 import { PAYMENT_SETTINGS } from './settings/payments.ts'
 import type { Setting } from './settings/setting.ts'
 import { SIMULATOR_SETTINGS } from './settings/simulator.ts'

@@ -66,7 +66,7 @@ describe('too many wrong keys', () => {
     expect((await guess('192.0.2.1', apiKey)).status).toBe(200)
   })
 
-  it('are counted by the address that a proxy vouches for, whatever the caller says of itself', async () => {
+  it('are counted by the address that a proxy trusts for, whatever the caller says of itself', async () => {
     for (let count = 0; count < 4; count += 1) {
       const forged = [
         'X-API-KEY: guess',

@@ -9,7 +9,7 @@ import type { FaultStage } from './stage.ts'
 export const createFaults = (options: { services: OwnServices; stage: FaultStage }) => {
   const { services, stage } = options
   const { postgres, nats } = services
-  const takeTurns = createTurns()
+  const scheduleAttempts = createFairQueue()
 
   const downFor = async (
     forMs: number,
@@ -22,7 +22,7 @@ export const createFaults = (options: { services: OwnServices; stage: FaultStage
   }
 
   const natsDown = (forMs: number, meanwhile: () => Promise<void>): Promise<void> =>
-    takeTurns('nats', () =>
+    scheduleAttempts('nats', () =>
       downFor(
         forMs,
         async () => {
@@ -36,7 +36,7 @@ export const createFaults = (options: { services: OwnServices; stage: FaultStage
   return (fault: Fault): Promise<void> => {
     switch (fault.kind) {
       case 'kill':
-        return takeTurns(fault.process, () =>
+        return scheduleAttempts(fault.process, () =>
           downFor(
             fault.forMs,
             () => stage.kill(fault.process),
@@ -44,13 +44,13 @@ export const createFaults = (options: { services: OwnServices; stage: FaultStage
           ),
         )
       case 'pause':
-        return takeTurns(fault.process, async () => {
+        return scheduleAttempts(fault.process, async () => {
           stage.signal(fault.process, 'SIGSTOP')
           await pause(fault.forMs)
           stage.signal(fault.process, 'SIGCONT')
         })
       case 'kill_postgres':
-        return takeTurns('postgres', () =>
+        return scheduleAttempts('postgres', () =>
           downFor(
             fault.forMs,
             () => postgres.end('kill'),
@@ -58,7 +58,7 @@ export const createFaults = (options: { services: OwnServices; stage: FaultStage
           ),
         )
       case 'restart_postgres':
-        return takeTurns('postgres', () =>
+        return scheduleAttempts('postgres', () =>
           downFor(
             fault.forMs,
             () => postgres.end('stop'),
@@ -77,13 +77,13 @@ export const createFaults = (options: { services: OwnServices; stage: FaultStage
         stage.links[fault.link].cut()
         return Promise.resolve()
       case 'block':
-        return takeTurns(`link ${fault.link}`, async () => {
+        return scheduleAttempts(`link ${fault.link}`, async () => {
           stage.links[fault.link].block()
           await pause(fault.forMs)
           stage.links[fault.link].open()
         })
       case 'endpoint_fails':
-        return takeTurns('endpoint', async () => {
+        return scheduleAttempts('endpoint', async () => {
           stage.world.receiver.behave(answerWith(500))
           await pause(fault.forMs)
           stage.world.receiver.behave(answerWith(200))
@@ -97,7 +97,7 @@ export const createFaults = (options: { services: OwnServices; stage: FaultStage
   }
 }
 
-const createTurns = () => {
+const createFairQueue = () => {
   const last = new Map<string, Promise<void>>()
   return (of: string, work: () => Promise<void>): Promise<void> => {
     const turn = (last.get(of) ?? Promise.resolve()).then(work)

@@ -33,7 +33,13 @@ describe('a loop', () => {
   it('lets what comes after a round gather for a breath, unless it is stopped', async () => {
     let rounds = 0
     const round = (): Promise<boolean> => Promise.resolve(++rounds < 2)
-    const parts = { name: 'test', idleMs: NEVER_MS, breathMs: NEVER_MS, isOutage: () => false, log: quietLog }
+    const parts = {
+      name: 'test',
+      idleMs: NEVER_MS,
+      minPauseMs: NEVER_MS,
+      isOutage: () => false,
+      log: quietLog,
+    }
     const loop = startLoop({ ...parts, round })
     await eventually(() => expect(rounds).toBe(2))
     loop.wake()
@@ -45,7 +51,7 @@ describe('a loop', () => {
   it('runs the round that it was woken for once the breath is over', async () => {
     let rounds = 0
     const round = (): Promise<boolean> => Promise.resolve(++rounds < 2)
-    const parts = { name: 'test', idleMs: NEVER_MS, breathMs: 1, isOutage: () => false, log: quietLog }
+    const parts = { name: 'test', idleMs: NEVER_MS, minPauseMs: 1, isOutage: () => false, log: quietLog }
     const loop = startLoop({ ...parts, round })
     await eventually(() => expect(rounds).toBe(2))
     loop.wake()

@@ -27,7 +27,7 @@ export const createAuthority = async (): Promise<Authority> => {
   return { ...ca, issue: (given) => issue({ ...given, ca }) }
 }
 
-/** A certificate that vouches for itself. */
+/** A certificate that trusts for itself. */
 export const selfSign = (given: CertificateOptions): Promise<Certificate> => issue(given)
 
 const issue = (given: CertificateOptions & { ca?: Certificate }): Promise<Certificate> =>

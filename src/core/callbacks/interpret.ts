@@ -10,8 +10,8 @@ import { parseCallback } from '../daraja/parse-callback.ts'
 import type { CoreMetrics } from '../metrics.ts'
 import type { Settlement } from '../payments/decide.ts'
 import { hastenQueries } from '../payments/duties.ts'
+import { reportSettlements } from '../payments/report-settlements.ts'
 import { settle } from '../payments/settle.ts'
-import { tellSettlements } from '../payments/tell-settlements.ts'
 import { type DueCallback, giveUp, letWait, listDue, putOff, takeDue, type Which } from './take-callbacks.ts'
 import { toEvidence } from './to-evidence.ts'
 
@@ -19,7 +19,7 @@ import { toEvidence } from './to-evidence.ts'
 const BATCH = 200
 
 /** How long callbacks gather after a batch that was not full, ms: ten small batches cost ten times seven statements. */
-const BREATH_MS = 20
+const MIN_PAUSE_MS = 20
 
 /** Batches at once when one was full: while Postgres works at one, the other is read. */
 const BATCHES_WHEN_BEHIND = 2
@@ -46,7 +46,7 @@ export const startInterpreting = (options: Interpreting): Loop => {
   const interpretSome = async (): Promise<boolean> => {
     let found: number
     try {
-      found = await interpretAndTell(options, { limit: BATCH })
+      found = await interpretAndReport(options, { limit: BATCH })
     } catch (error) {
       if (isOutage(error)) throw error
       options.log.error({ event: 'interpretation_failed', err: error })
@@ -65,7 +65,7 @@ export const startInterpreting = (options: Interpreting): Loop => {
   return startLoop({
     name: 'interpret',
     idleMs: IDLE_MS,
-    breathMs: BREATH_MS,
+    minPauseMs: MIN_PAUSE_MS,
     round,
     isOutage,
     log: options.log,
@@ -73,13 +73,13 @@ export const startInterpreting = (options: Interpreting): Loop => {
 }
 
 /** Interprets callbacks and tells what came of them; resolves with how many there were. */
-const interpretAndTell = async (options: Interpreting, which: Which): Promise<number> => {
+const interpretAndReport = async (options: Interpreting, which: Which): Promise<number> => {
   const { found, notUnderstood, settlements } = await interpretBatch(options.database, which)
   for (const { callback, reason } of notUnderstood) {
     const { id, payment_id } = callback
     options.log.warn({ event: 'callback_not_understood', callback_id: id, payment_id, reason })
   }
-  tellSettlements(options, settlements)
+  reportSettlements(options, settlements)
   if (settlements.some(({ decision }) => decision.kind === 'move')) options.onSettled()
   return found
 }
@@ -128,17 +128,17 @@ const interpretOneByOne = async (options: Interpreting): Promise<number> => {
   const ids = await listDue(options.database, BATCH)
   for (const id of ids) {
     try {
-      await interpretAndTell(options, { id })
+      await interpretAndReport(options, { id })
     } catch (error) {
       if (isOutage(error)) throw error
-      await setAside(options, id, error)
+      await quarantine(options, id, error)
     }
   }
   return ids.length
 }
 
 /** What a callback holds fails the same each time; for whatever else Postgres refuses it is not to blame. */
-const setAside = async ({ database, log }: Interpreting, id: string, error: unknown): Promise<void> => {
+const quarantine = async ({ database, log }: Interpreting, id: string, error: unknown): Promise<void> => {
   if (isOfItsContent(error)) {
     await giveUp(database, id)
     log.error({ event: 'callback_given_up', callback_id: id, err: error })

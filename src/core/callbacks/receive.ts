@@ -1,7 +1,7 @@
 import type { Database } from '../../database/connect.ts'
 import { createBatcher } from '../../runtime/batch.ts'
 import type { ReceivedCallback } from './callback.ts'
-import type { Presence } from './presence.ts'
+import type { DatabaseAvailability } from './database-availability.ts'
 import type { Spool } from './spool.ts'
 import { storeCallbacks } from './store.ts'
 
@@ -31,18 +31,18 @@ export class DatabaseTooSlow extends Error {
 export const createReceiver = (options: {
   database: Database
   spool: Spool
-  presence: Presence
+  availability: DatabaseAvailability
   patienceMs: number
 }): CallbackReceiver => {
-  const { database, spool, presence, patienceMs } = options
+  const { database, spool, availability, patienceMs } = options
 
   const store = async (callbacks: ReceivedCallback[]): Promise<('stored' | Error)[]> => {
     // It was lost while these waited for their turn.
-    if (presence.isAway()) throw new DatabaseTooSlow('Postgres is away')
+    if (availability.isDown()) throw new DatabaseTooSlow('Postgres is away')
     try {
       return await inTime(storeCallbacks(database, callbacks), patienceMs)
     } catch (error) {
-      presence.lost(error)
+      availability.markDown(error)
       throw error
     }
   }
@@ -56,7 +56,7 @@ export const createReceiver = (options: {
   })
   return {
     receive: async (callback) => {
-      if (!presence.isAway()) {
+      if (!availability.isDown()) {
         const isStored = await batcher.add(callback).then(
           () => true,
           () => false,

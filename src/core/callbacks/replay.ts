@@ -2,7 +2,7 @@ import type { Database } from '../../database/connect.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import type { ReceivedCallback } from './callback.ts'
-import type { Presence } from './presence.ts'
+import type { DatabaseAvailability } from './database-availability.ts'
 import { inTime } from './receive.ts'
 import type { Spool } from './spool.ts'
 import { storeCallbacks } from './store.ts'
@@ -19,7 +19,7 @@ const PATIENCE_MS = 5_000
 type Parts = {
   database: Database
   spool: Spool
-  presence: Presence
+  availability: DatabaseAvailability
   log: Log
   /** Called after callbacks from the spool were stored. */
   onReceived: () => void
@@ -41,10 +41,10 @@ export const startReplaying = (parts: Parts): Loop =>
   })
 
 const replayOne = async (parts: Parts): Promise<boolean> => {
-  const { database, presence, spool } = parts
-  if (presence.isAway()) {
+  const { database, availability, spool } = parts
+  if (availability.isDown()) {
     await inTime(storeCallbacks(database, []), PATIENCE_MS)
-    presence.found()
+    availability.markUp()
   }
   const file = await spool.nextFile()
   if (file === null) return false
@@ -54,7 +54,7 @@ const replayOne = async (parts: Parts): Promise<boolean> => {
     const some = callbacks.slice(from, from + BATCH)
     const results = await inTime(storeCallbacks(database, some), PATIENCE_MS)
     const bad = some.filter((_one, index) => results[index] instanceof Error)
-    for (const callback of bad) await setAside(parts, file, callback)
+    for (const callback of bad) await quarantine(parts, file, callback)
     refused += bad.length
   }
   await spool.remove(file)
@@ -69,11 +69,11 @@ const replayOne = async (parts: Parts): Promise<boolean> => {
   return true
 }
 
-const setAside = async (
+const quarantine = async (
   parts: Parts,
-  file: Parameters<Spool['setAside']>[0],
+  file: Parameters<Spool['quarantine']>[0],
   callback: ReceivedCallback,
 ): Promise<void> => {
-  await parts.spool.setAside(file, callback)
+  await parts.spool.quarantine(file, callback)
   parts.log.error({ event: 'callback_set_aside', callback_id: callback.id, file: file.path })
 }

@@ -140,7 +140,8 @@ export const listRecordFiles = async (folder: string, disk: Disk = systemDisk): 
 export const readRecordFile = async (disk: Disk, file: SpoolFile): Promise<Buffer | null> =>
   (await readWhole(disk, file.path)) ?? readWhole(disk, join(dirname(file.path), file.name + SEALED))
 
-export const listAside = (disk: Disk, folder: string): Promise<SpoolFile[]> => listFiles(disk, folder, ASIDE)
+export const listQuarantined = (disk: Disk, folder: string): Promise<SpoolFile[]> =>
+  listFiles(disk, folder, ASIDE)
 
 /** What a file holds; null when it is gone. */
 export const readWhole = (disk: Disk, path: string): Promise<Buffer | null> =>
@@ -150,7 +151,7 @@ export const readWhole = (disk: Disk, path: string): Promise<Buffer | null> =>
   })
 
 /** Keeps bytes that no replay could use, durably, beside the file they are from: an operator decides. Returns the path. */
-export const keepAside = async (
+export const quarantineBytes = async (
   disk: Disk,
   path: string,
   offset: number | string,

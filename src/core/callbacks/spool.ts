@@ -3,12 +3,12 @@ import type { Log } from '../../runtime/log.ts'
 import type { ReceivedCallback } from './callback.ts'
 import { type Disk, systemDisk } from './spool-disk.ts'
 import {
-  keepAside,
-  listAside,
   listFiles,
+  listQuarantined,
   listRecordFiles,
   OPEN,
   prepareFolder,
+  quarantineBytes,
   readRecordFile,
   readWhole,
   removeFile,
@@ -31,7 +31,7 @@ export type Spool = {
   /** What a file holds. What is damaged is kept aside before the file can be removed. */
   read(file: SpoolFile): Promise<SpoolContent>
   /** Keeps a callback aside that Postgres refuses for what it holds. */
-  setAside(file: SpoolFile, callback: ReceivedCallback): Promise<void>
+  quarantine(file: SpoolFile, callback: ReceivedCallback): Promise<void>
   remove(file: SpoolFile): Promise<void>
   /** What the folder holds, whoever wrote it: callbacks to be replayed, and files kept aside. */
   count(): Promise<{ callbacks: number; aside: number }>
@@ -71,7 +71,7 @@ export const openSpool = async (options: {
   const read = async (file: SpoolFile): Promise<SpoolContent> => {
     const content = decodeRecords((await readWhole(disk, file.path)) ?? Buffer.alloc(0))
     for (const { offset, bytes } of content.damaged) {
-      const aside = await keepAside(disk, file.path, offset, bytes)
+      const aside = await quarantineBytes(disk, file.path, offset, bytes)
       log.error({ event: 'spool_damaged', file: aside, bytes: bytes.length })
     }
     return content
@@ -81,8 +81,8 @@ export const openSpool = async (options: {
     add: (callback) => batcher.add(callback),
     nextFile,
     read,
-    setAside: async (file, callback) => {
-      await keepAside(disk, file.path, callback.id, encodeRecord(callback))
+    quarantine: async (file, callback) => {
+      await quarantineBytes(disk, file.path, callback.id, encodeRecord(callback))
     },
     remove: async (file) => {
       await removeFile(disk, file.path)
@@ -152,6 +152,6 @@ const createCount = (disk: Disk, folder: string, writer: SpoolWriter): Spool['co
     for (const name of known.keys()) if (!names.has(name)) known.delete(name)
     let callbacks = 0
     for (const file of files) callbacks += await countIn(file)
-    return { callbacks, aside: (await listAside(disk, folder)).length }
+    return { callbacks, aside: (await listQuarantined(disk, folder)).length }
   }
 }

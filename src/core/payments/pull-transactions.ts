@@ -21,9 +21,9 @@ import {
   reasonOf,
   recordRegistered,
 } from './pull-registration.ts'
+import { reportFindings, reportSettlements } from './report-settlements.ts'
 import { settle } from './settle.ts'
 import { type ToConfirm, takeConfirmations } from './take-confirmations.ts'
-import { tellFindings, tellSettlements } from './tell-settlements.ts'
 
 const IDLE_MS = 1_000
 
@@ -109,7 +109,7 @@ const walk = async (
     crashPoint('pull.after_send')
     options.metrics.pulled(pulled.kind)
     if (pulled.kind === 'failed') {
-      await tellFailed(options, pulled.reply)
+      await reportFailedPull(options, pulled.reply)
       break
     }
     const before = found.size
@@ -122,7 +122,7 @@ const walk = async (
 }
 
 /** A page that was refused is how Daraja says that the shortcode is not registered, whatever we remember. */
-const tellFailed = async (
+const reportFailedPull = async (
   options: AccountPulling,
   reply: Extract<PulledPage, { kind: 'failed' }>['reply'],
 ): Promise<void> => {
@@ -148,7 +148,7 @@ const settlePulled = async (
     return { settlements, fresh }
   })
   crashPoint('settle_by_pull.after_commit')
-  tellSettlements(options, told.settlements)
-  tellFindings(options, told.fresh)
+  reportSettlements(options, told.settlements)
+  reportFindings(options, told.fresh)
   if (told.settlements.length > 0) options.onSettled()
 }

@@ -3,8 +3,8 @@ import { isOutage } from '../../database/outage.ts'
 import { runRows } from '../../database/run-rows.ts'
 import { createBatcher } from '../../runtime/batch.ts'
 import { type Pushed, recordPushes } from './record-pushes.ts'
+import { reportFindings, reportSettlements } from './report-settlements.ts'
 import type { Submitting } from './submit.ts'
-import { tellFindings, tellSettlements } from './tell-settlements.ts'
 
 /** After `last`, for how long records still wait for a Postgres that is away, ms. */
 const LAST_RECORDING_MS = 60_000
@@ -26,8 +26,8 @@ export const createPushRecorder = (options: Submitting) => {
     run: (all) =>
       runRows(all, async (pushes) => {
         const { settlements, findings } = await recordPushes({ ...options, pushes })
-        tellSettlements(options, settlements)
-        tellFindings({ log, metrics: options.metrics }, findings)
+        reportSettlements(options, settlements)
+        reportFindings({ log, metrics: options.metrics }, findings)
         if (settlements.length > 0) onSettled()
         return pushes.map(() => undefined)
       }),

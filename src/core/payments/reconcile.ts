@@ -16,9 +16,9 @@ import type { Settlement } from './decide.ts'
 import { beginningAt, findDueAccounts, sooner } from './due-accounts.ts'
 import { addConfirmations } from './duties.ts'
 import { nextDelay } from './next-delay.ts'
+import { reportSettlements } from './report-settlements.ts'
 import { settle } from './settle.ts'
 import { nextInMs } from './take-due-payments.ts'
-import { tellSettlements } from './tell-settlements.ts'
 
 /** Queries under way at once, however fast they are let out: Daraja's answer takes a second or so. */
 export const QUERIES_AT_ONCE = 64
@@ -149,7 +149,7 @@ const reconcile = async (options: Reconciling, account: OpenAccount, due: DueQue
   options.metrics.queried(answer.kind)
   if (answer.kind === 'definite') {
     const settlements = await settleByQuery(options, { due, answer, pull: account.pull !== null })
-    tellSettlements(options, settlements)
+    reportSettlements(options, settlements)
     options.onSettled()
     return
   }

@@ -11,8 +11,8 @@ import type { CoreMetrics } from '../metrics.ts'
 import { beginningAt, findDueAccounts, sooner } from './due-accounts.ts'
 import { createPushRecorder } from './push-recorder.ts'
 import { createPushTaker, type PushTaker } from './push-taker.ts'
+import { reportSettlements } from './report-settlements.ts'
 import type { DuePayment } from './take-due-payments.ts'
-import { tellSettlements } from './tell-settlements.ts'
 
 /** How long the loop rests when nothing is due and nobody wakes it, ms. */
 const IDLE_MS = 500
@@ -103,7 +103,7 @@ export const startSubmitting = (options: Submitting): Loop => {
     if (taken === null) return taker.waitMs()
     for (const found of taken.orphans)
       options.log.warn({ event: 'payment_unconfirmed', payment_id: found, cause: 'submitter_lost' })
-    tellSettlements(options, taken.settlements)
+    reportSettlements(options, taken.settlements)
     if (taken.settlements.length > 0) options.onSettled()
     if (account) for (const payment of taken.toPush) start(taker, account, payment, takenAtMs)
     return taken.more || taker.waitMs()

@@ -9,7 +9,7 @@ import {
 } from '../../runtime/connection-guard.ts'
 import { refuseFaultyFraming } from '../../runtime/framing.ts'
 import { createConnectHandler } from './connect-handler.ts'
-import { type DoorTls, toTlsOptions } from './door-tls.ts'
+import { type ServerTls, toTlsOptions } from './server-tls.ts'
 import type { Services } from './services.ts'
 
 export type ConnectServer = { port: number; close(): Promise<void> }
@@ -23,23 +23,23 @@ export const startConnectServer = async (options: {
   host: string
   port: number
   /** Null or left out: plaintext. */
-  tls?: DoorTls | null
+  tls?: ServerTls | null
   limits?: ConnectionLimits
   /** Called for each connection that the limits cut. */
-  tell?: (reason: CutReason) => void
+  onCut?: (reason: CutReason) => void
 }): Promise<ConnectServer> => {
-  const { limits = CONNECTION_LIMITS, tell = () => undefined } = options
+  const { limits = CONNECTION_LIMITS, onCut = () => undefined } = options
   const closing = new AbortController()
   const handle = createConnectHandler({ services: options.services, shutdownSignal: closing.signal })
   const refused = (message: string): string => JSON.stringify({ code: 'invalid_argument', message })
   const server = createDoor(options.tls ?? null, limits, refuseFaultyFraming(handle, refused))
   const makeRoom = (): void => server.closeIdleConnections()
-  guardConnections(server, { limits, makeRoom, nowMs: () => performance.now(), tell })
+  guardConnections(server, { limits, makeRoom, nowMs: () => performance.now(), onCut })
   const port = await listen(server, options)
   return { port, close: () => close(server, closing) }
 }
 
-const createDoor = (tls: DoorTls | null, limits: ConnectionLimits, handle: RequestListener): Server =>
+const createDoor = (tls: ServerTls | null, limits: ConnectionLimits, handle: RequestListener): Server =>
   tls === null
     ? createServer(serverTimes(limits), handle)
     : createTlsServer({ ...serverTimes(limits), ...toTlsOptions(tls, limits.headersTimeoutMs) }, handle)

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { type ConnectionLimits, type CutReason, guardConnections } from '../../runtime/connection-guard.ts'
-import { type DoorTls, toTlsOptions } from './door-tls.ts'
+import { type ServerTls, toTlsOptions } from './server-tls.ts'
 
 /** The preface of HTTP/2 and the header of the SETTINGS frame that follows it (RFC 9113, section 3.4), bytes. */
 const PREFACE_BYTES = 24 + 9
@@ -21,26 +21,26 @@ export type GrpcListener = {
 export const listenForGrpc = async (options: {
   host: string
   port: number
-  tls: DoorTls | null
+  tls: ServerTls | null
   limits: ConnectionLimits
-  tell: (reason: CutReason) => void
+  onCut: (reason: CutReason) => void
   inject: (socket: Socket) => void
 }): Promise<GrpcListener> => {
-  const { limits, tell } = options
+  const { limits, onCut } = options
   const take = (socket: Socket): void => {
     if (socket.destroyed) return
     socket.on('error', () => undefined)
-    requirePreface(socket, limits.headersTimeoutMs, tell)
+    requirePreface(socket, limits.headersTimeoutMs, onCut)
     options.inject(socket)
   }
   const server = createListener(options.tls, limits)
-  guardConnections(server, { limits, nowMs: () => performance.now(), tell })
+  guardConnections(server, { limits, nowMs: () => performance.now(), onCut })
   // After the guard's own: what it cut is destroyed by now.
   server.on(options.tls === null ? 'connection' : 'secureConnection', take)
   // Without a listener nobody would end a connection whose handshake failed.
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     socket.destroy()
-    if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') tell('sender')
+    if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') onCut('sender')
   })
   await listen(server, options)
   const address = server.address()
@@ -50,17 +50,17 @@ export const listenForGrpc = async (options: {
   }
 }
 
-const createListener = (tls: DoorTls | null, limits: ConnectionLimits): Server =>
+const createListener = (tls: ServerTls | null, limits: ConnectionLimits): Server =>
   tls === null
     ? createServer({ noDelay: true })
     : createTlsServer({ noDelay: true, ALPNProtocols: ['h2'], ...toTlsOptions(tls, limits.headersTimeoutMs) })
 
 /** However steadily it drips: what counts is what has come by then. */
-const requirePreface = (socket: Socket, withinMs: number, tell: (reason: CutReason) => void): void => {
+const requirePreface = (socket: Socket, withinMs: number, onCut: (reason: CutReason) => void): void => {
   const deadline = setTimeout(() => {
     if (socket.bytesRead >= PREFACE_BYTES) return
     socket.destroy()
-    tell('sender')
+    onCut('sender')
   }, withinMs).unref()
   socket.once('close', () => clearTimeout(deadline))
 }

@@ -19,8 +19,8 @@ import {
 import { CONNECTION_LIMITS, type ConnectionLimits, type CutReason } from '../../runtime/connection-guard.ts'
 import { toPlainAddress } from '../../values/address-list.ts'
 import { peerAddress } from '../services/call-context.ts'
-import type { DoorTls } from './door-tls.ts'
 import { type GrpcListener, listenForGrpc } from './grpc-connections.ts'
+import type { ServerTls } from './server-tls.ts'
 import { type Services, specsOf } from './services.ts'
 import { notDecoded } from './undecodable.ts'
 
@@ -47,12 +47,12 @@ export const startGrpcServer = async (options: {
   host: string
   port: number
   /** Null or left out: plaintext. */
-  tls?: DoorTls | null
+  tls?: ServerTls | null
   limits?: ConnectionLimits
   /** Called for each connection that the limits cut. */
-  tell?: (reason: CutReason) => void
+  onCut?: (reason: CutReason) => void
 }): Promise<GrpcServer> => {
-  const { tls = null, limits = CONNECTION_LIMITS, tell = () => undefined } = options
+  const { tls = null, limits = CONNECTION_LIMITS, onCut = () => undefined } = options
   const server = new Server(LIMITS)
   for (const spec of Object.values(specsOf(options.services))) {
     const methods = Object.values(spec.methods).map(toUnary)
@@ -68,7 +68,7 @@ export const startGrpcServer = async (options: {
   // TLS, where there is any, ends at the listener.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   const inject = (socket: Socket): void => injector.injectConnection(socket)
-  const listener = await listenForGrpc({ ...options, tls, limits, tell, inject })
+  const listener = await listenForGrpc({ ...options, tls, limits, onCut, inject })
   return { port: listener.port, close: () => close(server, listener) }
 }
 

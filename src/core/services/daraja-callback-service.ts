@@ -14,7 +14,7 @@ import { type CallbackTokens, parseNonce } from '../callbacks/token.ts'
 import type { CoreMetrics } from '../metrics.ts'
 import { requireScope } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'
-import { tellErrors } from './errors.ts'
+import { withErrorMapping } from './errors.ts'
 
 type Parts = {
   receiver: CallbackReceiver
@@ -37,7 +37,7 @@ export const createDarajaCallbackService = (parts: Parts): ServiceImpl<typeof Da
     isStranger(parts.sources.list, callback) ? judgeStranger(callback) : { kind: 'kept', callback }
   return {
     receiveStkCallback: (request, context) =>
-      tellErrors(parts.log, context, async () => {
+      withErrorMapping(parts.log, context, async () => {
         await requireScope(context, parts.checks, 'callbacks:write')
         const verdict = judgeSource(parts.sources, request.sourceAddress)
         const came = toCallback(parts, request, verdict === 'refused')

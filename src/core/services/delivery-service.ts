@@ -17,7 +17,7 @@ import { requireScope } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'
 import { createDeliveryChanges } from './delivery-changes.ts'
 import { readFilter, toAttemptMessage, toDeliveryMessage, toEndpointMessage } from './delivery-message.ts'
-import { invalidField, tellErrors } from './errors.ts'
+import { invalidField, withErrorMapping } from './errors.ts'
 
 const MAX_PAGE = 1000
 
@@ -36,7 +36,7 @@ export const createDeliveryService = (parts: DeliveryServiceParts): ServiceImpl<
 
   /** Lets in who may manage deliveries, and does the work in the caller's name. */
   const serve = <Result>(context: HandlerContext, work: (actor: Actor) => Promise<Result>): Promise<Result> =>
-    tellErrors(parts.log, context, async () =>
+    withErrorMapping(parts.log, context, async () =>
       work(await requireScope(context, parts.checks, 'deliveries:manage')),
     )
 

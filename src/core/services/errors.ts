@@ -19,7 +19,7 @@ const RETRY_AFTER_SECONDS = '1'
  * waiting) is UNAVAILABLE with `retry-after`, and whether the work was done is then unknown. A defect is INTERNAL and tells
  * nothing of the inside; its cause goes to the log. A ConnectError is told as it is.
  */
-export const tellErrors = async <Result>(
+export const withErrorMapping = async <Result>(
   log: Log,
   context: HandlerContext,
   work: () => Promise<Result>,

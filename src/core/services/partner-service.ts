@@ -15,7 +15,7 @@ import { createPartner, findPartner, listPartners, parsePartnerName } from '../p
 import { DEFAULT_OVERLAP_MS, MAX_OVERLAP_MS, rotateSigningSecret } from '../partners/signing-secret.ts'
 import { requireScope } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'
-import { invalidField, tellErrors } from './errors.ts'
+import { invalidField, withErrorMapping } from './errors.ts'
 import { answerCreateKey, answerListKeys, answerRevokeKey, answerRotateKey } from './partner-keys.ts'
 import { readSettings, toPartnerMessage } from './partner-message.ts'
 
@@ -38,7 +38,7 @@ export const createPartnerService = (parts: PartnerServiceParts): ServiceImpl<ty
       answer: (parts: PartnerServiceParts, request: Request, actor: Actor) => Promise<Response>,
     ) =>
     (request: Request, context: HandlerContext): Promise<Response> =>
-      tellErrors(parts.log, context, async () =>
+      withErrorMapping(parts.log, context, async () =>
         answer(parts, request, await requireScope(context, parts.checks, 'partners:manage')),
       )
   return {

@@ -19,7 +19,7 @@ import { parsePaymentRequest } from '../payments/payment-request.ts'
 import { requestIdOf } from './call-context.ts'
 import { requireReader, requireRequester } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'
-import { invalidField, tellErrors } from './errors.ts'
+import { invalidField, withErrorMapping } from './errors.ts'
 import { limitReached } from './limit-reached.ts'
 import { toPaymentMessage, toStateName } from './payment-message.ts'
 
@@ -41,10 +41,11 @@ export type PaymentServiceParts = {
 /** The one implementation of PaymentService: every door leads here. */
 export const createPaymentService = (parts: PaymentServiceParts): ServiceImpl<typeof PaymentService> => ({
   requestPayment: (request, context) =>
-    tellErrors(parts.log, context, () => requestPayment(parts, request, context)),
+    withErrorMapping(parts.log, context, () => requestPayment(parts, request, context)),
   getPayment: ({ paymentId }, context) =>
-    tellErrors(parts.log, context, () => getPayment(parts, paymentId, context)),
-  listPayments: (request, context) => tellErrors(parts.log, context, () => list(parts, request, context)),
+    withErrorMapping(parts.log, context, () => getPayment(parts, paymentId, context)),
+  listPayments: (request, context) =>
+    withErrorMapping(parts.log, context, () => list(parts, request, context)),
 })
 
 const requestPayment = async (

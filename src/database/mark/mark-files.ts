@@ -72,7 +72,7 @@ export const readMarks = async (folder: string): Promise<MarksRead> => {
 }
 
 /** Puts a damaged mark out of the way, under a name that is read no more; returns it. */
-export const setDamagedAside = async (path: string): Promise<string> => {
+export const quarantineDamaged = async (path: string): Promise<string> => {
   const aside = `${path}.damaged`
   await renameIfThere(path, aside)
   return aside

@@ -4,11 +4,11 @@ import type { Database } from '../connect.ts'
 import { DatabaseUnavailable, isOutage } from '../outage.ts'
 import { adopted, alarmed, committed, followed, PAYMENT_IDS } from './known.ts'
 import { type Alarm, alarmOf, type Found, highest, judge, lowestOf, type Verdict } from './mark.ts'
-import { openMarkFile, readMarks, setDamagedAside } from './mark-files.ts'
+import { openMarkFile, quarantineDamaged, readMarks } from './mark-files.ts'
 import { createMarkKeeper, type MarkKeeper } from './mark-keeper.ts'
 import { raiseNumbers } from './raise-numbers.ts'
 import { readFound } from './read-found.ts'
-import { tellOfAlarm } from './tell-of-alarm.ts'
+import { reportAlarm } from './report-alarm.ts'
 
 /** What payments are accepted by, so that no id is given out that was given out before. */
 export type PaymentNumbers = {
@@ -50,7 +50,7 @@ export const openNumberGuard = async (options: {
   const { folder, log } = options
   const file = openMarkFile(folder, options.name)
   const { mark, damaged } = await readMarks(folder)
-  for (const path of damaged) log.error({ event: 'mark_damaged', file: await setDamagedAside(path) })
+  for (const path of damaged) log.error({ event: 'mark_damaged', file: await quarantineDamaged(path) })
   const first = mark && (await file.takeOver(mark))
   return createGuard({ ...options, keeper: createMarkKeeper({ file, first, log, clock: options.clock }) })
 }
@@ -60,7 +60,7 @@ type Parts = { keeper: MarkKeeper; log: Log; clock: Clock; nowMs: () => number }
 const createGuard = (parts: Parts): NumberGuard => {
   const { keeper } = parts
   const exclusively = createQueue()
-  const tell = tellOfAlarm(parts.log)
+  const report = reportAlarm(parts.log)
   let isAtWork = false
 
   const look = async (connection: Database, isNew: boolean): Promise<void> => {
@@ -76,7 +76,7 @@ const createGuard = (parts: Parts): NumberGuard => {
     }
     await act(parts, { connection, found, verdict: judge(before, found) })
     isAtWork = true
-    tell(keeper.known().mark?.alarm ?? null)
+    report(keeper.known().mark?.alarm ?? null)
   }
 
   const check = (database: Database, isNew = false): Promise<void> =>

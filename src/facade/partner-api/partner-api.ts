@@ -3,9 +3,9 @@ import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { PaymentService } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 import { type AddressList, includesAddress } from '../../values/address-list.ts'
 import { noteSource, requireApiKey } from '../authenticate.ts'
-import type { Bars } from '../bars.ts'
+import type { BlockedAddresses } from '../blocked-addresses.ts'
 import { MESSAGES, Refusal } from '../errors.ts'
-import { refuseBarred } from '../refuse-barred.ts'
+import { refuseBlocked } from '../refuse-blocked.ts'
 import { registerGetTransaction } from './get-transaction.ts'
 import { registerListTransactions } from './list-transactions.ts'
 import { registerPostStkPush } from './post-stk-push.ts'
@@ -20,15 +20,15 @@ export const registerPartnerApi = (
     payments: Client<typeof PaymentService>
     trustedProxies?: AddressList
     /** Who is made to wait; nobody when left out. */
-    bars?: Bars
+    blockedAddresses?: BlockedAddresses
   },
 ): void => {
-  const { trustedProxies = [], bars } = options
+  const { trustedProxies = [], blockedAddresses } = options
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   )
   const isProxy = (address: string): boolean => includesAddress(trustedProxies, address)
-  if (bars !== undefined) refuseBarred(server, { bars, isProxy })
+  if (blockedAddresses !== undefined) refuseBlocked(server, { blockedAddresses, isProxy })
   server.addHook('onRequest', requireApiKey)
   server.addHook('onRequest', noteSource(trustedProxies))
   server.addHook('onRequest', refuseCompression)

@@ -151,7 +151,7 @@ describe('the disk in memory', () => {
     for (const callback of callbacks.slice(0, 2)) await spool.add(callback)
     const file = await spool.nextFile()
     if (file === null || callbacks[2] === undefined) throw new Error('the spool has a file to be replayed')
-    await spool.setAside(file, callbacks[2])
+    await spool.quarantine(file, callbacks[2])
     await spool.remove(file)
     await spool.add(received({ ...callbacks[3] }))
     await spool.nextFile()

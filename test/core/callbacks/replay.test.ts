@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ReceivedCallback } from '../../../src/core/callbacks/callback.ts'
-import { createPresence, type Presence } from '../../../src/core/callbacks/presence.ts'
+import {
+  createDatabaseAvailability,
+  type DatabaseAvailability,
+} from '../../../src/core/callbacks/database-availability.ts'
 import { createReceiver } from '../../../src/core/callbacks/receive.ts'
 import { startReplaying } from '../../../src/core/callbacks/replay.ts'
 import type { Spool } from '../../../src/core/callbacks/spool.ts'
@@ -21,7 +24,7 @@ let own: TestDatabase
 let database: Database
 let folder: string
 let spool: Spool
-let presence: Presence
+let availability: DatabaseAvailability
 let loop: Loop | null
 
 beforeAll(async () => {
@@ -35,7 +38,7 @@ afterAll(async () => {
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gateway-spool-'))
   spool = await openTestSpool(folder, { leftBehindMs: 0 })
-  presence = createPresence({ log: quietLog, nowMs: () => performance.now() })
+  availability = createDatabaseAvailability({ log: quietLog, nowMs: () => performance.now() })
   loop = null
 })
 afterEach(async () => {
@@ -45,7 +48,7 @@ afterEach(async () => {
 })
 
 const startLoop = (): void => {
-  loop = startReplaying({ database, spool, presence, log: quietLog, onReceived: () => undefined })
+  loop = startReplaying({ database, spool, availability, log: quietLog, onReceived: () => undefined })
 }
 
 /** Replays until nothing is left to be replayed. */
@@ -113,7 +116,7 @@ describe('replaying the spool', () => {
     )
     await Promise.all(callbacks.map((callback) => spool.add(callback)))
     const other = await openTestSpool(folder, { leftBehindMs: 0 })
-    const parts = { database, presence, log: quietLog, onReceived: () => undefined }
+    const parts = { database, availability, log: quietLog, onReceived: () => undefined }
     const loops = [startReplaying({ ...parts, spool }), startReplaying({ ...parts, spool: other })]
     await eventually(async () => expect((await spool.count()).callbacks).toBe(0))
     await Promise.all(loops.map((one) => one.stop()))
@@ -153,27 +156,27 @@ describe('replaying the spool', () => {
     await sql`ALTER TABLE to_interpret RENAME TO to_interpret_later`.execute(database)
     const callback = received({ paymentId: 81n })
     await spool.add(callback)
-    presence.lost(new Error('as if'))
+    availability.markDown(new Error('as if'))
     startLoop()
-    await eventually(async () => expect(presence.isAway()).toBe(true))
+    await eventually(async () => expect(availability.isDown()).toBe(true))
     expect(await findRows(callback)).toEqual([])
     expect((await spool.count()).callbacks).toBe(1)
     await sql`ALTER TABLE to_interpret_later RENAME TO to_interpret`.execute(database)
     await replayAll()
-    expect(presence.isAway()).toBe(false)
+    expect(availability.isDown()).toBe(false)
     expect(await findDuties(callback)).toHaveLength(1)
   })
 })
 
 describe('receiving', () => {
   it('keeps in the spool what Postgres does not take in time, and remembers the outage', async () => {
-    const receiver = createReceiver({ database, spool, presence, patienceMs: 50 })
+    const receiver = createReceiver({ database, spool, availability, patienceMs: 50 })
     const first = received({ paymentId: 82n })
     await database.transaction().execute(async (transaction) => {
       // The lock makes the insert wait, as a Postgres would that is stopped, or whose machine is gone.
       await sql`LOCK TABLE callbacks IN ACCESS EXCLUSIVE MODE`.execute(transaction)
       expect(await receiver.receive(first)).toBe('spool')
-      expect(presence.isAway()).toBe(true)
+      expect(availability.isDown()).toBe(true)
       expect(await receiver.receive(received())).toBe('spool')
     })
     // The insert that nobody waited for goes through now, and so does the replay: stored once.
@@ -185,7 +188,7 @@ describe('receiving', () => {
   })
 
   it('keeps in the spool what Postgres refuses for whatever reason', async () => {
-    const receiver = createReceiver({ database, spool, presence, patienceMs: 20_000 })
+    const receiver = createReceiver({ database, spool, availability, patienceMs: 20_000 })
     expect(await receiver.receive(received({ paymentId: 2n ** 63n }))).toBe('spool')
     await sql`ALTER TABLE callbacks RENAME TO callbacks_later`.execute(database)
     const callback = received()

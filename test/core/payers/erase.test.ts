@@ -80,13 +80,13 @@ describe('erasing a payer', () => {
     await storeCallbacks(database, [received({ ...stray, strangerBodyBytes: 99 })])
   }
 
-  const tellPartners = () =>
+  const reportPartners = () =>
     sql`UPDATE deliveries SET state = 'delivered', ended_at = now()`.execute(test.database)
 
   it('is refused while a payment of theirs is open or its partner not told, and names it', async () => {
     const id = await pay({ msisdn: OTHER })
     expect(await erase(OTHER)).toEqual({ kind: 'open', payments: [id] })
-    await tellPartners()
+    await reportPartners()
     const open = await request({ msisdn: OTHER, amountKes: 249_022 })
     expect(await erase(OTHER)).toEqual({ kind: 'open', payments: [open] })
     expect(tablesWith(await dumpDatabase(test.database), OTHER)).toContain('payments')
@@ -103,7 +103,7 @@ describe('erasing a payer', () => {
     })
     const named = await pay({ msisdn: '254711222335', reference: `for ${NUMBER}` })
     await writeEverywhere(id)
-    await tellPartners()
+    await reportPartners()
     const before = await readPayment(test.database, id)
     const mentioned = tablesWith(await dumpDatabase(test.database), DIGITS)
     expect(mentioned).toEqual([
@@ -157,7 +157,7 @@ describe('erasing a payer', () => {
     const forms = `+${number}, 0711555666,0711555666 711555666 %20${number} 00${number}\u00a0${number}.`
     const url = `http://127.0.0.1:9999/callback?order=17115556669&of=%2B${number}&or=%200711555666`
     const id = await pay({ msisdn: number, reference: 'till 9711555666', callbackUrl: url })
-    await tellPartners()
+    await reportPartners()
     const text = `${others}; ${forms}`
     await sql`UPDATE payment_history SET detail = ${text} WHERE payment_id = ${id}`.execute(test.database)
     const body = Buffer.concat([

@@ -49,7 +49,7 @@ const openDoor = async (
     port: 0,
     tls,
     limits: { ...CONNECTION_LIMITS, checkEveryMs: 50, ...limits },
-    tell: (reason) => cut.push(reason),
+    onCut: (reason) => cut.push(reason),
   })
   door = { ...server, cut }
   return door

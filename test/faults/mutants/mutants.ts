@@ -259,7 +259,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'an endpoint may have every place',
     law: 7,
-    file: 'src/dispatcher/turns.ts',
+    file: 'src/dispatcher/fair-queue.ts',
     changes: [
       {
         find: 'line.running.length < limits.endpointPlaces &&\n  line.partner.running < Math.ceil(limits.places * PARTNER_PLACES) &&',

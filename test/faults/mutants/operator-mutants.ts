@@ -29,14 +29,14 @@ export const OPERATOR_MUTANTS: readonly Mutant[] = [
   {
     name: 'a partner of whom something leaves counts twice',
     law: 7,
-    file: 'src/dispatcher/turns.ts',
+    file: 'src/dispatcher/fair-queue.ts',
     changes: [
       {
         find: 'if (partner.endpoints === 0)',
         replace: 'if (partner.running === 0 && partner.waiting === 0)',
       },
     ],
-    killedBy: { file: 'test/dispatcher/turns.test.ts', test: 'count a partner once' },
+    killedBy: { file: 'test/dispatcher/fair-queue.test.ts', test: 'count a partner once' },
   },
   {
     name: 'endpoints of new partners stand behind those of old ones that are due again',

@@ -1,6 +1,6 @@
 import { type Image, imagesAfter, type Tearing } from './images.ts'
 import type { MemoryDisk } from './memory-disk.ts'
-import { idsAside, type Recovered, recover } from './recover.ts'
+import { quarantinedIds, type Recovered, recover } from './recover.ts'
 import { FOLDER, type Note } from './scenarios.ts'
 
 /** What was tried: instants of the power cut, states of the disk at all of them; and what was wrong. */
@@ -40,7 +40,7 @@ export const cutEverywhere = async (
 export const judge = (notes: readonly Note[], recovered: Recovered): string[] => {
   const given = new Map(notes.flatMap((note) => (note.kind === 'given' ? [[note.id, note.record]] : [])))
   const stored = new Set(notes.flatMap((note) => (note.kind === 'stored' ? [note.id] : [])))
-  const found = new Set([...recovered.replayed.map(({ id }) => id), ...idsAside(recovered)])
+  const found = new Set([...recovered.replayed.map(({ id }) => id), ...quarantinedIds(recovered)])
   return [
     ...recovered.problems,
     ...notes

@@ -77,7 +77,7 @@ const diskOf = async (image: Image): Promise<Disk> => {
 }
 
 /** The ids of callbacks that are kept aside whole. */
-export const idsAside = (recovered: Recovered): string[] =>
+export const quarantinedIds = (recovered: Recovered): string[] =>
   recovered.aside.flatMap((bytes) =>
     decodeRecords(Buffer.from(bytes, 'latin1')).callbacks.map(({ id }) => id),
   )

@@ -101,7 +101,7 @@ const replay = async (
   const refused = (_one: ReceivedCallback, position: number): boolean => isRefused(position)
   for (const { id } of callbacks.filter((one, position) => !refused(one, position)))
     disk.note({ kind: 'stored', id })
-  for (const callback of callbacks.filter(refused)) await spool.setAside(file, callback)
+  for (const callback of callbacks.filter(refused)) await spool.quarantine(file, callback)
   await spool.remove(file)
 }
 

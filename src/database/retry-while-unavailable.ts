@@ -9,7 +9,7 @@ const MAX_PAUSE_MS = 2_000
  * safe to repeat, for a commit whose answer was lost may have taken place. Rejects with the last outage, or at once with any
  * other error. `signal` ends the waiting.
  */
-export const endureOutage = async <Result>(
+export const retryWhileUnavailable = async <Result>(
   forMs: number,
   work: () => Promise<Result>,
   signal?: AbortSignal,

@@ -1,9 +1,9 @@
 import type { Database } from '../database/connect.ts'
 import { createBatcher } from '../runtime/batch.ts'
+import { createFairQueue, type FairQueue, type Offer } from './fair-queue.ts'
 import { holdDeliveries } from './hold.ts'
-import type { Outlast } from './outlast.ts'
+import type { RetryUntilStopped } from './retry-until-stopped.ts'
 import { NO_DELIVERY, type Signals } from './signals.ts'
-import { createTurns, type Offer, type Turns } from './turns.ts'
 
 /** A delivery that is said to be due, and who is to hear what came of it. */
 export type Work = Offer & {
@@ -14,20 +14,20 @@ export type Work = Offer & {
 /**
  * The turns of one dispatcher: an attempt is made when it is its endpoint's turn, and what does not fit is held in Postgres.
  */
-export const takeTurns = (options: {
+export const scheduleAttempts = (options: {
   database: Database
   concurrency: number
   endpointConcurrency: number
   nowMs: () => number
-  outlast: Outlast
+  retryUntilStopped: RetryUntilStopped
   signals: Signals
   /** Makes the attempt, if it is due and nobody else's; resolves when its place is free. */
   deliver: (deliveryId: bigint) => Promise<void>
   /** Resolves with whether the work was done; never rejects. */
   settle: (work: Promise<void>) => Promise<boolean>
-}): Turns<Work> => {
+}): FairQueue<Work> => {
   const hold = async (ids: readonly bigint[]): Promise<undefined[]> => {
-    for (const endpoint of await options.outlast(() => holdDeliveries(options.database, ids)))
+    for (const endpoint of await options.retryUntilStopped(() => holdDeliveries(options.database, ids)))
       options.signals.endpoint({ ...endpoint, to: 'ramping', cause: 'flood', ...NO_DELIVERY })
     return ids.map(() => undefined)
   }
@@ -39,7 +39,7 @@ export const takeTurns = (options: {
   })
   const settled = async (work: Work, doing: Promise<void>): Promise<void> =>
     work.end(await options.settle(doing))
-  return createTurns<Work>({
+  return createFairQueue<Work>({
     places: options.concurrency,
     endpointPlaces: options.endpointConcurrency,
     nowMs: options.nowMs,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { createSecureContext } from 'node:tls'
-import type { DoorTls } from '../core/server/door-tls.ts'
+import type { ServerTls } from '../core/server/server-tls.ts'
 import { BadSettings } from '../runtime/config.ts'
 
 /** The settings of the doors of internal services. */
@@ -17,7 +17,7 @@ export type DoorSettings = {
  * Reads what the doors of internal services need for TLS; null: they speak plaintext, which only this machine may hear unless
  * an operator allows it. Throws `BadSettings` for half of a setting, and for a file that cannot be read or used.
  */
-export const readDoorTls = async (settings: DoorSettings): Promise<DoorTls | null> => {
+export const readServerTls = async (settings: DoorSettings): Promise<ServerTls | null> => {
   const { GRPC_TLS_CERT: certFile, GRPC_TLS_KEY: keyFile, GRPC_TLS_CLIENT_CA: caFile } = settings
   if (certFile === null || keyFile === null) {
     if (certFile !== null || keyFile !== null) {

@@ -12,7 +12,7 @@ export const fallsOf = ({ fell }: Alarm): Record<string, string> =>
   Object.fromEntries(fell.map(({ sequence, found, seen }) => [sequence, `${found} of ${seen}`]))
 
 /** Says in the log when an alarm begins, and when it is over; once each. */
-export const tellOfAlarm = (log: Log): ((alarm: Alarm | null) => void) => {
+export const reportAlarm = (log: Log): ((alarm: Alarm | null) => void) => {
   let told: string | null = null
   return (alarm) => {
     if (told === (alarm?.at ?? null)) return

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type DoorSettings, readDoorTls } from '../../src/cli/door-tls.ts'
+import { type DoorSettings, readServerTls } from '../../src/cli/server-tls.ts'
 import { createAuthority, selfSign } from '../support/certificates.ts'
 
 let folder: string
@@ -21,7 +21,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 const read = (given: Partial<DoorSettings> & { files?: Partial<Record<'cert' | 'key' | 'ca', string>> }) => {
   const { cert, key, ca } = given.files ?? {}
   const path = (name: string | undefined) => (name === undefined ? null : join(folder, name))
-  return readDoorTls({
+  return readServerTls({
     GRPC_HOST: given.GRPC_HOST ?? '127.0.0.1',
     GRPC_ALLOW_PLAINTEXT: given.GRPC_ALLOW_PLAINTEXT ?? false,
     GRPC_TLS_CERT: path(cert),

@@ -14,7 +14,7 @@ import { type Endpoint, endpointKey } from '../values/endpoint.ts'
 /** A delivery that is said to be due. */
 export type Offer = Endpoint & { deliveryId: bigint }
 
-export type Turns<Given extends Offer> = {
+export type FairQueue<Given extends Offer> = {
   /**
    * Starts it now or later, or lets it leave: `taken`. Or not: `in_hand` when this process has the delivery already, `closed`
    * when nothing is started any more.
@@ -30,7 +30,7 @@ export type Turns<Given extends Offer> = {
   idle(): Promise<void>
 }
 
-type TurnsOptions<Given> = {
+type FairQueueOptions<Given> = {
   places: number
   endpointPlaces: number
   nowMs: () => number
@@ -84,7 +84,7 @@ type State<Given> = {
   ring: Partner<Given>[]
 }
 
-export const createTurns = <Given extends Offer>(options: TurnsOptions<Given>): Turns<Given> => {
+export const createFairQueue = <Given extends Offer>(options: FairQueueOptions<Given>): FairQueue<Given> => {
   const state = nothingYet<Given>()
   const allWaiting = options.places * WAITING_PER_PLACE
   let whenRoom: ((isOpen: boolean) => void)[] = []
@@ -92,7 +92,7 @@ export const createTurns = <Given extends Offer>(options: TurnsOptions<Given>): 
 
   const hasRoom = (): boolean => state.waiting + state.leaving < allWaiting
   const isIdle = (): boolean => state.running === 0 && state.leaving === 0
-  const tell = (): void => {
+  const wakeWaiting = (): void => {
     if (state.isClosed || hasRoom()) {
       for (const resolve of whenRoom) resolve(!state.isClosed)
       whenRoom = []
@@ -108,7 +108,7 @@ export const createTurns = <Given extends Offer>(options: TurnsOptions<Given>): 
     void options.start(given).then(() => {
       end(state, line, attempt, given)
       startWaiting()
-      tell()
+      wakeWaiting()
     })
   }
   const startWaiting = (): void => {
@@ -124,7 +124,7 @@ export const createTurns = <Given extends Offer>(options: TurnsOptions<Given>): 
     void options.leave(given).then(() => {
       state.leaving -= given.length
       for (const one of given) letGo(state, one)
-      tell()
+      wakeWaiting()
     })
   }
 
@@ -148,7 +148,7 @@ export const createTurns = <Given extends Offer>(options: TurnsOptions<Given>): 
   const close = (): Given[] => {
     state.isClosed = true
     const waiting = [...state.lines.values()].flatMap((line) => line.waiting)
-    tell()
+    wakeWaiting()
     return waiting
   }
   const idle = (): Promise<void> =>

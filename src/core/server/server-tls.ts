@@ -1,5 +1,5 @@
 /** What the doors of internal services show and ask for; PEM. */
-export type DoorTls = {
+export type ServerTls = {
   /** The certificate, with those between it and its authority after it. */
   cert: Buffer
   key: Buffer
@@ -11,7 +11,7 @@ export type DoorTls = {
  * The same as Node's servers take it. Without a certificate that `clientCa` signed, a caller gets no further than the
  * handshake, which may take `handshakeMs`.
  */
-export const toTlsOptions = ({ cert, key, clientCa }: DoorTls, handshakeMs: number) => ({
+export const toTlsOptions = ({ cert, key, clientCa }: ServerTls, handshakeMs: number) => ({
   cert,
   key,
   handshakeTimeout: handshakeMs,

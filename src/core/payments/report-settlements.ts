@@ -7,7 +7,7 @@ import type { Finding } from './findings.ts'
  * Tells what each piece of evidence did, once its transaction is committed: a line in the log, loud where truths collide, and
  * a count of what was settled and found.
  */
-export const tellSettlements = (
+export const reportSettlements = (
   parts: { log: Log; metrics: CoreMetrics },
   settlements: readonly Settlement[],
 ): void => {
@@ -15,12 +15,12 @@ export const tellSettlements = (
     logSettlement(parts.log, settlement)
     const { decision, evidence, findings } = settlement
     if (decision.kind === 'move') parts.metrics.settled({ outcome: decision.to, cause: evidence.cause })
-    tellFindings(parts, findings)
+    reportFindings(parts, findings)
   }
 }
 
 /** Tells what did not fit. The detail, which may hold a CheckoutRequestID, stays in the database. */
-export const tellFindings = (
+export const reportFindings = (
   { log, metrics }: { log: Log; metrics: CoreMetrics },
   findings: readonly Finding[],
 ): void => {

@@ -2,11 +2,11 @@ import { Counter, type Registry } from 'prom-client'
 import type { CutReason } from './connection-guard.ts'
 import type { Log } from './log.ts'
 
-/** How often the log tells of each reason at most, ms: whoever attacks must not fill it. */
-const TOLD_EVERY_MS = 60_000
+/** At most one line of the log for each reason in this interval, ms: an attacker must not fill the log. */
+const REPORT_EVERY_MS = 60_000
 
-/** Counts cut connections of the server `door`, and tells of them in the log: each reason's first, then how many a minute. */
-export const createCutTeller = (options: {
+/** Counts cut connections of the server `door`, and reports them in the log: each reason's first, then how many a minute. */
+export const createDropReporter = (options: {
   door: 'rest' | 'grpc' | 'connect' | 'operations'
   log: Log
   nowMs: () => number
@@ -15,16 +15,16 @@ export const createCutTeller = (options: {
 }): ((reason: CutReason) => void) => {
   const { door, registry } = options
   const counter = registry && countersOf(registry)
-  const untold = new Map<CutReason, { count: number; nextMs: number }>()
+  const unreported = new Map<CutReason, { count: number; nextMs: number }>()
   return (reason) => {
     counter?.inc({ door, reason })
-    const state = untold.get(reason) ?? { count: 0, nextMs: Number.NEGATIVE_INFINITY }
+    const state = unreported.get(reason) ?? { count: 0, nextMs: Number.NEGATIVE_INFINITY }
     state.count += 1
-    untold.set(reason, state)
+    unreported.set(reason, state)
     if (options.nowMs() < state.nextMs) return
     options.log.warn({ event: 'connections_cut', door, reason, connections: state.count })
     state.count = 0
-    state.nextMs = options.nowMs() + TOLD_EVERY_MS
+    state.nextMs = options.nowMs() + REPORT_EVERY_MS
   }
 }
 

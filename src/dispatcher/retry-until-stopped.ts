@@ -1,9 +1,9 @@
-import { endureOutage } from '../database/endure.ts'
 import { isOutage } from '../database/outage.ts'
+import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import type { Log } from '../runtime/log.ts'
 
 /** Runs work on Postgres until it succeeds, however long Postgres is away. The work must be safe to repeat. */
-export type Outlast = <Result>(work: () => Promise<Result>) => Promise<Result>
+export type RetryUntilStopped = <Result>(work: () => Promise<Result>) => Promise<Result>
 
 /** How long an outage lasts before it is told, and how often it is asked whether to give up, ms. */
 const PATIENCE_MS = 2_000
@@ -12,25 +12,25 @@ const PATIENCE_MS = 2_000
  * Outlasts outages until `giveUp` is aborted: then the next outage is thrown. Says in the log, once for all work that waits,
  * that Postgres is away and that it is back.
  */
-export const createOutlast = (options: { giveUp: AbortSignal; log: Log }): Outlast => {
+export const createRetryUntilStopped = (options: { giveUp: AbortSignal; log: Log }): RetryUntilStopped => {
   let isAway = false
-  const tellBack = (): void => {
+  const reportAvailable = (): void => {
     if (isAway) options.log.info({ event: 'database_back' })
     isAway = false
   }
-  const tellAway = (error: unknown): void => {
+  const reportUnavailable = (error: unknown): void => {
     if (!isAway) options.log.warn({ event: 'database_away', err: error })
     isAway = true
   }
   return async (work) => {
     for (;;) {
       try {
-        const result = await endureOutage(PATIENCE_MS, work)
-        tellBack()
+        const result = await retryWhileUnavailable(PATIENCE_MS, work)
+        reportAvailable()
         return result
       } catch (error) {
         if (!isOutage(error) || options.giveUp.aborted) throw error
-        tellAway(error)
+        reportUnavailable(error)
       }
     }
   }

@@ -1,16 +1,16 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createTurns, type Offer } from '../../src/dispatcher/turns.ts'
+import { createFairQueue, type Offer } from '../../src/dispatcher/fair-queue.ts'
 
-/** Turns whose attempts end when the test says so, by a clock of its own. */
-const startTurns = (
+/** FairQueue whose attempts end when the test says so, by a clock of its own. */
+const startFairQueue = (
   given: { places?: number; endpointPlaces?: number; whileLeaving?: Promise<void> } = {},
 ) => {
   let nowMs = 0
   const running = new Map<bigint, { offer: Offer; end: () => void }>()
   const started: Offer[] = []
   const left: Offer[] = []
-  const turns = createTurns<Offer>({
+  const turns = createFairQueue<Offer>({
     places: given.places ?? 256,
     endpointPlaces: given.endpointPlaces ?? 32,
     nowMs: () => nowMs,
@@ -54,12 +54,12 @@ const settled = async (): Promise<void> => {
 
 describe('turns', () => {
   it('start at once what there is a place for', () => {
-    const { offer, started } = startTurns()
+    const { offer, started } = startFairQueue()
     expect(started).toEqual(offer(1))
   })
 
   it('give an endpoint no more than its places, and each of its deliveries in their order', async () => {
-    const { offer, started, finish, running } = startTurns({ endpointPlaces: 3 })
+    const { offer, started, finish, running } = startFairQueue({ endpointPlaces: 3 })
     const offers = offer(1, 'shop.co.ke', 5)
     expect(started).toEqual(offers.slice(0, 3))
     for (const one of offers.slice(0, 2)) await finish(one)
@@ -68,7 +68,7 @@ describe('turns', () => {
   })
 
   it('give a partner no more than a quarter of all, however many endpoints it has', () => {
-    const { offer, runningOf } = startTurns({ places: 16 })
+    const { offer, runningOf } = startFairQueue({ places: 16 })
     for (let host = 0; host < 10; host += 1) offer(1, `${host}.shop.co.ke`)
     expect(runningOf(1)).toBe(4)
     offer(2)
@@ -76,7 +76,7 @@ describe('turns', () => {
   })
 
   it('start no more at a slow endpoint while half of the places are taken', async () => {
-    const { offer, finish, runningOf, pass } = startTurns({ places: 16, endpointPlaces: 8 })
+    const { offer, finish, runningOf, pass } = startFairQueue({ places: 16, endpointPlaces: 8 })
     const slow = offer(1, 'slow.co.ke', 4)
     pass(1_001)
     for (const partner of [2, 3, 4]) offer(partner, 'quick.co.ke', 4)
@@ -93,7 +93,7 @@ describe('turns', () => {
   })
 
   it('let a slow endpoint go on while most places are free', () => {
-    const { offer, runningOf, pass } = startTurns({ places: 256 })
+    const { offer, runningOf, pass } = startFairQueue({ places: 256 })
     offer(1, 'slow.co.ke', 4)
     pass(5_000)
     offer(1, 'slow.co.ke', 20)
@@ -101,7 +101,7 @@ describe('turns', () => {
   })
 
   it('go round the partners, and round the endpoints of each', async () => {
-    const { offer, started, finish } = startTurns({ places: 4, endpointPlaces: 4 })
+    const { offer, started, finish } = startFairQueue({ places: 4, endpointPlaces: 4 })
     const first = [offer(1), offer(2), offer(3), offer(4)].flat()
     const flood = offer(5, 'flood.co.ke', 3)
     const other = offer(5, 'other.co.ke')
@@ -115,7 +115,7 @@ describe('turns', () => {
   })
 
   it('take a delivery once, as long as it is in hand', async () => {
-    const { turns, offer, finish, started } = startTurns()
+    const { turns, offer, finish, started } = startFairQueue()
     const [one = slowest] = offer(1)
     expect(turns.offer(one)).toBe('in_hand')
     expect(turns.inHand()).toEqual([one.deliveryId])
@@ -126,7 +126,7 @@ describe('turns', () => {
   })
 
   it('let leave what floods in at one endpoint, and take what comes for another', async () => {
-    const { turns, offer, left, runningOf } = startTurns({ places: 64, endpointPlaces: 4 })
+    const { turns, offer, left, runningOf } = startFairQueue({ places: 64, endpointPlaces: 4 })
     offer(1, 'flood.co.ke', 1_000)
     await settled()
     expect(runningOf(1)).toBe(4)
@@ -137,7 +137,7 @@ describe('turns', () => {
   })
 
   it('let leave more of what waits for an endpoint that hangs', async () => {
-    const { offer, left, pass } = startTurns({ places: 16, endpointPlaces: 4 })
+    const { offer, left, pass } = startFairQueue({ places: 16, endpointPlaces: 4 })
     offer(1, 'slow.co.ke', 4)
     offer(2, 'quick.co.ke', 4)
     pass(1_001)
@@ -147,7 +147,7 @@ describe('turns', () => {
   })
 
   it('let a partner with many endpoints crowd out nobody', async () => {
-    const { turns, offer, runningOf } = startTurns({ places: 16, endpointPlaces: 4 })
+    const { turns, offer, runningOf } = startFairQueue({ places: 16, endpointPlaces: 4 })
     for (let host = 0; host < 1_000; host += 1) offer(1, `${host}.shop.co.ke`)
     await settled()
     expect(await turns.room()).toBe(true)
@@ -156,7 +156,7 @@ describe('turns', () => {
   })
 
   it('let the greediest leave when all room is taken', async () => {
-    const { turns, offer, left } = startTurns({ places: 128, endpointPlaces: 32 })
+    const { turns, offer, left } = startFairQueue({ places: 128, endpointPlaces: 32 })
     // 2,048 may wait, and 256 for one partner.
     for (let partner = 1; partner <= 9; partner += 1) offer(partner, 'flood.co.ke', 300)
     await settled()
@@ -170,7 +170,7 @@ describe('turns', () => {
   })
 
   it('ask for no more while all are busy alike, and let nothing leave', async () => {
-    const { turns, offer, left, finish, started } = startTurns({ places: 4, endpointPlaces: 4 })
+    const { turns, offer, left, finish, started } = startFairQueue({ places: 4, endpointPlaces: 4 })
     for (let partner = 1; partner <= 68; partner += 1) offer(partner)
     await settled()
     expect(left).toEqual([])
@@ -186,7 +186,7 @@ describe('turns', () => {
   })
 
   it('give back what waits when they are closed, and tell when the last attempt has ended', async () => {
-    const { turns, offer, finish, started } = startTurns({ endpointPlaces: 1 })
+    const { turns, offer, finish, started } = startFairQueue({ endpointPlaces: 1 })
     const [under = slowest, ...waiting] = offer(1, 'shop.co.ke', 3)
     let isIdle = false
     expect(turns.close()).toEqual(waiting)
@@ -203,7 +203,7 @@ describe('turns', () => {
 
   it('count a partner once, also when all it had has ended but what is about to leave', async () => {
     const { promise: whileLeaving, resolve: haveLeft } = Promise.withResolvers<void>()
-    const { offer, left, started, finish, runningOf } = startTurns({
+    const { offer, left, started, finish, runningOf } = startFairQueue({
       places: 16,
       endpointPlaces: 4,
       whileLeaving,
@@ -227,7 +227,7 @@ describe('turns', () => {
     )
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 300 }), async (steps) => {
-        const test = startTurns({ places: 8, endpointPlaces: 2 })
+        const test = startFairQueue({ places: 8, endpointPlaces: 2 })
         let offered = 0
         for (const one of steps) {
           if ('partner' in one) offered += test.offer(one.partner, `${one.host}.co.ke`).length
