@@ -3,10 +3,21 @@ import { connect, DiscardPolicy, RetentionPolicy, StorageType } from 'nats'
 import { crashPointNames } from '../../scripts/tidy/crash-points.ts'
 import { readProject } from '../../scripts/tidy/project.ts'
 import type { Database } from '../../src/database/connect.ts'
-import { openTcpLink } from '../support/tcp-link.ts'
+import { keepLosingPostgres } from './keep-losing-postgres.ts'
 
-type Place = { database: Database; databaseUrl: string; natsUrl: string; httpUrl: string }
-type Prepared = AsyncDisposable & { environment?: Record<string, string> }
+/** Where a process is to be killed. */
+export type Place = {
+  database: Database
+  databaseUrl: string
+  natsUrl: string
+  httpUrl: string
+  spoolFolder: string
+  /** Resolves when the process listens, or is dead before. */
+  started: Promise<unknown>
+}
+
+/** What was made for it to come to its point: settings of its own, and what ends the trouble. */
+export type Prepared = AsyncDisposable & { environment?: Record<string, string> }
 
 /** A crash point, and how a process is brought to it. */
 export type CrashPoint = {
@@ -56,8 +67,8 @@ const SPECIAL: Record<string, Partial<Pick<CrashPoint, 'payments' | 'prepare'>>>
   },
   mark_unpublished: { prepare: (place) => refusePublishing(place) },
   strangers: { prepare: (place) => scan(place) },
-  spool: { payments: [SLOW, SLOW, SLOW, PAID], prepare: (place) => keepLosingPostgres(place) },
-  spool_folder: { payments: [SLOW, SLOW, SLOW, PAID], prepare: (place) => keepLosingPostgres(place) },
+  spool: { payments: [SLOW, PAID], prepare: (place) => keepLosingPostgres(place, SLOW.phone) },
+  spool_folder: { payments: [SLOW, PAID], prepare: (place) => keepLosingPostgres(place, SLOW.phone) },
   take_confirmations: { payments: [NEVER_CALLS_BACK, PAID], prepare: (place) => pull(place) },
   register_pull: { payments: [NEVER_CALLS_BACK, PAID], prepare: (place) => pull(place) },
   pull_registered: { payments: [NEVER_CALLS_BACK, PAID], prepare: (place) => pull(place) },
@@ -138,34 +149,13 @@ const refuseToSettle = async ({ database }: Place, code: string): Promise<Prepar
   }
 }
 
-/** How long Postgres is there and away in turn, ms: long enough for a push, short enough to come to it soon. */
-const IN_TURN_MS = 1_500
-
-/** Lets Postgres be away every other moment, so that callbacks come while it is. */
-const keepLosingPostgres = async ({ databaseUrl }: Place): Promise<Prepared> => {
-  const url = new URL(databaseUrl)
-  const link = await openTcpLink(Number(url.port || 5432))
-  let isThere = true
-  const timer = setInterval(() => {
-    isThere = !isThere
-    if (isThere) link.open()
-    else link.block()
-  }, IN_TURN_MS)
-  url.hostname = '127.0.0.1'
-  url.port = String(link.port)
-  return {
-    environment: { DATABASE_URL: url.href },
-    [Symbol.asyncDispose]: () => {
-      clearInterval(timer)
-      return link.close()
-    },
-  }
-}
+/** How often a scanner posts, ms. */
+const SCAN_MS = 150
 
 /** Somebody who posts at the callbacks' path all the time, with a token that nobody issued. */
 const scan = ({ httpUrl }: Place): Promise<Prepared> => {
   const post = () => fetch(`${httpUrl}/callbacks/stk/${'f'.repeat(48)}`, { method: 'POST', body: 'a scan' })
-  const timer = setInterval(() => void post().catch(() => undefined), IN_TURN_MS / 10)
+  const timer = setInterval(() => void post().catch(() => undefined), SCAN_MS)
   return Promise.resolve({
     [Symbol.asyncDispose]: () => {
       clearInterval(timer)
@@ -218,6 +208,9 @@ const trouble = async ({ database }: Place, states: RawBuilder<unknown>): Promis
   return { [Symbol.asyncDispose]: () => Promise.resolve() }
 }
 
+/** How often it is forgotten, ms: long enough for a delivery to be held first. */
+const FORGET_MS = 1_500
+
 /** Pauses every endpoint, and forgets that there was anything once deliveries are held: they are left over then. */
 const pauseAndForget = async (place: Place): Promise<Prepared> => {
   await trouble(place, sql`'closed'::endpoint_state, NULL::timestamptz, now()`)
@@ -225,7 +218,7 @@ const pauseAndForget = async (place: Place): Promise<Prepared> => {
     sql`DELETE FROM endpoints WHERE EXISTS (SELECT FROM to_deliver WHERE held_at IS NOT NULL)`.execute(
       place.database,
     )
-  const timer = setInterval(() => void forget().catch(() => undefined), IN_TURN_MS)
+  const timer = setInterval(() => void forget().catch(() => undefined), FORGET_MS)
   return {
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer)
