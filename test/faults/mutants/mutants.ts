@@ -16,7 +16,7 @@ const beforeCommit = (database, write) =>
   new Promise((resolve, reject) => {
     const late = async (transaction) => {
       resolve(await write(transaction))
-      const lateMs = 300
+      const lateMs = 2_000
       await new Promise((wake) => setTimeout(wake, lateMs))
     }
     database.transaction().execute(late).catch(reject)
