@@ -9,7 +9,11 @@ const COPIES = 3
 /** How long a mutant may wait for a copy and run there, ms. */
 const PATIENCE_MS = 1_800_000
 
-const TRIED = process.env['MUTANTS'] === 'all' ? ALL_MUTANTS : LAW_MUTANTS
+/** The first of each law, for all take minutes. */
+const firstOfEachLaw = (mutants: readonly Mutant[]): Mutant[] =>
+  mutants.filter((mutant) => mutant === mutants.find(({ law }) => law === mutant.law))
+
+const TRIED = process.env['MUTANTS'] === 'all' ? ALL_MUTANTS : firstOfEachLaw(LAW_MUTANTS)
 
 describe('a broken law turns its test red', () => {
   const copies: MutantCopy[] = []

@@ -23,7 +23,7 @@ const beforeCommit = (database, write) =>
   })
 `
 
-/** What breaks the laws themselves; `npm test` tries these. */
+/** What breaks the laws themselves; `npm test` tries the first of each. */
 export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'an answer goes out before the commit',
