@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { CallbackTokens } from '../../src/core/callbacks/token.ts'
+import type { CallbackTokens } from '../../src/core/callback/token.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
 

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { createCallbackTokens } from '../../src/core/callbacks/token.ts'
+import { createCallbackTokens } from '../../src/core/callback/token.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
 import { paceCallbacks } from './callback-load.ts'

@@ -20,19 +20,24 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   dispatcher: [...EVERYBODYS, ...HAND_OVERS],
 }
 
-const LEAVES = ['daraja', 'deliveries', 'audit']
-const STAGES = ['payments', 'callbacks', 'partners', 'payers']
+const LEAVES = ['daraja', 'outbox', 'audit', 'payments']
+const STAGES = ['request', 'submit', 'callback', 'settle', 'reconcile', 'deliveries', 'partners', 'payers']
 
-/** What each folder of the core may import of the core. Callbacks know payments, for what they say settles them. */
+/** What each folder of the core may import of the core: every stage that learns an outcome settles it. */
 const CORE_FOLDERS: Readonly<Record<string, readonly string[]>> = {
   daraja: [],
   audit: [],
+  outbox: ['payments'],
+  payments: [],
+  request: LEAVES,
+  submit: [...LEAVES, 'settle'],
+  callback: [...LEAVES, 'settle'],
+  settle: LEAVES,
+  reconcile: [...LEAVES, 'settle'],
   deliveries: ['audit'],
-  partners: LEAVES,
+  partners: ['daraja', 'audit', 'deliveries'],
   payers: ['audit'],
-  payments: LEAVES,
-  callbacks: [...LEAVES, 'payments'],
-  restored: [...LEAVES, 'callbacks'],
+  restored: [...LEAVES, 'callback', 'deliveries'],
   services: [...STAGES, ...LEAVES],
   server: ['services'],
 }

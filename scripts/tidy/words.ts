@@ -24,14 +24,14 @@ const WORDS: readonly Word[] = [
     pattern: /(?<!Standard )webhooks?(?![-_a-z]*(?:id|timestamp|signature|attempt)\b)/gi,
     where: INSIDE,
     // OpenAPI has a field of this name, and its page shows it, for what a server sends; the package that signs is called so.
-    except: /^src\/facade\/(?:openapi|docs-page)|^src\/dispatcher\/sign\.ts$/,
+    except: /^src\/facade\/docs\/(?:openapi|docs-page)|^src\/dispatcher\/sign\.ts$/,
     instead: 'callback (from Daraja) or delivery (to a partner); webhook is for the headers’ names only',
   },
   {
     pattern: /\btransaction_?ids?\b/gi,
     where: /^src\//,
     // Daraja calls a receipt transactionId in its Pull Transactions.
-    except: /^src\/(?:facade|local|simulator)\/|^src\/core\/(?:deliveries|daraja)\//,
+    except: /^src\/(?:facade|local|simulator)\/|^src\/core\/(?:outbox|daraja)\//,
     onlyCode: true,
     instead: 'payment id; transaction_id is on the partners’ wire only',
   },
@@ -39,13 +39,13 @@ const WORDS: readonly Word[] = [
     pattern: /\b(?:phone|phoneNumber|phone_number)\b/g,
     where: /^src\/(?:core|database|dispatcher|queue|cli|values)\//,
     // Whoever types `payers erase --phone` says it as the payer does.
-    except: /^src\/core\/deliveries\/|^src\/cli\/payers\.ts$/,
+    except: /^src\/core\/(?:deliveries|outbox)\/|^src\/cli\/payers\.ts$/,
     onlyCode: true,
     instead: 'msisdn; phone is on the partners’ wire only',
   },
   {
     pattern: /\b(?:send|post|deliver|retry|queue|failed|due|pending)_?callbacks?(?!_?url)/gi,
-    where: /^src\/(?:dispatcher|queue|core\/deliveries)\//,
+    where: /^src\/(?:dispatcher|queue|core\/(?:deliveries|outbox))\//,
     instead: 'delivery or attempt; a callback is what Daraja posts to us',
   },
   {

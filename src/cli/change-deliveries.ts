@@ -1,6 +1,4 @@
 import { Command } from 'commander'
-import type { ShownDeliveryState } from '../core/deliveries/filter.ts'
-import { countDeliveries } from '../core/deliveries/operate-find.ts'
 import {
   CANCELLED_STATES,
   type Changed,
@@ -8,7 +6,9 @@ import {
   RETRIED_STATES,
   retryMany,
   type Selection,
-} from '../core/deliveries/operate-many.ts'
+} from '../core/deliveries/change-many.ts'
+import type { ShownDeliveryState } from '../core/deliveries/filter.ts'
+import { countDeliveries } from '../core/deliveries/find.ts'
 import { parseReason } from '../core/deliveries/reason.ts'
 import type { Database } from '../database/connect.ts'
 import { useDatabase } from './database.ts'

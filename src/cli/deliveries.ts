@@ -1,10 +1,5 @@
 import { Command } from 'commander'
-import {
-  findAttempts,
-  findDelivery,
-  type ListedDelivery,
-  listDeliveries,
-} from '../core/deliveries/operate-find.ts'
+import { findAttempts, findDelivery, type ListedDelivery, listDeliveries } from '../core/deliveries/find.ts'
 import { cancelCommand, retryCommand } from './change-deliveries.ts'
 import { useDatabase } from './database.ts'
 import { addFilter, type FilterOptions, readFilter } from './delivery-filter.ts'

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
+import { listEndpoints, pauseEndpoint, resumeEndpoint } from '../core/deliveries/endpoints.ts'
 import { parseHost } from '../core/deliveries/filter.ts'
-import { listEndpoints, pauseEndpoint, resumeEndpoint } from '../core/deliveries/operate-endpoints.ts'
 import type { Endpoint } from '../values/endpoint.ts'
 import { useDatabase } from './database.ts'
 import { required } from './delivery-filter.ts'

@@ -1,4 +1,4 @@
-import type { PayerLimits } from '../core/payments/payer-limits.ts'
+import type { PayerLimits } from '../core/request/payer-limits.ts'
 
 /** What holds for real phones unless the settings say otherwise. */
 const FOR_REAL_PHONES: PayerLimits = { openPrompts: 1, promptsPerHour: 10 }

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { settleByHand } from '../core/payments/settle-by-hand.ts'
+import { settleByHand } from '../core/settle/settle-by-hand.ts'
 import type { Outcome } from '../database/schema/payments.ts'
 import { parseId } from '../values/ids.ts'
 import { useDatabase } from './database.ts'

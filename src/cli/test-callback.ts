@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Command, Option } from 'commander'
+import { SAMPLE_NAMES, type SampleOutcome, sampleOutcomes } from '../core/outbox/sample-outcomes.ts'
 import { findPartner } from '../core/partners/partner.ts'
-import { SAMPLE_NAMES, type SampleOutcome, sampleOutcomes } from '../core/payments/sample-outcomes.ts'
 import { createAddressGuard, ownAddresses } from '../dispatcher/guard-address.ts'
 import { createPoster, type Poster, type PostResult } from '../dispatcher/post.ts'
 import { createResolver } from '../dispatcher/resolve-host.ts'

@@ -1,6 +1,6 @@
 import type { FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { AddressList } from '../values/address-list.ts'
-import { sourceOf } from './daraja/source.ts'
+import { sourceOf } from './callback/source.ts'
 import { MESSAGES, Refusal } from './errors.ts'
 
 /**

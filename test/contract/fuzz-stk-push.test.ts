@@ -18,7 +18,7 @@ import {
 import { sql } from 'kysely'
 import { Pool } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parsePaymentRequest } from '../../src/core/payments/payment-request.ts'
+import { parsePaymentRequest } from '../../src/core/request/payment-request.ts'
 import {
   countPayments,
   openFacade,

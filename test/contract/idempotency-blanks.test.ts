@@ -1,7 +1,7 @@
 import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hashIdempotencyKey, parsePaymentRequest } from '../../src/core/payments/payment-request.ts'
+import { hashIdempotencyKey, parsePaymentRequest } from '../../src/core/request/payment-request.ts'
 import { type ConnectServer, startConnectServer } from '../../src/core/server/connect.ts'
 import { type GrpcServer, startGrpcServer } from '../../src/core/server/grpc.ts'
 import { PaymentService } from '../../src/gen/mpesa/gateway/v1/payments_pb.js'

@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { storeCallbacks } from '../../src/core/callbacks/store.ts'
+import { storeCallbacks } from '../../src/core/callback/store.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { forgetStrangers, forgetStrangersAmongCallbacks } from '../../src/database/forget-strangers.ts'
 import { parseAddressList } from '../../src/values/address-list.ts'
-import { received } from '../core/callbacks/received.ts'
+import { received } from '../core/callback/received.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 

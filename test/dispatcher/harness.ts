@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { connect, type JetStreamManager } from 'nats'
 import { Registry } from 'prom-client'
-import { startPublishing } from '../../src/core/deliveries/publish.ts'
+import { startPublishing } from '../../src/core/outbox/publish.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { type Dispatcher, type DispatcherOptions, startDispatcher } from '../../src/dispatcher/dispatcher.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../../src/queue/delivery-queue.ts'

@@ -100,8 +100,8 @@ const ONLY_AFTER: Record<string, string> = {
 
 /** What operators do; `operator-words.ts` says what they type. */
 const OPERATOR_FILES = [
-  'src/core/payments/settle-by-hand.ts',
-  'src/core/deliveries/operate-',
+  'src/core/settle/settle-by-hand.ts',
+  'src/core/deliveries/',
   'src/core/partners/',
   'src/core/restored/',
 ]

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { listRecordFiles } from '../../src/core/callbacks/spool-files.ts'
+import { listRecordFiles } from '../../src/core/callback/spool-files.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { openTcpLink } from '../support/tcp-link.ts'
 import type { Place, Prepared } from './crash-points.ts'

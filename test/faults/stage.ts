@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { listRecordFiles } from '../../src/core/callbacks/spool-files.ts'
+import { listRecordFiles } from '../../src/core/callback/spool-files.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { killIfThere } from '../../src/local/guarded-process.ts'

@@ -9,7 +9,7 @@ const SOURCES = join(import.meta.dirname, '..', '..', 'src')
 
 /** Expressions that look through text more than once, and why nobody can make them. */
 const NOT_LINEAR: Record<string, string> = {
-  [String.raw`src/facade/partner-api/read-json-object.ts ("(?:[^"\\]|\\.)*")(\s*:)?|[[\]{}]`]:
+  [String.raw`src/facade/request/read-json-object.ts ("(?:[^"\\]|\\.)*")(\s*:)?|[[\]{}]`]:
     'it reads valid JSON only, in which every string ends',
 }
 

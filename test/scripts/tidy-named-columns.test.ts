@@ -20,10 +20,10 @@ describe('statements name the columns they read', () => {
 
   it.each([
     ['src/core/payments/find.ts', "database.selectFrom('payments').select(['id'])"],
-    ['src/core/payments/accept.ts', 'sql`WITH given AS (SELECT 1 AS id) SELECT given.* FROM given`'],
+    ['src/core/request/accept.ts', 'sql`WITH given AS (SELECT 1 AS id) SELECT given.* FROM given`'],
     ['src/core/payments/find.ts', 'sql`SELECT count(*) FROM payments`'],
     ['src/core/payments/find.ts', 'sql`SELECT d.id FROM few CROSS JOIN LATERAL (SELECT * FROM payments) d`'],
-    ['src/core/payments/settle.ts', 'sql`SELECT * FROM unnest(1, 2)`'],
+    ['src/core/settle/settle.ts', 'sql`SELECT * FROM unnest(1, 2)`'],
     ['src/database/migrations/002-payments.ts', 'sql`INSERT INTO payments SELECT * FROM old`'],
     ['test/core/payments/find.test.ts', "database.selectFrom('payments').selectAll()"],
   ])('%s may say %j', (path, text) => {

@@ -5,12 +5,12 @@ const problemsOf = (path: string, text: string) => words([{ path, text }]).map((
 
 describe('the words of the glossary', () => {
   it.each([
-    ['src/core/callbacks/receive.ts', 'const webhooks = 1'],
+    ['src/core/callback/receive.ts', 'const webhooks = 1'],
     ['src/core/payments/find.ts', 'const transactionId = row.id'],
     ['src/core/payments/find.ts', "select(['transaction_id'])"],
     ['src/database/schema/payments.ts', '  phone: string'],
     ['src/dispatcher/post.ts', 'const postCallback = 1'],
-    ['src/core/deliveries/publish.ts', 'due_callbacks'],
+    ['src/core/outbox/publish.ts', 'due_callbacks'],
     ['docs/operations.md', 'PostgresQL'],
     ['docs/operations.md', 'when a partner’s callback fails'],
     ['src/core/payments/find.ts', '// the customer waits'],
@@ -29,11 +29,11 @@ describe('the words of the glossary', () => {
     ['src/dispatcher/sign.ts', "'webhook-id', 'webhook-timestamp', 'webhook-signature', 'webhook-attempt'"],
     ['src/dispatcher/sign.ts', '// Signed as Standard Webhooks has it.'],
     ['src/database/schema/deliveries.ts', '  webhook_id: string'],
-    ['src/core/deliveries/enqueue.ts', 'transaction_id: 1, phone: event.msisdn'],
+    ['src/core/outbox/enqueue.ts', 'transaction_id: 1, phone: event.msisdn'],
     ['src/core/payments/find.ts', "// the partners' `transaction_id`"],
-    ['src/facade/partner-api/get-transaction.ts', 'transaction_id: Number(payment.paymentId)'],
+    ['src/facade/transactions/get-transaction.ts', 'transaction_id: Number(payment.paymentId)'],
     ['src/core/daraja/stk-push.ts', 'PhoneNumber: Number(push.msisdn)'],
-    ['src/core/payments/submit.ts', '// the payer has the phone in hand'],
+    ['src/core/submit/submit.ts', '// the payer has the phone in hand'],
     [
       'src/dispatcher/post.ts',
       'row.callback_url; config.CALLBACK_ALLOW_HTTP; parseCallbackUrl(); post_callback_url',

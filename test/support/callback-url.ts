@@ -1,4 +1,4 @@
-import { createCallbackTokens, renderCallbackUrl } from '../../src/core/callbacks/token.ts'
+import { createCallbackTokens, renderCallbackUrl } from '../../src/core/callback/token.ts'
 import type { Database } from '../../src/database/connect.ts'
 
 /** What a callback URL is made with. */

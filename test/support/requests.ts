@@ -1,4 +1,4 @@
-import type { GivenPaymentRequest } from '../../src/core/payments/payment-request.ts'
+import type { GivenPaymentRequest } from '../../src/core/request/payment-request.ts'
 
 /** A request that is right in every field, with what a test wants otherwise. */
 export const paymentRequest = (overrides: Partial<GivenPaymentRequest> = {}) => ({

@@ -1,5 +1,5 @@
-import type { Acceptance, AcceptItem, AcceptOptions } from '../../src/core/payments/accept.ts'
-import { createAcceptor } from '../../src/core/payments/acceptor.ts'
+import type { Acceptance, AcceptItem, AcceptOptions } from '../../src/core/request/accept.ts'
+import { createAcceptor } from '../../src/core/request/acceptor.ts'
 import { forgetfulNumbers } from './forgetful-numbers.ts'
 
 /** An acceptor for requests that have no limits to keep. */

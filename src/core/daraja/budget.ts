@@ -102,3 +102,17 @@ const takeCall = (database: Database, budget: Budget): Promise<number> =>
     await spend(transaction, budget, 1)
     return 0
   })
+
+/** How long to wait at least for the budget to refill, ms: a transaction for every single call would be many. */
+const MIN_REFILL_MS = 20
+
+/** When to look again, ms: 0 unless it was the budget that ended the taking. */
+export const nextInMs = (options: {
+  nextInMs: number
+  allowed: number
+  limit: number
+  taken: number
+}): number =>
+  options.allowed < options.limit && options.taken >= options.allowed
+    ? Math.max(options.nextInMs, MIN_REFILL_MS)
+    : 0

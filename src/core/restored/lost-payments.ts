@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { maskMsisdn } from '../../values/msisdn.ts'
-import { systemDisk } from '../callbacks/spool-disk.ts'
-import { listRecordFiles, readRecordFile } from '../callbacks/spool-files.ts'
-import { decodeRecords } from '../callbacks/spool-record.ts'
+import { systemDisk } from '../callback/spool-disk.ts'
+import { listRecordFiles, readRecordFile } from '../callback/spool-files.ts'
+import { decodeRecords } from '../callback/spool-record.ts'
 import { parseCallback } from '../daraja/parse-callback.ts'
 
 /** What is known of a payment that the database does not have, by one callback that came for it. */

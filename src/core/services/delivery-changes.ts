@@ -6,8 +6,6 @@ import type {
 } from '../../gen/mpesa/gateway/v1/deliveries_pb.js'
 import type { Log } from '../../runtime/log.ts'
 import type { Actor } from '../audit/record-audit.ts'
-import type { ShownDeliveryState } from '../deliveries/filter.ts'
-import { countDeliveries } from '../deliveries/operate-find.ts'
 import {
   CANCELLED_STATES,
   type Changed,
@@ -15,7 +13,9 @@ import {
   RETRIED_STATES,
   retryMany,
   type Selection,
-} from '../deliveries/operate-many.ts'
+} from '../deliveries/change-many.ts'
+import type { ShownDeliveryState } from '../deliveries/filter.ts'
+import { countDeliveries } from '../deliveries/find.ts'
 import { parseReason } from '../deliveries/reason.ts'
 import { CHANGE_OUTCOMES, readFilter } from './delivery-message.ts'
 import { invalidField } from './errors.ts'

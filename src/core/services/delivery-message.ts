@@ -10,6 +10,7 @@ import {
   type EndpointSchema,
   EndpointState,
 } from '../../gen/mpesa/gateway/v1/deliveries_pb.js'
+import type { ListedEndpoint } from '../deliveries/endpoints.ts'
 import {
   DELIVERY_STATES,
   type DeliveryFilter,
@@ -17,9 +18,8 @@ import {
   parseHost,
   type ShownDeliveryState,
 } from '../deliveries/filter.ts'
-import type { ListedEndpoint } from '../deliveries/operate-endpoints.ts'
-import type { findAttempts, ListedDelivery } from '../deliveries/operate-find.ts'
-import type { ChangeOutcome as ChangeOutcomeName } from '../deliveries/operate-lock.ts'
+import type { findAttempts, ListedDelivery } from '../deliveries/find.ts'
+import type { ChangeOutcome as ChangeOutcomeName } from '../deliveries/lock.ts'
 import { invalidField } from './errors.ts'
 
 const STATES: Readonly<Record<ShownDeliveryState, DeliveryState>> = {

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { CallingPartner } from '../partners/calling-partner.ts'
-import type { LimitReached } from '../payments/payer-limits.ts'
+import type { LimitReached } from '../request/payer-limits.ts'
 
 /** RESOURCE_EXHAUSTED with `retry-after` (seconds), which says which limit was reached. */
 export const limitReached = (reached: LimitReached, partner: CallingPartner): ConnectError =>

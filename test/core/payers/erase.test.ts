@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { storeCallbacks } from '../../../src/core/callbacks/store.ts'
+import { storeCallbacks } from '../../../src/core/callback/store.ts'
 import { type Erasure, erasePayer } from '../../../src/core/payers/erase.ts'
 import { type Msisdn, parseMsisdn } from '../../../src/values/msisdn.ts'
 import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'
@@ -9,7 +9,7 @@ import { dumpDatabase, tablesWith } from '../../support/dump.ts'
 import { eventually } from '../../support/eventually.ts'
 import { readPayment } from '../../support/payments.ts'
 import { paymentRequest } from '../../support/requests.ts'
-import { received } from '../callbacks/received.ts'
+import { received } from '../callback/received.ts'
 
 const NUMBER = '254711222333'
 const DIGITS = NUMBER.slice(3)

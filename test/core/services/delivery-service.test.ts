@@ -15,7 +15,7 @@ import {
 import { testActor } from '../../support/actor.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { addDeliveries, readDelivery } from '../../support/deliveries.ts'
-import { attempted, clear, end, hold, lease } from '../deliveries/operate-harness.ts'
+import { attempted, clear, end, hold, lease } from '../deliveries/harness.ts'
 
 const URL = 'https://shop.co.ke/told'
 

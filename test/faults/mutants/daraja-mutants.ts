@@ -3,7 +3,7 @@ import type { Mutant } from './mutant.ts'
 const SENT = 'test/core/daraja/sent-or-not.test.ts'
 const SPELLINGS = 'test/core/daraja/spellings.test.ts'
 const CALLBACKS = 'test/core/daraja/parse-callback.test.ts'
-const CONNECTIONS = 'test/core/payments/connections.test.ts'
+const CONNECTIONS = 'test/core/submit/connections.test.ts'
 const RESULT = 'src/core/daraja/read-result.ts'
 
 /** What takes Daraja's words for others than they are, and a request for sent or not by a name. */
@@ -117,14 +117,14 @@ export const DARAJA_MUTANTS: readonly Mutant[] = [
       },
     ],
     killedBy: {
-      file: 'test/core/callbacks/odd-callbacks.test.ts',
+      file: 'test/core/callback/odd-callbacks.test.ts',
       test: 'has what became of the payment asked for: two codes',
     },
   },
   {
     name: 'payments are put off before their shortcode is registered',
     law: 6,
-    file: 'src/core/payments/pull-transactions.ts',
+    file: 'src/core/reconcile/pull-transactions.ts',
     changes: [
       {
         find: 'if (!(await options.isRegistered(options, signal))) return false\n  const window = await takeConfirmations(options)\n',
@@ -133,7 +133,7 @@ export const DARAJA_MUTANTS: readonly Mutant[] = [
       },
     ],
     killedBy: {
-      file: 'test/core/payments/pull-transactions.test.ts',
+      file: 'test/core/reconcile/pull-transactions.test.ts',
       test: 'puts off nothing that is to be looked for, until it is there already',
     },
   },

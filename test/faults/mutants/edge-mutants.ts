@@ -5,10 +5,10 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'strangers have a budget in number only',
     law: 3,
-    file: 'src/core/callbacks/strangers.ts',
+    file: 'src/core/callback/strangers.ts',
     changes: [{ find: 'minute.bytes += bytes', replace: 'minute.bytes += 0 * bytes' }],
     killedBy: {
-      file: 'test/core/callbacks/strangers.test.ts',
+      file: 'test/core/callback/strangers.test.ts',
       test: 'is one of bytes as well as of number',
     },
   },
@@ -39,9 +39,9 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'strangers are kept whole',
     law: 3,
-    file: 'src/core/callbacks/strangers.ts',
+    file: 'src/core/callback/strangers.ts',
     changes: [{ find: 'callback.body.subarray(0, maxBytes)', replace: 'callback.body' }],
-    killedBy: { file: 'test/core/callbacks/strangers.test.ts', test: 'is the beginning of its body' },
+    killedBy: { file: 'test/core/callback/strangers.test.ts', test: 'is the beginning of its body' },
   },
   {
     name: 'a key that is stored with blanks at its ends is refused',

@@ -1,30 +1,30 @@
 import type { Mutant } from './mutant.ts'
 
-const EVIDENCE = 'test/core/callbacks/evidence.test.ts'
+const EVIDENCE = 'test/core/callback/evidence.test.ts'
 
 /** Evidence of another payment settles one: decision 15. */
 export const EVIDENCE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a callback under another nonce settles',
     law: 5,
-    file: 'src/core/payments/identity.ts',
+    file: 'src/core/settle/identity.ts',
     changes: [{ find: 'if (differ(known.callback_nonce, callback.nonce))', replace: 'if (false)' }],
     killedBy: {
-      file: 'test/core/payments/restored-copy.test.ts',
+      file: 'test/core/settle/restored-copy.test.ts',
       test: 'settles nothing of the new payment by the late callback of the old one',
     },
   },
   {
     name: 'a callback without the nonce needs no proof',
     law: 5,
-    file: 'src/core/payments/identity.ts',
+    file: 'src/core/settle/identity.ts',
     changes: [{ find: '!callback || callback.nonce === known.callback_nonce ||', replace: 'true ||' }],
     killedBy: { file: EVIDENCE, test: 'has the truth asked for: without nonce or id' },
   },
   {
     name: 'a callback with another CheckoutRequestID settles',
     law: 5,
-    file: 'src/core/payments/identity.ts',
+    file: 'src/core/settle/identity.ts',
     changes: [
       { find: 'if (differ(known.checkout_request_id, said.checkoutRequestId))', replace: 'if (false)' },
     ],
@@ -33,28 +33,28 @@ export const EVIDENCE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a callback with another amount settles',
     law: 5,
-    file: 'src/core/payments/identity.ts',
+    file: 'src/core/settle/identity.ts',
     changes: [{ find: 'if (differ(known.amount_kes, said.amountKes))', replace: 'if (false)' }],
     killedBy: { file: EVIDENCE, test: 'has the truth asked for: with another amount' },
   },
   {
     name: 'a callback with another payer settles',
     law: 5,
-    file: 'src/core/payments/identity.ts',
+    file: 'src/core/settle/identity.ts',
     changes: [{ find: 'if (payer !== null && payer !== known.msisdn)', replace: 'if (false)' }],
     killedBy: { file: EVIDENCE, test: 'has the truth asked for: with another payer' },
   },
   {
     name: 'one receipt proves two payments',
     law: 5,
-    file: 'src/core/payments/decide.ts',
+    file: 'src/core/settle/decide.ts',
     changes: [{ find: 'if (holder !== row.id)', replace: 'if (false)' }],
     killedBy: { file: EVIDENCE, test: 'proves one payment: at another it settles nothing' },
   },
   {
     name: 'whoever has a receipt already is not looked for',
     law: 5,
-    file: 'src/core/payments/receipts.ts',
+    file: 'src/core/settle/receipts.ts',
     changes: [
       { find: 'if (entered.has(receipt)) holders.set', replace: 'holders.set' },
       { find: 'for (const row of rows) holders.set(row.receipt, row.payment_id)', replace: '' },
@@ -67,14 +67,14 @@ export const EVIDENCE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a callback does not wait for the reply to its push',
     law: 5,
-    file: 'src/core/payments/identity.ts',
+    file: 'src/core/settle/identity.ts',
     changes: [{ find: "if (known.state === 'submitting')", replace: 'if (false)' }],
     killedBy: { file: EVIDENCE, test: 'settles nothing when the reply names another push' },
   },
   {
     name: 'a callback that waits loses its duty',
     law: 3,
-    file: 'src/core/callbacks/interpret.ts',
+    file: 'src/core/callback/interpret.ts',
     changes: [
       { find: "decision.kind === 'wait' ? [callback] : []", replace: "decision.kind === 'wait' ? [] : []" },
     ],
@@ -83,10 +83,10 @@ export const EVIDENCE_MUTANTS: readonly Mutant[] = [
   {
     name: 'what fails by itself is tried for ever',
     law: 3,
-    file: 'src/core/callbacks/interpret.ts',
+    file: 'src/core/callback/interpret.ts',
     changes: [{ find: 'if (isOfItsContent(error)) {', replace: 'if (false) {' }],
     killedBy: {
-      file: 'test/core/callbacks/failing-callbacks.test.ts',
+      file: 'test/core/callback/failing-callbacks.test.ts',
       test: 'is kept, told once, and not tried for ever',
     },
   },

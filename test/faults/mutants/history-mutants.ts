@@ -6,7 +6,7 @@ const IN_CALM = {
 }
 
 const FIND = 'src/core/payments/find.ts'
-const ACCEPT = 'src/core/payments/accept.ts'
+const ACCEPT = 'src/core/request/accept.ts'
 
 /** Keeps what a read found for five seconds: what a gateway would do that reads from a cache, or from a replica that lags. */
 const READ_AGO = `
@@ -117,7 +117,7 @@ export const HISTORY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a payment is read with another amount than was asked for',
     law: 1,
-    file: 'src/facade/partner-api/transaction.ts',
+    file: 'src/facade/transactions/transaction.ts',
     changes: [{ find: 'amount: payment.amountKes,', replace: 'amount: payment.amountKes + 1,' }],
     killedBy: IN_CALM,
   },

@@ -7,7 +7,7 @@ export const MARK_MUTANTS: readonly Mutant[] = [
   {
     name: 'a payment is accepted under an id that was given out before',
     law: 2,
-    file: 'src/core/payments/accept.ts',
+    file: 'src/core/request/accept.ts',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it stands so in the code
     changes: [{ find: '(SELECT min(id) FROM drawn) > ${options.above}', replace: 'true' }],
     killedBy: { file: GUARD, test: 'nor when sequences are set back under connections that stay' },

@@ -28,7 +28,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'an answer goes out before the commit',
     law: 1,
-    file: 'src/core/payments/accept.ts',
+    file: 'src/core/request/accept.ts',
     changes: [
       {
         find: 'const { rows } = await sql<{ id: bigint; position: bigint; is_new: boolean }>`',
@@ -59,7 +59,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'the index of idempotency keys is ignored',
     law: 2,
-    file: 'src/core/payments/accept.ts',
+    file: 'src/core/request/accept.ts',
     changes: [
       {
         find: 'WHERE key_hash IS NULL OR id IN (SELECT payment_id FROM keyed)',
@@ -67,14 +67,14 @@ export const LAW_MUTANTS: readonly Mutant[] = [
       },
     ],
     killedBy: {
-      file: 'test/core/payments/accept.test.ts',
+      file: 'test/core/request/accept.test.ts',
       test: 'makes one payment of a key however many ask at once',
     },
   },
   {
     name: 'the push goes out before `submitting` is committed',
     law: 2,
-    file: 'src/core/payments/take-due-payments.ts',
+    file: 'src/core/submit/take-due-payments.ts',
     changes: [
       {
         find: 'const taken = await options.database.transaction().execute(async (transaction) => {',
@@ -90,7 +90,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'a payment whose submitter is gone is pushed again',
     law: 2,
-    file: 'src/core/payments/take-due-payments.ts',
+    file: 'src/core/submit/take-due-payments.ts',
     changes: [
       {
         find: 'accepted.filter((row) => !row.too_old && !row.is_stopped)',
@@ -98,21 +98,21 @@ export const LAW_MUTANTS: readonly Mutant[] = [
       },
     ],
     killedBy: {
-      file: 'test/core/payments/record-pushes.test.ts',
+      file: 'test/core/submit/record-pushes.test.ts',
       test: 'that never came leaves an orphan: unconfirmed, to be confirmed, never pushed again',
     },
   },
   {
     name: 'the spool acknowledges without an fsync',
     law: 3,
-    file: 'src/core/callbacks/spool-files.ts',
+    file: 'src/core/callback/spool-files.ts',
     changes: [
       {
         find: "await handle.sync()\n  crashPoint('spool.after_sync'",
         replace: "crashPoint('spool.after_sync'",
       },
     ],
-    killedBy: { file: 'test/core/callbacks/spool.test.ts', test: 'acknowledges after an fsync of the file' },
+    killedBy: { file: 'test/core/callback/spool.test.ts', test: 'acknowledges after an fsync of the file' },
   },
   {
     name: 'a callback is acknowledged before it is durable',
@@ -134,7 +134,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
         replace: 'WHERE payments.id = given.id',
       },
     ],
-    killedBy: { file: 'test/core/payments/record-pushes.test.ts', test: 'may be repeated, whatever it says' },
+    killedBy: { file: 'test/core/submit/record-pushes.test.ts', test: 'may be repeated, whatever it says' },
   },
   {
     name: 'a move leaves no history',
@@ -142,17 +142,17 @@ export const LAW_MUTANTS: readonly Mutant[] = [
     file: 'src/core/payments/history.ts',
     changes: [{ find: 'if (moves.length === 0) return', replace: 'if (moves.length >= 0) return' }],
     killedBy: {
-      file: 'test/core/payments/life-of-a-payment.test.ts',
+      file: 'test/core/settle/life-of-a-payment.test.ts',
       test: 'that is paid: every step leaves its trace',
     },
   },
   {
     name: 'an outcome is settled without its delivery',
     law: 5,
-    file: 'src/core/deliveries/enqueue.ts',
+    file: 'src/core/outbox/enqueue.ts',
     changes: [{ find: 'if (events.length === 0) return', replace: 'if (events.length >= 0) return' }],
     killedBy: {
-      file: 'test/core/payments/life-of-a-payment.test.ts',
+      file: 'test/core/settle/life-of-a-payment.test.ts',
       test: 'that is paid: every step leaves its trace',
     },
   },
@@ -174,32 +174,32 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'a second outcome is told under the webhook-id of the first',
     law: 6,
-    file: 'src/core/deliveries/enqueue.ts',
+    file: 'src/core/outbox/enqueue.ts',
     changes: [{ find: '`msg_${event.paymentId}_${event.outcome}`', replace: '`msg_${event.paymentId}`' }],
     killedBy: {
-      file: 'test/core/payments/life-of-a-payment.test.ts',
+      file: 'test/core/settle/life-of-a-payment.test.ts',
       test: 'that fails and then succeeds: two deliveries, each under its own webhook-id',
     },
   },
   {
     name: 'what JetStream lost is not told again',
     law: 6,
-    file: 'src/core/deliveries/publish.ts',
+    file: 'src/core/outbox/publish.ts',
     changes: [
       {
         find: 'publish_at = now() + make_interval(secs => ${SWEEP_SECONDS})',
         replace: "publish_at = 'infinity'",
       },
     ],
-    killedBy: { file: 'test/core/deliveries/publish.test.ts', test: 'tells again, under the next number' },
+    killedBy: { file: 'test/core/outbox/publish.test.ts', test: 'tells again, under the next number' },
   },
   {
     name: 'what JetStream did not confirm counts as told',
     law: 6,
-    file: 'src/core/deliveries/publish.ts',
+    file: 'src/core/outbox/publish.ts',
     changes: [{ find: 'await markUnpublished(database, unsure)', replace: '' }],
     killedBy: {
-      file: 'test/core/deliveries/publish.test.ts',
+      file: 'test/core/outbox/publish.test.ts',
       test: 'tries again what JetStream did not confirm, with the next number',
     },
   },

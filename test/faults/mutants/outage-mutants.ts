@@ -48,10 +48,10 @@ export const OUTAGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a push is forgotten that a fail-over has lost',
     law: 2,
-    file: 'src/core/payments/record-pushes.ts',
+    file: 'src/core/submit/record-pushes.ts',
     changes: [{ find: '    await takeAnew(transaction, options.pushes, known)\n', replace: '' }],
     killedBy: {
-      file: 'test/core/payments/record-pushes.test.ts',
+      file: 'test/core/submit/record-pushes.test.ts',
       test: 'whose taking a fail-over has lost takes the payment anew',
     },
   },
@@ -81,7 +81,7 @@ export const OUTAGE_MUTANTS: readonly Mutant[] = [
       },
     ],
     killedBy: {
-      file: 'test/core/callbacks/store.test.ts',
+      file: 'test/core/callback/store.test.ts',
       test: 'is understood when it misses the partition of a month of long ago',
     },
   },

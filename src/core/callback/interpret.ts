@@ -1,0 +1,149 @@
+import type { Transaction } from 'kysely'
+import { isOfItsContent } from '../../database/blame.ts'
+import type { Database } from '../../database/connect.ts'
+import { isOutage } from '../../database/outage.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import type { Log } from '../../runtime/log.ts'
+import { type Loop, startLoop } from '../../runtime/loop.ts'
+import { parseCallback } from '../daraja/parse-callback.ts'
+import type { CoreMetrics } from '../metrics.ts'
+import { hastenQueries } from '../payments/duties.ts'
+import type { Settlement } from '../settle/decide.ts'
+import { reportSettlements } from '../settle/report-settlements.ts'
+import { settle } from '../settle/settle.ts'
+import { type DueCallback, giveUp, letWait, listDue, putOff, takeDue, type Which } from './take-callbacks.ts'
+import { toEvidence } from './to-evidence.ts'
+
+/** Callbacks that one transaction takes. */
+const BATCH = 200
+
+/** How long callbacks gather after a batch that was not full, ms: ten small batches cost ten times seven statements. */
+const MIN_PAUSE_MS = 20
+
+/** Batches at once when one was full: while Postgres works at one, the other is read. */
+const BATCHES_WHEN_BEHIND = 2
+
+/** How long the loop rests when nothing is due and nobody wakes it, ms. */
+const IDLE_MS = 500
+
+type NotUnderstood = { callback: DueCallback; reason: string }
+
+type Interpreted = { found: number; notUnderstood: NotUnderstood[]; settlements: Settlement[] }
+
+/** What interpreting needs; `onSettled` is called after each batch that settled anything, for its deliveries are due. */
+type Interpreting = { database: Database; log: Log; metrics: CoreMetrics; onSettled: () => void }
+
+/**
+ * Interprets the callbacks that `receive` made durable: reads each, settles its payment and ends the duty, in one transaction
+ * a batch. A callback that comes before the reply to its push keeps the duty, and is tried again soon. One that cannot be
+ * read is kept and reported, once. When a batch fails its callbacks are taken one by one: the one that fails by what it holds
+ * is kept and reported too, any other that fails is tried again later.
+ */
+export const startInterpreting = (options: Interpreting): Loop => {
+  let isBehind = false
+
+  const interpretSome = async (): Promise<boolean> => {
+    let found: number
+    try {
+      found = await interpretAndReport(options, { limit: BATCH })
+    } catch (error) {
+      if (isOutage(error)) throw error
+      options.log.error({ event: 'interpretation_failed', err: error })
+      found = await interpretOneByOne(options)
+    }
+    return found === BATCH
+  }
+
+  const round = async (): Promise<boolean> => {
+    const batches = Array.from({ length: isBehind ? BATCHES_WHEN_BEHIND : 1 }, interpretSome)
+    // All end before the round does, whatever becomes of one of them.
+    await Promise.allSettled(batches)
+    isBehind = (await Promise.all(batches)).includes(true)
+    return isBehind
+  }
+  return startLoop({
+    name: 'interpret',
+    idleMs: IDLE_MS,
+    minPauseMs: MIN_PAUSE_MS,
+    round,
+    isOutage,
+    log: options.log,
+  })
+}
+
+/** Interprets callbacks and tells what came of them; resolves with how many there were. */
+const interpretAndReport = async (options: Interpreting, which: Which): Promise<number> => {
+  const { found, notUnderstood, settlements } = await interpretBatch(options.database, which)
+  for (const { callback, reason } of notUnderstood) {
+    const { id, payment_id } = callback
+    options.log.warn({ event: 'callback_not_understood', callback_id: id, payment_id, reason })
+  }
+  reportSettlements(options, settlements)
+  if (settlements.some(({ decision }) => decision.kind === 'move')) options.onSettled()
+  return found
+}
+
+const interpretBatch = async (database: Database, which: Which): Promise<Interpreted> => {
+  const interpreted = await database.transaction().execute(async (transaction) => {
+    const due = await takeDue(transaction, which)
+    const done = await interpretTaken(transaction, due)
+    crashPoint('interpret.before_commit', due.length)
+    return { found: due.length, ...done }
+  })
+  crashPoint('interpret.after_commit', interpreted.found)
+  return interpreted
+}
+
+const interpretTaken = async (
+  transaction: Transaction<Schema>,
+  due: readonly DueCallback[],
+): Promise<Omit<Interpreted, 'found'>> => {
+  const read = due.map((callback) => ({ callback, content: parseCallback(callback.body) }))
+  const understood = read.flatMap(({ callback, content }) =>
+    content.kind === 'understood' ? [{ callback, content }] : [],
+  )
+  const notUnderstood = read.flatMap(({ callback, content }) =>
+    content.kind === 'understood' ? [] : [{ callback, reason: content.reason }],
+  )
+  const settlements = await settle(
+    transaction,
+    understood.map(({ callback, content }) => toEvidence(callback, content)),
+  )
+  await letWait(
+    transaction,
+    understood.flatMap(({ callback }, index) =>
+      settlements[index]?.decision.kind === 'wait' ? [callback] : [],
+    ),
+  )
+  await hastenQueries(
+    transaction,
+    notUnderstood.map(({ callback }) => callback.payment_id),
+  )
+  return { notUnderstood, settlements }
+}
+
+/** After a batch failed: each callback by itself, told as soon as it is committed; resolves with how many there were. */
+const interpretOneByOne = async (options: Interpreting): Promise<number> => {
+  const ids = await listDue(options.database, BATCH)
+  for (const id of ids) {
+    try {
+      await interpretAndReport(options, { id })
+    } catch (error) {
+      if (isOutage(error)) throw error
+      await quarantine(options, id, error)
+    }
+  }
+  return ids.length
+}
+
+/** What a callback holds fails the same each time; for whatever else Postgres refuses it is not to blame. */
+const quarantine = async ({ database, log }: Interpreting, id: string, error: unknown): Promise<void> => {
+  if (isOfItsContent(error)) {
+    await giveUp(database, id)
+    log.error({ event: 'callback_given_up', callback_id: id, err: error })
+  } else {
+    const seconds = await putOff(database, id)
+    log.error({ event: 'callback_put_off', callback_id: id, err: error, retry_s: seconds })
+  }
+}

@@ -1,0 +1,90 @@
+import type { Database } from '../../database/connect.ts'
+import type { Actor } from '../audit/record-audit.ts'
+import { type CancelOptions, cancelDeliveries } from './cancel.ts'
+import type { DeliveryFilter, ShownDeliveryState } from './filter.ts'
+import { findDeliveryIds } from './find.ts'
+import { type DeliveryChange } from './lock.ts'
+import { retryDeliveries } from './retry.ts'
+
+/** How many are locked, changed and committed together. */
+const CHUNK = 500
+
+/** Which deliveries an operator means: these, or all that fit. */
+export type Selection = { ids: readonly bigint[] } | { filter: DeliveryFilter }
+
+/** The states of which all may be retried, or cancelled, by a filter. */
+export const RETRIED_STATES: readonly ShownDeliveryState[] = ['pending', 'held', 'dead', 'cancelled']
+export const CANCELLED_STATES: readonly ShownDeliveryState[] = ['pending', 'held']
+
+/** What came of many. */
+export type Changed = {
+  found: number
+  changed: number
+  /** One each, in their order, where they were named; none for a filter. */
+  changes: DeliveryChange[]
+}
+
+/**
+ * Retries deliveries, oldest first, or in the order they were named; `perSecond` of them become due each second, from now (null: all
+ * at once). In transactions of some hundreds: one that is cut off has done a part, and may be repeated.
+ */
+export const retryMany = (options: {
+  database: Database
+  actor: Actor
+  selection: Selection
+  sendDeliveredAgain: boolean
+  perSecond: number | null
+}): Promise<Changed> => {
+  const { perSecond } = options
+  return changeMany(options, (ids, changed) =>
+    retryDeliveries({
+      ...options,
+      ids,
+      delaySeconds: perSecond === null ? 0 : changed / perSecond,
+      spacingSeconds: perSecond === null ? 0 : 1 / perSecond,
+    }),
+  )
+}
+
+/** Cancels deliveries, oldest first, or in the order they were named; in transactions of some hundreds. */
+export const cancelMany = (
+  options: Omit<CancelOptions, 'ids'> & { selection: Selection },
+): Promise<Changed> => changeMany(options, (ids) => cancelDeliveries({ ...options, ids }))
+
+const changeMany = async (
+  options: { database: Database; selection: Selection },
+  change: (ids: readonly bigint[], changedBefore: number) => Promise<DeliveryChange[]>,
+): Promise<Changed> => {
+  const all: Changed = { found: 0, changed: 0, changes: [] }
+  for await (const ids of chunksOf(options)) {
+    const changes = await change(ids, all.changed)
+    all.found += changes.filter(({ outcome }) => outcome !== 'not_found').length
+    all.changed += changes.filter(isChange).length
+    if ('ids' in options.selection) all.changes.push(...changes)
+  }
+  return all
+}
+
+const isChange = ({ outcome }: DeliveryChange): boolean =>
+  outcome === 'retried' || outcome === 'held' || outcome === 'cancelled'
+
+const chunksOf = async function* (options: {
+  database: Database
+  selection: Selection
+}): AsyncGenerator<bigint[]> {
+  const { database, selection } = options
+  if ('ids' in selection) {
+    const ids = [...new Set(selection.ids)]
+    for (let start = 0; start < ids.length; start += CHUNK) yield ids.slice(start, start + CHUNK)
+    return
+  }
+  // What is changed no longer fits, so the way goes on by the id, not by how many were passed.
+  let after = 0n
+  for (;;) {
+    const ids = await findDeliveryIds({ database, filter: selection.filter, after, limit: CHUNK })
+    const last = ids.at(-1)
+    if (last === undefined) return
+    yield ids
+    after = last
+  }
+}

@@ -1,0 +1,108 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import { type Actor, type AuditEntry, recordAudits } from '../audit/record-audit.ts'
+import { type ChangeOutcome, type DeliveryChange, type LockedDelivery, lockDeliveries } from './lock.ts'
+
+export type RetryOptions = {
+  database: Database
+  actor: Actor
+  /** Each once; at most some hundreds, for they are locked together. */
+  ids: readonly bigint[]
+  /** True: what was delivered is sent once more. */
+  sendDeliveredAgain: boolean
+  /** When the first of them is due, from now, and how long after it the next, seconds. */
+  delaySeconds: number
+  spacingSeconds: number
+}
+
+/**
+ * Makes deliveries due, in one transaction, and resolves with what became of each, in their order. One that waits for its next
+ * attempt gets this one instead, in its place in the schedule; held, it stays held until its endpoint lets it go. One that
+ * has ended becomes pending again under its `webhook-id`, its schedule from the start. One whose attempt is under way is left
+ * alone: what becomes of it is that attempt's to say.
+ */
+export const retryDeliveries = async (options: RetryOptions): Promise<DeliveryChange[]> => {
+  const changes = await options.database.transaction().execute(async (transaction) => {
+    const locked = await lockDeliveries(transaction, options.ids)
+    const decided = options.ids.map((deliveryId) => ({
+      deliveryId,
+      delivery: locked.get(deliveryId),
+      ...decideRetry(locked.get(deliveryId), options.sendDeliveredAgain),
+    }))
+    const due = decided.filter(({ isDue }) => isDue)
+    const ids = due.map(({ deliveryId }) => deliveryId)
+    await makeDue(transaction, ids, options)
+    await recordAudits(
+      transaction,
+      due.map((one) => toAudit(options.actor, one)),
+    )
+    crashPoint('retry_deliveries.before_commit', due.length)
+    return decided.map(({ deliveryId, outcome }) => ({ deliveryId, outcome }))
+  })
+  crashPoint('retry_deliveries.after_commit', changes.length)
+  return changes
+}
+
+/** What a retry does to a delivery. Pure. */
+export const decideRetry = (
+  delivery: LockedDelivery | undefined,
+  sendDeliveredAgain: boolean,
+): { outcome: ChangeOutcome; isDue: boolean } => {
+  if (delivery === undefined) return { outcome: 'not_found', isDue: false }
+  if (delivery.isUnderWay) return { outcome: 'under_way', isDue: false }
+  if (delivery.isHeld) return { outcome: 'held', isDue: true }
+  if (delivery.state === 'delivered' && !sendDeliveredAgain)
+    return { outcome: 'already_delivered', isDue: false }
+  // Somebody else retried it a moment ago.
+  const isRetried = delivery.state === 'pending' && !delivery.hasDuty
+  return { outcome: 'retried', isDue: !isRetried }
+}
+
+/**
+ * The next publish number of a delivery without a duty is drawn: JetStream swallows a message whose number it has seen within
+ * two minutes, and the numbers of before went with the duty.
+ */
+const makeDue = async (
+  transaction: Transaction<Schema>,
+  ids: readonly bigint[],
+  options: { delaySeconds: number; spacingSeconds: number },
+): Promise<void> => {
+  if (ids.length === 0) return
+  const delays = ids.map((_id, index) => options.delaySeconds + index * options.spacingSeconds)
+  await sql`
+    WITH given AS (
+      SELECT * FROM unnest(${ids}::bigint[], ${delays}::double precision[]) AS given (delivery_id, delay_seconds)
+    ),
+    begun AS (
+      UPDATE deliveries
+      SET state = 'pending',
+          schedule_from = CASE WHEN state = 'pending' THEN schedule_from ELSE attempts END,
+          retried_at = CASE WHEN state = 'pending' THEN retried_at ELSE now() END,
+          next_attempt_at = now() + make_interval(secs => delay_seconds),
+          ended_at = NULL,
+          dead_reason = NULL
+      FROM given WHERE deliveries.id = given.delivery_id
+      RETURNING id, partner_id, host, next_attempt_at
+    ),
+    revived AS (
+      DELETE FROM dead_letters USING given WHERE dead_letters.delivery_id = given.delivery_id
+    )
+    INSERT INTO to_deliver (delivery_id, partner_id, host, due_at, publish_at, publish_number)
+    SELECT id, partner_id, host, next_attempt_at, next_attempt_at, floor(random() * 1000000000)::integer FROM begun
+    ON CONFLICT (delivery_id) DO UPDATE SET due_at = excluded.due_at, publish_at = excluded.publish_at
+  `.execute(transaction)
+}
+
+const toAudit = (
+  actor: Actor,
+  { deliveryId, delivery }: { deliveryId: bigint; delivery: LockedDelivery | undefined },
+): AuditEntry => ({
+  actor,
+  action: 'retried',
+  subject: { kind: 'delivery', id: deliveryId },
+  partnerId: delivery?.partnerId ?? null,
+  before: { state: delivery?.state },
+  after: { state: 'pending' },
+})

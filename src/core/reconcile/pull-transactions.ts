@@ -1,0 +1,154 @@
+import { sql } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import { isOutage } from '../../database/outage.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import type { Log } from '../../runtime/log.ts'
+import { type Loop, startLoop } from '../../runtime/loop.ts'
+import { backOff } from '../daraja/back-off.ts'
+import { waitForCall } from '../daraja/budget.ts'
+import type { Daraja } from '../daraja/call.ts'
+import type { FindAccount } from '../daraja/open-account.ts'
+import { type PulledPage, type PulledTransaction, pullPage } from '../daraja/pull.ts'
+import type { UniqueReferences } from '../daraja/unique-reference.ts'
+import type { CoreMetrics } from '../metrics.ts'
+import { findDueAccounts } from '../payments/due-accounts.ts'
+import { recordFindings } from '../payments/findings.ts'
+import { reportFindings, reportSettlements } from '../settle/report-settlements.ts'
+import { settle } from '../settle/settle.ts'
+import { findPulled } from './find-pulled.ts'
+import {
+  createPullRegistration,
+  type PullRegistration,
+  pullBudget,
+  reasonOf,
+  recordRegistered,
+} from './pull-registration.ts'
+import { type ToConfirm, takeConfirmations } from './take-confirmations.ts'
+
+const IDLE_MS = 1_000
+
+/** Pages of one window that are walked at most: Daraja's offset may never advance. */
+const MAX_PAGES = 50
+
+/** What pulling needs; times in ms. */
+export type Pulling = {
+  database: Database
+  findAccount: FindAccount
+  references: UniqueReferences
+  /** Where Daraja would call about Pull Transactions. */
+  callbackUrl: string
+  /** Shared with the query. */
+  queriesPerSecond: number
+  reconcileAfterMs: number
+  random: () => number
+  nowMs: () => number
+  log: Log
+  metrics: CoreMetrics
+  onSettled: () => void
+}
+
+/** The same for one account. */
+type AccountPulling = Pulling & {
+  accountId: bigint
+  daraja: Daraja
+  /** The number that was nominated for Pull Transactions; null: none. */
+  msisdn: string | null
+  isRegistered: PullRegistration
+}
+
+/**
+ * Looks for payments in M-PESA's own records (Pull Transactions), for accounts that have them and give every payment a
+ * reference of its own: those that are unconfirmed, and those that the query found paid, whose receipt is missing. A record is
+ * a payment's only when it carries its reference and amount. Each call draws on the budget of the query.
+ */
+export const startPulling = (options: Pulling): Loop => {
+  const stopping = new AbortController()
+  const isRegistered = createPullRegistration(options)
+  const round = async (): Promise<boolean> => {
+    let more = false
+    for (const accountId of await findDueAccounts(options.database, 'to_confirm')) {
+      if (stopping.signal.aborted) return false
+      const account = await options.findAccount(accountId)
+      if (!account?.pull) continue
+      const own = { ...options, accountId, daraja: account.daraja, ...account.pull, isRegistered }
+      if (await pullOnce(own, stopping.signal)) more = true
+    }
+    return more
+  }
+  const loop = startLoop({ name: 'pull', idleMs: IDLE_MS, round, isOutage, log: options.log })
+  const stop = (): Promise<void> => {
+    stopping.abort()
+    return loop.stop()
+  }
+  return { ...loop, stop }
+}
+
+/** Looks for what is due of one account; false when nothing is, or cannot be looked for now. */
+const pullOnce = async (options: AccountPulling, signal: AbortSignal): Promise<boolean> => {
+  // First: what cannot be looked for yet is not put off.
+  if (!(await options.isRegistered(options, signal))) return false
+  const window = await takeConfirmations(options)
+  if (window === null) return false
+  const transactions = await walk(options, window, signal)
+  await settlePulled(options, window.payments, transactions)
+  return true
+}
+
+/** Every transaction of the window, as far as Daraja gives them; a page that fails ends the walk until the next time. */
+const walk = async (
+  options: AccountPulling,
+  window: { from: Date; to: Date },
+  signal: AbortSignal,
+): Promise<PulledTransaction[]> => {
+  const found = new Map<string, PulledTransaction>()
+  let offset = 0
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    if (!(await waitForCall(options.database, pullBudget(options), signal))) break
+    crashPoint('pull.before_send')
+    const pulled = await pullPage(options.daraja, { ...window, offset })
+    crashPoint('pull.after_send')
+    options.metrics.pulled(pulled.kind)
+    if (pulled.kind === 'failed') {
+      await reportFailedPull(options, pulled.reply)
+      break
+    }
+    const before = found.size
+    for (const transaction of pulled.transactions) found.set(transaction.receipt, transaction)
+    // An offset that does not advance brings the same page again, for ever.
+    if (pulled.rows === 0 || found.size === before) break
+    offset += pulled.rows
+  }
+  return [...found.values()]
+}
+
+/** A page that was refused is how Daraja says that the shortcode is not registered, whatever we remember. */
+const reportFailedPull = async (
+  options: AccountPulling,
+  reply: Extract<PulledPage, { kind: 'failed' }>['reply'],
+): Promise<void> => {
+  const { shortcode } = options.daraja.account
+  options.log.warn({ event: 'pull_failed', answer: reply.kind, reason: reasonOf(reply) })
+  if (reply.kind === 'later') await backOff({ ...options, shortcode }, reply)
+  if (reply.kind === 'refused') {
+    await recordRegistered(options.database, { shortcode, registeredAt: sql`NULL` })
+  }
+}
+
+const settlePulled = async (
+  options: Pulling,
+  payments: readonly ToConfirm[],
+  transactions: readonly PulledTransaction[],
+): Promise<void> => {
+  const { evidence, findings } = findPulled({ ...options, payments, transactions })
+  if (evidence.length === 0 && findings.length === 0) return
+  const told = await options.database.transaction().execute(async (transaction) => {
+    const settlements = await settle(transaction, evidence)
+    const fresh = await recordFindings(transaction, findings)
+    crashPoint('settle_by_pull.before_commit')
+    return { settlements, fresh }
+  })
+  crashPoint('settle_by_pull.after_commit')
+  reportSettlements(options, told.settlements)
+  reportFindings(options, told.fresh)
+  if (told.settlements.length > 0) options.onSettled()
+}

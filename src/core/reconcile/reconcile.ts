@@ -1,0 +1,232 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import { isOutage } from '../../database/outage.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import type { Log } from '../../runtime/log.ts'
+import { type Loop, startLoop } from '../../runtime/loop.ts'
+import { backOff } from '../daraja/back-off.ts'
+import { type Budget, nextInMs, readAllowance, spend } from '../daraja/budget.ts'
+import { longestCallMs } from '../daraja/client.ts'
+import { readHold } from '../daraja/hold.ts'
+import type { FindAccount, OpenAccount } from '../daraja/open-account.ts'
+import { type QueryOutcome, queryStk } from '../daraja/query.ts'
+import type { CoreMetrics } from '../metrics.ts'
+import { beginningAt, findDueAccounts, sooner } from '../payments/due-accounts.ts'
+import { addConfirmations } from '../payments/duties.ts'
+import { nextDelay } from '../payments/next-delay.ts'
+import type { Settlement } from '../settle/decide.ts'
+import { reportSettlements } from '../settle/report-settlements.ts'
+import { settle } from '../settle/settle.ts'
+
+/** Queries under way at once, however fast they are let out: Daraja's answer takes a second or so. */
+export const QUERIES_AT_ONCE = 64
+
+const IDLE_MS = 500
+
+/** `dueAt` as Postgres writes it, to the microsecond. */
+type DueQuery = { paymentId: bigint; checkoutRequestId: string; queries: number; dueAt: string }
+
+/** What reconciling needs; times in ms. */
+type Reconciling = {
+  database: Database
+  findAccount: FindAccount
+  /** Queries for each account, by all replicas. */
+  queriesPerSecond: number
+  reconcileAfterMs: number
+  timeoutMs: number
+  random: () => number
+  nowMs: () => number
+  log: Log
+  metrics: CoreMetrics
+  onSettled: () => void
+}
+
+/**
+ * Asks Daraja for the payments that never called back: each first `reconcileAfterMs` after its push, then after growing
+ * pauses, and all together never more often than their account's budget allows, those that have waited longest first. Only a
+ * definite answer settles; the receipt is then unknown, until a late callback or Pull Transactions bring it.
+ */
+export const startReconciling = (options: Reconciling): Loop => {
+  const underWay = new Set<Promise<void>>()
+  const notBeforeMs = new Map<bigint, number>()
+  let defect: { error: unknown } | undefined
+  let turn = 0
+
+  const start = (account: OpenAccount, due: DueQuery): void => {
+    const running = reconcile(options, account, due).catch((error: unknown) => {
+      // The lease brings the query back; anything but an outage is a defect, and ends the loop.
+      if (!isOutage(error)) defect = { error }
+    })
+    underWay.add(running)
+    void running.then(() => underWay.delete(running))
+  }
+
+  const queryDue = async (accountId: bigint): Promise<boolean | number> => {
+    const waitMs = (notBeforeMs.get(accountId) ?? 0) - options.nowMs()
+    if (waitMs > 0) return waitMs
+    const limit = QUERIES_AT_ONCE - underWay.size
+    if (limit === 0) return BUSY_MS
+    const account = await options.findAccount(accountId)
+    if (account === null) return false
+    const taken = await takeDue({ ...options, accountId, account, limit })
+    notBeforeMs.set(accountId, options.nowMs() + taken.nextInMs)
+    for (const due of taken.due) start(account, due)
+    return taken.nextInMs || taken.due.length === limit
+  }
+
+  const round = async (): Promise<boolean | number> => {
+    if (defect) throw defect.error
+    turn += 1
+    let again: boolean | number = false
+    const accountIds = await findDueAccounts(options.database, 'to_query')
+    for (const accountId of beginningAt(accountIds, turn)) again = sooner(again, await queryDue(accountId))
+    return again
+  }
+
+  const loop = startLoop({ name: 'reconcile', idleMs: IDLE_MS, round, isOutage, log: options.log })
+  const stop = async (): Promise<void> => {
+    await loop.stop()
+    await Promise.all(underWay)
+  }
+  return { ...loop, stop }
+}
+
+/** How often a payment that is settled is asked for, since evidence came afterwards that is not believed. */
+const MAX_QUERIES_WHEN_SETTLED = 10
+
+/** How soon to look again when all places are taken, ms. */
+const BUSY_MS = 50
+
+const takeDue = async (
+  options: Reconciling & { accountId: bigint; account: OpenAccount; limit: number },
+): Promise<{ due: DueQuery[]; nextInMs: number }> => {
+  const { shortcode } = options.account.daraja.account
+  const budget: Budget = { shortcode, call: 'query', perSecond: options.queriesPerSecond }
+  const taken = await options.database.transaction().execute(async (transaction) => {
+    const hold = await readHold(transaction, shortcode)
+    if (hold.forMs > 0) return { due: [], nextInMs: hold.forMs }
+    const allowance = await readAllowance(transaction, budget)
+    const allowed = Math.min(options.limit, allowance.calls)
+    const due = await leaseDue(transaction, {
+      accountId: options.accountId,
+      limit: allowed,
+      leaseMs: longestCallMs(options.timeoutMs) + 60_000,
+    })
+    await spend(transaction, budget, due.length)
+    crashPoint('take_query.before_commit', due.length)
+    return { due, nextInMs: nextInMs({ ...allowance, allowed, limit: options.limit, taken: due.length }) }
+  })
+  crashPoint('take_query.after_commit', taken.due.length)
+  return taken
+}
+
+const leaseDue = async (
+  transaction: Transaction<Schema>,
+  options: { accountId: bigint; limit: number; leaseMs: number },
+): Promise<DueQuery[]> => {
+  if (options.limit === 0) return []
+  const { rows } = await sql<DueQuery>`
+    WITH due AS MATERIALIZED (
+      SELECT payment_id FROM to_query
+      WHERE account_id = ${options.accountId} AND due_at <= now() AND leased_until <= now()
+      ORDER BY due_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED
+    )
+    UPDATE to_query SET leased_until = now() + make_interval(secs => ${options.leaseMs / 1000}), queries = queries + 1
+    FROM payments
+    WHERE payments.id = to_query.payment_id AND to_query.payment_id = ANY (ARRAY(SELECT payment_id FROM due))
+    RETURNING to_query.payment_id AS "paymentId", payments.checkout_request_id AS "checkoutRequestId", to_query.queries,
+              to_query.due_at::text AS "dueAt"
+  `.execute(transaction)
+  return rows
+}
+
+const reconcile = async (options: Reconciling, account: OpenAccount, due: DueQuery): Promise<void> => {
+  crashPoint('query.before_send')
+  const answer = await queryStk(account.daraja, due.checkoutRequestId)
+  crashPoint('query.after_send')
+  options.metrics.queried(answer.kind)
+  if (answer.kind === 'definite') {
+    const settlements = await settleByQuery(options, { due, answer, pull: account.pull !== null })
+    reportSettlements(options, settlements)
+    options.onSettled()
+    return
+  }
+  if (answer.turnedAway) {
+    await backOff({ ...options, ...account.daraja.account }, answer.turnedAway)
+  }
+  const delayMs = nextDelay({ ...options, firstMs: options.reconcileAfterMs, queries: due.queries })
+  options.log.info({
+    event: 'query_settled_nothing',
+    payment_id: Number(due.paymentId),
+    reason: answer.reason,
+    next_ms: delayMs,
+  })
+  await postpone(options.database, due, delayMs)
+}
+
+const settleByQuery = async (
+  options: Reconciling,
+  given: {
+    due: DueQuery
+    answer: Extract<QueryOutcome, { kind: 'definite' }>
+    /** True where Pull Transactions bring back the receipts of what the query settles. */
+    pull: boolean
+  },
+): Promise<Settlement[]> => {
+  const { due, answer } = given
+  const { paymentId } = due
+  const isPaid = answer.resultCode === '0'
+  const settlements = await options.database.transaction().execute(async (transaction) => {
+    const settled = await settle(transaction, [
+      {
+        paymentId,
+        outcome: isPaid ? 'successful' : 'failed',
+        cause: 'query',
+        resultCode: answer.resultCode,
+        resultDesc: answer.resultDesc,
+        receipt: null,
+        amountKes: null,
+        transactionDate: null,
+        merchantRequestId: null,
+        checkoutRequestId: null,
+      },
+    ])
+    const hasMoved = settled.some(({ decision }) => decision.kind === 'move')
+    if (!hasMoved) await endQuery(transaction, due)
+    if (given.pull && isPaid && hasMoved) await addConfirmations(transaction, [paymentId])
+    crashPoint('settle_by_query.before_commit')
+    return settled
+  })
+  crashPoint('settle_by_query.after_commit')
+  return settlements
+}
+
+/**
+ * Of a payment that is settled, and was asked for since evidence came afterwards that is not believed; unless it was made due
+ * anew while it was asked for.
+ */
+const endQuery = async (transaction: Transaction<Schema>, due: DueQuery): Promise<void> => {
+  await sql`
+    DELETE FROM to_query USING payments
+    WHERE to_query.payment_id = ${due.paymentId} AND to_query.due_at = ${due.dueAt}::timestamptz
+      AND payments.id = to_query.payment_id AND payments.state IN ('successful', 'failed')
+  `.execute(transaction)
+}
+
+/** Unless it was made due anew while it was asked for. A settled payment is not asked for again and again for ever. */
+const postpone = async (database: Database, due: DueQuery, delayMs: number): Promise<void> => {
+  crashPoint('postpone_query.before_commit')
+  await sql`
+    WITH ended AS (
+      DELETE FROM to_query USING payments
+      WHERE to_query.payment_id = ${due.paymentId} AND queries >= ${MAX_QUERIES_WHEN_SETTLED}
+        AND payments.id = to_query.payment_id AND payments.state IN ('successful', 'failed')
+      RETURNING to_query.payment_id
+    )
+    UPDATE to_query SET leased_until = '-infinity',
+      due_at = CASE WHEN due_at = ${due.dueAt}::timestamptz THEN now() + make_interval(secs => ${delayMs / 1000}) ELSE due_at END
+    WHERE payment_id = ${due.paymentId} AND payment_id NOT IN (SELECT payment_id FROM ended)
+  `.execute(database)
+  crashPoint('postpone_query.after_commit')
+}

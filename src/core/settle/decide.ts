@@ -1,0 +1,155 @@
+import type { PaymentStateName } from '../../database/schema/payments.ts'
+import type { OutcomeEvent } from '../outbox/enqueue.ts'
+import type { Evidence } from '../payments/evidence.ts'
+import { type Finding, findCollisions } from '../payments/findings.ts'
+import type { Move } from '../payments/history.ts'
+import { decideSettlement, type SettleDecision } from '../payments/payment.ts'
+import { judgeIdentity } from './identity.ts'
+import type { ReceiptHolders } from './receipts.ts'
+
+/** A payment as it was locked; deciding brings it to where the evidence leads. */
+export type PaymentRow = {
+  id: bigint
+  partner_id: bigint
+  state: PaymentStateName
+  msisdn: string
+  amount_kes: number
+  callback_url: string
+  callback_nonce: string | null
+  merchant_request_id: string | null
+  checkout_request_id: string | null
+  result_code: string | null
+  result_desc: string | null
+  receipt: string | null
+  transaction_date: Date | null
+  /** The transaction's time, ms. */
+  now_ms: number
+}
+
+/** What one piece of evidence did. */
+export type Settlement = {
+  evidence: Evidence
+  /** The state before; null when there is no such payment. */
+  from: PaymentStateName | null
+  decision: SettleDecision
+  /** What in it did not fit what was known. */
+  findings: Finding[]
+}
+
+/** A settlement before it is written, with what is to be written beside the payment itself. */
+export type Decided = Settlement & { move?: Move; event?: OutcomeEvent }
+
+/** Everything that a batch of evidence comes to: `rows` as they are to be, and the receipts that it is to be known to whom they belong. */
+export type DecidedBatch = { rows: Map<bigint, PaymentRow>; decided: Decided[]; claims: ReceiptHolders }
+
+/**
+ * Decides each piece of evidence in the order given; several may speak of one payment. `holders` says whose a receipt is; one
+ * that is not there is taken to be free, and stands in `claims`, for the payment that was the first of the batch to bring
+ * it. Pure: `locked` stays as it is.
+ */
+export const decideBatch = (options: {
+  locked: ReadonlyMap<bigint, PaymentRow>
+  evidence: readonly Evidence[]
+  holders: ReadonlyMap<string, bigint>
+}): DecidedBatch => {
+  const rows = new Map([...options.locked].map(([id, row]) => [id, { ...row }]))
+  const claims: ReceiptHolders = new Map()
+  const holderOf = (receipt: string, paymentId: bigint): bigint => {
+    const holder = options.holders.get(receipt) ?? claims.get(receipt)
+    if (holder === undefined) claims.set(receipt, paymentId)
+    return holder ?? paymentId
+  }
+  const decided = options.evidence.map((one) => decide(rows.get(one.paymentId), one, holderOf))
+  return { rows, decided, claims }
+}
+
+type HolderOf = (receipt: string, paymentId: bigint) => bigint
+
+const decide = (row: PaymentRow | undefined, evidence: Evidence, holderOf: HolderOf): Decided => {
+  if (!row) return { evidence, from: null, decision: { kind: 'known' }, findings: [] }
+  const from = row.state
+  const identity = judgeIdentity(row, evidence)
+  if (identity.kind === 'not_known_yet') return { evidence, from, decision: { kind: 'wait' }, findings: [] }
+  if (identity.kind === 'other') return notBelieved({ evidence, from, findings: identity.findings })
+  const decision = decideSettlement({
+    from,
+    outcome: evidence.outcome,
+    receiptKnown: row.receipt !== null,
+    bringsReceipt: evidence.receipt !== null,
+  })
+  const findings = findCollisions(row, evidence)
+  if (!isChange(decision)) return { evidence, from, decision, findings }
+  const { receipt } = evidence
+  const holder = receipt === null ? row.id : holderOf(receipt, row.id)
+  if (holder !== row.id) return receiptOfAnother({ evidence, from, holder })
+  if (decision.kind === 'move') applyOutcome(row, evidence)
+  else fillInReceipt(row, evidence)
+  const settled = { evidence, from, decision, findings }
+  return decision.kind === 'move'
+    ? { ...settled, move: toMove(from, evidence), event: toEvent(row, evidence) }
+    : settled
+}
+
+/** True when the payment's row is to be written. */
+export const isChange = ({ kind }: SettleDecision): boolean => kind === 'move' || kind === 'fill_in_receipt'
+
+const notBelieved = (settlement: Omit<Settlement, 'decision'>): Decided => ({
+  ...settlement,
+  decision: { kind: 'not_believed', receiptOf: null },
+})
+
+const receiptOfAnother = (given: { evidence: Evidence; from: PaymentStateName; holder: bigint }): Decided => {
+  const { evidence, from, holder } = given
+  const { paymentId, cause, receipt } = evidence
+  const detail = `${cause}: ${receipt} is the receipt of payment ${holder}`
+  return {
+    evidence,
+    from,
+    decision: { kind: 'not_believed', receiptOf: holder },
+    findings: [{ paymentId, kind: 'receipt_of_another_payment', detail }],
+  }
+}
+
+const fillInReceipt = (row: PaymentRow, evidence: Evidence): void => {
+  fillInIds(row, evidence)
+  row.receipt = evidence.receipt
+  row.transaction_date = evidence.transactionDate ?? row.transaction_date
+}
+
+const fillInIds = (row: PaymentRow, evidence: Evidence): void => {
+  row.merchant_request_id ??= evidence.merchantRequestId
+  row.checkout_request_id ??= evidence.checkoutRequestId
+}
+
+const applyOutcome = (row: PaymentRow, evidence: Evidence): void => {
+  fillInIds(row, evidence)
+  row.state = evidence.outcome
+  row.result_code = evidence.resultCode
+  row.result_desc = evidence.resultDesc
+  row.receipt = evidence.receipt
+  row.transaction_date = evidence.transactionDate ?? new Date(row.now_ms)
+}
+
+const toMove = (from: PaymentStateName, evidence: Evidence): Move => ({
+  paymentId: evidence.paymentId,
+  from,
+  to: evidence.outcome,
+  cause: evidence.cause,
+  detail: evidence.byHand?.reason ?? evidence.resultCode,
+  operator: evidence.byHand?.operator ?? null,
+})
+
+const toEvent = (row: PaymentRow, evidence: Evidence): OutcomeEvent => ({
+  paymentId: row.id,
+  partnerId: row.partner_id,
+  callbackUrl: row.callback_url,
+  msisdn: row.msisdn,
+  amountKes: row.amount_kes,
+  merchantRequestId: row.merchant_request_id,
+  checkoutRequestId: row.checkout_request_id,
+  resultCode: evidence.resultCode,
+  resultDesc: evidence.resultDesc,
+  receipt: evidence.receipt,
+  transactionDate: row.transaction_date ?? new Date(row.now_ms),
+  outcome: evidence.outcome,
+})

@@ -1,0 +1,164 @@
+import { sql, type Transaction } from 'kysely'
+import type { PaymentStateName } from '../../database/schema/payments.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import { enqueueDeliveries } from '../outbox/enqueue.ts'
+import { askForTruth } from '../payments/duties.ts'
+import type { Evidence } from '../payments/evidence.ts'
+import { type Finding, recordFindings } from '../payments/findings.ts'
+import { recordMoves } from '../payments/history.ts'
+import {
+  type Decided,
+  type DecidedBatch,
+  decideBatch,
+  isChange,
+  type PaymentRow,
+  type Settlement,
+} from './decide.ts'
+import { claimReceipts, type ReceiptHolders } from './receipts.ts'
+
+/**
+ * Settles payments by evidence, inside the caller's transaction: locks them in the order of their ids, decides each piece
+ * of evidence in the order given (several may speak of one payment), and writes states, history, findings, receipts,
+ * deliveries and ended duties. Where evidence is not believed, the truth is asked for. Resolves with what each piece did, in
+ * the same order, with the findings that were not known before; the caller tells it once the transaction is committed.
+ */
+export const settle = async (
+  transaction: Transaction<Schema>,
+  evidence: readonly Evidence[],
+): Promise<Settlement[]> => {
+  if (evidence.length === 0) return []
+  const locked = await lockPayments(
+    transaction,
+    evidence.map((one) => one.paymentId),
+  )
+  const { rows, decided } = await decideAll({ transaction, locked, evidence })
+  const changed = new Set(decided.filter((one) => isChange(one.decision)).map(idOf))
+  await writePayments(
+    transaction,
+    [...rows.values()].filter((row) => changed.has(row.id)),
+    locked,
+  )
+  await recordMoves(
+    transaction,
+    decided.flatMap(({ move }) => move ?? []),
+  )
+  await enqueueDeliveries(
+    transaction,
+    decided.flatMap(({ event }) => event ?? []),
+  )
+  const fresh = await recordFindings(
+    transaction,
+    decided.flatMap(({ findings }) => findings),
+  )
+  const settlements = decided.map(({ evidence: one, from, decision, findings }) => ({
+    evidence: one,
+    from,
+    decision,
+    findings: findings.filter((finding) => takeSame(fresh, finding)),
+  }))
+  await askAbout(transaction, settlements)
+  return settlements
+}
+
+const idOf = ({ evidence }: Decided): bigint => evidence.paymentId
+
+/**
+ * Decides, and takes the receipts for the payments that are to have them. Whose turn it was with a receipt may change what
+ * the evidence after comes to, which may bring another receipt: each is taken once, so this ends.
+ */
+const decideAll = async (options: {
+  transaction: Transaction<Schema>
+  locked: ReadonlyMap<bigint, PaymentRow>
+  evidence: readonly Evidence[]
+}): Promise<DecidedBatch> => {
+  const holders: ReceiptHolders = new Map()
+  for (;;) {
+    const batch = decideBatch({ ...options, holders })
+    if (batch.claims.size === 0) return batch
+    await claimReceipts(options.transaction, batch.claims, holders)
+  }
+}
+
+/** Once for each finding: evidence that is repeated does not have the truth asked for again and again. */
+const askAbout = async (
+  transaction: Transaction<Schema>,
+  settlements: readonly Settlement[],
+): Promise<void> => {
+  const doubted = settlements.filter(
+    ({ decision, findings }) => decision.kind === 'not_believed' && findings.length > 0,
+  )
+  await askForTruth(transaction, {
+    paymentIds: doubted.map(({ evidence }) => evidence.paymentId),
+    // Was it paid after all? Its duties have ended.
+    failedIds: doubted
+      .filter(({ from, evidence }) => from === 'failed' && evidence.outcome === 'successful')
+      .map(({ evidence }) => evidence.paymentId),
+  })
+}
+
+/** Removes the finding from those that are new; false when it is not among them. */
+const takeSame = (fresh: Finding[], { paymentId, kind, detail }: Finding): boolean => {
+  const index = fresh.findIndex(
+    (one) => one.paymentId === paymentId && one.kind === kind && one.detail === detail,
+  )
+  if (index >= 0) fresh.splice(index, 1)
+  return index >= 0
+}
+
+const lockPayments = async (
+  transaction: Transaction<Schema>,
+  ids: readonly bigint[],
+): Promise<Map<bigint, PaymentRow>> => {
+  const { rows } = await sql<PaymentRow>`
+    SELECT id, partner_id, state, msisdn, amount_kes, callback_url, callback_nonce, merchant_request_id,
+           checkout_request_id, result_code, result_desc, receipt, transaction_date,
+           extract(epoch FROM now())::float8 * 1000 AS now_ms
+    FROM payments WHERE id = ANY(${ids}::bigint[]) ORDER BY id FOR NO KEY UPDATE
+  `.execute(transaction)
+  return new Map(rows.map((row) => [row.id, row]))
+}
+
+/** The guarded UPDATE: a row that is not in the state it was decided on fails the transaction (law 4). */
+const writePayments = async (
+  transaction: Transaction<Schema>,
+  rows: readonly PaymentRow[],
+  locked: ReadonlyMap<bigint, { state: PaymentStateName }>,
+): Promise<void> => {
+  if (rows.length === 0) return
+  const ids = rows.map((row) => row.id)
+  const { rows: counted } = await sql<{ written: bigint }>`
+    WITH given AS (
+      SELECT * FROM unnest(
+        ${ids}::bigint[],
+        ${rows.map((row) => locked.get(row.id)?.state)}::payment_state[],
+        ${rows.map((row) => row.state)}::payment_state[],
+        ${rows.map((row) => row.merchant_request_id)}::text[],
+        ${rows.map((row) => row.checkout_request_id)}::text[],
+        ${rows.map((row) => row.result_code)}::text[],
+        ${rows.map((row) => row.result_desc)}::text[],
+        ${rows.map((row) => row.receipt)}::text[],
+        ${rows.map((row) => row.transaction_date)}::timestamptz[]
+      ) AS given (id, from_state, state, merchant_request_id, checkout_request_id, result_code, result_desc, receipt,
+                  transaction_date)
+    ), written AS (
+      UPDATE payments SET
+        state = given.state,
+        merchant_request_id = given.merchant_request_id,
+        checkout_request_id = given.checkout_request_id,
+        result_code = given.result_code,
+        result_desc = given.result_desc,
+        receipt = given.receipt,
+        transaction_date = given.transaction_date
+      FROM given WHERE payments.id = given.id AND payments.state = given.from_state
+      RETURNING payments.id
+    ), submitted AS (
+      DELETE FROM to_submit WHERE payment_id = ANY(${ids}::bigint[])
+    ), queried AS (
+      DELETE FROM to_query WHERE payment_id = ANY(${ids}::bigint[])
+    ), confirmed AS (
+      DELETE FROM to_confirm WHERE payment_id = ANY(${ids}::bigint[])
+    )
+    SELECT count(*) AS written FROM written
+  `.execute(transaction)
+  if (counted[0]?.written !== BigInt(rows.length)) throw new Error('a payment changed while it was locked')
+}

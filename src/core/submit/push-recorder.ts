@@ -1,0 +1,52 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { isOutage } from '../../database/outage.ts'
+import { runRows } from '../../database/run-rows.ts'
+import { createBatcher } from '../../runtime/batch.ts'
+import { reportFindings, reportSettlements } from '../settle/report-settlements.ts'
+import { type Pushed, recordPushes } from './record-pushes.ts'
+import type { Submitting } from './submit.ts'
+
+/** After `last`, for how long records still wait for a Postgres that is away, ms. */
+const LAST_RECORDING_MS = 60_000
+
+/** The longest pause between two tries to record, ms. */
+const MAX_PAUSE_MS = 2_000
+
+/**
+ * Records outcomes, many in one transaction. An outcome is known to nobody else, so its record is tried for as long as Postgres
+ * is away; once `last` was called, for a minute more.
+ */
+export const createPushRecorder = (options: Submitting) => {
+  const { log, nowMs, onSettled } = options
+  let untilMs = Number.POSITIVE_INFINITY
+  const batcher = createBatcher<Pushed, void>({
+    maxItems: 200,
+    maxRunning: 2,
+    maxWaiting: 10_000,
+    run: (all) =>
+      runRows(all, async (pushes) => {
+        const { settlements, findings } = await recordPushes({ ...options, pushes })
+        reportSettlements(options, settlements)
+        reportFindings({ log, metrics: options.metrics }, findings)
+        if (settlements.length > 0) onSettled()
+        return pushes.map(() => undefined)
+      }),
+  })
+
+  const add = async (pushed: Pushed): Promise<void> => {
+    for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+      try {
+        return await batcher.add(pushed)
+      } catch (error) {
+        if (!isOutage(error) || nowMs() + pauseMs > untilMs) throw error
+        await pause(pauseMs)
+      }
+    }
+  }
+
+  const last = (): void => {
+    untilMs = nowMs() + LAST_RECORDING_MS
+  }
+
+  return { add, last }
+}

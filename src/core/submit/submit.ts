@@ -1,0 +1,149 @@
+import type { Database } from '../../database/connect.ts'
+import { isOutage } from '../../database/outage.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import type { Log } from '../../runtime/log.ts'
+import { type Loop, startLoop } from '../../runtime/loop.ts'
+import { maskMsisdn } from '../../values/msisdn.ts'
+import { backOff } from '../daraja/back-off.ts'
+import type { FindAccount, OpenAccount } from '../daraja/open-account.ts'
+import { type PushOutcome, pushStk } from '../daraja/stk-push.ts'
+import type { CoreMetrics } from '../metrics.ts'
+import { beginningAt, findDueAccounts, sooner } from '../payments/due-accounts.ts'
+import { reportSettlements } from '../settle/report-settlements.ts'
+import { createPushRecorder } from './push-recorder.ts'
+import { createPushTaker, type PushTaker } from './push-taker.ts'
+import type { DuePayment } from './take-due-payments.ts'
+
+/** How long the loop rests when nothing is due and nobody wakes it, ms. */
+const IDLE_MS = 500
+
+/** A payment that was taken longer ago than this is not pushed, ms: the process stood still, and the buyer may be gone. */
+const STALE_MS = 10_000
+
+/** What is recorded of it: it certainly was not pushed. */
+const NOT_PUSHED: PushOutcome = {
+  kind: 'later',
+  code: 'stood_still',
+  message: 'the process stood still before the push',
+  afterMs: 1_000,
+  concerns: 'this_payer',
+}
+
+/** What submitting needs; times in ms. */
+export type Submitting = {
+  database: Database
+  findAccount: FindAccount
+  /** Where Daraja is to call back for a payment. */
+  callbackUrlOf: (payment: DuePayment) => string
+  /** What the payer sees it is for. */
+  accountReferenceOf: (payment: DuePayment, account: OpenAccount) => string
+  concurrency: number
+  /** Pushes for each account, by all replicas; null: as many as `concurrency` lets out. */
+  pushesPerSecond: number | null
+  timeoutMs: number
+  reconcileAfterMs: number
+  nowMs: () => number
+  random: () => number
+  log: Log
+  metrics: CoreMetrics
+  onSettled: () => void
+}
+
+/**
+ * Prompts payers: takes accepted payments in their turn, moves each to `submitting`, commits, sends one push, and records
+ * what came of it. At most `concurrency` pushes are under way, for an account half as many after each recent hold. `wake`
+ * when a payment was accepted. `onSettled` is called after payments failed here, for their deliveries are due.
+ */
+export const startSubmitting = (options: Submitting): Loop => {
+  const underWay = new Set<Promise<void>>()
+  const record = createPushRecorder(options)
+  const takers = new Map<bigint, PushTaker>()
+  let turn = 0
+
+  const push = async (account: OpenAccount, payment: DuePayment): Promise<PushOutcome> => {
+    crashPoint('push.before_send')
+    const outcome = await pushStk(account.daraja, {
+      ...payment,
+      accountReference: options.accountReferenceOf(payment, account),
+      callbackUrl: options.callbackUrlOf(payment),
+    })
+    crashPoint('push.after_send')
+    return outcome
+  }
+
+  const submit = async (account: OpenAccount, payment: DuePayment, takenAtMs: number): Promise<void> => {
+    const isStale = options.nowMs() - takenAtMs > STALE_MS
+    const outcome = isStale ? NOT_PUSHED : await push(account, payment)
+    options.metrics.pushed(outcome.kind)
+    logOutcome(options.log, payment, outcome)
+    if (outcome.kind === 'later') await backOff({ ...options, ...account.daraja.account }, outcome)
+    await record.add({ paymentId: payment.paymentId, take: payment.take, outcome })
+  }
+
+  const start = (taker: PushTaker, account: OpenAccount, payment: DuePayment, takenAtMs: number): void => {
+    // A record that fails leaves the payment in `submitting`; when its lease ends it is found and becomes `unconfirmed`.
+    const running = submit(account, payment, takenAtMs).catch((error: unknown) =>
+      options.log.error({ event: 'push_not_recorded', payment_id: payment.paymentId, err: error }),
+    )
+    underWay.add(running)
+    taker.started()
+    void running.then(() => {
+      underWay.delete(running)
+      taker.ended()
+      loop.wake()
+    })
+  }
+
+  const submitDue = async (accountId: bigint): Promise<boolean | number> => {
+    const takenAtMs = options.nowMs()
+    const taker = takers.get(accountId) ?? createPushTaker(options, accountId)
+    takers.set(accountId, taker)
+    const account = await options.findAccount(accountId)
+    const taken = await taker.take(account, options.concurrency - underWay.size)
+    if (taken === null) return taker.waitMs()
+    for (const found of taken.orphans)
+      options.log.warn({ event: 'payment_unconfirmed', payment_id: found, cause: 'submitter_lost' })
+    reportSettlements(options, taken.settlements)
+    if (taken.settlements.length > 0) options.onSettled()
+    if (account) for (const payment of taken.toPush) start(taker, account, payment, takenAtMs)
+    return taken.more || taker.waitMs()
+  }
+
+  const round = async (): Promise<boolean | number> => {
+    turn += 1
+    let again: boolean | number = false
+    const accountIds = await findDueAccounts(options.database, 'to_submit')
+    for (const accountId of beginningAt(accountIds, turn)) again = sooner(again, await submitDue(accountId))
+    return again
+  }
+
+  const loop = startLoop({ name: 'submit', idleMs: IDLE_MS, round, isOutage, log: options.log })
+  const stop = async (): Promise<void> => {
+    record.last()
+    await loop.stop()
+    await Promise.all(underWay)
+  }
+  return { ...loop, stop }
+}
+
+const logOutcome = (log: Log, payment: DuePayment, outcome: PushOutcome): void => {
+  const about = { payment_id: Number(payment.paymentId), msisdn: maskMsisdn(payment.msisdn) }
+  switch (outcome.kind) {
+    case 'accepted':
+      return log.info({ event: 'push_accepted', ...about })
+    case 'refused':
+      return log.warn({ event: 'push_refused', ...about, code: outcome.code, message: outcome.message })
+    case 'later':
+      return log.info({
+        event: 'push_to_be_repeated',
+        ...about,
+        code: outcome.code,
+        after_ms: outcome.afterMs,
+        concerns: outcome.concerns,
+      })
+    case 'unknown':
+      return log.warn({ event: 'push_outcome_unknown', ...about, reason: outcome.reason })
+    default:
+      return outcome satisfies never
+  }
+}

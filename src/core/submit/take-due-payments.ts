@@ -1,0 +1,192 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import type { PaymentStateName } from '../../database/schema/payments.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import { type Budget, nextInMs, readAllowance, spend } from '../daraja/budget.ts'
+import { type Hold, readHold } from '../daraja/hold.ts'
+import { addConfirmations, endSubmissions } from '../payments/duties.ts'
+import type { Evidence } from '../payments/evidence.ts'
+import { type MovedTo, movePayments } from '../payments/move.ts'
+import { NOT_PROMPTED, STOPPED } from '../payments/payment.ts'
+import type { Settlement } from '../settle/decide.ts'
+import { settle } from '../settle/settle.ts'
+
+/** A payment that its taker, and nobody else, may now push. */
+export type DuePayment = {
+  paymentId: bigint
+  msisdn: string
+  amountKes: number
+  reference: string | null
+  /** What its callback URL carries beside the token; null: accepted by a release that knew of none. */
+  callbackNonce: string | null
+  /** Which taking of the payment this is: the record of another's is not this one's. */
+  take: number
+}
+
+/** What was found due. */
+export type TakenPayments = {
+  /** Moved to `submitting` and committed: to be pushed now. */
+  toPush: DuePayment[]
+  /** Found in `submitting` after their submitter's lease ended: moved to `unconfirmed`. */
+  orphans: bigint[]
+  /** Of those whose submit-by deadline passed, or whose partner was disabled, before anybody was prompted: failed. */
+  settlements: Settlement[]
+  /** True when there may be more that may be taken at once. */
+  more: boolean
+  /** When the account may be asked for more, ms; 0: now. */
+  nextInMs: number
+  hold: Hold
+}
+
+type DueRow = {
+  id: bigint
+  state: PaymentStateName
+  msisdn: string
+  amount_kes: number
+  reference: string | null
+  callback_nonce: string | null
+  too_old: boolean
+  /** Its partner is disabled: nobody is prompted for it. */
+  is_stopped: boolean
+}
+
+/** Payments past their deadline that one transaction takes. */
+const MAX_OLD = 200
+
+/**
+ * Takes at most `limit` due payments of an account, under a lease of `leaseMs`, as far as the account's budget and hold allow; with
+ * `alsoOld` those past their submit-by deadline too, whatever is allowed, for they prompt nobody. Everything is committed when it resolves: `submitting` is durable before the first byte
+ * goes to Daraja (law 2).
+ */
+export const takeDuePayments = async (options: {
+  database: Database
+  accountId: bigint
+  budget: Budget
+  limit: number
+  leaseMs: number
+  alsoOld: boolean
+}): Promise<TakenPayments> => {
+  const taken = await options.database.transaction().execute(async (transaction) => {
+    const hold = await readHold(transaction, options.budget.shortcode)
+    const allowance = await readAllowance(transaction, options.budget)
+    const allowed = hold.forMs > 0 ? 0 : Math.min(options.limit, allowance.calls)
+    const oldLimit = options.alsoOld ? MAX_OLD : 0
+    const ids = await lockDuties({ ...options, transaction, limit: allowed, oldLimit })
+    const rows = await lockPayments(transaction, ids)
+    const accepted = rows.filter((row) => row.state === 'accepted')
+    const due = accepted.filter((row) => !row.too_old && !row.is_stopped)
+    const ended = accepted.filter((row) => row.too_old || row.is_stopped)
+    const orphans = rows.filter((row) => row.state === 'submitting').map((row) => row.id)
+    await movePayments(transaction, [...due.map(({ id }) => toSubmitting(id)), ...orphans.map(toUnconfirmed)])
+    await addConfirmations(transaction, orphans)
+    const settlements = await settle(transaction, ended.map(toEnd))
+    const takes = await leaseDuties(transaction, { ids: due.map((row) => row.id), leaseMs: options.leaseMs })
+    await endSubmissions(
+      transaction,
+      rows.map((row) => row.id).filter((id) => !takes.has(id)),
+    )
+    await spend(transaction, options.budget, due.length)
+    crashPoint('take.before_commit', rows.length)
+    return {
+      toPush: due.map((row) => toDuePayment(row, takes.get(row.id) ?? 0)),
+      orphans,
+      settlements,
+      more: ids.length > 0 && ids.length >= Math.min(options.limit, MAX_OLD),
+      nextInMs:
+        hold.forMs > 0
+          ? hold.forMs
+          : nextInMs({ ...allowance, allowed, limit: options.limit, taken: ids.length }),
+      hold,
+    }
+  })
+  crashPoint('take.after_commit', taken.toPush.length + taken.orphans.length + taken.settlements.length)
+  return taken
+}
+
+/** Locks `limit` duties of the account in their turn, and `oldLimit` of payments past their deadline. */
+const lockDuties = async (options: {
+  transaction: Transaction<Schema>
+  accountId: bigint
+  limit: number
+  oldLimit: number
+}): Promise<bigint[]> => {
+  const { rows } = await sql<{ payment_id: bigint }>`
+    WITH old AS (
+      SELECT payment_id FROM to_submit
+      WHERE account_id = ${options.accountId}
+        AND due_at <= now() AND leased_until <= now() AND submit_by <= now()
+      LIMIT ${options.oldLimit} FOR UPDATE SKIP LOCKED
+    ), due AS (
+      SELECT payment_id FROM to_submit
+      WHERE account_id = ${options.accountId}
+        AND due_at <= now() AND leased_until <= now() AND submit_by > now()
+      ORDER BY due_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED
+    )
+    SELECT payment_id FROM old UNION ALL SELECT payment_id FROM due
+  `.execute(options.transaction)
+  return rows.map((row) => row.payment_id)
+}
+
+/**
+ * Those of the payments that nobody else has locked. Others lock a payment first and its duty after; to wait here, with the
+ * duty in hand, would be to wait for each other. Whoever has the payment may be settling it; else it is due the next time.
+ */
+const lockPayments = async (transaction: Transaction<Schema>, ids: readonly bigint[]): Promise<DueRow[]> => {
+  if (ids.length === 0) return []
+  const { rows } = await sql<DueRow>`
+    SELECT id, state, msisdn, amount_kes, reference, callback_nonce, submit_by <= now() AS too_old,
+           EXISTS (SELECT FROM partners WHERE id = partner_id AND disabled_at IS NOT NULL) AS is_stopped
+    FROM payments WHERE id = ANY(${ids}::bigint[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+  `.execute(transaction)
+  return rows
+}
+
+/** Leases duties; each payment with the number of its taking. */
+const leaseDuties = async (
+  transaction: Transaction<Schema>,
+  options: { ids: readonly bigint[]; leaseMs: number },
+): Promise<Map<bigint, number>> => {
+  if (options.ids.length === 0) return new Map()
+  const { rows } = await sql<{ payment_id: bigint; takes: number }>`
+    UPDATE to_submit SET leased_until = now() + make_interval(secs => ${options.leaseMs / 1000}), takes = takes + 1
+    WHERE payment_id = ANY(${options.ids}::bigint[])
+    RETURNING payment_id, takes
+  `.execute(transaction)
+  return new Map(rows.map((row) => [row.payment_id, row.takes]))
+}
+
+const toSubmitting = (paymentId: bigint): MovedTo => ({
+  paymentId,
+  from: 'accepted',
+  to: 'submitting',
+  cause: 'taken_for_submission',
+})
+
+const toUnconfirmed = (paymentId: bigint): MovedTo => ({
+  paymentId,
+  from: 'submitting',
+  to: 'unconfirmed',
+  cause: 'submitter_lost',
+})
+
+const toEnd = (row: DueRow): Evidence => ({
+  paymentId: row.id,
+  outcome: 'failed',
+  cause: row.is_stopped ? 'partner_disabled' : 'submit_deadline_passed',
+  ...(row.is_stopped ? STOPPED : NOT_PROMPTED),
+  receipt: null,
+  amountKes: null,
+  transactionDate: null,
+  merchantRequestId: null,
+  checkoutRequestId: null,
+})
+
+const toDuePayment = (row: DueRow, take: number): DuePayment => ({
+  paymentId: row.id,
+  msisdn: row.msisdn,
+  amountKes: row.amount_kes,
+  reference: row.reference,
+  callbackNonce: row.callback_nonce,
+  take,
+})

@@ -1,0 +1,234 @@
+import { Writable } from 'node:stream'
+import { sql } from 'kysely'
+import { Registry } from 'prom-client'
+import { expect } from 'vitest'
+import { startInterpreting } from '../../../src/core/callback/interpret.ts'
+import { storeCallbacks } from '../../../src/core/callback/store.ts'
+import { createCoreMetrics } from '../../../src/core/metrics.ts'
+import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import type { PaymentStateName } from '../../../src/database/schema/payments.ts'
+import { createLog } from '../../../src/runtime/log.ts'
+import type { Loop } from '../../../src/runtime/loop.ts'
+import { quietLog } from '../../support/core.ts'
+import { createTestDatabase } from '../../support/database.ts'
+import { eventually } from '../../support/eventually.ts'
+import { readBodies, readDuties, readMoves, readPayment } from '../../support/payments.ts'
+import { received } from './received.ts'
+
+export const NONCE = '00c0ffee00c0ffee'
+export const OTHER_NONCE = '0ddba11500000000'
+
+export const CHECKOUT_ID = 'ws_CO_04052026210410237712345678'
+export const OTHER_CHECKOUT_ID = 'ws_CO_03052026110410111799999999'
+
+/** What a callback says; what is left out stands as in one that fits the payment. */
+export type Said = {
+  resultCode?: number
+  receipt?: string
+  amount?: unknown
+  phone?: unknown
+  checkoutRequestId?: string | null
+  merchantRequestId?: string | null
+  nonce?: string | null
+}
+
+export type PaymentGiven = {
+  state?: PaymentStateName
+  nonce?: string | null
+  /** Whether Daraja gave us its ids; by default in all states but those before the reply. */
+  hasIds?: boolean
+  receipt?: string
+  amountKes?: number
+}
+
+let receipts = 0
+/** A receipt that no other payment of the file has. */
+export const newReceipt = (): string => {
+  receipts += 1
+  return `UE4${String(receipts).padStart(7, '0')}`
+}
+
+/** Processes that interpret callbacks, on a database of the test's own. */
+export const openEvidence = async ({ replicas }: { replicas: number } = { replicas: 2 }) => {
+  const own = await createTestDatabase()
+  const database = connectDatabase({ databaseUrl: own.url, poolSize: 6, log: quietLog })
+  const logLines: Record<string, unknown>[] = []
+  const to = new Writable({
+    write: (chunk, _encoding, done) => {
+      logLines.push(JSON.parse(String(chunk)) as Record<string, unknown>)
+      done()
+    },
+  })
+  const log = createLog({ name: 'test', level: 'debug', to })
+  const start = (): Loop =>
+    startInterpreting({
+      database,
+      log,
+      metrics: createCoreMetrics(new Registry(), database),
+      onSettled: () => undefined,
+    })
+  const loops = Array.from({ length: replicas }, start)
+  const stop = async (): Promise<void> => {
+    await Promise.all(loops.map((loop) => loop.stop()))
+    await database.destroy()
+    await own.drop()
+  }
+  return { database, databaseUrl: own.url, logLines, stop, ...createSteps(database, loops) }
+}
+
+export type EvidenceStage = Awaited<ReturnType<typeof openEvidence>>
+
+const createSteps = (database: Database, loops: readonly Loop[]) => {
+  const newPayment = async (given: PaymentGiven = {}): Promise<bigint> => {
+    const { state = 'submitted', nonce = NONCE, receipt = null, amountKes = 150 } = given
+    const hasIds = given.hasIds ?? !['accepted', 'submitting', 'unconfirmed'].includes(state)
+    const { rows } = await sql<{ id: bigint }>`
+      WITH added AS (
+        INSERT INTO payments (partner_id, amount_kes, state, submit_by, msisdn, callback_url, callback_nonce,
+                              merchant_request_id, checkout_request_id, receipt)
+        VALUES (1, ${amountKes}, ${state}, now() + interval '1 hour', '254712345678', 'https://shop.example.com/paid', ${nonce},
+                ${hasIds ? '2654-4b64' : null}, ${hasIds ? CHECKOUT_ID : null}, ${receipt})
+        RETURNING id, state, checkout_request_id
+      ), queries AS (
+        INSERT INTO to_query (payment_id, due_at) SELECT id, now() + interval '1 hour' FROM added
+        WHERE state IN ('submitted', 'unconfirmed') AND checkout_request_id IS NOT NULL
+      ), confirmations AS (
+        INSERT INTO to_confirm (payment_id, due_at) SELECT id, now() + interval '1 hour' FROM added
+        WHERE state = 'unconfirmed'
+      )
+      SELECT id FROM added
+    `.execute(database)
+    return rows[0]?.id ?? 0n
+  }
+
+  /** Makes callbacks durable, all in one commit; resolves with their ids. */
+  const post = async (...all: (Said & { paymentId: bigint })[]): Promise<string[]> => {
+    const callbacks = all.map(({ paymentId, nonce = NONCE, ...said }) =>
+      received({ paymentId, nonce, body: bodyOf(said) }),
+    )
+    await storeCallbacks(database, callbacks)
+    for (const loop of loops) loop.wake()
+    return callbacks.map(({ id }) => id)
+  }
+
+  const isWaiting = async (callbackId: string): Promise<boolean> =>
+    (
+      await database
+        .selectFrom('to_interpret')
+        .select('callback_id')
+        .where('callback_id', '=', callbackId)
+        .execute()
+    ).length > 0
+
+  /** Callbacks, until each was interpreted. */
+  const tell = async (...all: (Said & { paymentId: bigint })[]): Promise<void> => {
+    const ids = await post(...all)
+    await eventually(async () => {
+      for (const id of ids) expect(await isWaiting(id)).toBe(false)
+    })
+  }
+
+  const findingsOf = (id: bigint) =>
+    database
+      .selectFrom('payment_findings')
+      .select(['kind', 'detail'])
+      .where('payment_id', '=', id)
+      .orderBy('kind')
+      .execute()
+
+  /** What became of a payment, and what is still to be done about it now. */
+  const look = async (id: bigint) => {
+    const { state, receipt } = await readPayment(database, id)
+    const due = async (table: 'to_query' | 'to_confirm') => {
+      const rows = await sql<{ is_due: boolean }>`
+        SELECT due_at <= now() AS is_due FROM ${sql.table(table)} WHERE payment_id = ${id}
+      `.execute(database)
+      return rows.rows.some((row) => row.is_due)
+    }
+    return {
+      state,
+      receipt,
+      moves: await readMoves(database, id),
+      told: (await readBodies(database, id)).map(({ status }) => status),
+      duties: await readDuties(database, id),
+      isAsked: (await due('to_query')) || (await due('to_confirm')),
+      findings: (await findingsOf(id)).map(({ kind }) => kind),
+    }
+  }
+
+  const holderOf = async (receipt: string): Promise<bigint | null> =>
+    (
+      await database
+        .selectFrom('receipts')
+        .select('payment_id')
+        .where('receipt', '=', receipt)
+        .executeTakeFirst()
+    )?.payment_id ?? null
+
+  return { newPayment, post, tell, isWaiting, look, findingsOf, holderOf, holdLatch: holdLatchOf(database) }
+}
+
+/** Holds an advisory lock that a trigger waits for, and lets whoever waits have it: once, or for good. */
+const holdLatchOf = (database: Database) => async (latch: number) => {
+  const isHeld = Promise.withResolvers<void>()
+  const steps = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const
+  const again = Promise.withResolvers<void>()
+  const held = database.connection().execute(async (connection) => {
+    await sql`SELECT pg_advisory_lock(${latch})`.execute(connection)
+    isHeld.resolve()
+    await steps[0].promise
+    await sql`SELECT pg_advisory_unlock(${latch})`.execute(connection)
+    // Whoever waits comes first, and keeps it to the end of its transaction.
+    await sql`SELECT pg_advisory_lock(${latch})`.execute(connection)
+    again.resolve()
+    await steps[1].promise
+    await sql`SELECT pg_advisory_unlock(${latch})`.execute(connection)
+  })
+  await isHeld.promise
+  const awaitWaiting = (): Promise<void> =>
+    eventually(async () => {
+      const { rows } = await sql`
+        SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = ${latch} AND NOT granted
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      `.execute(database)
+      expect(rows).toHaveLength(1)
+    })
+  return {
+    awaitWaiting,
+    once: async (): Promise<void> => {
+      await awaitWaiting()
+      steps[0].resolve()
+      await again.promise
+    },
+    all: async (): Promise<void> => {
+      steps[1].resolve()
+      await held
+    },
+  }
+}
+
+const bodyOf = (said: Said): Buffer => {
+  const { resultCode = 0, receipt = newReceipt(), amount = 150, phone = 254_712_345_678 } = said
+  const { checkoutRequestId = CHECKOUT_ID, merchantRequestId = '2654-4b64' } = said
+  const metadata = [
+    { Name: 'Amount', Value: amount },
+    { Name: 'MpesaReceiptNumber', Value: receipt },
+    { Name: 'TransactionDate', Value: 20_260_504_210_428 },
+    { Name: 'PhoneNumber', Value: phone },
+  ]
+  return Buffer.from(
+    JSON.stringify({
+      Body: {
+        stkCallback: {
+          MerchantRequestID: merchantRequestId,
+          CheckoutRequestID: checkoutRequestId,
+          ResultCode: resultCode,
+          ResultDesc: 'said',
+          ...((resultCode === 0 || said.amount !== undefined || said.phone !== undefined) && {
+            CallbackMetadata: { Item: metadata },
+          }),
+        },
+      },
+    }),
+  )
+}

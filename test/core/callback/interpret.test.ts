@@ -1,0 +1,71 @@
+import { sql } from 'kysely'
+import { Registry } from 'prom-client'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startInterpreting } from '../../../src/core/callback/interpret.ts'
+import { storeCallbacks } from '../../../src/core/callback/store.ts'
+import { createCoreMetrics } from '../../../src/core/metrics.ts'
+import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import { quietLog } from '../../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { eventually } from '../../support/eventually.ts'
+import { received } from './received.ts'
+
+let own: TestDatabase
+let database: Database
+
+beforeAll(async () => {
+  own = await createTestDatabase()
+  database = connectDatabase({ databaseUrl: own.url, poolSize: 4, log: quietLog })
+})
+afterAll(async () => {
+  await database.destroy()
+  await own.drop()
+})
+
+const PAYMENTS = 300
+
+const bodyOf = (resultCode: number): Buffer =>
+  Buffer.from(JSON.stringify({ Body: { stkCallback: { ResultCode: resultCode, ResultDesc: 'said' } } }))
+
+/** Payments whose payers have the prompt. */
+const openPayments = async (): Promise<bigint[]> => {
+  const { rows } = await sql<{ id: bigint }>`
+    INSERT INTO payments (partner_id, amount_kes, state, submit_by, msisdn, callback_url)
+    SELECT 1, 150, 'submitted', now(), '254712345678', 'https://shop.example.com/paid' FROM generate_series(1, ${PAYMENTS})
+    RETURNING id
+  `.execute(database)
+  return rows.map(({ id }) => id)
+}
+
+const countDuties = async (): Promise<number> =>
+  (await database.selectFrom('to_interpret').select('callback_id').execute()).length
+
+describe('interpreting', () => {
+  it('settles each payment once, however many batches its callbacks are spread over', async () => {
+    const ids = await openPayments()
+    const callbacks = [0, 0, 1].flatMap((resultCode) =>
+      ids.map((paymentId) => received({ paymentId, body: bodyOf(resultCode) })),
+    )
+    const unread = received({ paymentId: ids[0] ?? 0n, body: Buffer.from('{') })
+    await storeCallbacks(database, [...callbacks.slice(0, 450), unread, ...callbacks.slice(450)])
+    const loop = startInterpreting({
+      database,
+      log: quietLog,
+      metrics: createCoreMetrics(new Registry(), database),
+      onSettled: () => undefined,
+    })
+    await eventually(async () => expect(await countDuties()).toBe(0))
+    await loop.stop()
+    const { rows } = await sql<Record<string, unknown>>`
+      SELECT state::text, count(*)::int AS payments,
+             (SELECT count(*)::int FROM payment_history) AS moves,
+             (SELECT count(*)::int FROM deliveries) AS deliveries,
+             (SELECT count(*)::int FROM payment_findings WHERE kind = 'failure_after_success') AS contradicted
+      FROM payments GROUP BY state
+    `.execute(database)
+    const all = PAYMENTS
+    expect(rows).toEqual([
+      { state: 'successful', payments: all, moves: all, deliveries: all, contradicted: all },
+    ])
+  })
+})

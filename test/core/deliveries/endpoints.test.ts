@@ -1,0 +1,138 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { listEndpoints, pauseEndpoint, resumeEndpoint } from '../../../src/core/deliveries/endpoints.ts'
+import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import { quietLog } from '../../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { addDeliveries, addDelivery, readDelivery } from '../../support/deliveries.ts'
+import { AMINA, clear, end, hold } from './harness.ts'
+
+const URL = 'https://shop.co.ke/told'
+const HOST = 'shop.co.ke'
+
+let own: TestDatabase
+let database: Database
+let partnerId: bigint
+beforeAll(async () => {
+  own = await createTestDatabase()
+  database = connectDatabase({ databaseUrl: own.url, poolSize: 4, log: quietLog })
+  const { id } = await database
+    .insertInto('partners')
+    .values({ name: 'Duka' })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  partnerId = id
+})
+afterAll(async () => {
+  await database.destroy()
+  await own.drop()
+})
+beforeEach(() => clear(database))
+
+const pause = (name = 'amina', id = partnerId) =>
+  pauseEndpoint({ database, actor: { ...AMINA, name }, partnerId: id, host: HOST })
+
+const resume = () => resumeEndpoint({ database, actor: AMINA, partnerId, host: HOST })
+
+const list = (options: Partial<Parameters<typeof listEndpoints>[0]> = {}) =>
+  listEndpoints({ database, partnerId: null, pausedOnly: false, after: null, limit: 100, ...options })
+
+const readEndpoint = () => database.selectFrom('endpoints').selectAll().executeTakeFirst()
+
+describe('an endpoint', () => {
+  it('is paused once, and stays so since when and by whom it was', async () => {
+    const first = await pause()
+    expect(first).toEqual({ pausedAt: expect.any(Date), isNew: true })
+    expect(await pause('baraka')).toEqual({ pausedAt: first?.pausedAt, isNew: false })
+    expect(await readEndpoint()).toMatchObject({
+      partner_id: partnerId,
+      host: HOST,
+      state: 'closed',
+      paused_by: 'amina',
+    })
+  })
+
+  it('of a partner that does not exist is not paused', async () => {
+    expect(await pause('amina', 999_999n)).toBeNull()
+    expect(await readEndpoint()).toBeUndefined()
+  })
+
+  it('that is resumed lets go of what it held at the ramp, and says how much that is', async () => {
+    await pause()
+    const ids = await addDeliveries(database, [URL, URL, URL], partnerId)
+    for (const id of ids.slice(1)) await hold(database, id)
+    expect(await resume()).toEqual({ held: 2 })
+    expect(await readEndpoint()).toMatchObject({
+      state: 'ramping',
+      paused_at: null,
+      paused_by: null,
+      release_at: expect.any(Date),
+    })
+    expect(await resume()).toBeNull()
+  })
+
+  it('that is down when it is resumed stays so until a probe says otherwise', async () => {
+    await pause()
+    await sql`UPDATE endpoints SET state = 'open', open_until = now() + interval '1 minute'`.execute(database)
+    const before = await readEndpoint()
+    await resume()
+    expect(await readEndpoint()).toMatchObject({
+      state: 'open',
+      open_until: before?.open_until,
+      release_at: null,
+    })
+  })
+
+  it('is written down with who paused and resumed it, once', async () => {
+    await pause()
+    await pause()
+    await resume()
+    await resume()
+    const rows = await database.selectFrom('audit').selectAll().orderBy('id').execute()
+    expect(rows).toMatchObject([
+      { action: 'paused', subject_kind: 'endpoint', subject_id: HOST, partner_id: partnerId },
+      { action: 'resumed', subject_kind: 'endpoint', subject_id: HOST, partner_id: partnerId },
+    ])
+  })
+})
+
+describe('endpoints', () => {
+  it('that had trouble, are paused, or hold something are listed, and those that are well are not', async () => {
+    await addDelivery(database, 'https://well.co.ke/', partnerId)
+    await pause()
+    const [pending = 0n, held = 0n, dead = 0n] = await addDeliveries(database, [URL, URL, URL], partnerId)
+    await hold(database, held)
+    await end(database, dead, 'dead')
+    await sql`
+      INSERT INTO endpoints (partner_id, host, state, failures, open_until)
+      VALUES (${partnerId}, 'down.co.ke', 'open', 5, now() + interval '1 minute')
+    `.execute(database)
+    const [down, shop, ...others] = await list()
+    expect(others).toEqual([])
+    expect(down).toMatchObject({
+      host: 'down.co.ke',
+      state: 'open',
+      failures: 5,
+      open_until: expect.any(Date),
+      paused_at: null,
+      pending: 0,
+      oldest_created_at: null,
+    })
+    expect(shop).toMatchObject({
+      partner_id: partnerId,
+      host: HOST,
+      state: 'closed',
+      open_until: null,
+      paused_at: expect.any(Date),
+      paused_by: 'amina',
+      pending: 1,
+      held: 1,
+      dead: 1,
+      oldest_created_at: (await readDelivery(database, pending)).created_at,
+    })
+    expect(await list({ pausedOnly: true })).toEqual([shop])
+    expect(await list({ partnerId: 999_999n })).toEqual([])
+    expect(await list({ limit: 1 })).toEqual([down])
+    expect(await list({ after: { partnerId, host: 'down.co.ke' } })).toEqual([shop])
+  })
+})

@@ -1,0 +1,189 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { cancelDeliveries } from '../../../src/core/deliveries/cancel.ts'
+import { type DeliveryFilter, matching, parseHost } from '../../../src/core/deliveries/filter.ts'
+import {
+  countDeliveries,
+  findAttempts,
+  findDelivery,
+  listDeliveries,
+} from '../../../src/core/deliveries/find.ts'
+import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import { quietLog } from '../../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { addDeliveries, addDelivery } from '../../support/deliveries.ts'
+import { AMINA, attempted, clear, EVERYTHING, end, hold, lease } from './harness.ts'
+
+const URL = 'https://shop.co.ke/told'
+
+let own: TestDatabase
+let database: Database
+beforeAll(async () => {
+  own = await createTestDatabase()
+  database = connectDatabase({ databaseUrl: own.url, poolSize: 4, log: quietLog })
+})
+afterAll(async () => {
+  await database.destroy()
+  await own.drop()
+})
+beforeEach(() => clear(database))
+
+const list = (filter: Partial<DeliveryFilter>, limit = 100, before: bigint | null = null) =>
+  listDeliveries({ database, filter: { ...EVERYTHING, ...filter }, limit, before })
+
+const idsOf = async (filter: Partial<DeliveryFilter>): Promise<bigint[]> =>
+  (await list(filter)).map((row) => row.delivery_id)
+
+describe('deliveries', () => {
+  it('are found by state, partner, host, class of error and time, newest first, and counted the same', async () => {
+    const [pending = 0n, held = 0n, delivered = 0n, dead = 0n, cancelled = 0n] = await addDeliveries(
+      database,
+      [URL, URL, URL, URL, URL],
+    )
+    const theirs = await addDelivery(database, 'http://127.0.0.1:8091/', 8n)
+    await attempted(database, pending, { status: 503, errorClass: 'status' })
+    await attempted(database, held, { errorClass: 'dns' })
+    await hold(database, held)
+    await attempted(database, delivered, { status: 200 })
+    await end(database, delivered, 'delivered')
+    await end(database, dead, 'dead')
+    await attempted(database, cancelled, { errorClass: 'dns' })
+    await cancelDeliveries({ database, actor: AMINA, ids: [cancelled], reason: 'sold out' })
+    await sql`UPDATE deliveries SET created_at = now() - interval '2 days' WHERE id <= ${held}`.execute(
+      database,
+    )
+    const yesterday = new Date(Date.now() - 86_400_000)
+
+    const cases: [Partial<DeliveryFilter>, bigint[]][] = [
+      [{}, [theirs, cancelled, dead, delivered, held, pending]],
+      [{ state: 'pending' }, [theirs, pending]],
+      [{ state: 'held' }, [held]],
+      [{ state: 'delivered' }, [delivered]],
+      [{ state: 'dead' }, [dead]],
+      [{ state: 'cancelled' }, [cancelled]],
+      [{ partnerId: 7n }, [cancelled, dead, delivered, held, pending]],
+      [{ partnerId: 8n, state: 'pending' }, [theirs]],
+      [{ partnerId: 8n, state: 'dead' }, []],
+      [{ host: '127.0.0.1:8091' }, [theirs]],
+      [{ host: 'shop.co.ke', state: 'pending' }, [pending]],
+      [{ errorClass: 'dns' }, [cancelled, held]],
+      [{ errorClass: 'status' }, [dead, pending]],
+      [{ errorClass: 'dns', state: 'held' }, [held]],
+      [{ createdSince: yesterday }, [theirs, cancelled, dead, delivered]],
+      [{ createdUntil: yesterday }, [held, pending]],
+      [{ createdSince: yesterday, state: 'pending' }, [theirs]],
+    ]
+    for (const [filter, ids] of cases) {
+      expect([filter, await idsOf(filter)]).toEqual([filter, ids])
+      expect(await countDeliveries(database, { ...EVERYTHING, ...filter })).toBe(ids.length)
+    }
+  })
+
+  it('are told with their state, what their last attempt that ended came to, and whether one is under way', async () => {
+    const id = await addDelivery(database, URL)
+    await attempted(database, id, { status: 200, errorClass: 'too_large' })
+    await attempted(database, id, { status: 503, errorClass: 'status' })
+    await sql`
+      INSERT INTO attempts (delivery_id, number, started_at) VALUES (${id}, 3, clock_timestamp())
+    `.execute(database)
+    await lease(database, id)
+    const [row] = await list({})
+    expect(row).toMatchObject({
+      delivery_id: id,
+      payment_id: 1001n,
+      partner_id: 7n,
+      host: 'shop.co.ke',
+      webhook_id: expect.stringMatching(/^msg_/),
+      state: 'pending',
+      is_under_way: true,
+      held_at: null,
+      error_class: 'status',
+      status: 503,
+      reason: null,
+    })
+    expect(await findDelivery(database, id)).toEqual({ ...row, callback_url: URL })
+    expect(await findDelivery(database, 999_999n)).toBeUndefined()
+  })
+
+  it('come in pages that hold each once', async () => {
+    const ids = await addDeliveries(
+      database,
+      Array.from({ length: 5 }, () => URL),
+    )
+    const first = await list({ state: 'pending' }, 3)
+    const second = await list({ state: 'pending' }, 3, first.at(-1)?.delivery_id)
+    expect([...first, ...second].map((row) => row.delivery_id)).toEqual(ids.toReversed())
+  })
+
+  it('of few open among many that were delivered are found without reading the many', async () => {
+    await addDeliveries(
+      database,
+      Array.from({ length: 30 }, () => URL),
+    )
+    await sql`
+      INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, host, body, state)
+      SELECT number, 7, 'msg_' || number, 'https://shop.co.ke/', 'shop.co.ke', '{}', 'delivered'
+      FROM generate_series(1, 20000) AS numbers (number)
+    `.execute(database)
+    await sql`ANALYZE deliveries, to_deliver, dead_letters`.execute(database)
+    for (const state of ['pending', 'held', 'dead', 'cancelled'] as const) {
+      const filter = { ...EVERYTHING, partnerId: 7n, state, createdSince: new Date(0) }
+      const { rows } = await sql<{ 'QUERY PLAN': { Plan: PlanNode }[] }>`
+        EXPLAIN (ANALYZE, FORMAT JSON) SELECT id FROM (${matching(filter)}) fitting ORDER BY id DESC LIMIT 20
+      `.execute(database)
+      const read = rowsRead(rows[0]?.['QUERY PLAN'][0]?.Plan)
+      expect([state, read <= 100]).toEqual([state, true])
+    }
+  })
+})
+
+type PlanNode = {
+  'Relation Name'?: string
+  'Actual Rows': number
+  'Actual Loops': number
+  'Rows Removed by Filter'?: number
+  Plans?: PlanNode[]
+}
+
+/** How many rows of tables a plan came past. */
+const rowsRead = (node: PlanNode | undefined): number => {
+  if (node === undefined) return 0
+  const own = (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops']
+  const below = (node.Plans ?? []).reduce((sum, plan) => sum + rowsRead(plan), 0)
+  return (node['Relation Name'] === undefined ? 0 : own) + below
+}
+
+it('attempts are told with all that is kept of them, oldest first', async () => {
+  const id = await addDelivery(database, URL)
+  await attempted(database, id, { status: 503, errorClass: 'status', answer: 'busy' })
+  await sql`INSERT INTO attempts (delivery_id, number, started_at) VALUES (${id}, 2, clock_timestamp())`.execute(
+    database,
+  )
+  expect(await findAttempts(database, id)).toEqual([
+    {
+      number: 1,
+      started_at: expect.any(Date),
+      finished_at: expect.any(Date),
+      duration_ms: 12,
+      address: '203.0.113.9',
+      status: 503,
+      error_class: 'status',
+      answer: 'busy',
+    },
+    expect.objectContaining({ number: 2, finished_at: null, status: null, answer: null }),
+  ])
+})
+
+it.each([
+  ['shop.co.ke', 'shop.co.ke'],
+  ['Shop.co.ke:8443', 'shop.co.ke:8443'],
+  ['[2001:db8::1]', '[2001:db8::1]'],
+  ['https://shop.co.ke', null],
+  ['shop.co.ke/told', null],
+  ['amina@shop.co.ke', null],
+  ['shop.co.ke:443', null],
+  ['', null],
+])('the host %j is read as %j', (text, host) => {
+  const parsed = parseHost(text)
+  expect(parsed.ok ? parsed.value : null).toBe(host)
+})

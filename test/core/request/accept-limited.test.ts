@@ -1,0 +1,127 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { forgetCounts } from '../../../src/core/partners/forget-counts.ts'
+import { createAcceptor } from '../../../src/core/request/acceptor.ts'
+import type { AcceptLimits } from '../../../src/core/request/payer-limits.ts'
+import { parsePaymentRequest } from '../../../src/core/request/payment-request.ts'
+import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import { quietLog } from '../../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { forgetfulNumbers } from '../../support/forgetful-numbers.ts'
+import { paymentRequest } from '../../support/requests.ts'
+
+let own: TestDatabase
+let replicas: Database[]
+beforeAll(async () => {
+  own = await createTestDatabase()
+  replicas = [0, 1, 2].map(() => connectDatabase({ databaseUrl: own.url, poolSize: 3, log: quietLog }))
+})
+afterAll(async () => {
+  await Promise.all(replicas.map((database) => database.destroy()))
+  await own.drop()
+})
+
+let partnerId = 0n
+beforeEach(() => {
+  partnerId += 1n
+})
+
+/** Acceptors of three replicas, used in turn. */
+const open = (given?: Partial<AcceptLimits>) => {
+  const acceptors = replicas.map((database) =>
+    createAcceptor({ database, submitTtlMs: 120_000, numbers: forgetfulNumbers }),
+  )
+  const limits = given && { openPrompts: null, promptsPerHour: null, maxDailyKes: null, ...given }
+  let turn = 0
+  return async (overrides: Parameters<typeof paymentRequest>[0] = {}, of = partnerId) => {
+    const parsed = parsePaymentRequest(paymentRequest(overrides), {
+      allowHttp: true,
+      allowPrivateNetworks: true,
+    })
+    if (!('request' in parsed)) throw new Error(JSON.stringify(parsed))
+    turn += 1
+    const acceptance = await acceptors[turn % 3]?.add({
+      partnerId: of,
+      request: parsed.request,
+      ...(limits && { limits }),
+    })
+    return acceptance?.kind === 'limited' ? acceptance.reason : acceptance?.kind
+  }
+}
+
+const database = (): Database => {
+  const [first] = replicas
+  if (first === undefined) throw new Error('no replica was started')
+  return first
+}
+
+const many = (count: number, ask: (index: number) => Promise<string | undefined>) =>
+  Promise.all(Array.from({ length: count }, (_one, index) => ask(index))).then((kinds) =>
+    Object.fromEntries([...Map.groupBy(kinds, String)].map(([kind, ones]) => [kind, ones.length])),
+  )
+
+it('of many requests for one payer at once, by all replicas, one is accepted', async () => {
+  const ask = open({ openPrompts: 1 })
+  expect(await many(60, () => ask())).toEqual({ accepted: 1, payer_open: 59 })
+  expect(await ask({ msisdn: '254712345679' })).toBe('accepted')
+  expect(await ask({}, partnerId + 1_000n)).toBe('accepted')
+})
+
+it('a payer may be asked again once its payment has ended, and once its prompt is gone', async () => {
+  const ask = open({ openPrompts: 1 })
+  expect([await ask(), await ask()]).toEqual(['accepted', 'payer_open'])
+  await sql`UPDATE payments SET state = 'failed' WHERE partner_id = ${partnerId}`.execute(database())
+  expect([await ask(), await ask()]).toEqual(['accepted', 'payer_open'])
+  await sql`
+    UPDATE payments SET state = 'unconfirmed', submit_by = now() - interval '121 seconds' WHERE partner_id = ${partnerId}
+  `.execute(database())
+  expect([await ask(), await ask()]).toEqual(['accepted', 'payer_open'])
+})
+
+it('a duplicate is a duplicate whatever was reached, and a refusal stores nothing', async () => {
+  const ask = open({ openPrompts: 1, promptsPerHour: 1, maxDailyKes: 150 })
+  const counts = await many(20, () => ask({ idempotencyKey: 'one' }))
+  expect(counts).toEqual({ accepted: 1, duplicate: 19 })
+  expect(await ask({ idempotencyKey: 'one', amountKes: 1 })).toBe('key_reused')
+  expect(await many(6, () => ask({ idempotencyKey: 'two' }))).toEqual({ payer_open: 6 })
+  await sql`UPDATE payments SET state = 'failed' WHERE partner_id = ${partnerId}`.execute(database())
+  const later = open({ openPrompts: 1 })
+  expect(await later({ idempotencyKey: 'two' })).toBe('accepted')
+  expect(await ask({ idempotencyKey: 'two' })).toBe('duplicate')
+})
+
+it('no more than so many an hour for one payer, by all replicas', async () => {
+  const ask = open({ promptsPerHour: 5 })
+  expect(await many(40, () => ask())).toEqual({ accepted: 5, payer_hourly: 35 })
+})
+
+it('no more KES than its daily limit for one partner, whoever pays, by all replicas', async () => {
+  const ask = open({ maxDailyKes: 1_000 })
+  const counts = await many(40, (index) => ask({ msisdn: `2547000000${10 + index}`, amountKes: 150 }))
+  expect(counts).toEqual({ accepted: 6, partner_daily: 34 })
+  expect(await ask({ amountKes: 100 })).toBe('accepted')
+  expect(await ask({ amountKes: 1 })).toBe('partner_daily')
+  expect(await ask({ amountKes: 1 }, partnerId + 1_000n)).toBe('accepted')
+})
+
+it('requests without limits go beside those with', async () => {
+  const [plain, limited] = [open(), open({ openPrompts: 1 })]
+  const counts = await many(30, (index) => (index % 2 === 0 ? plain() : limited()))
+  expect(counts).toEqual({ accepted: 16, payer_open: 14 })
+})
+
+it('a payer’s number is forgotten an hour after it was last asked', async () => {
+  const ask = open({ openPrompts: 1 })
+  await ask({ msisdn: '254712345601' })
+  await ask({ msisdn: '254712345602' })
+  await sql`UPDATE payer_prompts SET touched_at = now() - interval '61 minutes' WHERE msisdn = '254712345601'`.execute(
+    database(),
+  )
+  await forgetCounts(database())
+  const rows = await database()
+    .selectFrom('payer_prompts')
+    .select('msisdn')
+    .where('partner_id', '=', partnerId)
+    .execute()
+  expect(rows).toEqual([{ msisdn: '254712345602' }])
+})
