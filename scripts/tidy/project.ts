@@ -15,7 +15,7 @@ const FOLDERS = ['src', 'test', 'scripts', 'bench', 'proto', 'docs', '.ci']
 /** Written by machines: judged by regeneration, not by rules of style. */
 const GENERATED = ['src/gen/', 'package-lock.json']
 
-const TEXT = /\.(?:ts|mts|mjs|py|php|md|proto|json|ya?ml|sh|html|css)$|^\.ci\/|Dockerfile/
+const TEXT = /\.(?:ts|mts|mjs|py|php|md|txt|proto|json|ya?ml|sh|html|css)$|^\.ci\/|Dockerfile/
 
 /** Reads every text file of the project at `root` that a person wrote. A folder that is not there has no files. */
 export const readProject = async (root: string): Promise<ProjectFile[]> => {
