@@ -3,6 +3,7 @@ import type { Database } from '../../database/connect.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import type { PartnerId } from '../../values/ids.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
+import { lockPartner } from './lock-partner.ts'
 import { makeSecret, recordOf } from './secret.ts'
 
 /** A key as operators see it: never the key itself. */
@@ -93,15 +94,6 @@ export const createKey = (options: {
     })
     return made
   })
-
-/** Its row is locked so that two changes of a partner come one after the other. */
-const lockPartner = (transaction: Transaction<Schema>, partnerId: bigint) =>
-  transaction
-    .selectFrom('partners')
-    .select('id')
-    .where(sql<boolean>`id = ${partnerId}`)
-    .forUpdate()
-    .executeTakeFirst()
 
 /** How many keys of the partner work. */
 const countWorking = async (transaction: Transaction<Schema>, partnerId: PartnerId): Promise<number> => {

@@ -1,11 +1,9 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Schema } from '../../database/schema/schema.ts'
-import type { PartnerId } from '../../values/ids.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
-import { type PartnerSettings, type PartnerSettingsRow, toPartnerSettings } from './calling-partner.ts'
-
-type Row = PartnerSettingsRow & { id: PartnerId; disabled_at: Date | null }
+import { type PartnerSettings, toPartnerSettings } from './calling-partner.ts'
+import { type LockedPartner, lockPartner } from './lock-partner.ts'
 
 type Change = { database: Database; partnerId: bigint; actor: Actor }
 
@@ -69,16 +67,10 @@ const toFields = (settings: PartnerSettings) => ({
 
 const change = (
   options: Change,
-  make: (transaction: Transaction<Schema>, row: Row) => Promise<void>,
+  make: (transaction: Transaction<Schema>, row: LockedPartner) => Promise<void>,
 ): Promise<boolean> =>
   options.database.transaction().execute(async (transaction) => {
-    const row = await transaction
-      .selectFrom('partners')
-      .select(['id', 'disabled_at', 'callback_hosts', 'requests_per_second', 'max_payment_kes'])
-      .select('max_daily_kes')
-      .where(sql<boolean>`id = ${options.partnerId}`)
-      .forUpdate()
-      .executeTakeFirst()
+    const row = await lockPartner(transaction, options.partnerId)
     if (!row) return false
     await make(transaction, row)
     return true

@@ -11,6 +11,7 @@ import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Vault } from '../../runtime/seal.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
 import type { DarajaAccount } from '../daraja/account.ts'
+import { lockPartner } from './lock-partner.ts'
 
 /** What opening an account needs of it. */
 const ACCOUNT_COLUMNS = [
@@ -115,13 +116,6 @@ export const endAccount = async (options: {
   })
   crashPoint('end_account.after_commit')
   return hasEnded
-}
-
-const lockPartner = async (transaction: Transaction<Schema>, partnerId: bigint): Promise<boolean> => {
-  const { rows } = await sql`SELECT FROM partners WHERE id = ${partnerId} FOR NO KEY UPDATE`.execute(
-    transaction,
-  )
-  return rows.length > 0
 }
 
 const endCurrent = async (transaction: Transaction<Schema>, partnerId: bigint): Promise<bigint | null> => {

@@ -5,6 +5,7 @@ import { identityOfSigningSecret } from '../../database/sealed-columns.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Vault } from '../../runtime/seal.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
+import { lockPartner } from './lock-partner.ts'
 
 /** A signing secret as operators see it: never the secret itself. */
 export type SigningSecret = {
@@ -86,10 +87,7 @@ export const rotateSigningSecret = async (
 
 /** How many secrets of the partner sign, its row locked so that two rotations come one after the other; null: no partner. */
 const lockAndCount = async (transaction: Transaction<Schema>, partnerId: bigint): Promise<number | null> => {
-  const { rows: partners } = await sql`
-    SELECT FROM partners WHERE id = ${partnerId} FOR NO KEY UPDATE
-  `.execute(transaction)
-  if (partners.length === 0) return null
+  if (!(await lockPartner(transaction, partnerId))) return null
   const { rows } = await sql<{ count: number }>`
     SELECT count(*)::integer AS count FROM signing_secrets
     WHERE partner_id = ${partnerId} AND (expires_at IS NULL OR expires_at > now())
