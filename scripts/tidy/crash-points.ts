@@ -4,7 +4,8 @@ import { type Finding, matchesIn, type ProjectFile, type Rule } from './project.
 // hand-over is what others can see once it is done: a commit, a request that leaves the process, an acknowledgement.
 
 /** Where payments, callbacks and deliveries are handed over. */
-const HAND_OVER_FILES = /^src\/(?:core\/(?:payments|callbacks|deliveries)|dispatcher)\/[^/]+\.ts$/
+const HAND_OVER_FILES =
+  /^src\/(?:core\/(?:request|submit|callback|settle|reconcile|outbox|payments|deliveries)|dispatcher(?:\/[^/]+)?)\/[^/]+\.ts$/
 
 const POINT = /\bcrashPoint\('([a-z_]+)\.(before|after)_([a-z]+)'/g
 

@@ -24,7 +24,7 @@ const WORDS: readonly Word[] = [
     pattern: /(?<!Standard )webhooks?(?![-_a-z]*(?:id|timestamp|signature|attempt)\b)/gi,
     where: INSIDE,
     // OpenAPI has a field of this name, and its page shows it, for what a server sends; the package that signs is called so.
-    except: /^src\/facade\/docs\/(?:openapi|docs-page)|^src\/dispatcher\/sign\.ts$/,
+    except: /^src\/facade\/docs\/(?:openapi|docs-page)|^src\/dispatcher\/deliver\/sign\.ts$/,
     instead: 'callback (from Daraja) or delivery (to a partner); webhook is for the headers’ names only',
   },
   {

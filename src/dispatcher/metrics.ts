@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
-import type { ErrorClass } from './classify-error.ts'
-import type { Plan } from './plan.ts'
+import type { Plan } from './deliver/plan.ts'
+import type { ErrorClass } from './network/classify-error.ts'
 
 export type DispatcherMetrics = {
   /** Counts an attempt that was recorded. */

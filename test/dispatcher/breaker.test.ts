@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { type Breaker, CLOSED, judge, type Verdict, verdictOf } from '../../src/dispatcher/breaker.ts'
+import {
+  type Breaker,
+  CLOSED,
+  judge,
+  type Verdict,
+  verdictOf,
+} from '../../src/dispatcher/endpoints/breaker.ts'
 
 const PROBE = 7n
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { POST_LIMITS, type PostLimits, type PostResult } from '../../src/dispatcher/post.ts'
+import { POST_LIMITS, type PostLimits, type PostResult } from '../../src/dispatcher/deliver/post.ts'
 import { eventually } from '../support/eventually.ts'
 import { createPosterHarness, type PosterHarness } from './poster-harness.ts'
 

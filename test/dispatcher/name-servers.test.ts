@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { POST_LIMITS } from '../../src/dispatcher/post.ts'
-import { RESOLVE_WAITS } from '../../src/dispatcher/resolve-host.ts'
+import { POST_LIMITS } from '../../src/dispatcher/deliver/post.ts'
+import { RESOLVE_WAITS } from '../../src/dispatcher/network/resolve-host.ts'
 import { type DnsAnswer, type DnsServer, startDnsServer } from '../support/dns-server.ts'
 import { createPosterHarness, type PosterHarness, type PosterOptions } from './poster-harness.ts'
 import type { Receiver } from './receiver.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { POST_LIMITS, type PostLimits } from '../../src/dispatcher/post.ts'
+import { POST_LIMITS, type PostLimits } from '../../src/dispatcher/deliver/post.ts'
 import { eventually } from '../support/eventually.ts'
 import { createPosterHarness, type PosterHarness } from './poster-harness.ts'
 import { answerWith, startReceiver } from './receiver.ts'

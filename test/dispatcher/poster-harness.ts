@@ -1,15 +1,19 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { createAddressGuard } from '../../src/dispatcher/guard-address.ts'
 import {
   createPoster,
   POST_LIMITS,
   type Poster,
   type PostLimits,
   type PostResult,
-} from '../../src/dispatcher/post.ts'
-import { createResolver, type ResolveHost, type ResolveWaits } from '../../src/dispatcher/resolve-host.ts'
+} from '../../src/dispatcher/deliver/post.ts'
+import { createAddressGuard } from '../../src/dispatcher/network/guard-address.ts'
+import {
+  createResolver,
+  type ResolveHost,
+  type ResolveWaits,
+} from '../../src/dispatcher/network/resolve-host.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import type { Certificate } from '../support/certificates.ts'
 import { type DnsServer, startDnsServer } from '../support/dns-server.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { LEASE_SECONDS } from '../../src/dispatcher/claim.ts'
+import { LEASE_SECONDS } from '../../src/dispatcher/deliver/claim.ts'
 import { type Harness, startHarness } from '../dispatcher/harness.ts'
 import { answerWith } from '../dispatcher/receiver.ts'
 import { createTestDatabase } from '../support/database.ts'

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { POST_LIMITS } from '../../src/dispatcher/post.ts'
+import { POST_LIMITS } from '../../src/dispatcher/deliver/post.ts'
 import { type Harness, startHarness } from '../dispatcher/harness.ts'
 import { answerWith, type Receiver, startReceiver } from '../dispatcher/receiver.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'

@@ -8,7 +8,7 @@ describe('the import rule', () => {
   it.each([
     ['src/facade/server.ts', '../core/core.ts', 'facade may not import core'],
     ['src/core/core.ts', '../simulator/server.ts', 'core may not import simulator'],
-    ['src/dispatcher/post.ts', '../core/daraja/client.ts', 'dispatcher may not import core'],
+    ['src/dispatcher/deliver/post.ts', '../core/daraja/client.ts', 'dispatcher may not import core'],
     ['src/simulator/server.ts', '../database/connect.ts', 'simulator may not import database'],
     ['src/facade/transactions/get-transaction.ts', '../../queue/connect.ts', 'facade may not import queue'],
     ['src/values/ids.ts', '../runtime/clock.ts', 'values may not import runtime'],
@@ -44,7 +44,11 @@ describe('the import rule', () => {
       'kysely',
       'facade may not use the package kysely: only database, core, dispatcher, cli, local',
     ],
-    ['src/dispatcher/post.ts', 'nats/lib/x.js', 'dispatcher may not use the package nats: only queue, local'],
+    [
+      'src/dispatcher/deliver/post.ts',
+      'nats/lib/x.js',
+      'dispatcher may not use the package nats: only queue, local',
+    ],
   ])('%s may not import %s', (path, specifier, problem) => {
     expect(judge(path, specifier)).toEqual([{ path, line: 1, problem }])
   })
@@ -58,7 +62,7 @@ describe('the import rule', () => {
     ['src/core/services/payment-service.ts', '../request/accept.ts'],
     ['src/core/core.ts', './server/services.ts'],
     ['src/core/submit/submit.ts', '../metrics.ts'],
-    ['src/dispatcher/record.ts', '../database/connect.ts'],
+    ['src/dispatcher/deliver/record.ts', '../database/connect.ts'],
     ['src/cli/serve.ts', '../facade/server.ts'],
     ['src/local/start.ts', '../cli/main.ts'],
     ['src/simulator/server.ts', 'fastify'],

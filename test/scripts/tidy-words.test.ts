@@ -9,7 +9,7 @@ describe('the words of the glossary', () => {
     ['src/core/payments/find.ts', 'const transactionId = row.id'],
     ['src/core/payments/find.ts', "select(['transaction_id'])"],
     ['src/database/schema/payments.ts', '  phone: string'],
-    ['src/dispatcher/post.ts', 'const postCallback = 1'],
+    ['src/dispatcher/deliver/post.ts', 'const postCallback = 1'],
     ['src/core/outbox/publish.ts', 'due_callbacks'],
     ['docs/operations.md', 'PostgresQL'],
     ['docs/operations.md', 'when a partner’s callback fails'],
@@ -26,8 +26,11 @@ describe('the words of the glossary', () => {
   })
 
   it.each([
-    ['src/dispatcher/sign.ts', "'webhook-id', 'webhook-timestamp', 'webhook-signature', 'webhook-attempt'"],
-    ['src/dispatcher/sign.ts', '// Signed as Standard Webhooks has it.'],
+    [
+      'src/dispatcher/deliver/sign.ts',
+      "'webhook-id', 'webhook-timestamp', 'webhook-signature', 'webhook-attempt'",
+    ],
+    ['src/dispatcher/deliver/sign.ts', '// Signed as Standard Webhooks has it.'],
     ['src/database/schema/deliveries.ts', '  webhook_id: string'],
     ['src/core/outbox/enqueue.ts', 'transaction_id: 1, phone: event.msisdn'],
     ['src/core/payments/find.ts', "// the partners' `transaction_id`"],
@@ -35,10 +38,10 @@ describe('the words of the glossary', () => {
     ['src/core/daraja/stk-push.ts', 'PhoneNumber: Number(push.msisdn)'],
     ['src/core/submit/submit.ts', '// the payer has the phone in hand'],
     [
-      'src/dispatcher/post.ts',
+      'src/dispatcher/deliver/post.ts',
       'row.callback_url; config.CALLBACK_ALLOW_HTTP; parseCallbackUrl(); post_callback_url',
     ],
-    ['src/dispatcher/guard-address.ts', 'lookup(host, (error, address) => callback(error, address))'],
+    ['src/dispatcher/network/guard-address.ts', 'lookup(host, (error, address) => callback(error, address))'],
     ['docs/partner-guide.md', 'the partner callback'],
     ['src/core/daraja/stk-push.ts', "'CustomerPayBillOnline'"],
     ['docs/operations.md', 'Postgres and PostgreSQL, M-PESA, JetStream, gRPC, GRPC_PORT, 100 KES'],

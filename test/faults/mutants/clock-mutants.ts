@@ -14,7 +14,7 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
   {
     name: 'a signature is of the time of the dispatcher’s machine',
     law: 6,
-    file: 'src/dispatcher/claim.ts',
+    file: 'src/dispatcher/deliver/claim.ts',
     changes: [{ find: 'startedAt: row.started_at,', replace: 'startedAt: new Date(),' }],
     killedBy: { file: WRONG_CLOCKS, test: 'sign what they tell with a timestamp that the partner takes' },
   },

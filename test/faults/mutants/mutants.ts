@@ -159,7 +159,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'every attempt has a webhook-id of its own',
     law: 6,
-    file: 'src/dispatcher/deliver.ts',
+    file: 'src/dispatcher/deliver/deliver.ts',
     changes: [
       {
         find: "'webhook-id': claim.webhookId",
@@ -206,7 +206,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'a delivery is attempted without a lease',
     law: 6,
-    file: 'src/dispatcher/claim.ts',
+    file: 'src/dispatcher/deliver/claim.ts',
     changes: [
       {
         find: 'THEN now() + make_interval(secs => ${LEASE_SECONDS}) ELSE',
@@ -221,7 +221,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'an answer that is no 2xx counts as told',
     law: 6,
-    file: 'src/dispatcher/post.ts',
+    file: 'src/dispatcher/deliver/post.ts',
     changes: [
       {
         find: 'exchange.status === null ? null : classifyStatus(exchange.status)',
@@ -234,7 +234,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'a body is changed after it was signed',
     law: 6,
-    file: 'src/dispatcher/deliver.ts',
+    file: 'src/dispatcher/deliver/deliver.ts',
     changes: [{ find: 'body: claim.body,', replace: 'body: `${claim.body}\\n`,' }],
     killedBy: {
       file: 'test/dispatcher/sign.test.ts',
@@ -244,7 +244,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'what is held for an endpoint is never let go',
     law: 6,
-    file: 'src/dispatcher/release.ts',
+    file: 'src/dispatcher/endpoints/release.ts',
     changes: [
       {
         find: 'AND held_at IS NOT NULL AND due_at <= now()\n      ORDER BY due_at',
@@ -259,7 +259,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'an endpoint may have every place',
     law: 7,
-    file: 'src/dispatcher/fair-queue.ts',
+    file: 'src/dispatcher/deliver/fair-queue.ts',
     changes: [
       {
         find: 'line.running.length < limits.endpointPlaces &&\n  line.partner.running < Math.ceil(limits.places * PARTNER_PLACES) &&',
@@ -274,7 +274,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'an endpoint that is down is asked by everything that is due to it',
     law: 7,
-    file: 'src/dispatcher/claim.ts',
+    file: 'src/dispatcher/deliver/claim.ts',
     changes: [
       {
         find: "OR endpoints.state = 'half_open' AND",
@@ -289,7 +289,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'an attempt may take for ever',
     law: 7,
-    file: 'src/dispatcher/post.ts',
+    file: 'src/dispatcher/deliver/post.ts',
     changes: [{ find: 'timer = setTimeout(expire, leftMs, "answer\'s body")', replace: 'void leftMs' }],
     killedBy: { file: 'test/dispatcher/post.test.ts', test: 'times out when a body drips for ever' },
   },

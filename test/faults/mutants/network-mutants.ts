@@ -5,7 +5,7 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
   {
     name: 'an address is connected to that was judged with its name alone',
     law: 8,
-    file: 'src/dispatcher/dial.ts',
+    file: 'src/dispatcher/network/dial.ts',
     changes: [{ find: '      refuse(next.address)\n', replace: '' }],
     killedBy: {
       file: 'test/dispatcher/dial.test.ts',
@@ -15,7 +15,7 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
   {
     name: 'addresses pass where one family did not answer',
     law: 8,
-    file: 'src/dispatcher/guard-address.ts',
+    file: 'src/dispatcher/network/guard-address.ts',
     changes: [
       {
         find: 'const addresses = literal === null ? await options.resolve(hostname) : [literal]',
@@ -39,14 +39,14 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
   {
     name: 'one refused address among several refuses nothing',
     law: 8,
-    file: 'src/dispatcher/guard-address.ts',
+    file: 'src/dispatcher/network/guard-address.ts',
     changes: [{ find: '    for (const { address } of addresses) refuse(address)\n', replace: '' }],
     killedBy: { file: 'test/dispatcher/names.test.ts', test: 'a public IPv4 and a private IPv6 address' },
   },
   {
     name: 'a family whose answer is dropped is waited for as long as any',
     law: 6,
-    file: 'src/dispatcher/resolve-host.ts',
+    file: 'src/dispatcher/network/resolve-host.ts',
     changes: [
       { find: '    if (addresses.length > 0) timers.push(endAfter(waits.otherFamilyMs))\n', replace: '' },
     ],
@@ -55,7 +55,7 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
   {
     name: 'an address that is silent is given up for the next',
     law: 6,
-    file: 'src/dispatcher/dial.ts',
+    file: 'src/dispatcher/network/dial.ts',
     changes: [
       {
         find: '    clearTimeout(timer)\n    const next = waiting.shift()',

@@ -29,7 +29,7 @@ export const OPERATOR_MUTANTS: readonly Mutant[] = [
   {
     name: 'a partner of whom something leaves counts twice',
     law: 7,
-    file: 'src/dispatcher/fair-queue.ts',
+    file: 'src/dispatcher/deliver/fair-queue.ts',
     changes: [
       {
         find: 'if (partner.endpoints === 0)',
@@ -41,7 +41,7 @@ export const OPERATOR_MUTANTS: readonly Mutant[] = [
   {
     name: 'endpoints of new partners stand behind those of old ones that are due again',
     law: 7,
-    file: 'src/dispatcher/release.ts',
+    file: 'src/dispatcher/endpoints/release.ts',
     changes: [
       {
         find: "ORDER BY CASE state WHEN 'open' THEN open_until WHEN 'half_open' THEN probing_until ELSE release_at END NULLS FIRST",

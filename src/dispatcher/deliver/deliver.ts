@@ -1,15 +1,15 @@
-import type { Database } from '../database/connect.ts'
-import { createBatcher } from '../runtime/batch.ts'
-import { crashPoint } from '../runtime/crash-point.ts'
-import type { Log } from '../runtime/log.ts'
+import type { Database } from '../../database/connect.ts'
+import { createBatcher } from '../../runtime/batch.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import type { Log } from '../../runtime/log.ts'
+import type { DispatcherMetrics } from '../metrics.ts'
+import type { Signals } from '../report.ts'
+import type { RetryUntilStopped } from '../retry-until-stopped.ts'
 import { type Claim, claimDeliveries } from './claim.ts'
-import type { DispatcherMetrics } from './metrics.ts'
 import { type Plan, planNext } from './plan.ts'
 import type { Poster, PostRequest, PostResult } from './post.ts'
 import { type FinishedAttempt, type Recorded, recordAttempts } from './record.ts'
-import type { RetryUntilStopped } from './retry-until-stopped.ts'
 import type { Sign, Signed } from './sign.ts'
-import type { Signals } from './signals.ts'
 
 export type Deliverer = {
   /**

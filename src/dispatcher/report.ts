@@ -2,9 +2,9 @@ import { Counter, type Registry } from 'prom-client'
 import type { EndpointStateName } from '../database/schema/endpoints.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Endpoint } from '../values/endpoint.ts'
-import type { Claim } from './claim.ts'
-import type { ErrorClass } from './classify-error.ts'
-import type { Plan } from './plan.ts'
+import type { Claim } from './deliver/claim.ts'
+import type { Plan } from './deliver/plan.ts'
+import type { ErrorClass } from './network/classify-error.ts'
 
 /** A change of an endpoint's state, and the delivery by which it came, where there is one. */
 export type EndpointChange = Endpoint & {

@@ -1,12 +1,12 @@
 import { sql, type Transaction } from 'kysely'
-import type { Database } from '../database/connect.ts'
-import type { Schema } from '../database/schema/schema.ts'
-import { crashPoint } from '../runtime/crash-point.ts'
-import type { Endpoint } from '../values/endpoint.ts'
+import type { Database } from '../../database/connect.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import type { Endpoint } from '../../values/endpoint.ts'
+import { LEASE_SECONDS } from '../deliver/claim.ts'
+import type { Offer } from '../deliver/fair-queue.ts'
+import { type EndpointChange, NO_DELIVERY } from '../report.ts'
 import { FIRST_RELEASE, MOST_FAILURES, MOST_RELEASE } from './breaker.ts'
-import { LEASE_SECONDS } from './claim.ts'
-import type { Offer } from './fair-queue.ts'
-import { type EndpointChange, NO_DELIVERY } from './signals.ts'
 
 /** What time did to endpoints, and what it let go: for whoever released it to attempt at once, else others find it. */
 export type Released = { offers: Offer[]; changes: EndpointChange[] }

@@ -1,12 +1,12 @@
-import type { Database } from '../database/connect.ts'
-import { createBatcher } from '../runtime/batch.ts'
-import { endpointKey } from '../values/endpoint.ts'
+import type { Database } from '../../database/connect.ts'
+import { createBatcher } from '../../runtime/batch.ts'
+import { endpointKey } from '../../values/endpoint.ts'
+import type { Claim } from '../deliver/claim.ts'
+import type { PostResult } from '../deliver/post.ts'
+import type { Signals } from '../report.ts'
+import type { RetryUntilStopped } from '../retry-until-stopped.ts'
 import { verdictOf } from './breaker.ts'
-import type { Claim } from './claim.ts'
-import { noteOutcomes, type Outcome } from './note-outcomes.ts'
-import type { PostResult } from './post.ts'
-import type { RetryUntilStopped } from './retry-until-stopped.ts'
-import type { Signals } from './signals.ts'
+import { noteOutcomes, type Outcome } from './record-outcomes.ts'
 
 /** Keeps the breakers of endpoints in step with what becomes of this process's attempts. */
 export type EndpointBook = {

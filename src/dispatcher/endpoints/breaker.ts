@@ -1,5 +1,5 @@
-import type { EndpointStateName } from '../database/schema/endpoints.ts'
-import type { PostResult } from './post.ts'
+import type { EndpointStateName } from '../../database/schema/endpoints.ts'
+import type { PostResult } from '../deliver/post.ts'
 
 // The breaker of an endpoint. Its state is in Postgres, so that all dispatchers share it; what an attempt's outcome does to it
 // is decided here, and what time does to it, in release.ts:

@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
-import type { Database } from '../database/connect.ts'
-import { crashPoint } from '../runtime/crash-point.ts'
-import type { Endpoint } from '../values/endpoint.ts'
+import type { Database } from '../../database/connect.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import type { Endpoint } from '../../values/endpoint.ts'
+import { NAMED_IS_FREE } from '../deliver/claim.ts'
 import { FIRST_RELEASE, FLOOD_RELEASE } from './breaker.ts'
-import { NAMED_IS_FREE } from './claim.ts'
 
 /** How long a rate of letting go must have lasted before a flood halves it, seconds. */
 const CALM_SECONDS = 1

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import type { Database } from '../database/connect.ts'
-import { crashPoint } from '../runtime/crash-point.ts'
+import type { Database } from '../../database/connect.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
 
 /** An attempt that its holder, and nobody else, may now make: it is written down as started. */
 export type Claim = {

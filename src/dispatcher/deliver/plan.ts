@@ -1,4 +1,4 @@
-import type { ErrorClass } from './classify-error.ts'
+import type { ErrorClass } from '../network/classify-error.ts'
 
 /** What an attempt came to, as far as the plan depends on it. */
 export type AttemptResult = {

@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import { Webhook } from 'standardwebhooks'
-import type { Database } from '../database/connect.ts'
-import { identityOfSigningSecret } from '../database/sealed-columns.ts'
-import type { Log } from '../runtime/log.ts'
-import { CannotOpen, type Vault } from '../runtime/seal.ts'
-import type { RetryUntilStopped } from './retry-until-stopped.ts'
+import type { Database } from '../../database/connect.ts'
+import { identityOfSigningSecret } from '../../database/sealed-columns.ts'
+import type { Log } from '../../runtime/log.ts'
+import { CannotOpen, type Vault } from '../../runtime/seal.ts'
+import type { RetryUntilStopped } from '../retry-until-stopped.ts'
 
 /** What an attempt sends, as far as it is signed. */
 export type ToSign = {

@@ -1,6 +1,6 @@
-import type { Consumption } from '../queue/consume-due.ts'
-import type { DeliveryQueue } from '../queue/delivery-queue.ts'
-import { crashPoint } from '../runtime/crash-point.ts'
+import type { Consumption } from '../../queue/consume-due.ts'
+import type { DeliveryQueue } from '../../queue/delivery-queue.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
 import type { FairQueue } from './fair-queue.ts'
 import type { Work } from './schedule-attempts.ts'
 

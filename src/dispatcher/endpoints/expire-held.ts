@@ -1,8 +1,8 @@
 import { sql, type Transaction } from 'kysely'
-import { joinLastErrorClass } from '../database/last-error-class.ts'
-import type { Schema } from '../database/schema/schema.ts'
-import type { Endpoint } from '../values/endpoint.ts'
-import type { Expired } from './signals.ts'
+import { joinLastErrorClass } from '../../database/last-error-class.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import type { Endpoint } from '../../values/endpoint.ts'
+import type { Expired } from '../report.ts'
 
 /** Deliveries that one call ends at most. */
 const MOST_EXPIRED = 5_000

@@ -1,4 +1,4 @@
-import { type Endpoint, endpointKey } from '../values/endpoint.ts'
+import { type Endpoint, endpointKey } from '../../values/endpoint.ts'
 
 // Who is attempted next, within one process: law 7. A place is an attempt under way. A hanging endpoint keeps its places for
 // as long as an attempt may take, so the more it could have, the more it would take from others:

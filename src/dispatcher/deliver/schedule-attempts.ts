@@ -1,9 +1,9 @@
-import type { Database } from '../database/connect.ts'
-import { createBatcher } from '../runtime/batch.ts'
+import type { Database } from '../../database/connect.ts'
+import { createBatcher } from '../../runtime/batch.ts'
+import { holdDeliveries } from '../endpoints/hold.ts'
+import { NO_DELIVERY, type Signals } from '../report.ts'
+import type { RetryUntilStopped } from '../retry-until-stopped.ts'
 import { createFairQueue, type FairQueue, type Offer } from './fair-queue.ts'
-import { holdDeliveries } from './hold.ts'
-import type { RetryUntilStopped } from './retry-until-stopped.ts'
-import { NO_DELIVERY, type Signals } from './signals.ts'
 
 /** A delivery that is said to be due, and who is to hear what came of it. */
 export type Work = Offer & {

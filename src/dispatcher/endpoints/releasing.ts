@@ -1,11 +1,11 @@
-import type { Database } from '../database/connect.ts'
-import { isOutage } from '../database/outage.ts'
-import type { Log } from '../runtime/log.ts'
-import { type Loop, startLoop } from '../runtime/loop.ts'
-import type { Offer } from './fair-queue.ts'
+import type { Database } from '../../database/connect.ts'
+import { isOutage } from '../../database/outage.ts'
+import type { Log } from '../../runtime/log.ts'
+import { type Loop, startLoop } from '../../runtime/loop.ts'
+import type { Offer } from '../deliver/fair-queue.ts'
+import { NO_DELIVERY, type Signals } from '../report.ts'
 import { rampLeftover } from './find-leftover.ts'
 import { ENDPOINTS_A_ROUND, releaseDue } from './release.ts'
-import { NO_DELIVERY, type Signals } from './signals.ts'
 
 /** How often it is looked for what has become due, ms: a fraction of a step of a ramp. */
 const IDLE_MS = 100

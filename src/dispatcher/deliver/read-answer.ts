@@ -1,4 +1,4 @@
-import { cleanText } from '../values/outside-text.ts'
+import { cleanText } from '../../values/outside-text.ts'
 
 /** How much of a partner's answer is kept, bytes. */
 export const KEPT_BYTES = 4096

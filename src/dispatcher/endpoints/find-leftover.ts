@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
-import type { Database } from '../database/connect.ts'
-import { crashPoint } from '../runtime/crash-point.ts'
-import type { Endpoint } from '../values/endpoint.ts'
+import type { Database } from '../../database/connect.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import type { Endpoint } from '../../values/endpoint.ts'
 import { FIRST_RELEASE } from './breaker.ts'
 
 /**

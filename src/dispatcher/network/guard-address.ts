@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { isPublicAddress } from '../values/public-address.ts'
+import { isPublicAddress } from '../../values/public-address.ts'
 import { BlockedAddress } from './classify-error.ts'
 import type { Address, ResolveHost } from './resolve-host.ts'
 

@@ -1,12 +1,12 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely'
-import type { Database } from '../database/connect.ts'
-import type { EndpointStateName } from '../database/schema/endpoints.ts'
-import type { Schema } from '../database/schema/schema.ts'
-import { crashPoint } from '../runtime/crash-point.ts'
-import { type Endpoint, endpointKey } from '../values/endpoint.ts'
+import type { Database } from '../../database/connect.ts'
+import type { EndpointStateName } from '../../database/schema/endpoints.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
+import { type Endpoint, endpointKey } from '../../values/endpoint.ts'
+import type { EndpointChange, Expired } from '../report.ts'
 import { type Breaker, judge, type Verdict } from './breaker.ts'
-import { expireHeld } from './expire.ts'
-import type { EndpointChange, Expired } from './signals.ts'
+import { expireHeld } from './expire-held.ts'
 
 /** What an attempt said of its endpoint. */
 export type Outcome = Endpoint & { deliveryId: bigint; paymentId: bigint; verdict: Verdict }
