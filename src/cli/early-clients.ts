@@ -1,7 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { CallbackMetrics } from '../core/callback/callback-metrics.ts'
-import type { CallbackSources } from '../core/callback/sources.ts'
 import type { Spool } from '../core/callback/spool.ts'
+import type { CallbackSources } from '../core/callback/strangers.ts'
 import { createCallbackTokens } from '../core/callback/token.ts'
 import type { CoreMetrics } from '../core/metrics.ts'
 import { createInProcessClients, type InProcessClients } from '../core/server/in-process.ts'

@@ -3,10 +3,10 @@ import {
   findFindings,
   findHistory,
   findPayment,
+  listOpenPayments,
   listPayments,
   type PaymentRow,
 } from '../core/payments/find.ts'
-import { listOpenPayments } from '../core/payments/open-payments.ts'
 import { ARROWS, isPaymentState } from '../core/payments/payment.ts'
 import { readConfig } from '../runtime/config.ts'
 import { parseId } from '../values/ids.ts'

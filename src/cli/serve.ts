@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Command } from 'commander'
 import type { Registry } from 'prom-client'
-import { createCallbackIds } from '../core/callback/callback-id.ts'
+import { createCallbackIds } from '../core/callback/callback.ts'
 import { createCallbackMetrics } from '../core/callback/callback-metrics.ts'
 import { openSpool } from '../core/callback/spool.ts'
 import { type Core, startCore } from '../core/core.ts'

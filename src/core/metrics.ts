@@ -3,9 +3,9 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Database } from '../database/connect.ts'
 import type { NumberGuard } from '../database/mark/number-guard.ts'
 import type { Outcome } from '../database/schema/payments.ts'
-import type { FindingKind } from './payments/findings.ts'
-import { countOverduePayments } from './payments/open-payments.ts'
+import { countOverduePayments } from './payments/find.ts'
 import type { Cause } from './payments/payment.ts'
+import type { FindingKind } from './settle/findings.ts'
 
 export type CoreMetrics = {
   /** Counts a request for a payment that was answered. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { CallbackSources } from '../../src/core/callback/sources.ts'
+import type { CallbackSources } from '../../src/core/callback/strangers.ts'
 import { type AddressList, parseAddressList } from '../../src/values/address-list.ts'
 import {
   type Answer,

@@ -10,9 +10,14 @@ import { findAccountRow, findCurrentAccount, listAccounts } from '../../src/core
 import { resealSecrets } from '../../src/core/partners/reseal.ts'
 import { listServiceTokens } from '../../src/core/partners/service-token.ts'
 import { listSigningSecrets } from '../../src/core/partners/signing-secret.ts'
-import { findFindings, findHistory, findPayment, listPayments } from '../../src/core/payments/find.ts'
-import { listUndeliveredPayments } from '../../src/core/payments/find-undelivered.ts'
-import { listOpenPayments } from '../../src/core/payments/open-payments.ts'
+import {
+  findFindings,
+  findHistory,
+  findPayment,
+  listOpenPayments,
+  listPayments,
+  listUndeliveredPayments,
+} from '../../src/core/payments/find.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { claimDeliveries } from '../../src/dispatcher/deliver/claim.ts'
 import { findOverdue } from '../../src/dispatcher/deliver/take-due.ts'

@@ -1,3 +1,5 @@
+import type { Clock } from '../../runtime/clock.ts'
+
 /** In the place of a nonce: a process of the release before took the callback, and looked for none. */
 export const UNREAD_NONCE = 'unread'
 
@@ -22,3 +24,51 @@ export type ReceivedCallback = {
   headers: readonly { name: string; value: string }[]
   sourceAddress: string
 }
+
+/** How many ids of one millisecond keep their order. */
+const COUNT_LIMIT = 4096
+
+/**
+ * Makes the ids of callbacks: UUIDs of version 7 (RFC 9562), which sort by time, and those of one process in the order they
+ * were made. 62 random bits, drawn once, are the process's own: ids must be unique, not secret. A callback has its id before
+ * it is stored anywhere, so that it can be on its way to Postgres and in the spool at once and still be stored once.
+ */
+export const createCallbackIds = (options: {
+  clock: Clock
+  randomBytes: (count: number) => Buffer
+}): (() => string) => {
+  const own = renderOwn(options.randomBytes(8))
+  let lastMs = 0
+  let count = 0
+  return () => {
+    const nowMs = options.clock().getTime()
+    // A clock that is set back, or a full millisecond, borrows from the time to come: the order is what matters.
+    if (nowMs > lastMs) {
+      lastMs = nowMs
+      count = 0
+    } else if (count === COUNT_LIMIT - 1) {
+      lastMs += 1
+      count = 0
+    } else count += 1
+    return render(lastMs, count, own)
+  }
+}
+
+const render = (ms: number, count: number, own: string): string => {
+  const time = ms.toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${count.toString(16).padStart(3, '0')}-${own}`
+}
+
+/** The last two groups, with the variant's two bits before the random ones. */
+const renderOwn = (random: Buffer): string => {
+  random[0] = ((random[0] ?? 0) & 0x3f) | 0x80
+  const digits = random.toString('hex')
+  return `${digits.slice(0, 4)}-${digits.slice(4)}`
+}
+
+/** Text that Postgres can hold; HTTP carries no other, callers over gRPC may. */
+export const toStorable = (text: string): string => text.replaceAll('\u0000', '\ufffd').toWellFormed()
+
+/** Headers as they are stored, `[name, value]` in the order they came. */
+export const renderHeaders = (callback: ReceivedCallback): [string, string][] =>
+  callback.headers.map(({ name, value }) => [toStorable(name), toStorable(value)])

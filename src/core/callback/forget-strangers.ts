@@ -3,7 +3,7 @@ import { forgetStrangers, forgetStrangersAmongCallbacks } from '../../database/f
 import { isOutage } from '../../database/outage.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
-import type { CallbackSources } from './sources.ts'
+import type { CallbackSources } from './strangers.ts'
 
 /** How often, ms. */
 const EVERY_MS = 3_600_000

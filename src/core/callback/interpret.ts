@@ -6,14 +6,14 @@ import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
-import { parseCallback } from '../daraja/parse-callback.ts'
+import { parseCallback, type StkCallback } from '../daraja/parse-callback.ts'
 import type { CoreMetrics } from '../metrics.ts'
 import { hastenQueries } from '../payments/duties.ts'
 import type { Settlement } from '../settle/decide.ts'
+import type { Evidence } from '../settle/evidence.ts'
 import { reportSettlements } from '../settle/report-settlements.ts'
 import { settle } from '../settle/settle.ts'
 import { type DueCallback, giveUp, letWait, listDue, putOff, takeDue, type Which } from './take-callbacks.ts'
-import { toEvidence } from './to-evidence.ts'
 
 /** Callbacks that one transaction takes. */
 const BATCH = 200
@@ -145,5 +145,24 @@ const quarantine = async ({ database, log }: Interpreting, id: string, error: un
   } else {
     const seconds = await putOff(database, id)
     log.error({ event: 'callback_put_off', callback_id: id, err: error, retry_s: seconds })
+  }
+}
+
+/** What a callback says of the payment that its URL names. Pure. */
+export const toEvidence = ({ payment_id, nonce }: DueCallback, content: StkCallback): Evidence => {
+  const isPaid = content.resultCode === '0'
+  return {
+    paymentId: payment_id,
+    outcome: isPaid ? 'successful' : 'failed',
+    cause: 'callback',
+    resultCode: content.resultCode,
+    resultDesc: content.resultDesc,
+    receipt: content.receipt,
+    // That nothing moved is what a failure is, not another amount.
+    amountKes: !isPaid && content.amountKes === 0 ? null : content.amountKes,
+    transactionDate: isPaid ? content.transactionDate : null,
+    merchantRequestId: content.merchantRequestId,
+    checkoutRequestId: content.checkoutRequestId,
+    callback: { nonce, payerMsisdn: content.payerMsisdn },
   }
 }

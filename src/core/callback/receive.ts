@@ -1,7 +1,7 @@
 import type { Database } from '../../database/connect.ts'
 import { createBatcher } from '../../runtime/batch.ts'
+import type { Log } from '../../runtime/log.ts'
 import type { ReceivedCallback } from './callback.ts'
-import type { DatabaseAvailability } from './database-availability.ts'
 import type { Spool } from './spool.ts'
 import { storeCallbacks } from './store.ts'
 
@@ -82,5 +82,36 @@ export const inTime = async <Result>(work: Promise<Result>, patienceMs: number):
     return await Promise.race([work, late.promise])
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** Whether Postgres takes callbacks at present, as far as this process knows. */
+export type DatabaseAvailability = {
+  isDown(): boolean
+  /** Call when a write failed or timed out. Until `markUp`, callbacks go to the spool without trying Postgres. */
+  markDown(cause: unknown): void
+  /** Call when Postgres took something: from now on callbacks go there again. */
+  markUp(): void
+}
+
+/** Remembers an outage, so that only the callbacks at its beginning wait for it; one line of the log at each end. */
+export const createDatabaseAvailability = (options: {
+  log: Log
+  nowMs: () => number
+}): DatabaseAvailability => {
+  let downSinceMs: number | null = null
+  return {
+    isDown: () => downSinceMs !== null,
+    markDown: (cause) => {
+      if (downSinceMs !== null) return
+      downSinceMs = options.nowMs()
+      options.log.warn({ event: 'callbacks_to_spool', err: cause })
+    },
+    markUp: () => {
+      if (downSinceMs === null) return
+      const afterMs = Math.round(options.nowMs() - downSinceMs)
+      downSinceMs = null
+      options.log.info({ event: 'callbacks_to_database', after_ms: afterMs })
+    },
   }
 }

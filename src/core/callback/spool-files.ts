@@ -1,7 +1,7 @@
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { BadSettings } from '../../runtime/config.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
-import { type Disk, type DiskFile, systemDisk } from './spool-disk.ts'
 
 // What the files of the spool are called: `.open` is being written, `.sealed` is written no more and waits to be replayed,
 // `.aside` holds what no replay could use. Renaming one is atomic, and no record is acknowledged before its writer has
@@ -212,3 +212,30 @@ const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** An open file or folder; each method as that of `FileHandle` in `node:fs/promises`. */
+export type DiskFile = {
+  write(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ bytesWritten: number }>
+  truncate: (bytes: number) => Promise<void>
+  sync: () => Promise<void>
+  stat: () => Promise<{ ino: number }>
+  close: () => Promise<void>
+}
+
+/** The disk that the spool is on, a parameter so that a test can take its power away; each as in `node:fs/promises`. */
+export type Disk = {
+  mkdir: (path: string, mode: number) => Promise<unknown>
+  open: (path: string, flags: 'r' | 'w' | 'wx', mode?: number) => Promise<DiskFile>
+  readdir: (path: string) => Promise<string[]>
+  readFile: (path: string) => Promise<Buffer>
+  rename: (from: string, to: string) => Promise<void>
+  rm: (path: string, options: { force: boolean }) => Promise<void>
+  stat: (path: string) => Promise<{ ino: number; size: number; ctimeMs: number; isDirectory(): boolean }>
+}
+
+export const systemDisk: Disk = { mkdir, open, readdir, readFile, rename, rm, stat }

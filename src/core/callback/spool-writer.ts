@@ -1,4 +1,4 @@
-import type { Disk } from './spool-disk.ts'
+import type { Disk } from './spool-files.ts'
 import {
   createFile,
   hasItsName,

@@ -1,8 +1,8 @@
 import { type Batcher, createBatcher } from '../../runtime/batch.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { ReceivedCallback } from './callback.ts'
-import { type Disk, systemDisk } from './spool-disk.ts'
 import {
+  type Disk,
   listFiles,
   listQuarantined,
   listRecordFiles,
@@ -15,6 +15,7 @@ import {
   SEALED,
   type SpoolFile,
   sealFile,
+  systemDisk,
 } from './spool-files.ts'
 import { decodeRecords, encodeRecord, type SpoolContent } from './spool-record.ts'
 import { createSpoolWriter, type SpoolWriter } from './spool-writer.ts'

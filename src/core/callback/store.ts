@@ -3,9 +3,8 @@ import type { Database } from '../../database/connect.ts'
 import { ensureMonths, isWithoutPartition } from '../../database/partitions.ts'
 import { runRows } from '../../database/run-rows.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
-import { type ReceivedCallback, UNREAD_NONCE } from './callback.ts'
-import { renderHeaders, toStorable } from './storable.ts'
-import { insertStrangers } from './store-strangers.ts'
+import { type ReceivedCallback, renderHeaders, toStorable, UNREAD_NONCE } from './callback.ts'
+import { insertStrangers } from './strangers.ts'
 
 /**
  * Stores callbacks in one commit, and beside it those of strangers in another, each with the duty to interpret it where it has a payment and was not refused. A callback

@@ -1,5 +1,8 @@
+import { sql } from 'kysely'
+import type { Database } from '../../database/connect.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
 import { type AddressList, includesAddress } from '../../values/address-list.ts'
-import type { ReceivedCallback } from './callback.ts'
+import { type ReceivedCallback, renderHeaders, toStorable } from './callback.ts'
 
 // A stranger's callback names no payment of ours and comes from no address of Daraja's: anybody can send one, as large and as
 // often as it likes. A few of them, cut, tell the operator what comes; all of them would fill the disk.
@@ -82,3 +85,44 @@ const headerBytes = ({ name, value }: { name: string; value: string }): number =
 
 const bytesOf = ({ body, headers, sourceAddress }: ReceivedCallback): number =>
   headers.reduce((sum, header) => sum + headerBytes(header), ROW_BYTES + body.length + sourceAddress.length)
+
+/** From which addresses callbacks are taken. */
+export type CallbackSources = {
+  /** `off`: from all; `log`: from all, and the others are told of; `enforce`: the others are refused. */
+  mode: 'off' | 'log' | 'enforce'
+  list: AddressList
+  strangers: StrangerLimits
+}
+
+/** What a source may do: call back, call back and be told of, or be kept without being believed. */
+export type SourceVerdict = 'taken' | 'told_of' | 'refused'
+
+export const judgeSource = ({ mode, list }: CallbackSources, address: string): SourceVerdict => {
+  if (mode === 'off' || includesAddress(list, address)) return 'taken'
+  return mode === 'log' ? 'told_of' : 'refused'
+}
+
+/**
+ * Stores strangers' callbacks in one commit, in a table of their own: `callbacks` is forgotten by the month, and what anybody
+ * can write must not lie there as long as what Daraja sent. One that is stored already, by its id, changes nothing.
+ */
+export const insertStrangers = async (
+  database: Database,
+  strangers: readonly ReceivedCallback[],
+): Promise<void> => {
+  crashPoint('strangers.before_commit', strangers.length)
+  await sql`
+    INSERT INTO stranger_callbacks (id, received_at, is_refused, source_address, headers, body, body_bytes)
+    SELECT * FROM unnest(
+      ${strangers.map((one) => one.id)}::uuid[],
+      ${strangers.map((one) => one.receivedAt.toISOString())}::timestamptz[],
+      ${strangers.map((one) => one.isRefused)}::boolean[],
+      ${strangers.map((one) => toStorable(one.sourceAddress))}::text[],
+      ${strangers.map((one) => JSON.stringify(renderHeaders(one)))}::json[],
+      ${strangers.map((one) => Buffer.from(one.body))}::bytea[],
+      ${strangers.map((one) => one.strangerBodyBytes)}::integer[]
+    )
+    ON CONFLICT (id) DO NOTHING
+  `.execute(database)
+  crashPoint('strangers.after_commit', strangers.length)
+}

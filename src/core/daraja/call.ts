@@ -3,8 +3,8 @@ import { toDarajaTimestamp } from '../../values/instant.ts'
 import type { DarajaAccount } from './account.ts'
 import { classifyError, type Refusal } from './classify-error.ts'
 import type { Reply, SendToDaraja } from './client.ts'
-import { fieldInAnyCase, fieldOf, textOf } from './json-fields.ts'
 import type { JsonObject } from './read-json.ts'
+import { fieldInAnyCase, fieldOf, textOf } from './read-json.ts'
 import { type TokenSource, tokenProblem } from './token.ts'
 
 /** A connection to Daraja as one account. */

@@ -1,6 +1,6 @@
 import type { DarajaAccount } from './account.ts'
 import type { Reply, SendToDaraja } from './client.ts'
-import { fieldOf, textOf } from './json-fields.ts'
+import { fieldOf, textOf } from './read-json.ts'
 import { readToken, requestToken } from './token.ts'
 
 /** What a check of an account came to, in words for a person; `problem` is null when Daraja gave a token. */

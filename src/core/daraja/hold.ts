@@ -1,6 +1,9 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { isOutage } from '../../database/outage.ts'
 import { unlessSetBack } from '../../database/set-back.ts'
+import type { Log } from '../../runtime/log.ts'
+import type { CoreMetrics } from '../metrics.ts'
 
 // An account that Daraja turned away as a whole (spike arrest, quota, no connection, no token) is left alone for a while, by
 // all replicas: going on with other payments would only make Daraja throttle for longer. Payments that wait meanwhile keep
@@ -57,4 +60,28 @@ export const holdAccount = async (
     RETURNING (extract(epoch FROM held_until - now()) * 1000)::float8 AS for_ms
   `.execute(database)
   return rows[0] ? Math.round(rows[0].for_ms) : null
+}
+
+/** An answer by which Daraja turned something away for the time being. */
+export type TurnedAway = { code: string; afterMs: number; concerns: 'this_payer' | 'whole_account' }
+
+/**
+ * Leaves the whole account alone for a while when it was the account that was turned away, for all replicas. While Postgres is
+ * away nobody is told: nothing can be taken then either.
+ */
+export const backOff = async (
+  options: { database: Database; shortcode: string; log: Log; metrics: CoreMetrics },
+  answer: TurnedAway,
+): Promise<void> => {
+  if (answer.concerns !== 'whole_account') return
+  const { database, shortcode, log, metrics } = options
+  const forMs = await holdAccount(database, { shortcode, afterMs: answer.afterMs }).catch(
+    (error: unknown) => {
+      if (isOutage(error)) return null
+      throw error
+    },
+  )
+  if (forMs === null) return
+  metrics.heldOff()
+  log.warn({ event: 'daraja_held_off', shortcode, code: answer.code, for_ms: forMs })
 }

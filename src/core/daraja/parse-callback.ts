@@ -1,6 +1,16 @@
 import { fromDarajaTimestamp } from '../../values/instant.ts'
-import { AMBIGUOUS, digitsOf, type Field, fieldOf, numberOf, wordOf } from './json-fields.ts'
-import { type Json, JsonNumber, JsonObject, readJson } from './read-json.ts'
+import {
+  AMBIGUOUS,
+  digitsOf,
+  type Field,
+  fieldOf,
+  type Json,
+  JsonNumber,
+  JsonObject,
+  numberOf,
+  readJson,
+  wordOf,
+} from './read-json.ts'
 import { readResult } from './read-result.ts'
 
 /** What a callback says, as far as it is understood: each field by itself, null where it is not there or cannot be read. */

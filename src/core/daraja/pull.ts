@@ -1,7 +1,6 @@
 import { fromDarajaTimestamp, toDarajaTimestamp } from '../../values/instant.ts'
 import { type Answer, type CallReply, callDaraja, type Daraja, type Unsuccessful } from './call.ts'
-import { type Field, fieldOf, numberOf, textOf, wordOf } from './json-fields.ts'
-import { type Json, JsonObject } from './read-json.ts'
+import { type Field, fieldOf, type Json, JsonObject, numberOf, textOf, wordOf } from './read-json.ts'
 import { readRegistered } from './read-registered.ts'
 
 /** A transaction in M-PESA's own records. */

@@ -1,7 +1,7 @@
-import type { TurnedAway } from './back-off.ts'
 import { type Answer, callDaraja, credentialsOf, type Daraja, readSuccess } from './call.ts'
-import { AMBIGUOUS, type Field, fieldOf, textOf } from './json-fields.ts'
+import type { TurnedAway } from './hold.ts'
 import type { JsonObject } from './read-json.ts'
+import { AMBIGUOUS, type Field, fieldOf, textOf } from './read-json.ts'
 import { type Result, readResult, STILL_PROCESSING } from './read-result.ts'
 
 /** What the query says of a prompt. */

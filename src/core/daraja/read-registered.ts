@@ -1,5 +1,5 @@
 import type { Answer } from './call.ts'
-import { allTextOf, fieldInAnyCase, textOf } from './json-fields.ts'
+import { allTextOf, fieldInAnyCase, textOf } from './read-json.ts'
 
 /** What the text of an answer to the registration says of it, the first rule that fits. */
 const TEXT_RULES: readonly { text: RegExp; registered: boolean }[] = [

@@ -1,6 +1,5 @@
 import { cutText } from '../../values/outside-text.ts'
-import { type Field, textOf } from './json-fields.ts'
-import { JsonNumber } from './read-json.ts'
+import { type Field, JsonNumber, textOf } from './read-json.ts'
 
 /** What ResultCode and ResultDesc say of a payment, on either channel. */
 export type Result =

@@ -1,6 +1,6 @@
 import { callDaraja, credentialsOf, type Daraja, readSuccess, type Unsuccessful } from './call.ts'
-import { fieldOf, wordOf } from './json-fields.ts'
 import type { JsonObject } from './read-json.ts'
+import { fieldOf, wordOf } from './read-json.ts'
 
 /** A prompt that Daraja is asked to show. */
 export type Push = {

@@ -1,7 +1,7 @@
 import type { DarajaAccount } from './account.ts'
 import { classifyError } from './classify-error.ts'
 import type { Reply, SendToDaraja } from './client.ts'
-import { fieldOf, numberOf, wordOf } from './json-fields.ts'
+import { fieldOf, numberOf, wordOf } from './read-json.ts'
 
 /** An access token, or why there is none. */
 export type TokenReply = { kind: 'token'; token: string } | { kind: 'none'; reply: Reply }

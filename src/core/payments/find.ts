@@ -1,4 +1,4 @@
-import { type Selectable, sql } from 'kysely'
+import { type RawBuilder, type Selectable, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { PaymentStateName, PaymentsTable } from '../../database/schema/payments.ts'
 
@@ -80,3 +80,71 @@ export const findFindings = (database: Database, paymentId: bigint) =>
     .where('payment_id', '=', paymentId)
     .orderBy('at')
     .execute()
+
+/**
+ * The ids of open payments: every one of them has a duty, to be submitted, queried or confirmed, so no index on the state is
+ * needed. Ids of paid payments whose receipt is looked for are among them.
+ */
+const idsWithDuties = sql`
+  SELECT payment_id AS id FROM to_submit UNION SELECT payment_id FROM to_query UNION SELECT payment_id FROM to_confirm
+`
+
+const isOpen = sql`payments.state IN ('accepted', 'submitting', 'submitted', 'unconfirmed')`
+
+const isOlderThan = (ageMs: number) =>
+  sql`payments.created_at < now() - make_interval(secs => ${ageMs / 1000})`
+
+/** At most `limit` open payments that are at least `ageMs` old, oldest first. */
+export const listOpenPayments = async (options: {
+  database: Database
+  ageMs: number
+  limit: number
+}): Promise<PaymentRow[]> => {
+  const { rows } = await sql<PaymentRow>`
+    SELECT ${paymentColumns} FROM payments JOIN (${idsWithDuties}) duties USING (id)
+    WHERE ${isOpen} AND ${isOlderThan(options.ageMs)} ORDER BY payments.id LIMIT ${options.limit}
+  `.execute(options.database)
+  return rows
+}
+
+/** How many open payments are at least `ageMs` old. */
+export const countOverduePayments = async (database: Database, ageMs: number): Promise<number> => {
+  const { rows } = await sql<{ count: bigint }>`
+    SELECT count(*) FROM payments JOIN (${idsWithDuties}) duties USING (id) WHERE ${isOpen} AND ${isOlderThan(ageMs)}
+  `.execute(database)
+  return Number(rows[0]?.count ?? 0)
+}
+
+/**
+ * Like `listPayments`, but only payments whose outcome their partner has not got: its delivery is still to be made, held, dead
+ * or cancelled. All of these are in small tables of their own, so what it costs grows with what is missed, not with history:
+ * OFFSET 0 keeps the planner from reading payments in order until enough of them have turned up.
+ */
+export const listUndeliveredPayments = async (options: {
+  database: Database
+  owner: Owner
+  limit: number
+  before: bigint | null
+  state: PaymentStateName | null
+}): Promise<PaymentRow[]> => {
+  const { owner, before, state } = options
+  const owned = owner === 'anybody' ? sql`` : sql`WHERE partner_id = ${owner.partnerId}`
+  const { rows } = await sql<PaymentRow>`
+    WITH missed AS MATERIALIZED (
+      SELECT DISTINCT payment_id
+      FROM (
+        SELECT delivery_id FROM to_deliver ${owned} UNION ALL SELECT delivery_id FROM dead_letters ${owned}
+      ) few
+      CROSS JOIN LATERAL (SELECT payment_id FROM deliveries WHERE id = few.delivery_id OFFSET 0) told
+      ${before === null ? sql`` : sql`WHERE payment_id < ${before}`}
+    )
+    SELECT ${paymentColumns}
+    FROM (SELECT payment_id FROM missed ORDER BY payment_id DESC) newest
+    CROSS JOIN LATERAL (SELECT ${paymentColumns} FROM payments WHERE id = newest.payment_id ${stateIs(state)} OFFSET 0) payments
+    ORDER BY newest.payment_id DESC LIMIT ${options.limit}
+  `.execute(options.database)
+  return rows
+}
+
+const stateIs = (state: PaymentStateName | null): RawBuilder<unknown> =>
+  state === null ? sql`` : sql`AND state = ${state}`

@@ -1,7 +1,7 @@
 import type { PulledTransaction } from '../daraja/pull.ts'
 import type { UniqueReferences } from '../daraja/unique-reference.ts'
-import type { Evidence } from '../payments/evidence.ts'
-import type { Finding } from '../payments/findings.ts'
+import type { Evidence } from '../settle/evidence.ts'
+import type { Finding } from '../settle/findings.ts'
 import type { ToConfirm } from './take-confirmations.ts'
 
 /**

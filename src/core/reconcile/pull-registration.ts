@@ -2,12 +2,12 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
-import { backOff } from '../daraja/back-off.ts'
 import { type Budget, waitForCall } from '../daraja/budget.ts'
 import type { Daraja } from '../daraja/call.ts'
+import { backOff } from '../daraja/hold.ts'
 import { registerPull } from '../daraja/pull.ts'
 import type { CoreMetrics } from '../metrics.ts'
-import { nextDelay } from '../payments/next-delay.ts'
+import { nextDelay } from '../payments/duties.ts'
 
 /** The longest pause between two tries to register a shortcode, ms: payments wait for it. */
 const MAX_PAUSE_MS = 600_000

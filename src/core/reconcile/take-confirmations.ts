@@ -2,7 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
-import { nextDelay } from '../payments/next-delay.ts'
+import { nextDelay } from '../payments/duties.ts'
 
 /** A payment that is looked for in M-PESA's records. */
 export type ToConfirm = { paymentId: bigint; amountKes: number; nonce: string | null }

@@ -1,8 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { maskMsisdn } from '../../values/msisdn.ts'
-import { systemDisk } from '../callback/spool-disk.ts'
-import { listRecordFiles, readRecordFile } from '../callback/spool-files.ts'
+import { listRecordFiles, readRecordFile, systemDisk } from '../callback/spool-files.ts'
 import { decodeRecords } from '../callback/spool-record.ts'
 import { parseCallback } from '../daraja/parse-callback.ts'
 

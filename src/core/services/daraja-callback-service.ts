@@ -8,8 +8,13 @@ import type { Log } from '../../runtime/log.ts'
 import type { ReceivedCallback } from '../callback/callback.ts'
 import type { CallbackMetrics } from '../callback/callback-metrics.ts'
 import type { CallbackReceiver } from '../callback/receive.ts'
-import { type CallbackSources, judgeSource } from '../callback/sources.ts'
-import { createStrangersBudget, isStranger, type StrangerVerdict } from '../callback/strangers.ts'
+import {
+  type CallbackSources,
+  createStrangersBudget,
+  isStranger,
+  judgeSource,
+  type StrangerVerdict,
+} from '../callback/strangers.ts'
 import { type CallbackTokens, parseNonce } from '../callback/token.ts'
 import type { CoreMetrics } from '../metrics.ts'
 import { requireScope } from './caller.ts'

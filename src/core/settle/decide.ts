@@ -1,9 +1,9 @@
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { OutcomeEvent } from '../outbox/enqueue.ts'
-import type { Evidence } from '../payments/evidence.ts'
-import { type Finding, findCollisions } from '../payments/findings.ts'
 import type { Move } from '../payments/history.ts'
 import { decideSettlement, type SettleDecision } from '../payments/payment.ts'
+import type { Evidence } from './evidence.ts'
+import { type Finding, findCollisions } from './findings.ts'
 import { judgeIdentity } from './identity.ts'
 import type { ReceiptHolders } from './receipts.ts'
 

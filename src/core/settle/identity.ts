@@ -1,8 +1,8 @@
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import { maskCheckoutRequestId } from '../../values/checkout-request-id.ts'
 import { maskMsisdn } from '../../values/msisdn.ts'
-import type { Evidence } from '../payments/evidence.ts'
-import type { Finding, FindingKind } from '../payments/findings.ts'
+import type { Evidence } from './evidence.ts'
+import type { Finding, FindingKind } from './findings.ts'
 
 // Is this evidence of this payment? A callback URL names a payment by its id, and a database that is put back to an older copy
 // gives ids again: what came to the URL of one that had the id before says nothing of the one that has it now. What Daraja

@@ -1,7 +1,7 @@
 import type { Log } from '../../runtime/log.ts'
 import type { CoreMetrics } from '../metrics.ts'
-import type { Finding } from '../payments/findings.ts'
 import type { Settlement } from './decide.ts'
+import type { Finding } from './findings.ts'
 
 /**
  * Tells what each piece of evidence did, once its transaction is committed: a line in the log, loud where truths collide, and

@@ -4,8 +4,8 @@ import type { Outcome, PaymentStateName } from '../../database/schema/payments.t
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type AuditEntry, recordAudit } from '../audit/record-audit.ts'
-import type { Evidence } from '../payments/evidence.ts'
 import type { Settlement } from './decide.ts'
+import type { Evidence } from './evidence.ts'
 import { settle } from './settle.ts'
 
 /** An operator's word on a payment. */

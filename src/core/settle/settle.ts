@@ -3,8 +3,6 @@ import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { enqueueDeliveries } from '../outbox/enqueue.ts'
 import { askForTruth } from '../payments/duties.ts'
-import type { Evidence } from '../payments/evidence.ts'
-import { type Finding, recordFindings } from '../payments/findings.ts'
 import { recordMoves } from '../payments/history.ts'
 import {
   type Decided,
@@ -14,6 +12,8 @@ import {
   type PaymentRow,
   type Settlement,
 } from './decide.ts'
+import type { Evidence } from './evidence.ts'
+import { type Finding, recordFindings } from './findings.ts'
 import { claimReceipts, type ReceiptHolders } from './receipts.ts'
 
 /**

@@ -1,6 +1,6 @@
+import type { OpenAccount } from '../daraja/account.ts'
 import type { Budget } from '../daraja/budget.ts'
 import { longestCallMs } from '../daraja/client.ts'
-import type { OpenAccount } from '../daraja/open-account.ts'
 import type { Submitting } from './submit.ts'
 import { type TakenPayments, takeDuePayments } from './take-due-payments.ts'
 

@@ -5,13 +5,18 @@ import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { maskCheckoutRequestId } from '../../values/checkout-request-id.ts'
 import type { PushOutcome } from '../daraja/stk-push.ts'
-import { addConfirmations, addQueries, endSubmissions, postponeSubmissions } from '../payments/duties.ts'
-import type { Evidence } from '../payments/evidence.ts'
-import { type Finding, recordFindings } from '../payments/findings.ts'
+import {
+  addConfirmations,
+  addQueries,
+  endSubmissions,
+  nextDelay,
+  postponeSubmissions,
+} from '../payments/duties.ts'
 import { type MovedTo, movePayments } from '../payments/move.ts'
-import { nextDelay } from '../payments/next-delay.ts'
 import { NOT_PROMPTED } from '../payments/payment.ts'
 import type { Settlement } from '../settle/decide.ts'
+import type { Evidence } from '../settle/evidence.ts'
+import { type Finding, recordFindings } from '../settle/findings.ts'
 import { settle } from '../settle/settle.ts'
 
 /** A payment that was pushed, which taking of it that was, and what came of it. */

@@ -6,10 +6,10 @@ import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Budget, nextInMs, readAllowance, spend } from '../daraja/budget.ts'
 import { type Hold, readHold } from '../daraja/hold.ts'
 import { addConfirmations, endSubmissions } from '../payments/duties.ts'
-import type { Evidence } from '../payments/evidence.ts'
 import { type MovedTo, movePayments } from '../payments/move.ts'
 import { NOT_PROMPTED, STOPPED } from '../payments/payment.ts'
 import type { Settlement } from '../settle/decide.ts'
+import type { Evidence } from '../settle/evidence.ts'
 import { settle } from '../settle/settle.ts'
 
 /** A payment that its taker, and nobody else, may now push. */

@@ -71,7 +71,7 @@ export type PaymentHistoryTable = {
 /** A truth about a payment that does not fit what was known, for operators; each kept once. */
 export type PaymentFindingsTable = {
   payment_id: bigint
-  /** In the words of src/core/payments/findings.ts. */
+  /** In the words of src/core/settle/findings.ts. */
   kind: string
   detail: string
   at: Generated<Date>

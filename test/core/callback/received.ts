@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { ReceivedCallback } from '../../../src/core/callback/callback.ts'
-import { createCallbackIds } from '../../../src/core/callback/callback-id.ts'
+import { createCallbackIds } from '../../../src/core/callback/callback.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 
 export const newCallbackId = createCallbackIds({ clock: systemClock, randomBytes })

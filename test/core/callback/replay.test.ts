@@ -6,9 +6,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { ReceivedCallback } from '../../../src/core/callback/callback.ts'
 import {
   createDatabaseAvailability,
+  createReceiver,
   type DatabaseAvailability,
-} from '../../../src/core/callback/database-availability.ts'
-import { createReceiver } from '../../../src/core/callback/receive.ts'
+} from '../../../src/core/callback/receive.ts'
 import { startReplaying } from '../../../src/core/callback/replay.ts'
 import type { Spool } from '../../../src/core/callback/spool.ts'
 import { encodeRecord } from '../../../src/core/callback/spool-record.ts'

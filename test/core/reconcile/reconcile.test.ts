@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addOverduePayments } from '../../../src/core/metrics.ts'
-import { nextDelay } from '../../../src/core/payments/next-delay.ts'
+import { nextDelay } from '../../../src/core/payments/duties.ts'
 import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { type DarajaRelay, openDarajaRelay, QUERY_PATH } from '../../support/daraja-relay.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Evidence } from '../../../src/core/payments/evidence.ts'
-import { listOpenPayments } from '../../../src/core/payments/open-payments.ts'
+import { listOpenPayments } from '../../../src/core/payments/find.ts'
+import type { Evidence } from '../../../src/core/settle/evidence.ts'
 import { settle } from '../../../src/core/settle/settle.ts'
 import { settleByHand } from '../../../src/core/settle/settle-by-hand.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'

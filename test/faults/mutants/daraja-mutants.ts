@@ -48,7 +48,7 @@ export const DARAJA_MUTANTS: readonly Mutant[] = [
   {
     name: 'pushes wait behind queries',
     law: 2,
-    file: 'src/core/daraja/connections.ts',
+    file: 'src/core/daraja/client.ts',
     changes: [
       { find: 'if (path === PUSH_PATH) return pushes', replace: '' },
       { find: 'connections: options.queries', replace: 'connections: options.pushes' },
@@ -70,7 +70,7 @@ export const DARAJA_MUTANTS: readonly Mutant[] = [
   {
     name: 'of two codes the last counts',
     law: 4,
-    file: 'src/core/daraja/json-fields.ts',
+    file: 'src/core/daraja/read-json.ts',
     changes: [
       {
         find: 'return values.length > 1 ? AMBIGUOUS : values[0]\n}\n\n/** The same,',
@@ -92,7 +92,7 @@ export const DARAJA_MUTANTS: readonly Mutant[] = [
   {
     name: 'a token is renewed under its documented codes alone',
     law: 6,
-    file: 'src/core/daraja/error-rules.ts',
+    file: 'src/core/daraja/classify-error.ts',
     changes: [
       {
         find: '{ code: /^40[0134]\\./, text: NAMES_BAD_TOKEN',

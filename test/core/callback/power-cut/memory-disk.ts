@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Disk, DiskFile } from '../../../../src/core/callback/spool-disk.ts'
+import type { Disk, DiskFile } from '../../../../src/core/callback/spool-files.ts'
 
 // A disk in memory that writes down every step by which it is changed or made durable, so that each state in which a power
 // cut may leave a real one can be built from the steps.

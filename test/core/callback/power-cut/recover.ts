@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { openSpool } from '../../../../src/core/callback/spool.ts'
-import type { Disk } from '../../../../src/core/callback/spool-disk.ts'
+import type { Disk } from '../../../../src/core/callback/spool-files.ts'
 import { decodeRecords, encodeRecord } from '../../../../src/core/callback/spool-record.ts'
 import { quietLog } from '../../../support/core.ts'
 import { newCallbackId } from '../received.ts'
