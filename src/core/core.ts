@@ -129,15 +129,15 @@ export const startCore = (options: CoreOptions): Core => {
     concurrency: options.submitConcurrency,
     accountReferenceOf: ({ paymentId, reference, callbackNonce }, { uniqueReference }) =>
       uniqueReference ? references.issue(paymentId, callbackNonce) : toAccountReference(reference, paymentId),
-    callbackUrlOf: ({ paymentId, callbackNonce: nonce }) =>
+    darajaCallbackUrlOf: ({ paymentId, callbackNonce: nonce }) =>
       renderCallbackUrl({ ...options, token: tokens.issue(paymentId), nonce }),
   })
   const interpreting = startInterpreting(stage)
   const replaying = startReplaying({ ...options, availability, onReceived: interpreting.wake })
   const loops = [submitting, interpreting, replaying, startReconciling(stage), ...startForgetting(options)]
   // Daraja wants to be told an address; what it posts there is kept like every callback of a token that nobody issued.
-  const callbackUrl = `${options.publicUrl}/callbacks/stk/pull`
-  loops.push(startPulling({ ...stage, references, callbackUrl }))
+  const darajaCallbackUrl = `${options.publicUrl}/callbacks/stk/pull`
+  loops.push(startPulling({ ...stage, references, darajaCallbackUrl }))
   const keyUse = startKeyUse(options)
   loops.push(keyUse)
   const checks = createCallerChecks({ ...options, noteUse: keyUse.note })

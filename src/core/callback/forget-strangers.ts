@@ -21,7 +21,11 @@ export const startForgettingStrangers = (options: {
     round: async () => {
       const callbacks =
         (await forgetStrangers(options)) +
-        (await forgetStrangersAmongCallbacks({ ...options, list: options.sources.list }))
+        (await forgetStrangersAmongCallbacks({
+          database: options.database,
+          keepDays: options.keepDays,
+          list: options.sources.list,
+        }))
       if (callbacks > 0)
         options.log.info({ event: 'strangers_forgotten', callbacks, keep_days: options.keepDays })
       return false

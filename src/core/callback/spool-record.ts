@@ -18,13 +18,12 @@ export type SpoolContent = {
 /** A callback as one record. */
 export const encodeRecord = (callback: ReceivedCallback): Buffer => {
   const { body, ...about } = callback
-  const json = Buffer.from(
-    JSON.stringify({
-      ...about,
-      receivedAt: callback.receivedAt.getTime(),
-      paymentId: callback.paymentId === null ? null : callback.paymentId.toString(),
-    }),
-  )
+  const fields = {
+    ...about,
+    receivedAt: callback.receivedAt.getTime(),
+    paymentId: callback.paymentId === null ? null : callback.paymentId.toString(),
+  }
+  const json = Buffer.from(JSON.stringify(fields))
   const content = Buffer.concat([uint32(json.length), json, body])
   const start = Buffer.concat([Buffer.from(MAGIC), uint32(content.length), uint32(crc32(content))])
   return Buffer.concat([start, uint32(crc32(start)), content])

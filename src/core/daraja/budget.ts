@@ -107,12 +107,7 @@ const takeCall = (database: Database, budget: Budget): Promise<number> =>
 const MIN_REFILL_MS = 20
 
 /** When to look again, ms: 0 unless it was the budget that ended the taking. */
-export const nextInMs = (options: {
-  nextInMs: number
-  allowed: number
-  limit: number
-  taken: number
-}): number =>
-  options.allowed < options.limit && options.taken >= options.allowed
-    ? Math.max(options.nextInMs, MIN_REFILL_MS)
-    : 0
+export const nextInMs = (
+  allowance: Allowance,
+  { allowed, limit, taken }: { allowed: number; limit: number; taken: number },
+): number => (allowed < limit && taken >= allowed ? Math.max(allowance.nextInMs, MIN_REFILL_MS) : 0)

@@ -98,9 +98,10 @@ export const createDarajaConnections = (options: {
   pushes: number
   queries: number
 }): DarajaClient => {
-  const pushes = createDarajaClient({ ...options, connections: options.pushes })
-  const tokens = createDarajaClient({ ...options, connections: TOKEN_CONNECTIONS })
-  const queries = createDarajaClient({ ...options, connections: options.queries })
+  const { baseUrl, timeoutMs } = options
+  const pushes = createDarajaClient({ baseUrl, timeoutMs, connections: options.pushes })
+  const tokens = createDarajaClient({ baseUrl, timeoutMs, connections: TOKEN_CONNECTIONS })
+  const queries = createDarajaClient({ baseUrl, timeoutMs, connections: options.queries })
   const clientFor = (path: string): DarajaClient => {
     if (path === PUSH_PATH) return pushes
     return path.startsWith(TOKEN_PATH) ? tokens : queries

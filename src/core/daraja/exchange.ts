@@ -66,7 +66,18 @@ export const exchange = (
       onResponseError: (_controller, error) => fail(error),
     }
     try {
-      dispatcher.dispatch({ ...request, headersTimeout: 0, bodyTimeout: 0 }, handler)
+      dispatcher.dispatch(
+        {
+          origin: request.origin,
+          path: request.path,
+          method: request.method,
+          headers: request.headers,
+          body: request.body,
+          headersTimeout: 0,
+          bodyTimeout: 0,
+        },
+        handler,
+      )
     } catch (error) {
       fail(error)
     }

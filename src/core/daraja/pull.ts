@@ -23,13 +23,13 @@ export type PulledPage =
  */
 export const registerPull = (
   daraja: Daraja,
-  options: { msisdn: string | null; callbackUrl: string },
+  options: { msisdn: string | null; darajaCallbackUrl: string },
 ): Promise<CallReply<true>> => {
   const body = {
     ShortCode: Number(daraja.account.shortcode),
     RequestType: 'Pull',
     ...(options.msisdn !== null && { NominatedNumber: options.msisdn }),
-    CallBackURL: options.callbackUrl,
+    CallBackURL: options.darajaCallbackUrl,
   }
   return callDaraja(daraja, { path: '/pulltransactions/v1/register', body, read: readRegistered })
 }

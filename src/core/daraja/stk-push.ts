@@ -8,7 +8,8 @@ export type Push = {
   amountKes: number
   /** What the payer sees: at most twelve letters and digits. */
   accountReference: string
-  callbackUrl: string
+  /** Where Daraja is to POST the outcome. */
+  darajaCallbackUrl: string
 }
 
 /** What became of a push. */
@@ -44,7 +45,7 @@ export const pushStk = async (daraja: Daraja, push: Push): Promise<PushOutcome> 
     PartyA: Number(push.msisdn),
     PartyB: Number(daraja.account.partyB),
     PhoneNumber: Number(push.msisdn),
-    CallBackURL: push.callbackUrl,
+    CallBackURL: push.darajaCallbackUrl,
     AccountReference: push.accountReference,
     TransactionDesc: TRANSACTION_DESC,
   }

@@ -17,9 +17,9 @@ const FIRST_SAMPLE_ID = 2_147_480_001n
 /** A number that rings nowhere. */
 const MSISDN = '254700000000'
 
-type Told = Pick<OutcomeEvent, 'outcome' | 'resultCode' | 'resultDesc'> & Partial<OutcomeEvent>
+type SampleEvent = Pick<OutcomeEvent, 'outcome' | 'resultCode' | 'resultDesc'> & Partial<OutcomeEvent>
 
-const paid = (more: Partial<OutcomeEvent> = {}): Told => ({
+const paid = (more: Partial<OutcomeEvent> = {}): SampleEvent => ({
   outcome: 'successful',
   resultCode: '0',
   resultDesc: 'The service request is processed successfully.',
@@ -27,7 +27,7 @@ const paid = (more: Partial<OutcomeEvent> = {}): Told => ({
   ...more,
 })
 
-const failed = (resultCode: string, resultDesc: string, more: Partial<OutcomeEvent> = {}): Told => ({
+const failed = (resultCode: string, resultDesc: string, more: Partial<OutcomeEvent> = {}): SampleEvent => ({
   outcome: 'failed',
   resultCode,
   resultDesc,
@@ -43,22 +43,22 @@ const TIMED_OUT = failed('1037', 'No response from user.')
  * What a partner can be told, each with a name and all that is told of one payment, in order. In the last two a partner hears
  * of one payment twice: once as an answer got lost, once as M-PESA took a failure back.
  */
-const SAMPLES: readonly { name: string; told: readonly Told[] }[] = [
-  { name: 'paid', told: [paid()] },
-  { name: 'paid-without-receipt', told: [paid({ receipt: null })] },
-  { name: 'cancelled', told: [failed('1032', 'Request cancelled by user')] },
-  { name: 'wrong-pin', told: [failed('2001', 'The initiator information is invalid.')] },
+const SAMPLES: readonly { name: string; events: readonly SampleEvent[] }[] = [
+  { name: 'paid', events: [paid()] },
+  { name: 'paid-without-receipt', events: [paid({ receipt: null })] },
+  { name: 'cancelled', events: [failed('1032', 'Request cancelled by user')] },
+  { name: 'wrong-pin', events: [failed('2001', 'The initiator information is invalid.')] },
   {
     name: 'insufficient-funds',
-    told: [failed('1', 'The balance is insufficient for the transaction.')],
+    events: [failed('1', 'The balance is insufficient for the transaction.')],
   },
-  { name: 'timeout', told: [TIMED_OUT] },
-  { name: 'code-as-text', told: [failed('SFC_IC0003', 'The operator does not exist.')] },
-  { name: 'refused', told: [failed('400.002.02', 'Bad Request - Invalid PhoneNumber', NO_IDS)] },
-  { name: 'not-prompted', told: [failed(NOT_PROMPTED.resultCode, NOT_PROMPTED.resultDesc, NO_IDS)] },
-  { name: 'not-paid', told: [failed('NOT_PAID', 'Found not paid by an operator of the gateway.', NO_IDS)] },
-  { name: 'told-twice', told: [paid(), paid()] },
-  { name: 'late-success', told: [TIMED_OUT, paid()] },
+  { name: 'timeout', events: [TIMED_OUT] },
+  { name: 'code-as-text', events: [failed('SFC_IC0003', 'The operator does not exist.')] },
+  { name: 'refused', events: [failed('400.002.02', 'Bad Request - Invalid PhoneNumber', NO_IDS)] },
+  { name: 'not-prompted', events: [failed(NOT_PROMPTED.resultCode, NOT_PROMPTED.resultDesc, NO_IDS)] },
+  { name: 'not-paid', events: [failed('NOT_PAID', 'Found not paid by an operator of the gateway.', NO_IDS)] },
+  { name: 'told-twice', events: [paid(), paid()] },
+  { name: 'late-success', events: [TIMED_OUT, paid()] },
 ]
 
 export const SAMPLE_NAMES: readonly string[] = SAMPLES.map(({ name }) => name)
@@ -68,13 +68,17 @@ export const SAMPLE_NAMES: readonly string[] = SAMPLES.map(({ name }) => name)
  * ended at `now`.
  */
 export const sampleOutcomes = (names: readonly string[], now: Date): SampleOutcome[] =>
-  SAMPLES.flatMap(({ name, told }, index) => {
+  SAMPLES.flatMap(({ name, events }, index) => {
     if (!names.includes(name)) return []
-    const bodies = told.map((one) => renderBody({ ...blank(FIRST_SAMPLE_ID + BigInt(index), now), ...one }))
+    const blank = blankEvent(FIRST_SAMPLE_ID + BigInt(index), now)
+    const bodies = events.map((event) => {
+      const whole = { ...blank, ...event }
+      return renderBody(whole)
+    })
     return bodies.map((body, at) => ({ name, body, attempt: at > 0 && body === bodies[at - 1] ? 2 : 1 }))
   })
 
-const blank = (paymentId: bigint, now: Date) => ({
+const blankEvent = (paymentId: bigint, now: Date) => ({
   paymentId,
   partnerId: 0n,
   callbackUrl: '',

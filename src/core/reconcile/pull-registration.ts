@@ -12,19 +12,16 @@ import { nextDelay } from '../payments/duties.ts'
 /** The longest pause between two tries to register a shortcode, ms: payments wait for it. */
 const MAX_PAUSE_MS = 600_000
 
-/** What a shortcode is registered by. */
-type Registering = {
-  daraja: Daraja
-  /** The number that was nominated for Pull Transactions; null: none. */
-  msisdn: string | null
-  callbackUrl: string
-}
+/** An account to be registered; `msisdn`: the number that was nominated for Pull Transactions, null: none. */
+type Registering = { daraja: Daraja; msisdn: string | null }
 
 /** Registers the shortcode unless some replica has done so before; false when it is not registered yet. */
 export type PullRegistration = (account: Registering, signal: AbortSignal) => Promise<boolean>
 
 type Options = {
   database: Database
+  /** Where Daraja would call about Pull Transactions. */
+  darajaCallbackUrl: string
   queriesPerSecond: number
   reconcileAfterMs: number
   random: () => number
@@ -34,10 +31,10 @@ type Options = {
 }
 
 /** The bucket that Pull Transactions draw on. */
-export const pullBudget = (options: { daraja: Daraja; queriesPerSecond: number }): Budget => ({
-  shortcode: options.daraja.account.shortcode,
+export const pullBudget = (daraja: Daraja, queriesPerSecond: number): Budget => ({
+  shortcode: daraja.account.shortcode,
   call: 'query',
-  perSecond: options.queriesPerSecond,
+  perSecond: queriesPerSecond,
 })
 
 /** Registers shortcodes for Pull Transactions; one that is refused is tried again after pauses of its own that grow. */
@@ -48,7 +45,7 @@ export const createPullRegistration = (options: Options): PullRegistration => {
     if (await isRegistered(options.database, shortcode)) return true
     const pause = pauses.get(shortcode)
     if (pause && options.nowMs() < pause.untilMs) return false
-    const registered = await register({ ...options, ...account }, signal)
+    const registered = await register(options, account, signal)
     if (registered) pauses.delete(shortcode)
     else {
       const tries = pause?.tries ?? 0
@@ -68,15 +65,19 @@ const isRegistered = async (database: Database, shortcode: string): Promise<bool
   return Boolean(known?.pull_registered_at)
 }
 
-const register = async (options: Options & Registering, signal: AbortSignal): Promise<boolean> => {
-  const { database, daraja, log } = options
+const register = async (
+  options: Options,
+  { daraja, msisdn }: Registering,
+  signal: AbortSignal,
+): Promise<boolean> => {
+  const { database, darajaCallbackUrl, queriesPerSecond, log, metrics } = options
   const { shortcode } = daraja.account
-  if (!(await waitForCall(database, pullBudget(options), signal))) return false
+  if (!(await waitForCall(database, pullBudget(daraja, queriesPerSecond), signal))) return false
   crashPoint('register_pull.before_send')
-  const reply = await registerPull(daraja, options)
+  const reply = await registerPull(daraja, { msisdn, darajaCallbackUrl })
   crashPoint('register_pull.after_send')
   if (reply.kind !== 'success') {
-    if (reply.kind === 'later') await backOff({ ...options, shortcode }, reply)
+    if (reply.kind === 'later') await backOff({ database, shortcode, log, metrics }, reply)
     log.warn({ event: 'pull_not_registered', shortcode, answer: reply.kind, reason: reasonOf(reply) })
     return false
   }

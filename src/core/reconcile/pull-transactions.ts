@@ -16,13 +16,7 @@ import { recordFindings } from '../settle/findings.ts'
 import { reportFindings, reportSettlements } from '../settle/report-settlements.ts'
 import { settle } from '../settle/settle.ts'
 import { findPulled } from './find-pulled.ts'
-import {
-  createPullRegistration,
-  type PullRegistration,
-  pullBudget,
-  reasonOf,
-  recordRegistered,
-} from './pull-registration.ts'
+import { createPullRegistration, pullBudget, reasonOf, recordRegistered } from './pull-registration.ts'
 import { type ToConfirm, takeConfirmations } from './take-confirmations.ts'
 
 const IDLE_MS = 1_000
@@ -36,7 +30,7 @@ export type Pulling = {
   findAccount: FindAccount
   references: UniqueReferences
   /** Where Daraja would call about Pull Transactions. */
-  callbackUrl: string
+  darajaCallbackUrl: string
   /** Shared with the query. */
   queriesPerSecond: number
   reconcileAfterMs: number
@@ -47,14 +41,8 @@ export type Pulling = {
   onSettled: () => void
 }
 
-/** The same for one account. */
-type AccountPulling = Pulling & {
-  accountId: bigint
-  daraja: Daraja
-  /** The number that was nominated for Pull Transactions; null: none. */
-  msisdn: string | null
-  isRegistered: PullRegistration
-}
+/** An account whose payments are looked for. */
+type PulledAccount = { accountId: bigint; daraja: Daraja }
 
 /**
  * Looks for payments in M-PESA's own records (Pull Transactions), for accounts that have them and give every payment a
@@ -63,15 +51,26 @@ type AccountPulling = Pulling & {
  */
 export const startPulling = (options: Pulling): Loop => {
   const stopping = new AbortController()
-  const isRegistered = createPullRegistration(options)
+  const isRegistered = createPullRegistration({
+    database: options.database,
+    darajaCallbackUrl: options.darajaCallbackUrl,
+    queriesPerSecond: options.queriesPerSecond,
+    reconcileAfterMs: options.reconcileAfterMs,
+    random: options.random,
+    nowMs: options.nowMs,
+    log: options.log,
+    metrics: options.metrics,
+  })
   const round = async (): Promise<boolean> => {
     let more = false
     for (const accountId of await findDueAccounts(options.database, 'to_confirm')) {
       if (stopping.signal.aborted) return false
       const account = await options.findAccount(accountId)
       if (!account?.pull) continue
-      const own = { ...options, accountId, daraja: account.daraja, ...account.pull, isRegistered }
-      if (await pullOnce(own, stopping.signal)) more = true
+      const { daraja, pull } = account
+      // First: what cannot be looked for yet is not put off.
+      if (!(await isRegistered({ daraja, msisdn: pull.msisdn }, stopping.signal))) continue
+      if (await pullOnce(options, { accountId, daraja }, stopping.signal)) more = true
     }
     return more
   }
@@ -84,32 +83,36 @@ export const startPulling = (options: Pulling): Loop => {
 }
 
 /** Looks for what is due of one account; false when nothing is, or cannot be looked for now. */
-const pullOnce = async (options: AccountPulling, signal: AbortSignal): Promise<boolean> => {
-  // First: what cannot be looked for yet is not put off.
-  if (!(await options.isRegistered(options, signal))) return false
-  const window = await takeConfirmations(options)
+const pullOnce = async (options: Pulling, account: PulledAccount, signal: AbortSignal): Promise<boolean> => {
+  const window = await takeConfirmations({
+    database: options.database,
+    accountId: account.accountId,
+    reconcileAfterMs: options.reconcileAfterMs,
+    random: options.random,
+  })
   if (window === null) return false
-  const transactions = await walk(options, window, signal)
+  const transactions = await readTransactions(options, account.daraja, window, signal)
   await settlePulled(options, window.payments, transactions)
   return true
 }
 
 /** Every transaction of the window, as far as Daraja gives them; a page that fails ends the walk until the next time. */
-const walk = async (
-  options: AccountPulling,
+const readTransactions = async (
+  options: Pulling,
+  daraja: Daraja,
   window: { from: Date; to: Date },
   signal: AbortSignal,
 ): Promise<PulledTransaction[]> => {
   const found = new Map<string, PulledTransaction>()
   let offset = 0
   for (let page = 0; page < MAX_PAGES; page += 1) {
-    if (!(await waitForCall(options.database, pullBudget(options), signal))) break
+    if (!(await waitForCall(options.database, pullBudget(daraja, options.queriesPerSecond), signal))) break
     crashPoint('pull.before_send')
-    const pulled = await pullPage(options.daraja, { ...window, offset })
+    const pulled = await pullPage(daraja, { from: window.from, to: window.to, offset })
     crashPoint('pull.after_send')
     options.metrics.pulled(pulled.kind)
     if (pulled.kind === 'failed') {
-      await reportFailedPull(options, pulled.reply)
+      await reportFailedPull(options, daraja.account.shortcode, pulled.reply)
       break
     }
     const before = found.size
@@ -123,14 +126,14 @@ const walk = async (
 
 /** A page that was refused is how Daraja says that the shortcode is not registered, whatever we remember. */
 const reportFailedPull = async (
-  options: AccountPulling,
+  { database, log, metrics }: Pulling,
+  shortcode: string,
   reply: Extract<PulledPage, { kind: 'failed' }>['reply'],
 ): Promise<void> => {
-  const { shortcode } = options.daraja.account
-  options.log.warn({ event: 'pull_failed', answer: reply.kind, reason: reasonOf(reply) })
-  if (reply.kind === 'later') await backOff({ ...options, shortcode }, reply)
+  log.warn({ event: 'pull_failed', answer: reply.kind, reason: reasonOf(reply) })
+  if (reply.kind === 'later') await backOff({ database, shortcode, log, metrics }, reply)
   if (reply.kind === 'refused') {
-    await recordRegistered(options.database, { shortcode, registeredAt: sql`NULL` })
+    await recordRegistered(database, { shortcode, registeredAt: sql`NULL` })
   }
 }
 
@@ -139,16 +142,16 @@ const settlePulled = async (
   payments: readonly ToConfirm[],
   transactions: readonly PulledTransaction[],
 ): Promise<void> => {
-  const { evidence, findings } = findPulled({ ...options, payments, transactions })
+  const { evidence, findings } = findPulled({ references: options.references, payments, transactions })
   if (evidence.length === 0 && findings.length === 0) return
-  const told = await options.database.transaction().execute(async (transaction) => {
+  const settled = await options.database.transaction().execute(async (transaction) => {
     const settlements = await settle(transaction, evidence)
-    const fresh = await recordFindings(transaction, findings)
+    const newFindings = await recordFindings(transaction, findings)
     crashPoint('settle_by_pull.before_commit')
-    return { settlements, fresh }
+    return { settlements, newFindings }
   })
   crashPoint('settle_by_pull.after_commit')
-  reportSettlements(options, told.settlements)
-  reportFindings(options, told.fresh)
-  if (told.settlements.length > 0) options.onSettled()
+  reportSettlements(options, settled.settlements)
+  reportFindings(options, settled.newFindings)
+  if (settled.settlements.length > 0) options.onSettled()
 }

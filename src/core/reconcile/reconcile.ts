@@ -20,7 +20,11 @@ import { settle } from '../settle/settle.ts'
 /** Queries under way at once, however fast they are let out: Daraja's answer takes a second or so. */
 export const QUERIES_AT_ONCE = 64
 
+/** How long the loop rests when nothing is due, ms. */
 const IDLE_MS = 500
+
+/** What a lease is longer than the calls to Daraja may take, ms. */
+const LEASE_MARGIN_MS = 60_000
 
 /** `dueAt` as Postgres writes it, to the microsecond. */
 type DueQuery = { paymentId: bigint; checkoutRequestId: string; queries: number; dueAt: string }
@@ -67,7 +71,17 @@ export const startReconciling = (options: Reconciling): Loop => {
     if (limit === 0) return BUSY_MS
     const account = await options.findAccount(accountId)
     if (account === null) return false
-    const taken = await takeDue({ ...options, accountId, account, limit })
+    const taken = await takeDue({
+      database: options.database,
+      accountId,
+      budget: {
+        shortcode: account.daraja.account.shortcode,
+        call: 'query',
+        perSecond: options.queriesPerSecond,
+      },
+      limit,
+      leaseMs: longestCallMs(options.timeoutMs) + LEASE_MARGIN_MS,
+    })
     notBeforeMs.set(accountId, options.nowMs() + taken.nextInMs)
     for (const due of taken.due) start(account, due)
     return taken.nextInMs || taken.due.length === limit
@@ -96,24 +110,27 @@ const MAX_QUERIES_WHEN_SETTLED = 10
 /** How soon to look again when all places are taken, ms. */
 const BUSY_MS = 50
 
-const takeDue = async (
-  options: Reconciling & { accountId: bigint; account: OpenAccount; limit: number },
-): Promise<{ due: DueQuery[]; nextInMs: number }> => {
-  const { shortcode } = options.account.daraja.account
-  const budget: Budget = { shortcode, call: 'query', perSecond: options.queriesPerSecond }
+const takeDue = async (options: {
+  database: Database
+  accountId: bigint
+  budget: Budget
+  limit: number
+  leaseMs: number
+}): Promise<{ due: DueQuery[]; nextInMs: number }> => {
+  const { budget } = options
   const taken = await options.database.transaction().execute(async (transaction) => {
-    const hold = await readHold(transaction, shortcode)
+    const hold = await readHold(transaction, budget.shortcode)
     if (hold.forMs > 0) return { due: [], nextInMs: hold.forMs }
     const allowance = await readAllowance(transaction, budget)
     const allowed = Math.min(options.limit, allowance.calls)
     const due = await leaseDue(transaction, {
       accountId: options.accountId,
       limit: allowed,
-      leaseMs: longestCallMs(options.timeoutMs) + 60_000,
+      leaseMs: options.leaseMs,
     })
     await spend(transaction, budget, due.length)
     crashPoint('take_query.before_commit', due.length)
-    return { due, nextInMs: nextInMs({ ...allowance, allowed, limit: options.limit, taken: due.length }) }
+    return { due, nextInMs: nextInMs(allowance, { allowed, limit: options.limit, taken: due.length }) }
   })
   crashPoint('take_query.after_commit', taken.due.length)
   return taken
@@ -150,10 +167,12 @@ const reconcile = async (options: Reconciling, account: OpenAccount, due: DueQue
     options.onSettled()
     return
   }
+  const { database, reconcileAfterMs, random, log, metrics } = options
   if (answer.turnedAway) {
-    await backOff({ ...options, ...account.daraja.account }, answer.turnedAway)
+    const { shortcode } = account.daraja.account
+    await backOff({ database, shortcode, log, metrics }, answer.turnedAway)
   }
-  const delayMs = nextDelay({ ...options, firstMs: options.reconcileAfterMs, queries: due.queries })
+  const delayMs = nextDelay({ firstMs: reconcileAfterMs, queries: due.queries, random })
   options.log.info({
     event: 'query_settled_nothing',
     payment_id: Number(due.paymentId),

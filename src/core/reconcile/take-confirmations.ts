@@ -48,7 +48,7 @@ export const takeConfirmations = async (options: {
     const recent = due.filter((row) => !row.too_old)
     const firstMs = Math.min(...recent.map(createdMs))
     const together = recent.filter((row) => createdMs(row) < firstMs + WINDOW_MS)
-    await putOff({ ...options, transaction, due: together })
+    await putOff(transaction, together, options)
     crashPoint('take_confirmations.before_commit', together.length)
     return together
   })
@@ -97,19 +97,18 @@ const endOld = async (transaction: Transaction<Schema>, ids: readonly bigint[]):
   `.execute(transaction)
 }
 
-const putOff = async (options: {
-  transaction: Transaction<Schema>
-  due: readonly DueRow[]
-  reconcileAfterMs: number
-  random: () => number
-}): Promise<void> => {
-  if (options.due.length === 0) return
-  const delays = options.due.map((row) =>
+const putOff = async (
+  transaction: Transaction<Schema>,
+  due: readonly DueRow[],
+  options: { reconcileAfterMs: number; random: () => number },
+): Promise<void> => {
+  if (due.length === 0) return
+  const delays = due.map((row) =>
     nextDelay({ firstMs: options.reconcileAfterMs, queries: row.pulls, random: options.random }),
   )
   await sql`
     UPDATE to_confirm SET pulls = pulls + 1, due_at = now() + make_interval(secs => delay_ms / 1000)
-    FROM unnest(${options.due.map(idOf)}::bigint[], ${delays}::double precision[]) AS given (payment_id, delay_ms)
+    FROM unnest(${due.map(idOf)}::bigint[], ${delays}::double precision[]) AS given (payment_id, delay_ms)
     WHERE to_confirm.payment_id = given.payment_id
-  `.execute(options.transaction)
+  `.execute(transaction)
 }

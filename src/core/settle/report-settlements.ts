@@ -4,7 +4,7 @@ import type { Settlement } from './decide.ts'
 import type { Finding } from './findings.ts'
 
 /**
- * Tells what each piece of evidence did, once its transaction is committed: a line in the log, loud where truths collide, and
+ * Reports what each piece of evidence did, once its transaction is committed: a line in the log, loud where truths collide, and
  * a count of what was settled and found.
  */
 export const reportSettlements = (
@@ -19,7 +19,7 @@ export const reportSettlements = (
   }
 }
 
-/** Tells what did not fit. The detail, which may hold a CheckoutRequestID, stays in the database. */
+/** Reports what did not fit. The detail, which may hold a CheckoutRequestID, stays in the database. */
 export const reportFindings = (
   { log, metrics }: { log: Log; metrics: CoreMetrics },
   findings: readonly Finding[],
@@ -31,25 +31,25 @@ export const reportFindings = (
 }
 
 const logSettlement = (log: Log, { evidence, from, decision }: Settlement): void => {
-  const about = {
-    payment_id: Number(evidence.paymentId),
-    cause: evidence.cause,
-    result_code: evidence.resultCode,
+  const lineOf = (about: { event: string; from?: string; state?: string }) => {
+    const { event, ...states } = about
+    const { paymentId, cause, resultCode } = evidence
+    return { event, payment_id: Number(paymentId), cause, result_code: resultCode, ...states }
   }
-  if (from === null) return log.warn({ event: 'payment_not_found', ...about })
+  if (from === null) return log.warn(lineOf({ event: 'payment_not_found' }))
   switch (decision.kind) {
     case 'move':
-      return log.info({ event: `payment_${decision.to}`, ...about, from })
+      return log.info(lineOf({ event: `payment_${decision.to}`, from }))
     case 'fill_in_receipt':
-      return log.info({ event: 'receipt_filled_in', ...about })
+      return log.info(lineOf({ event: 'receipt_filled_in' }))
     case 'known':
-      return log.info({ event: 'outcome_known_already', ...about, state: from })
+      return log.info(lineOf({ event: 'outcome_known_already', state: from }))
     case 'contradiction':
-      return log.info({ event: 'failure_after_success', ...about, state: from })
+      return log.info(lineOf({ event: 'failure_after_success', state: from }))
     case 'not_believed':
-      return log.warn({ event: 'evidence_not_believed', ...about, state: from })
+      return log.warn(lineOf({ event: 'evidence_not_believed', state: from }))
     case 'wait':
-      return log.debug({ event: 'evidence_waits', ...about })
+      return log.debug(lineOf({ event: 'evidence_waits' }))
     default:
       return decision satisfies never
   }

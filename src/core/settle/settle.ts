@@ -73,7 +73,7 @@ const decideAll = async (options: {
 }): Promise<DecidedBatch> => {
   const holders: ReceiptHolders = new Map()
   for (;;) {
-    const batch = decideBatch({ ...options, holders })
+    const batch = decideBatch({ locked: options.locked, evidence: options.evidence, holders })
     if (batch.claims.size === 0) return batch
     await claimReceipts(options.transaction, batch.claims, holders)
   }

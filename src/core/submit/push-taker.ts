@@ -1,7 +1,7 @@
+import type { Database } from '../../database/connect.ts'
 import type { OpenAccount } from '../daraja/account.ts'
 import type { Budget } from '../daraja/budget.ts'
 import { longestCallMs } from '../daraja/client.ts'
-import type { Submitting } from './submit.ts'
 import { type TakenPayments, takeDuePayments } from './take-due-payments.ts'
 
 /** How long nothing is looked for when nothing is due, ms; and how often payments past their deadline are. */
@@ -25,7 +25,16 @@ export type PushTaker = {
 }
 
 /** Decides how many payments of an account are taken, and when: what is not allowed yet costs no transaction. */
-export const createPushTaker = (options: Submitting, accountId: bigint): PushTaker => {
+export const createPushTaker = (options: {
+  database: Database
+  accountId: bigint
+  /** Pushes under way at once, at the most. */
+  concurrency: number
+  /** Pushes of the account, by all replicas; null: no limit. */
+  pushesPerSecond: number | null
+  timeoutMs: number
+  nowMs: () => number
+}): PushTaker => {
   let width = options.concurrency
   let underWay = 0
   let notBeforeMs = Number.NEGATIVE_INFINITY
@@ -39,8 +48,8 @@ export const createPushTaker = (options: Submitting, accountId: bigint): PushTak
     if (limit === 0 && !alsoOld) return null
     const taken = await takeDuePayments({
       database: options.database,
-      accountId,
-      budget: budgetOf(options, account),
+      accountId: options.accountId,
+      budget: budgetOf(account, options.pushesPerSecond),
       limit,
       leaseMs: longestCallMs(options.timeoutMs) + LEASE_MARGIN_MS,
       alsoOld,
@@ -63,7 +72,7 @@ export const createPushTaker = (options: Submitting, accountId: bigint): PushTak
   }
 }
 
-const budgetOf = (options: Submitting, account: OpenAccount | null): Budget =>
+const budgetOf = (account: OpenAccount | null, perSecond: number | null): Budget =>
   account === null
     ? { shortcode: '', call: 'push', perSecond: null }
-    : { shortcode: account.daraja.account.shortcode, call: 'push', perSecond: options.pushesPerSecond }
+    : { shortcode: account.daraja.account.shortcode, call: 'push', perSecond }

@@ -45,7 +45,13 @@ export const recordPushes = async (options: {
   const recorded = await options.database.transaction().execute(async (transaction) => {
     const known = await lockPayments(transaction, options.pushes)
     await takeAnew(transaction, options.pushes, known)
-    const findings = await recordAccepted({ ...options, transaction, known })
+    const findings = await recordAccepted({
+      transaction,
+      known,
+      pushes: options.pushes,
+      reconcileAfterMs: options.reconcileAfterMs,
+      random: options.random,
+    })
     await recordUnknown(transaction, options.pushes.filter(isKind('unknown')))
     const notProcessed = await recordLater(transaction, options.pushes.filter(isKind('later')), known)
     const refusals = options.pushes.filter(isKind('refused')).map(toRefusal)
@@ -89,7 +95,7 @@ const recordAccepted = async (options: {
     transaction,
     open.map(({ paymentId }) => ({
       paymentId,
-      afterMs: nextDelay({ ...options, firstMs: options.reconcileAfterMs, queries: 0 }),
+      afterMs: nextDelay({ firstMs: options.reconcileAfterMs, queries: 0, random: options.random }),
     })),
   )
   await endSubmissions(transaction, accepted.map(idOf))

@@ -34,7 +34,7 @@ export type Submitting = {
   database: Database
   findAccount: FindAccount
   /** Where Daraja is to call back for a payment. */
-  callbackUrlOf: (payment: DuePayment) => string
+  darajaCallbackUrlOf: (payment: DuePayment) => string
   /** What the payer sees it is for. */
   accountReferenceOf: (payment: DuePayment, account: OpenAccount) => string
   concurrency: number
@@ -56,16 +56,25 @@ export type Submitting = {
  */
 export const startSubmitting = (options: Submitting): Loop => {
   const underWay = new Set<Promise<void>>()
-  const record = createPushRecorder(options)
+  const record = createPushRecorder({
+    database: options.database,
+    reconcileAfterMs: options.reconcileAfterMs,
+    nowMs: options.nowMs,
+    random: options.random,
+    log: options.log,
+    metrics: options.metrics,
+    onSettled: options.onSettled,
+  })
   const takers = new Map<bigint, PushTaker>()
   let turn = 0
 
   const push = async (account: OpenAccount, payment: DuePayment): Promise<PushOutcome> => {
     crashPoint('push.before_send')
     const outcome = await pushStk(account.daraja, {
-      ...payment,
+      msisdn: payment.msisdn,
+      amountKes: payment.amountKes,
       accountReference: options.accountReferenceOf(payment, account),
-      callbackUrl: options.callbackUrlOf(payment),
+      darajaCallbackUrl: options.darajaCallbackUrlOf(payment),
     })
     crashPoint('push.after_send')
     return outcome
@@ -76,7 +85,10 @@ export const startSubmitting = (options: Submitting): Loop => {
     const outcome = isStale ? NOT_PUSHED : await push(account, payment)
     options.metrics.pushed(outcome.kind)
     logOutcome(options.log, payment, outcome)
-    if (outcome.kind === 'later') await backOff({ ...options, ...account.daraja.account }, outcome)
+    if (outcome.kind === 'later') {
+      const { database, log, metrics } = options
+      await backOff({ database, shortcode: account.daraja.account.shortcode, log, metrics }, outcome)
+    }
     await record.add({ paymentId: payment.paymentId, take: payment.take, outcome })
   }
 
@@ -94,10 +106,18 @@ export const startSubmitting = (options: Submitting): Loop => {
     })
   }
 
+  const takerOf = (accountId: bigint): PushTaker => {
+    const { database, concurrency, pushesPerSecond, timeoutMs, nowMs } = options
+    const taker =
+      takers.get(accountId) ??
+      createPushTaker({ database, accountId, concurrency, pushesPerSecond, timeoutMs, nowMs })
+    takers.set(accountId, taker)
+    return taker
+  }
+
   const submitDue = async (accountId: bigint): Promise<boolean | number> => {
     const takenAtMs = options.nowMs()
-    const taker = takers.get(accountId) ?? createPushTaker(options, accountId)
-    takers.set(accountId, taker)
+    const taker = takerOf(accountId)
     const account = await options.findAccount(accountId)
     const taken = await taker.take(account, options.concurrency - underWay.size)
     if (taken === null) return taker.waitMs()
@@ -127,22 +147,25 @@ export const startSubmitting = (options: Submitting): Loop => {
 }
 
 const logOutcome = (log: Log, payment: DuePayment, outcome: PushOutcome): void => {
-  const about = { payment_id: Number(payment.paymentId), msisdn: maskMsisdn(payment.msisdn) }
+  const lineOf = ({ event, ...more }: { event: string; [field: string]: string | number }) => ({
+    event,
+    payment_id: Number(payment.paymentId),
+    msisdn: maskMsisdn(payment.msisdn),
+    ...more,
+  })
   switch (outcome.kind) {
     case 'accepted':
-      return log.info({ event: 'push_accepted', ...about })
-    case 'refused':
-      return log.warn({ event: 'push_refused', ...about, code: outcome.code, message: outcome.message })
-    case 'later':
-      return log.info({
-        event: 'push_to_be_repeated',
-        ...about,
-        code: outcome.code,
-        after_ms: outcome.afterMs,
-        concerns: outcome.concerns,
-      })
+      return log.info(lineOf({ event: 'push_accepted' }))
+    case 'refused': {
+      const { code, message } = outcome
+      return log.warn(lineOf({ event: 'push_refused', code, message }))
+    }
+    case 'later': {
+      const { code, afterMs, concerns } = outcome
+      return log.info(lineOf({ event: 'push_to_be_repeated', code, after_ms: afterMs, concerns }))
+    }
     case 'unknown':
-      return log.warn({ event: 'push_outcome_unknown', ...about, reason: outcome.reason })
+      return log.warn(lineOf({ event: 'push_outcome_unknown', reason: outcome.reason }))
     default:
       return outcome satisfies never
   }

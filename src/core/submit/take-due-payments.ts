@@ -72,7 +72,7 @@ export const takeDuePayments = async (options: {
     const allowance = await readAllowance(transaction, options.budget)
     const allowed = hold.forMs > 0 ? 0 : Math.min(options.limit, allowance.calls)
     const oldLimit = options.alsoOld ? MAX_OLD : 0
-    const ids = await lockDuties({ ...options, transaction, limit: allowed, oldLimit })
+    const ids = await lockDuties(transaction, { accountId: options.accountId, limit: allowed, oldLimit })
     const rows = await lockPayments(transaction, ids)
     const accepted = rows.filter((row) => row.state === 'accepted')
     const due = accepted.filter((row) => !row.too_old && !row.is_stopped)
@@ -96,7 +96,7 @@ export const takeDuePayments = async (options: {
       nextInMs:
         hold.forMs > 0
           ? hold.forMs
-          : nextInMs({ ...allowance, allowed, limit: options.limit, taken: ids.length }),
+          : nextInMs(allowance, { allowed, limit: options.limit, taken: ids.length }),
       hold,
     }
   })
@@ -105,12 +105,10 @@ export const takeDuePayments = async (options: {
 }
 
 /** Locks `limit` duties of the account in their turn, and `oldLimit` of payments past their deadline. */
-const lockDuties = async (options: {
-  transaction: Transaction<Schema>
-  accountId: bigint
-  limit: number
-  oldLimit: number
-}): Promise<bigint[]> => {
+const lockDuties = async (
+  transaction: Transaction<Schema>,
+  options: { accountId: bigint; limit: number; oldLimit: number },
+): Promise<bigint[]> => {
   const { rows } = await sql<{ payment_id: bigint }>`
     WITH old AS (
       SELECT payment_id FROM to_submit
@@ -124,7 +122,7 @@ const lockDuties = async (options: {
       ORDER BY due_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED
     )
     SELECT payment_id FROM old UNION ALL SELECT payment_id FROM due
-  `.execute(options.transaction)
+  `.execute(transaction)
   return rows.map((row) => row.payment_id)
 }
 

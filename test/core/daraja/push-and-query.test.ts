@@ -47,7 +47,7 @@ describe('a call of Daraja, through sockets', () => {
       msisdn,
       amountKes: 150,
       accountReference: 'INV2025001',
-      callbackUrl: 'http://127.0.0.1:9/callbacks/stk/1',
+      darajaCallbackUrl: 'http://127.0.0.1:9/callbacks/stk/1',
     })
 
   const promptsOf = async (): Promise<number> => {

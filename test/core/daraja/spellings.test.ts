@@ -41,7 +41,7 @@ const PUSH = {
   msisdn: '254712345678',
   amountKes: 150,
   accountReference: 'INV2025001',
-  callbackUrl: 'https://pay.example.com/callbacks/stk/1',
+  darajaCallbackUrl: 'https://pay.example.com/callbacks/stk/1',
 }
 
 type Draw = GeneratorValue
@@ -329,7 +329,10 @@ describe('an answer, however it is spelled, through a socket', () => {
       const status = row.status ?? draw(constantFrom, ...ANY_STATUS)
       const answer = spellAnswer(draw, status, spellDocument(draw, spellObject(draw, members)))
       const { outcome } = await hear(answer, () =>
-        registerPull(daraja, { msisdn: null, callbackUrl: 'https://pay.example.com/callbacks/stk/pull' }),
+        registerPull(daraja, {
+          msisdn: null,
+          darajaCallbackUrl: 'https://pay.example.com/callbacks/stk/pull',
+        }),
       )
       expect([outcome.kind === 'success', show(answer)]).toEqual([row.registered, show(answer)])
     })

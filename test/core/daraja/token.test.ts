@@ -30,7 +30,7 @@ const PUSH = {
   msisdn: '254712345678',
   amountKes: 150,
   accountReference: 'INV2025001',
-  callbackUrl: 'http://127.0.0.1:9/callbacks/stk/1',
+  darajaCallbackUrl: 'http://127.0.0.1:9/callbacks/stk/1',
 }
 const PULL_PATH = '/pulltransactions/v1/query'
 const WINDOW = { from: new Date(0), to: new Date(1), offset: 0 }

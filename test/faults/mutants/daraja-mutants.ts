@@ -127,9 +127,9 @@ export const DARAJA_MUTANTS: readonly Mutant[] = [
     file: 'src/core/reconcile/pull-transactions.ts',
     changes: [
       {
-        find: 'if (!(await options.isRegistered(options, signal))) return false\n  const window = await takeConfirmations(options)\n',
+        find: 'if (!(await isRegistered({ daraja, msisdn: pull.msisdn }, stopping.signal))) continue\n',
         replace:
-          'const window = await takeConfirmations(options)\n  if (!(await options.isRegistered(options, signal))) return false\n',
+          'await takeConfirmations({ database: options.database, accountId, reconcileAfterMs: options.reconcileAfterMs, random: options.random })\n      if (!(await isRegistered({ daraja, msisdn: pull.msisdn }, stopping.signal))) continue\n',
       },
     ],
     killedBy: {
