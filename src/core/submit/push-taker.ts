@@ -24,17 +24,28 @@ export type PushTaker = {
   ended(): void
 }
 
-/** Decides how many payments of an account are taken, and when: what is not allowed yet costs no transaction. */
-export const createPushTaker = (options: {
+type TakerOptions = {
   database: Database
-  accountId: bigint
   /** Pushes under way at once, at the most. */
   concurrency: number
   /** Pushes of the account, by all replicas; null: no limit. */
   pushesPerSecond: number | null
   timeoutMs: number
   nowMs: () => number
-}): PushTaker => {
+}
+
+/** The taker of each account, made when it is first asked for. */
+export const createPushTakers = (options: TakerOptions): ((accountId: bigint) => PushTaker) => {
+  const takers = new Map<bigint, PushTaker>()
+  return (accountId) => {
+    const taker = takers.get(accountId) ?? createPushTaker(options, accountId)
+    takers.set(accountId, taker)
+    return taker
+  }
+}
+
+/** Decides how many payments of an account are taken, and when: what is not allowed yet costs no transaction. */
+const createPushTaker = (options: TakerOptions, accountId: bigint): PushTaker => {
   let width = options.concurrency
   let underWay = 0
   let notBeforeMs = Number.NEGATIVE_INFINITY
@@ -48,7 +59,7 @@ export const createPushTaker = (options: {
     if (limit === 0 && !alsoOld) return null
     const taken = await takeDuePayments({
       database: options.database,
-      accountId: options.accountId,
+      accountId,
       budget: budgetOf(account, options.pushesPerSecond),
       limit,
       leaseMs: longestCallMs(options.timeoutMs) + LEASE_MARGIN_MS,

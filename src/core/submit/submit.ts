@@ -11,7 +11,7 @@ import type { CoreMetrics } from '../metrics.ts'
 import { beginningAt, findDueAccounts, sooner } from '../payments/due-accounts.ts'
 import { reportSettlements } from '../settle/report-settlements.ts'
 import { createPushRecorder } from './push-recorder.ts'
-import { createPushTaker, type PushTaker } from './push-taker.ts'
+import { createPushTakers, type PushTaker } from './push-taker.ts'
 import type { DuePayment } from './take-due-payments.ts'
 
 /** How long the loop rests when nothing is due and nobody wakes it, ms. */
@@ -65,24 +65,18 @@ export const startSubmitting = (options: Submitting): Loop => {
     metrics: options.metrics,
     onSettled: options.onSettled,
   })
-  const takers = new Map<bigint, PushTaker>()
+  const takerOf = createPushTakers({
+    database: options.database,
+    concurrency: options.concurrency,
+    pushesPerSecond: options.pushesPerSecond,
+    timeoutMs: options.timeoutMs,
+    nowMs: options.nowMs,
+  })
   let turn = 0
-
-  const push = async (account: OpenAccount, payment: DuePayment): Promise<PushOutcome> => {
-    crashPoint('push.before_send')
-    const outcome = await pushStk(account.daraja, {
-      msisdn: payment.msisdn,
-      amountKes: payment.amountKes,
-      accountReference: options.accountReferenceOf(payment, account),
-      darajaCallbackUrl: options.darajaCallbackUrlOf(payment),
-    })
-    crashPoint('push.after_send')
-    return outcome
-  }
 
   const submit = async (account: OpenAccount, payment: DuePayment, takenAtMs: number): Promise<void> => {
     const isStale = options.nowMs() - takenAtMs > STALE_MS
-    const outcome = isStale ? NOT_PUSHED : await push(account, payment)
+    const outcome = isStale ? NOT_PUSHED : await push(options, account, payment)
     options.metrics.pushed(outcome.kind)
     logOutcome(options.log, payment, outcome)
     if (outcome.kind === 'later') {
@@ -104,15 +98,6 @@ export const startSubmitting = (options: Submitting): Loop => {
       taker.ended()
       loop.wake()
     })
-  }
-
-  const takerOf = (accountId: bigint): PushTaker => {
-    const { database, concurrency, pushesPerSecond, timeoutMs, nowMs } = options
-    const taker =
-      takers.get(accountId) ??
-      createPushTaker({ database, accountId, concurrency, pushesPerSecond, timeoutMs, nowMs })
-    takers.set(accountId, taker)
-    return taker
   }
 
   const submitDue = async (accountId: bigint): Promise<boolean | number> => {
@@ -144,6 +129,18 @@ export const startSubmitting = (options: Submitting): Loop => {
     await Promise.all(underWay)
   }
   return { ...loop, stop }
+}
+
+const push = async (options: Submitting, account: OpenAccount, payment: DuePayment): Promise<PushOutcome> => {
+  crashPoint('push.before_send')
+  const outcome = await pushStk(account.daraja, {
+    msisdn: payment.msisdn,
+    amountKes: payment.amountKes,
+    accountReference: options.accountReferenceOf(payment, account),
+    darajaCallbackUrl: options.darajaCallbackUrlOf(payment),
+  })
+  crashPoint('push.after_send')
+  return outcome
 }
 
 const logOutcome = (log: Log, payment: DuePayment, outcome: PushOutcome): void => {
