@@ -20,7 +20,8 @@ import {
 } from '../deliveries/filter.ts'
 import type { findAttempts, ListedDelivery } from '../deliveries/find.ts'
 import type { ChangeOutcome as ChangeOutcomeName } from '../deliveries/lock.ts'
-import { invalidField } from './errors.ts'
+import { toTimestamp } from './message-fields.ts'
+import { wrongField } from './refused.ts'
 
 const STATES: Readonly<Record<ShownDeliveryState, DeliveryState>> = {
   pending: DeliveryState.PENDING,
@@ -61,9 +62,9 @@ export const toDeliveryMessage = (
   attempts: row.attempts,
   underWay: row.is_under_way,
   createdAt: timestampFromDate(row.created_at),
-  ...(row.next_attempt_at !== null && { nextAttemptAt: timestampFromDate(row.next_attempt_at) }),
-  ...(row.held_at !== null && { heldAt: timestampFromDate(row.held_at) }),
-  ...(row.ended_at !== null && { endedAt: timestampFromDate(row.ended_at) }),
+  nextAttemptAt: toTimestamp(row.next_attempt_at),
+  heldAt: toTimestamp(row.held_at),
+  endedAt: toTimestamp(row.ended_at),
   errorClass: row.error_class ?? undefined,
   status: row.status ?? undefined,
   reason: row.reason ?? undefined,
@@ -76,7 +77,7 @@ export const toAttemptMessage = (
 ): MessageInitShape<typeof AttemptSchema> => ({
   number: row.number,
   startedAt: timestampFromDate(row.started_at),
-  ...(row.finished_at !== null && { finishedAt: timestampFromDate(row.finished_at) }),
+  finishedAt: toTimestamp(row.finished_at),
   durationMs: row.duration_ms ?? undefined,
   address: row.address ?? undefined,
   status: row.status ?? undefined,
@@ -90,21 +91,21 @@ export const toEndpointMessage = (row: ListedEndpoint): MessageInitShape<typeof 
   host: row.host,
   state: ENDPOINT_STATES[row.state],
   failures: row.failures,
-  ...(row.open_until !== null && { openUntil: timestampFromDate(row.open_until) }),
-  ...(row.paused_at !== null && { pausedAt: timestampFromDate(row.paused_at) }),
+  openUntil: toTimestamp(row.open_until),
+  pausedAt: toTimestamp(row.paused_at),
   pausedBy: row.paused_by ?? undefined,
   pending: BigInt(row.pending),
   held: BigInt(row.held),
   dead: BigInt(row.dead),
-  ...(row.oldest_created_at !== null && { oldestCreatedAt: timestampFromDate(row.oldest_created_at) }),
+  oldestCreatedAt: toTimestamp(row.oldest_created_at),
 })
 
-/** Reads a filter; throws INVALID_ARGUMENT for a field that is wrong. Unset, everything fits. */
+/** Reads a filter; throws `Refused` for a field that is wrong. Unset, everything fits. */
 export const readFilter = (given: DeliveryFilterMessage | undefined): DeliveryFilter => {
   const host = given?.host === undefined ? null : parseHost(given.host)
-  if (host?.ok === false) throw invalidField('filter.host', host.problem)
+  if (host?.ok === false) throw wrongField('filter.host', host.problem)
   const errorClass = given?.errorClass === undefined ? null : parseErrorClass(given.errorClass)
-  if (errorClass?.ok === false) throw invalidField('filter.error_class', errorClass.problem)
+  if (errorClass?.ok === false) throw wrongField('filter.error_class', errorClass.problem)
   return {
     partnerId: given?.partnerId ?? null,
     host: host?.value ?? null,
@@ -118,6 +119,6 @@ export const readFilter = (given: DeliveryFilterMessage | undefined): DeliveryFi
 const readState = (state: DeliveryState): ShownDeliveryState | null => {
   if (state === DeliveryState.UNSPECIFIED) return null
   const name = DELIVERY_STATES.find((one) => STATES[one] === state)
-  if (name === undefined) throw invalidField('filter.state', 'must be a state of deliveries')
+  if (name === undefined) throw wrongField('filter.state', 'must be a state of deliveries')
   return name
 }

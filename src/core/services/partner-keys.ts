@@ -1,12 +1,8 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
-import { Code, ConnectError } from '@connectrpc/connect'
-import type {
-  CreateKeyRequest,
-  ListKeysRequest,
-  RevokeKeyRequest,
-  RotateKeyRequest,
-} from '../../gen/mpesa/gateway/v1/partners_pb.js'
-import type { Actor } from '../audit/record-audit.ts'
+import type { Database } from '../../database/connect.ts'
+import type { PartnerService } from '../../gen/mpesa/gateway/v1/partners_pb.js'
+import type { Log } from '../../runtime/log.ts'
+import type { Vault } from '../../runtime/seal.ts'
 import {
   createKey,
   DEFAULT_OVERLAP_MS,
@@ -18,63 +14,81 @@ import {
   revokeKey,
   rotateKey,
 } from '../partners/api-key.ts'
-import { parsePartnerName } from '../partners/partner.ts'
-import { invalidField } from './errors.ts'
-import { toKeyMessage } from './partner-message.ts'
-import type { PartnerServiceParts } from './partner-service.ts'
+import { MAX_SIGNING, rotateSigningSecret } from '../partners/signing-secret.ts'
+import { toTimestamp } from './message-fields.ts'
+import type { OperatorMethods } from './operator-methods.ts'
+import { readName, toKeyMessage } from './partner-message.ts'
+import { noSuchPartner, Refused, wrongField } from './refused.ts'
 
-// The methods of PartnerService about API keys, each after its caller was let in.
-
-export const answerCreateKey = async (
-  parts: PartnerServiceParts,
-  request: CreateKeyRequest,
-  actor: Actor,
-) => {
-  const name = parsePartnerName(request.name)
-  if (!name.ok) throw invalidField('name', name.problem)
-  const lifeMs = readSeconds('expires_in_seconds', request.expiresInSeconds, 1, MAX_LIFE_MS)
-  const made = await createKey({ ...parts, partnerId: request.partnerId, name: name.value, lifeMs, actor })
-  if (made.kind !== 'made') throw notMade(made)
-  parts.log.info({ event: 'key_created', partner_id: Number(request.partnerId), key_id: Number(made.keyId) })
-  return {
-    keyId: made.keyId,
-    apiKey: made.apiKey,
-    ...(made.expiresAt !== null && { expiresAt: timestampFromDate(made.expiresAt) }),
-  }
+/** What the methods about partners use. */
+export type PartnerParts = {
+  database: Database
+  vault: Vault
+  randomBytes: (count: number) => Buffer
+  log: Log
 }
 
-export const answerListKeys = async (parts: PartnerServiceParts, { partnerId }: ListKeysRequest) => {
-  const keys = await listKeys(parts.database, partnerId)
-  if (keys === null) throw notMade({ kind: 'no_such_partner' })
+type Methods = OperatorMethods<typeof PartnerService, PartnerParts>
+
+export const answerCreateKey: Methods['createKey'] = async (parts, request, actor) => {
+  const { partnerId } = request
+  const name = readName(request.name)
+  const lifeMs = readSeconds('expires_in_seconds', request.expiresInSeconds, 1, MAX_LIFE_MS)
+  const { database, randomBytes } = parts
+  const made = await createKey({ database, partnerId, name, lifeMs, actor, randomBytes })
+  if (made.kind !== 'made') throw notMade(made, { partnerId })
+  parts.log.info({ event: 'key_created', partner_id: Number(partnerId), key_id: Number(made.keyId) })
+  return { keyId: made.keyId, apiKey: made.apiKey, expiresAt: toTimestamp(made.expiresAt) }
+}
+
+export const answerListKeys: Methods['listKeys'] = async ({ database }, { partnerId }) => {
+  const keys = await listKeys(database, partnerId)
+  if (keys === null) throw noSuchPartner(partnerId)
   return { keys: keys.map(toKeyMessage) }
 }
 
-export const answerRotateKey = async (
-  parts: PartnerServiceParts,
-  { keyId, overlapSeconds }: RotateKeyRequest,
-  actor: Actor,
-) => {
-  const overlapMs = readSeconds('overlap_seconds', overlapSeconds, 0, MAX_OVERLAP_MS) ?? DEFAULT_OVERLAP_MS
-  const rotated = await rotateKey({ ...parts, keyId, overlapMs, actor })
-  if (rotated.kind !== 'made') throw notMade(rotated)
+export const answerRotateKey: Methods['rotateKey'] = async (parts, request, actor) => {
+  const { keyId } = request
+  const overlapMs = readOverlap(request.overlapSeconds)
+  const { database, randomBytes } = parts
+  const rotated = await rotateKey({ database, keyId, overlapMs, actor, randomBytes })
+  if (rotated.kind !== 'made') throw notMade(rotated, { keyId })
   parts.log.info({ event: 'key_rotated', key_id: Number(keyId), new_key_id: Number(rotated.keyId) })
   return {
     keyId: rotated.keyId,
     apiKey: rotated.apiKey,
     previousUntil: timestampFromDate(rotated.previousUntil),
-    ...(rotated.expiresAt !== null && { expiresAt: timestampFromDate(rotated.expiresAt) }),
+    expiresAt: toTimestamp(rotated.expiresAt),
   }
 }
 
-export const answerRevokeKey = async (
-  parts: PartnerServiceParts,
-  { keyId }: RevokeKeyRequest,
-  actor: Actor,
-) => {
-  if (!(await revokeKey({ ...parts, keyId, actor }))) throw notMade({ kind: 'no_such_key' })
-  parts.log.info({ event: 'key_revoked', key_id: Number(keyId) })
+export const answerRevokeKey: Methods['revokeKey'] = async ({ database, log }, { keyId }, actor) => {
+  const isDone = await revokeKey({ database, keyId, actor })
+  if (!isDone) throw new Refused('not_found', `there is no key ${keyId}, or it was revoked already`)
+  log.info({ event: 'key_revoked', key_id: Number(keyId) })
   return {}
 }
+
+export const answerRotateSigningSecret: Methods['rotateSigningSecret'] = async (parts, request, actor) => {
+  const { partnerId } = request
+  const overlapMs = readOverlap(request.overlapSeconds)
+  const { database, vault, randomBytes } = parts
+  const rotation = await rotateSigningSecret({ database, vault, partnerId, overlapMs, actor, randomBytes })
+  if (rotation.kind === 'no_such_partner') throw noSuchPartner(partnerId)
+  if (rotation.kind === 'too_many') {
+    throw new Refused(
+      'not_possible',
+      `${MAX_SIGNING} secrets of partner ${partnerId} sign already: wait until one expires, or end them with an overlap of 0s`,
+    )
+  }
+  parts.log.info({ event: 'signing_secret_rotated', partner_id: Number(partnerId) })
+  const { signingSecret, previousUntil } = rotation
+  return { signingSecret, previousUntil: timestampFromDate(previousUntil) }
+}
+
+/** Of keys and of signing secrets alike. */
+const readOverlap = (seconds: number | undefined): number =>
+  readSeconds('overlap_seconds', seconds, 0, MAX_OVERLAP_MS) ?? DEFAULT_OVERLAP_MS
 
 const readSeconds = (
   field: string,
@@ -84,24 +98,24 @@ const readSeconds = (
 ): number | null => {
   if (seconds === undefined) return null
   if (seconds >= from && seconds * 1000 <= maxMs) return seconds * 1000
-  throw invalidField(field, `must be a whole number from ${from} to ${maxMs / 1000}`)
+  throw wrongField(field, `must be a whole number from ${from} to ${maxMs / 1000}`)
 }
 
-const notMade = ({ kind }: NotMade): ConnectError => {
+const notMade = ({ kind }: NotMade, of: { partnerId?: bigint; keyId?: bigint }): Refused => {
   switch (kind) {
     case 'no_such_partner':
-      return new ConnectError('there is no such partner', Code.NotFound)
+      return noSuchPartner(of.partnerId ?? 0n)
     case 'no_such_key':
-      return new ConnectError('there is no such key, or it was revoked already', Code.NotFound)
+      return new Refused('not_found', `there is no key ${of.keyId}`)
     case 'too_many':
-      return new ConnectError(
-        `${MAX_WORKING_KEYS} keys of this partner work already: revoke one first`,
-        Code.FailedPrecondition,
+      return new Refused(
+        'not_possible',
+        `${MAX_WORKING_KEYS} keys of that partner work already: revoke one first`,
       )
     case 'key_is_over':
-      return new ConnectError(
-        'the key was revoked or has expired: create a new one instead',
-        Code.FailedPrecondition,
+      return new Refused(
+        'not_possible',
+        `key ${of.keyId} was revoked or has expired: create a new one instead`,
       )
     default:
       return kind satisfies never

@@ -14,21 +14,23 @@ import {
   parseMaxPaymentKes,
   parseRequestsPerSecond,
 } from '../partners/parse-settings.ts'
-import type { Partner } from '../partners/partner.ts'
-import { invalidField } from './errors.ts'
+import { type Partner, parsePartnerName } from '../partners/partner.ts'
+import { toTimestamp } from './message-fields.ts'
+import { wrongField } from './refused.ts'
 
 /** A partner as the services tell it. */
 export const toPartnerMessage = (partner: Partner): MessageInitShape<typeof PartnerSchema> => ({
   partnerId: partner.id,
   name: partner.name,
   createdAt: timestampFromDate(partner.createdAt),
-  ...(partner.disabledAt !== null && { disabledAt: timestampFromDate(partner.disabledAt) }),
+  disabledAt: toTimestamp(partner.disabledAt),
   settings: {
     callbackHosts: [...(partner.settings.callbackHosts ?? [])],
     requestsPerSecond: partner.settings.requestsPerSecond ?? undefined,
     maxPaymentKes: partner.settings.maxPaymentKes ?? undefined,
     maxDailyKes: partner.settings.maxDailyKes === null ? undefined : BigInt(partner.settings.maxDailyKes),
   },
+  keyPrefixes: partner.keyPrefixes,
 })
 
 /** A key as the services tell it. */
@@ -38,14 +40,21 @@ export const toKeyMessage = (key: ApiKey): MessageInitShape<typeof ApiKeySchema>
   name: key.name,
   displayPrefix: key.displayPrefix,
   createdAt: timestampFromDate(key.createdAt),
-  ...(key.lastUsedAt !== null && { lastUsedAt: timestampFromDate(key.lastUsedAt) }),
-  ...(key.expiresAt !== null && { expiresAt: timestampFromDate(key.expiresAt) }),
-  ...(key.revokedAt !== null && { revokedAt: timestampFromDate(key.revokedAt) }),
+  lastUsedAt: toTimestamp(key.lastUsedAt),
+  expiresAt: toTimestamp(key.expiresAt),
+  revokedAt: toTimestamp(key.revokedAt),
 })
 
-/** Reads settings that a service sent. Throws INVALID_ARGUMENT for the first that is wrong. */
+/** Reads what a partner or a key is called. */
+export const readName = (text: string): string => {
+  const name = parsePartnerName(text)
+  if (!name.ok) throw wrongField('name', name.problem)
+  return name.value
+}
+
+/** Reads settings that a service sent. Throws `Refused` for the first that is wrong. */
 export const readSettings = (given: PartnerSettingsMessage | undefined): PartnerSettings => {
-  if (given === undefined) throw invalidField('settings', 'is required')
+  if (given === undefined) throw wrongField('settings', 'is required')
   const { callbackHosts, requestsPerSecond, maxPaymentKes, maxDailyKes } = given
   return {
     callbackHosts:
@@ -63,6 +72,6 @@ const optional = <Given>(
 ): number | null => (given === undefined ? null : take(field, parse(given)))
 
 const take = <Value>(field: string, parsed: Parsed<Value>): Value => {
-  if (!parsed.ok) throw invalidField(`settings.${field}`, parsed.problem)
+  if (!parsed.ok) throw wrongField(`settings.${field}`, parsed.problem)
   return parsed.value
 }

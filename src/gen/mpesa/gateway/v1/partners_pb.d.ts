@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file mpesa/gateway/v1/partners.proto.
@@ -92,6 +92,13 @@ export declare type RotateSigningSecretResponse = Message<"mpesa.gateway.v1.Rota
    * @generated from field: string signing_secret = 1;
    */
   signingSecret: string;
+
+  /**
+   * When the secrets before end.
+   *
+   * @generated from field: google.protobuf.Timestamp previous_until = 2;
+   */
+  previousUntil?: Timestamp | undefined;
 };
 
 /**
@@ -171,6 +178,13 @@ export declare type Partner = Message<"mpesa.gateway.v1.Partner"> & {
    * @generated from field: mpesa.gateway.v1.PartnerSettings settings = 5;
    */
   settings?: PartnerSettings | undefined;
+
+  /**
+   * The first twelve characters of each of its keys that works.
+   *
+   * @generated from field: repeated string key_prefixes = 6;
+   */
+  keyPrefixes: string[];
 };
 
 /**
@@ -333,11 +347,18 @@ export declare type SetPartnerSettingsRequest = Message<"mpesa.gateway.v1.SetPar
   partnerId: bigint;
 
   /**
-   * All of them: what is unset here is set for the partner no more.
+   * What is unset here is set for the partner no more.
    *
    * @generated from field: mpesa.gateway.v1.PartnerSettings settings = 2;
    */
   settings?: PartnerSettings | undefined;
+
+  /**
+   * The fields of `settings` that are replaced, such as `max_payment_kes`; all of them when it is unset or empty.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 3;
+   */
+  updateMask?: FieldMask | undefined;
 };
 
 /**
@@ -658,7 +679,8 @@ export declare const PartnerService: GenService<{
     output: typeof EnablePartnerResponseSchema;
   },
   /**
-   * Replaces all of a partner's settings; they hold within five seconds. Errors: INVALID_ARGUMENT with a FieldViolation, NOT_FOUND.
+   * Replaces a partner's settings, or some of them; they hold within five seconds. Errors: INVALID_ARGUMENT with a
+   * FieldViolation, NOT_FOUND.
    *
    * @generated from rpc mpesa.gateway.v1.PartnerService.SetPartnerSettings
    */
