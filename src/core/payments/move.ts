@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
+import { givenRows } from '../../database/given-rows.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
-import type { Schema } from '../../database/schema/schema.ts'
+import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { recordMoves } from './history.ts'
 import { ARROWS, type Cause } from './payment.ts'
 
@@ -27,18 +28,18 @@ export const movePayments = async (
   if (moves.length === 0) return new Set()
   for (const { from, to } of moves)
     if (!ARROWS[from].includes(to)) throw new Error(`no arrow from ${from} to ${to}`)
-  const { rows } = await sql<{ id: bigint }>`
+  const { rows } = await sql<RowOf<'payments', 'id'>>`
     UPDATE payments SET
       state = given.state,
       merchant_request_id = coalesce(payments.merchant_request_id, given.merchant_request_id),
       checkout_request_id = coalesce(payments.checkout_request_id, given.checkout_request_id)
-    FROM unnest(
-      ${moves.map((move) => move.paymentId)}::bigint[],
-      ${moves.map((move) => move.from)}::payment_state[],
-      ${moves.map((move) => move.to)}::payment_state[],
-      ${moves.map((move) => move.merchantRequestId ?? null)}::text[],
-      ${moves.map((move) => move.checkoutRequestId ?? null)}::text[]
-    ) AS given (id, from_state, state, merchant_request_id, checkout_request_id)
+    FROM ${givenRows(moves, {
+      id: ['payments.id', (move) => move.paymentId],
+      from_state: ['payments.state', (move) => move.from],
+      state: ['payments.state', (move) => move.to],
+      merchant_request_id: ['payments.merchant_request_id', (move) => move.merchantRequestId ?? null],
+      checkout_request_id: ['payments.checkout_request_id', (move) => move.checkoutRequestId ?? null],
+    })}
     WHERE payments.id = given.id AND payments.state = given.from_state
     RETURNING payments.id
   `.execute(transaction)

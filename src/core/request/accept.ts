@@ -1,7 +1,9 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { givenRowsInOrder } from '../../database/given-rows.ts'
 import type { PaymentNumbers } from '../../database/mark/number-guard.ts'
 import { DatabaseUnavailable } from '../../database/outage.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { AcceptLimits } from './payer-limits.ts'
 import { fingerprintOf, hashIdempotencyKey, type PaymentRequest } from './payment-request.ts'
@@ -18,7 +20,7 @@ export type AcceptItem = { partnerId: bigint; request: PaymentRequest; limits?: 
 /** An item with what the statements compare. */
 export type Entry = AcceptItem & { keyHash: Buffer | null; fingerprint: Buffer; keyText: string | null }
 
-export type KeyHolder = { payment_id: bigint; fingerprint: Buffer }
+export type KeyHolder = RowOf<'idempotency_keys', 'payment_id' | 'fingerprint'>
 
 /** `submitTtlMs`: for how long a payment may prompt its payer, ms. `numbers`: keeps ids from being given out twice. */
 export type AcceptOptions = { database: Database; submitTtlMs: number; numbers: PaymentNumbers }
@@ -166,10 +168,10 @@ export const findKeyHolders = async (
   if (entries.length === 0) return new Map()
   const { rows } = await sql<KeyHolder & { position: bigint }>`
     SELECT given.position, held.payment_id, held.fingerprint
-    FROM unnest(
-      ${entries.map((entry) => entry.partnerId)}::bigint[],
-      ${entries.map((entry) => entry.keyHash)}::bytea[]
-    ) WITH ORDINALITY AS given (partner_id, key_hash, position)
+    FROM ${givenRowsInOrder(entries, {
+      partner_id: ['idempotency_keys.partner_id', (entry) => entry.partnerId],
+      key_hash: ['bytea', (entry) => entry.keyHash],
+    })}
     JOIN idempotency_keys held USING (partner_id, key_hash)
   `.execute(database)
   const holders = new Map<Entry, KeyHolder>()

@@ -1,3 +1,4 @@
+import type { Selectable } from 'kysely'
 import type { PartnerAccountsTable } from './accounts.ts'
 import type { AuditTable } from './audit.ts'
 import type { CallbacksTable, StrangerCallbacksTable, ToInterpretTable } from './callbacks.ts'
@@ -50,3 +51,9 @@ export type Schema = {
   payer_prompts: PayerPromptsTable
   epochs: EpochsTable
 }
+
+/** Columns of a row as a statement returns them, by the names that the schema has for them. */
+export type RowOf<Table extends keyof Schema, Columns extends keyof Selectable<Schema[Table]>> = Pick<
+  Selectable<Schema[Table]>,
+  Columns
+>
