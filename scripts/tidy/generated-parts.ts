@@ -1,6 +1,6 @@
 import { DISPATCH_SETTINGS, SERVE_SETTINGS } from '../../src/cli/environment.ts'
 import { ARROWS } from '../../src/core/payments/payment.ts'
-import { banner } from '../../src/local/banner.ts'
+import { banner } from '../../src/local/reporter.ts'
 import type { Setting } from '../../src/runtime/settings/setting.ts'
 import { SETTINGS } from '../../src/runtime/settings.ts'
 import {
@@ -83,25 +83,22 @@ const durationText = (seconds: number): string => {
 
 /** What `npm start` prints, with the usual ports, and nothing in the place of secrets. */
 export const bannerAsMarkdown = (): string[] => {
-  const text = banner({
-    dataDir: '.data',
-    unique: '1a2b3c',
-    running: {
-      ready: true,
-      http_url: 'http://127.0.0.1:8080',
-      grpc_url: 'http://127.0.0.1:9090',
-      connect_url: 'http://127.0.0.1:9080',
-      ops_url: 'http://127.0.0.1:8081',
-      dispatcher_ops_url: 'http://127.0.0.1:8082',
-      simulator_url: 'http://127.0.0.1:8090',
-      receiver_url: 'http://127.0.0.1:8091',
-      database_url: 'postgres://postgres:…@127.0.0.1:5432/gateway',
-      nats_url: 'nats://127.0.0.1:4222',
-      spool_dir: '.data/spool',
-      api_key: 'mpg_…',
-      pids: {},
-    },
-  })
+  const running = {
+    ready: true as const,
+    http_url: 'http://127.0.0.1:8080',
+    grpc_url: 'http://127.0.0.1:9090',
+    connect_url: 'http://127.0.0.1:9080',
+    ops_url: 'http://127.0.0.1:8081',
+    dispatcher_ops_url: 'http://127.0.0.1:8082',
+    simulator_url: 'http://127.0.0.1:8090',
+    receiver_url: 'http://127.0.0.1:8091',
+    database_url: 'postgres://postgres:…@127.0.0.1:5432/gateway',
+    nats_url: 'nats://127.0.0.1:4222',
+    spool_dir: '.data/spool',
+    api_key: 'mpg_…',
+    pids: {},
+  }
+  const text = banner(running, { dataDir: '.data', unique: '1a2b3c' })
   return ['```text', ...text.trimEnd().split('\n'), '```']
 }
 

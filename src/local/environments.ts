@@ -1,18 +1,71 @@
 import { join, resolve } from 'node:path'
-import { type Addresses, urlOf } from './ports.ts'
+import getPort from 'get-port'
+import { readConfig } from '../runtime/config.ts'
+import { UserError } from './child-process.ts'
 
 type Environment = Record<string, string | undefined>
+
+/** A host and a TCP port on it. */
+type Address = { readonly host: string; readonly port: number }
+
+/** What listens: the settings that name its host and its port, if there are any, and its usual port. */
+const LISTENERS = {
+  http: { host: 'HTTP_HOST', setting: 'HTTP_PORT', usual: 8080 },
+  grpc: { host: 'GRPC_HOST', setting: 'GRPC_PORT', usual: 9090 },
+  connect: { host: 'GRPC_HOST', setting: 'CONNECT_PORT', usual: 9080 },
+  ops: { host: 'OPS_HOST', setting: 'OPS_PORT', usual: 8081 },
+  dispatcherOps: { host: 'OPS_HOST', setting: null, usual: 8082 },
+  simulator: { host: 'SIMULATOR_HOST', setting: 'SIMULATOR_PORT', usual: 8090 },
+  receiver: { host: null, setting: null, usual: 8091 },
+} as const
+
+type Listener = (typeof LISTENERS)[keyof typeof LISTENERS]
+
+const SETTINGS = Object.values<Listener>(LISTENERS)
+  .flatMap(({ host, setting }) => [host, setting])
+  .filter((name) => name !== null)
+
+/** Where each part listens. */
+export type Addresses = Record<keyof typeof LISTENERS, Address>
+
+/** The http URL at which this machine reaches an address. */
+export const urlOf = ({ host, port }: Address): string => {
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}
+
+/**
+ * Where everything will listen: on the port that a setting names, which must be free (0 stands for any); without one on the
+ * usual port if it is free, else on any. Throws `BadSettings` for a wrong value, `UserError` for a port that is taken.
+ */
+export const chooseAddresses = async (environment: Environment): Promise<Addresses> => {
+  const config = readConfig(environment, SETTINGS)
+  const choose = async ({ host: hostSetting, setting, usual }: Listener): Promise<Address> => {
+    const host = hostSetting === null ? '127.0.0.1' : config[hostSetting]
+    const named = setting !== null && environment[setting] ? config[setting] : null
+    // The usual port, or another when it is taken; never one that was chosen before.
+    const port = await getPort({ host, port: named ?? usual })
+    if (named !== null && named !== 0 && port !== named)
+      throw new UserError(
+        `${setting} is ${named}, but another process listens there; name another port or none`,
+      )
+    return { host, port }
+  }
+  return {
+    http: await choose(LISTENERS.http),
+    grpc: await choose(LISTENERS.grpc),
+    connect: await choose(LISTENERS.connect),
+    ops: await choose(LISTENERS.ops),
+    dispatcherOps: await choose(LISTENERS.dispatcherOps),
+    simulator: await choose(LISTENERS.simulator),
+    receiver: await choose(LISTENERS.receiver),
+  }
+}
 
 /** The sandbox account that Safaricom publishes for everybody; the simulator takes any. */
 const SANDBOX = {
   DARAJA_SHORTCODE: '174379',
   DARAJA_PASSKEY: 'bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919',
-}
-
-/** What the simulator takes as the key and secret of an app: it knows no accounts. */
-const SIMULATOR_CREDENTIALS = {
-  DARAJA_CONSUMER_KEY: 'simulator',
-  DARAJA_CONSUMER_SECRET: 'simulator',
 }
 
 /** What the processes need beside what the environment of `npm start` already says, which goes first. */
@@ -29,32 +82,31 @@ export type Setup = {
 export const spoolFolderOf = ({ environment, dataDir }: Setup): string =>
   resolve(environment['SPOOL_DIR'] || join(dataDir, 'spool'))
 
-/** Lays what is set, and not empty, over the defaults. */
-const withDefaults = (defaults: Environment, environment: Environment): Environment => ({
-  ...defaults,
-  ...Object.fromEntries(
-    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
-  ),
-})
-
 export const isSimulated = ({ environment }: Setup): boolean => !environment['DARAJA_BASE_URL']
+
+/** The environment, in which what is not set, or empty, has a default. */
+const withDefaults = (environment: Environment, defaults: Environment): Environment => ({
+  ...environment,
+  ...Object.fromEntries(Object.entries(defaults).filter(([name]) => !environment[name])),
+})
 
 /** What `serve` and `dispatch` share. */
 const gatewayEnvironment = (setup: Setup): Environment => {
-  const { environment, addresses } = setup
   const defaults = {
     ...SANDBOX,
+    // The simulator knows no accounts: it takes any key and secret of an app.
     ...(isSimulated(setup) && {
-      ...SIMULATOR_CREDENTIALS,
-      DARAJA_BASE_URL: urlOf(addresses.simulator),
+      DARAJA_CONSUMER_KEY: 'simulator',
+      DARAJA_CONSUMER_SECRET: 'simulator',
+      DARAJA_BASE_URL: urlOf(setup.addresses.simulator),
     }),
-    PUBLIC_URL: urlOf(addresses.http),
+    PUBLIC_URL: urlOf(setup.addresses.http),
     SPOOL_DIR: spoolFolderOf(setup),
     CALLBACK_ALLOW_HTTP: '1',
     CALLBACK_ALLOW_PRIVATE_NETWORKS: '1',
   }
   return {
-    ...withDefaults(defaults, environment),
+    ...withDefaults(setup.environment, defaults),
     DATABASE_URL: setup.databaseUrl,
     NATS_URL: setup.natsUrl ?? '',
     SECRET_KEY: setup.secretKey,
@@ -75,6 +127,6 @@ export const dispatchEnvironment = (setup: Setup): Environment => ({
 })
 
 export const simulatorEnvironment = (setup: Setup): Environment => ({
-  ...withDefaults({ SIMULATOR_CALLBACK_DELAY_MS: '1000' }, setup.environment),
+  ...withDefaults(setup.environment, { SIMULATOR_CALLBACK_DELAY_MS: '1000' }),
   SIMULATOR_PORT: String(setup.addresses.simulator.port),
 })

@@ -8,6 +8,40 @@ const holders = z.array(z.object({ pid: z.number(), startedAt: z.string() }))
 const hasCode = (error: unknown, ...codes: string[]): boolean =>
   error instanceof Error && 'code' in error && codes.includes(String(error.code))
 
+/**
+ * Takes the lock that is `file` for this process, at once or not at all; one whose process is gone is taken over. Returns how
+ * to give it back, or the pid of the running process that has it.
+ */
+export const takeLock = (
+  file: string,
+): { heldBy: null; release: () => void } | { heldBy: number; release: null } => {
+  const own = `${file}.${process.pid}`
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(own, JSON.stringify([identify(process.pid)]))
+  try {
+    for (;;) {
+      // A link appears with its whole content, or not at all.
+      if (link(own, file)) return { heldBy: null, release: () => rmSync(file, { force: true }) }
+      const holder = runningHolder(file)
+      if (holder !== null) return { heldBy: holder.pid, release: null }
+      removeStale(file)
+    }
+  } finally {
+    rmSync(own, { force: true })
+  }
+}
+
+/** False when the file is there already. */
+const link = (own: string, file: string): boolean => {
+  try {
+    linkSync(own, file)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false
+    throw error
+  }
+}
+
 /** The running process that has the lock of the file; null when it is gone, or the file holds no lock. */
 const runningHolder = (file: string): ProcessIdentity | null => {
   try {
@@ -15,21 +49,6 @@ const runningHolder = (file: string): ProcessIdentity | null => {
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof z.ZodError || hasCode(error, 'ENOENT')) return null
     throw error
-  }
-}
-
-/** Creates the file with its content at once; false when it is there already. */
-const create = (file: string, content: string): boolean => {
-  const own = `${file}.${process.pid}`
-  writeFileSync(own, content)
-  try {
-    linkSync(own, file)
-    return true
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false
-    throw error
-  } finally {
-    rmSync(own, { force: true })
   }
 }
 
@@ -43,22 +62,5 @@ const removeStale = (file: string): void => {
     if (!hasCode(error, 'ENOENT', 'EEXIST')) throw error
   } finally {
     rmSync(moved, { force: true })
-  }
-}
-
-/**
- * Takes the lock that is `file` for this process, at once or not at all; one whose process is gone is taken over. Returns how
- * to give it back, or the pid of the running process that has it.
- */
-export const takeLock = (
-  file: string,
-): { heldBy: null; release: () => void } | { heldBy: number; release: null } => {
-  mkdirSync(dirname(file), { recursive: true })
-  for (;;) {
-    if (create(file, JSON.stringify([identify(process.pid)])))
-      return { heldBy: null, release: () => rmSync(file, { force: true }) }
-    const holder = runningHolder(file)
-    if (holder !== null) return { heldBy: holder.pid, release: null }
-    removeStale(file)
   }
 }

@@ -3,7 +3,6 @@ import { z } from 'zod'
 import { createLog, flushLog, type LogLevel } from '../runtime/log.ts'
 import { announceReady } from '../runtime/ready.ts'
 import { toVisibleLine } from '../values/visible-text.ts'
-import { banner } from './banner.ts'
 import type { Received } from './receiver.ts'
 import type { Running } from './running.ts'
 
@@ -46,19 +45,15 @@ export const reporterForPeople = (dataDir: string): Reporter => {
       const readable = readableLogLine(name, line)
       if (readable !== null) say(readable)
     },
-    reportReceived: ({ path, body, receivedAt }) =>
-      print(
-        `\n${receivedAt.toISOString().slice(11, 19)} callback received, POST ${path}\n${indented(body)}\n`,
-      ),
-    reportReady: (running) => print(banner({ running, dataDir, unique: randomBytes(3).toString('hex') })),
+    reportReceived: ({ path, body, receivedAt }) => {
+      const parsed = parseJson(body)
+      // JSON over several lines is easier to read; other bodies are shown as they came.
+      const shown = parsed === undefined ? body : JSON.stringify(parsed, null, 2)
+      print(`\n${receivedAt.toISOString().slice(11, 19)} callback received, POST ${path}\n${shown}\n`)
+    },
+    reportReady: (running) => print(banner(running, { dataDir, unique: randomBytes(3).toString('hex') })),
     finish: () => Promise.resolve(),
   }
-}
-
-/** JSON over several lines, which is easier to read; other bodies as they came. */
-const indented = (body: string): string => {
-  const parsed = parseJson(body)
-  return parsed === undefined ? body : JSON.stringify(parsed, null, 2)
 }
 
 const parseJson = (text: string): unknown => {
@@ -94,4 +89,50 @@ export const readableLogLine = (name: string, line: string): string | null => {
     .map(([key, value]) => `${key}=${valueAsText(value)}`)
   const shownLevel = level === 'info' ? [] : [`${level}:`]
   return toVisibleLine([time.slice(11, 19), `${name}:`, ...shownLevel, event, ...details].join(' '))
+}
+
+/** The request to paste: works as it stands, and once more to see a duplicate answered. */
+const demoCurl = (running: Running, idempotencyKey: string): string =>
+  [
+    `curl -X POST "${running.http_url}/api/v1/mpesa/stk_push" \\`,
+    '  -H "Content-Type: application/json" \\',
+    `  -H "X-API-KEY: ${running.api_key}" \\`,
+    `  -H "X-Idempotency-Key: ${idempotencyKey}" \\`,
+    `  -d '{"phone":"254712345678","amount":150,"reference":"INV-2025-001","callback_url":"${running.receiver_url}/payment_callback"}'`,
+  ].join('\n')
+
+const table = (rows: readonly (readonly [string, string])[]): string =>
+  rows.map(([name, value]) => `  ${name.padEnd(18)}${value}`).join('\n')
+
+/** The text for the terminal when everything runs: where what is, and what to type next. */
+export const banner = (
+  running: Running,
+  /** `unique` is a part of the idempotency key that no earlier run used. */
+  options: { dataDir: string; unique: string },
+): string => {
+  const simulator: [string, string][] =
+    running.simulator_url === null
+      ? []
+      : [['Daraja simulator', `${running.simulator_url}  (its prompts: /_ledger)`]]
+  return [
+    `The M-PESA gateway runs on this machine. Its data is in ${options.dataDir}; Ctrl-C ends it.`,
+    '',
+    table([
+      ['REST', `${running.http_url}/api/v1  (its description: ${running.http_url}/docs)`],
+      ['gRPC', running.grpc_url],
+      ['Connect', running.connect_url],
+      ['health, metrics', `${running.ops_url}, dispatcher ${running.dispatcher_ops_url}`],
+      ...simulator,
+      ['receiver', `${running.receiver_url}  (what it got: /_received)`],
+      ['Postgres', running.database_url],
+      ['NATS', running.nats_url ?? 'none: the dispatcher works from Postgres alone'],
+    ]),
+    '',
+    'Ask for a payment, in another terminal (the same once more is answered as a duplicate):',
+    '',
+    demoCurl(running, `demo-${options.unique}`),
+    '',
+    'Its callback will be shown here.',
+    '',
+  ].join('\n')
 }

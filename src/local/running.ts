@@ -1,8 +1,35 @@
-import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { identify, isRunning } from '../runtime/process-identity.ts'
-import { readSecretFile, writeSecretFile } from './secret-file.ts'
+
+/** The content of a file that only this user may read; null when it is not there. */
+export const readSecretFile = (file: string): string | null => {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** Writes it whole or not at all, mode 0600. */
+export const writeSecretFile = (file: string, content: string): void => {
+  mkdirSync(dirname(file), { recursive: true })
+  rmSync(`${file}.new`, { force: true })
+  writeFileSync(`${file}.new`, `${content}\n`, { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+}
+
+/** Reads the secret, or makes it and keeps it: the same in every later run. */
+export const keepSecret = (file: string, make: () => string): string => {
+  const kept = readSecretFile(file)
+  if (kept) return kept
+  const made = make()
+  writeSecretFile(file, made)
+  return made
+}
 
 const running = z.object({
   ready: z.literal(true),
@@ -36,10 +63,8 @@ const fileIn = (dataDir: string): string => join(dataDir, 'running.json')
 
 /** The `npm start` that runs now with this DATA_DIR, or null: also when the one that wrote the file is gone. */
 export const readRunning = async (dataDir: string): Promise<Running | null> => {
-  const text = await readFile(fileIn(dataDir), 'utf8').catch(() => null)
-  if (text === null) return null
   try {
-    const found = file.parse(JSON.parse(text))
+    const found = file.parse(JSON.parse(await readFile(fileIn(dataDir), 'utf8')))
     return isRunning(found.process) ? found.running : null
   } catch {
     return null
@@ -47,50 +72,19 @@ export const readRunning = async (dataDir: string): Promise<Running | null> => {
 }
 
 /** Writes what runs, for this process's user alone (mode 0600), since it holds a password and a key. */
-export const writeRunning = async (dataDir: string, state: Running): Promise<void> => {
-  const written = `${fileIn(dataDir)}.new`
-  await writeFile(written, JSON.stringify({ process: identify(process.pid), running: state }, null, 2), {
-    mode: 0o600,
-  })
-  await chmod(written, 0o600)
-  await rename(written, fileIn(dataDir))
+export const writeRunning = (dataDir: string, state: Running): void => {
+  const content = { process: identify(process.pid), running: state }
+  writeSecretFile(fileIn(dataDir), JSON.stringify(content, null, 2))
 }
+
+export const removeRunning = (dataDir: string): void => rmSync(fileIn(dataDir), { force: true })
 
 const secretKeyFileIn = (dataDir: string): string => join(dataDir, 'running-secret-key')
 
 /** The `SECRET_KEY` that the `npm start` of this DATA_DIR works with; null when it never ran. */
-export const readRunningSecretKey = (dataDir: string): Promise<string | null> =>
+export const readRunningSecretKey = async (dataDir: string): Promise<string | null> =>
   readSecretFile(secretKeyFileIn(dataDir))
 
 /** Keeps the `SECRET_KEY` in use for the commands beside `npm start`, which may have been given another than the folder's. */
-export const writeRunningSecretKey = (dataDir: string, secretKey: string): Promise<void> =>
+export const writeRunningSecretKey = (dataDir: string, secretKey: string): void =>
   writeSecretFile(secretKeyFileIn(dataDir), secretKey)
-
-export const removeRunning = (dataDir: string): Promise<void> => rm(fileIn(dataDir), { force: true })
-
-/**
- * Keeps `running.json` in step with what runs, one write after the other: `refresh` writes what `describe` returns by then,
- * `close` removes it.
- */
-export const keepRunningFile = async (options: {
-  dataDir: string
-  describe: () => Running
-  say: (text: string) => void
-}): Promise<{ refresh: () => void; close: () => Promise<void> }> => {
-  const { dataDir, describe, say } = options
-  let isClosed = false
-  await writeRunning(dataDir, describe())
-  let writing: Promise<void> = Promise.resolve()
-  const write = async (): Promise<void> => {
-    if (!isClosed) await writeRunning(dataDir, describe())
-  }
-  const refresh = (): void => {
-    writing = writing.then(write).catch((error: Error) => say(`cannot write running.json: ${error.message}`))
-  }
-  const close = async (): Promise<void> => {
-    isClosed = true
-    await writing
-    await removeRunning(dataDir)
-  }
-  return { refresh, close }
-}

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { UserError } from './user-error.ts'
+import { type Command, UserError } from './child-process.ts'
 
 const run = promisify(execFile)
 
@@ -13,15 +13,11 @@ export type ServerAccount = {
   prefix: readonly string[]
 }
 
-/** What starts a program under the account: the command line, and the user to spawn it as unless a prefix changes it. */
-export const commandAs = (
-  account: ServerAccount,
-  program: string,
-  args: readonly string[],
-): { command: string; args: string[]; user?: User } => {
+/** What starts a program under the account: a prefix changes the user itself. */
+export const commandAs = (account: ServerAccount, program: string, args: readonly string[]): Command => {
   const [wrapper, ...wrapperArgs] = account.prefix
-  if (wrapper !== undefined) return { command: wrapper, args: [...wrapperArgs, program, ...args] }
-  return { command: program, args: [...args], ...(account.user !== undefined && { user: account.user }) }
+  if (wrapper !== undefined) return { program: wrapper, args: [...wrapperArgs, program, ...args] }
+  return { program, args, uid: account.user?.uid, gid: account.user?.gid }
 }
 
 /** Who owns the data of a server that root starts for the first time: Postgres' own user, else nobody. */
@@ -55,8 +51,8 @@ type Reach = { folder: string; program: string }
 /** Whether the account can do so. The program complains when it cannot find itself, but succeeds all the same. */
 const reaches = async (account: ServerAccount, { folder, program }: Reach): Promise<boolean> => {
   const test = ['-c', 'test -x "$1" && exec "$2" --version', 'sh', folder, program]
-  const { command, args, user } = commandAs(account, '/bin/sh', test)
-  return run(command, args, { cwd: '/', ...user }).then(
+  const { program: shell, args, uid, gid } = commandAs(account, '/bin/sh', test)
+  return run(shell, args, { cwd: '/', uid, gid }).then(
     ({ stderr }) => stderr === '',
     () => false,
   )

@@ -7,17 +7,14 @@ import { isOutage } from '../database/outage.ts'
 import { BadSettings, readConfig } from '../runtime/config.ts'
 import { createLog, flushLog } from '../runtime/log.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
+import { UserError } from './child-process.ts'
 import { takeLock } from './process-lock.ts'
 import { reporterForPeople, reporterForScripts } from './reporter.ts'
 import { runEverything } from './run.ts'
-import { UserError } from './user-error.ts'
 
 /** Exit codes, those of the other commands: 0 done, 1 failed, 2 called or set up wrongly. */
 const FAILED = 1
 const MISUSED = 2
-
-/** The file that holds the commands. */
-const COMMANDS = join(import.meta.dirname, '..', 'cli', 'main.ts')
 
 /** Thrown out of what is under way when somebody asks to stop during the start. */
 class AskedToStop extends Error {
@@ -60,14 +57,7 @@ const start = async (json: boolean): Promise<void> => {
   const reporter = json ? reporterForScripts(level) : reporterForPeople(dataDir)
   const log = createLog({ name: 'start', level })
   try {
-    await runEverything({
-      environment,
-      dataDir,
-      reporter,
-      log,
-      commands: COMMANDS,
-      stopping: stopping.signal,
-    })
+    await runEverything({ environment, dataDir, reporter, log, stopping: stopping.signal })
   } catch (error) {
     if (!(error instanceof AskedToStop)) throw error
   } finally {

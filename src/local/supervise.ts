@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { describeEnding, type GuardedProcess } from './guarded-process.ts'
+import { describeEnding, type GuardedProcess } from './child-process.ts'
 
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 10_000
@@ -13,27 +13,29 @@ export type Supervised<Process extends GuardedProcess> = {
 
 /**
  * Starts a process and keeps it running: one that ends unasked is started again, with growing pauses between attempts that
- * fail. The first start is not repeated: what it throws is thrown. `onRestarted` is called after each new start.
+ * fail; `start` is then given the one that ended. The first start is not repeated: what it throws is thrown. `onRestarted` is
+ * called after each new start.
  */
 export const supervise = async <Process extends GuardedProcess>(options: {
   name: string
-  start: () => Promise<Process>
+  start: (before?: Process) => Promise<Process>
   say: (text: string) => void
   onRestarted: () => void
 }): Promise<Supervised<Process>> => {
-  const { name, say } = options
+  const { name, start, say, onRestarted } = options
   const stopping = new AbortController()
-  let current = await options.start()
+  let current = await start()
 
-  const startAgain = async (): Promise<Process | null> => {
+  const startAgain = async (): Promise<void> => {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       await pause(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined)
-      if (stopping.signal.aborted) return null
+      if (stopping.signal.aborted) return
       try {
-        return await options.start()
+        current = await start(current)
+        return
       } catch (error) {
-        if (stopping.signal.aborted) return null
-        say(`${name} does not start: ${error instanceof Error ? error.message : String(error)}`)
+        if (!stopping.signal.aborted)
+          say(`${name} does not start: ${error instanceof Error ? error.message : String(error)}`)
       }
     }
   }
@@ -43,12 +45,10 @@ export const supervise = async <Process extends GuardedProcess>(options: {
       const ending = await current.ended
       if (stopping.signal.aborted) return
       say(`${name} (process ${current.pid}) ended unasked, ${describeEnding(ending)}: starting it again`)
-      const next = await startAgain()
-      if (next === null) return
-      current = next
+      await startAgain()
       if (stopping.signal.aborted) return
       say(`${name} runs again (process ${current.pid})`)
-      options.onRestarted()
+      onRestarted()
     }
   }
 

@@ -92,7 +92,7 @@ describe('gateway payers erase', () => {
     await mkdir(spooled)
     const path = join(spooled, 'a.aside')
     await writeFile(path, `{"PhoneNumber":${NUMBER}}`)
-    await writeRunning(folder, { ...RUNNING, database_url: own.url, spool_dir: spooled })
+    writeRunning(folder, { ...RUNNING, database_url: own.url, spool_dir: spooled })
     const words = ['payers', 'erase', '--phone', NUMBER]
     const refused = await typeCommand(words, { DATA_DIR: folder }, '', { cwd: folder })
     expect(refused).toMatchObject({ code: 2 })

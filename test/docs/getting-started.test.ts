@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { isPortFree } from '../../src/local/ports.ts'
+import { lastingPort } from '../faults/lasting-port.ts'
 import { eventually } from '../support/eventually.ts'
 import { createTestStream } from '../support/streams.ts'
 import { onDatabase, runStatement, testDatabaseName } from '../support/test-run.ts'
@@ -38,17 +38,6 @@ const atPlaces = (text: string, { databaseUrl, natsUrl, ports }: Places): string
     return found.startsWith('nats') ? natsUrl : databaseUrl
   })
 
-/**
- * A port that is free, below those that systems give to who asks for any: minutes pass until it is listened on, and tests
- * that run beside this one ask for many.
- */
-const reservePort = async (): Promise<number> => {
-  for (;;) {
-    const port = randomInt(20_000, 32_000)
-    if (await isPortFree({ host: '127.0.0.1', port })) return port
-  }
-}
-
 const hasCurl = spawnSync('curl', ['--version']).status === 0
 
 describe.skipIf(!hasCurl)('docs/getting-started.md, typed as it stands', () => {
@@ -66,7 +55,7 @@ describe.skipIf(!hasCurl)('docs/getting-started.md, typed as it stands', () => {
     const name = testDatabaseName(inject('testRun'), randomBytes(6).toString('hex'))
     await runStatement(inject('databaseUrl'), `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`)
     const ports = new Map<string, number>()
-    for (const usual of Object.keys(PORTS)) ports.set(usual, await reservePort())
+    for (const usual of Object.keys(PORTS)) ports.set(usual, await lastingPort())
     places = { databaseUrl: onDatabase(inject('databaseUrl'), name), natsUrl: inject('natsUrl'), ports }
     const settings = Object.entries(PORTS).flatMap(([usual, setting]) =>
       setting === null ? [] : [[setting, String(ports.get(usual))]],

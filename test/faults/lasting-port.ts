@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { isPortFree } from '../../src/local/ports.ts'
+import getPort from 'get-port'
 
 /** Below the ports that systems hand out: nobody else is given one of these while whoever listens there is down. */
 const FIRST = 20_000
@@ -9,6 +9,6 @@ const LAST = 29_999
 export const lastingPort = async (): Promise<number> => {
   for (;;) {
     const port = randomInt(FIRST, LAST + 1)
-    if (await isPortFree({ host: '127.0.0.1', port })) return port
+    if ((await getPort({ host: '127.0.0.1', port })) === port) return port
   }
 }

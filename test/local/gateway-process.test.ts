@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { startGatewayProcess } from '../../src/local/gateway-process.ts'
-import type { GuardedProcess } from '../../src/local/guarded-process.ts'
+import { type GuardedProcess, startGatewayProcess } from '../../src/local/child-process.ts'
 import { type Supervised, supervise } from '../../src/local/supervise.ts'
 import { identify } from '../../src/runtime/process-identity.ts'
 

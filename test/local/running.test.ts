@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { withRunningDatabase } from '../../src/cli/database.ts'
 import {
+  keepSecret,
   type Running,
   readRunning,
   readRunningSecretKey,
@@ -11,7 +12,6 @@ import {
   writeRunning,
   writeRunningSecretKey,
 } from '../../src/local/running.ts'
-import { keepSecret } from '../../src/local/secret-file.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -40,16 +40,16 @@ const modeOf = async (path: string): Promise<number> => (await stat(path)).mode 
 
 describe('running.json', () => {
   it('says what runs, to this user alone, until it is removed', async () => {
-    await writeRunning(folder, state)
+    writeRunning(folder, state)
     expect(await readRunning(folder)).toEqual(state)
     expect(await modeOf(file())).toBe(0o600)
-    await removeRunning(folder)
+    removeRunning(folder)
     expect(await readRunning(folder)).toBeNull()
-    await removeRunning(folder)
+    removeRunning(folder)
   })
 
   it('counts for nothing when the process that wrote it is gone, though another has its pid', async () => {
-    await writeRunning(folder, state)
+    writeRunning(folder, state)
     const written: unknown = JSON.parse(await readFile(file(), 'utf8'))
     await writeFile(
       file(),
@@ -70,15 +70,15 @@ describe('running.json', () => {
 describe('the SECRET_KEY in use', () => {
   it('is kept for the commands beside it, for this user alone, and the newest counts', async () => {
     expect(await readRunningSecretKey(folder)).toBeNull()
-    await writeRunningSecretKey(folder, 'ab')
-    await writeRunningSecretKey(folder, 'cd')
+    writeRunningSecretKey(folder, 'ab')
+    writeRunningSecretKey(folder, 'cd')
     expect(await readRunningSecretKey(folder)).toBe('cd')
     expect(await modeOf(join(folder, 'running-secret-key'))).toBe(0o600)
   })
 
   it('is given to a command for the database of that run, and for no other', async () => {
-    await writeRunning(folder, state)
-    await writeRunningSecretKey(folder, 'ab')
+    writeRunning(folder, state)
+    writeRunningSecretKey(folder, 'ab')
     const DATA_DIR = folder
     const beside = await withRunningDatabase({ DATA_DIR })
     expect(beside).toMatchObject({ DATABASE_URL: state.database_url, SECRET_KEY: 'ab' })
@@ -92,8 +92,8 @@ describe('the SECRET_KEY in use', () => {
 describe('a kept secret', () => {
   it('is made once, and for this user alone', async () => {
     const path = join(folder, 'deeper', 'secret-key')
-    expect(await keepSecret(path, () => 'first')).toBe('first')
-    expect(await keepSecret(path, () => 'second')).toBe('first')
+    expect(keepSecret(path, () => 'first')).toBe('first')
+    expect(keepSecret(path, () => 'second')).toBe('first')
     expect(await modeOf(path)).toBe(0o600)
   })
 })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { findPostgresBinaries } from '../../src/local/postgres-cluster.ts'
+import { findPostgresBinaries } from '../../src/local/postgres.ts'
 import { chooseAccount, commandAs } from '../../src/local/server-account.ts'
 
 const run = promisify(execFile)
@@ -25,14 +25,17 @@ describe('the account of a server', () => {
     const account = await chooseAccount({ dataFolder: join(folder, 'cluster'), folder, program })
 
     expect(account.user?.uid).toBeGreaterThan(0)
-    const { command, args, user } = commandAs(account, program, ['--version'])
-    const { stdout, stderr } = await run(command, args, { cwd: '/', ...user })
+    const version = commandAs(account, program, ['--version'])
+    const { stdout, stderr } = await run(version.program, version.args, {
+      cwd: '/',
+      uid: version.uid,
+      gid: version.gid,
+    })
     expect(stdout).toContain('PostgreSQL')
     expect(stderr).toBe('')
-    const identity = commandAs(account, 'id', ['-u'])
-    expect((await run(identity.command, identity.args, { cwd: '/', ...identity.user })).stdout).toBe(
-      `${account.user?.uid}\n`,
-    )
+    const id = commandAs(account, 'id', ['-u'])
+    const found = await run(id.program, id.args, { cwd: '/', uid: id.uid, gid: id.gid })
+    expect(found.stdout).toBe(`${account.user?.uid}\n`)
   })
 
   it.runIf(!isRoot)('is our own when we are not root', async () => {

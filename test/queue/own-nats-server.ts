@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect as dial } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findNatsServer, searchPathOf } from '../../src/local/find-nats-server.ts'
+import { findNatsServer, searchPathOf } from '../../src/local/nats-server.ts'
 import { freePort } from '../support/core.ts'
 import { eventually } from '../support/eventually.ts'
 

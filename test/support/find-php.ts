@@ -2,8 +2,7 @@ import { execFile } from 'node:child_process'
 import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { unpackPackages } from '../../src/local/debian-packages.ts'
-import { findOnPath, searchPathOf } from '../../src/local/find-nats-server.ts'
+import { findOnPath, searchPathOf, unpackPackages } from '../../src/local/nats-server.ts'
 
 const run = promisify(execFile)
 

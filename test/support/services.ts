@@ -1,7 +1,12 @@
 import { join } from 'node:path'
 import { Client } from 'pg'
-import { findNatsServer, searchPathOf } from '../../src/local/find-nats-server.ts'
-import { hasJetStream, type JetStreamLimits, startNatsServer } from '../../src/local/nats-server.ts'
+import {
+  findNatsServer,
+  hasJetStream,
+  type JetStreamLimits,
+  searchPathOf,
+  startNatsServer,
+} from '../../src/local/nats-server.ts'
 import { startEmbeddedPostgres } from '../../src/local/postgres.ts'
 
 /** A service that can be used now. `stop` ends it if it is ours, and leaves it alone if it was there before us. */

@@ -1,7 +1,6 @@
 // Starts a server, prints its URL and pid, and waits to be ended: `hold-server.ts postgres|nats <data folder>`.
 
-import { findNatsServer, searchPathOf } from '../../../src/local/find-nats-server.ts'
-import { startNatsServer } from '../../../src/local/nats-server.ts'
+import { findNatsServer, searchPathOf, startNatsServer } from '../../../src/local/nats-server.ts'
 import { startEmbeddedPostgres } from '../../../src/local/postgres.ts'
 
 const [kind, dataFolder = ''] = process.argv.slice(2)

@@ -1,32 +1,29 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { chooseAddresses, freePort, isPortFree, urlOf } from '../../src/local/ports.ts'
+import { createServer } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { chooseAddresses, urlOf } from '../../src/local/environments.ts'
 import { BadSettings } from '../../src/runtime/config.ts'
+import { freePort } from '../support/core.ts'
 
-let listener: Server
-let taken: number
-
-beforeEach(async () => {
-  listener = createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const address = listener.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  taken = address.port
-})
-afterEach(() => listener.close())
-
-describe('a free port', () => {
-  it('is the preferred one when nobody has it, else another', async () => {
-    const preferred = await freePort()
-    expect(await freePort({ preferred })).toBe(preferred)
-    expect(await freePort({ preferred, taken: new Set([preferred]) })).not.toBe(preferred)
-    expect(await freePort({ preferred: taken })).not.toBe(taken)
-    expect(await isPortFree({ host: '127.0.0.1', port: taken })).toBe(false)
-  })
-})
+/** Listens on the port of 127.0.0.1 (0: any) until the test ends; where another process has it, it is taken all the same. */
+const occupy = async (port: number): Promise<number> => {
+  const listener = createServer().listen(port, '127.0.0.1')
+  onTestFinished(() => void listener.close())
+  const taken = await Promise.race([once(listener, 'listening'), once(listener, 'error')]).then(() =>
+    listener.address(),
+  )
+  return taken !== null && typeof taken === 'object' ? taken.port : port
+}
 
 describe('the addresses of npm start', () => {
+  // First: no port of this process's own choice is in the way.
+  it('are on another port than the usual one where somebody has that', async () => {
+    await occupy(8091)
+    const { receiver } = await chooseAddresses({})
+    expect(receiver.port).not.toBe(8091)
+    expect(receiver.port).toBeGreaterThan(0)
+  })
+
   it('are those that the settings name, and all different', async () => {
     const port = await freePort()
     const addresses = await chooseAddresses({ HTTP_PORT: String(port), GRPC_PORT: '0', OPS_HOST: '0.0.0.0' })
@@ -36,6 +33,7 @@ describe('the addresses of npm start', () => {
   })
 
   it('cannot be on a named port that somebody has', async () => {
+    const taken = await occupy(0)
     await expect(chooseAddresses({ CONNECT_PORT: String(taken) })).rejects.toThrow(
       `CONNECT_PORT is ${taken}, but another process listens there`,
     )
