@@ -134,7 +134,7 @@ export const startCore = (options: CoreOptions): Core => {
   const interpreting = startInterpreting(stage)
   const replaying = startReplaying({ ...options, availability, onReceived: interpreting.wake })
   const loops = [submitting, interpreting, replaying, startReconciling(stage), ...startForgetting(options)]
-  // Daraja wants to be told an address; what it posts there is kept like every callback of a token that nobody issued.
+  // Daraja requires an address; what it posts there is kept like every callback of a token that nobody issued.
   const darajaCallbackUrl = `${options.publicUrl}/callbacks/stk/pull`
   loops.push(startPulling({ ...stage, references, darajaCallbackUrl }))
   const keyUse = startKeyUse(options)

@@ -20,7 +20,7 @@ export type CoreMetrics = {
   pulled(answer: 'page' | 'failed'): void
   /** Counts a payment that was settled. */
   settled(settlement: { outcome: Outcome; cause: Cause }): void
-  /** Counts a truth that did not fit what was known. */
+  /** Counts a report that contradicts what is known. */
   found(kind: FindingKind): void
   /** Counts a time for which Daraja is left alone, since it turned the account away. */
   heldOff(): void

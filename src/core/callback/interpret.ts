@@ -72,7 +72,7 @@ export const startInterpreting = (options: Interpreting): Loop => {
   })
 }
 
-/** Interprets callbacks and tells what came of them; resolves with how many there were. */
+/** Interprets callbacks and reports what came of them; resolves with how many there were. */
 const interpretAndReport = async (options: Interpreting, which: Which): Promise<number> => {
   const { found, notUnderstood, settlements } = await interpretBatch(options.database, which)
   for (const { callback, reason } of notUnderstood) {
@@ -123,7 +123,7 @@ const interpretTaken = async (
   return { notUnderstood, settlements }
 }
 
-/** After a batch failed: each callback by itself, told as soon as it is committed; resolves with how many there were. */
+/** After a batch failed: each callback by itself, reported as soon as it is committed; resolves with how many there were. */
 const interpretOneByOne = async (options: Interpreting): Promise<number> => {
   const ids = await listDue(options.database, BATCH)
   for (const id of ids) {

@@ -37,7 +37,7 @@ export const createReceiver = (options: {
   const { database, spool, availability, patienceMs } = options
 
   const store = async (callbacks: ReceivedCallback[]): Promise<('stored' | Error)[]> => {
-    // It was lost while these waited for their turn.
+    // The connection was lost while these callbacks waited in the batcher.
     if (availability.isDown()) throw new DatabaseTooSlow('Postgres is away')
     try {
       return await inTime(storeCallbacks(database, callbacks), patienceMs)

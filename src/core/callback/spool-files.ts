@@ -17,7 +17,7 @@ const ASIDE = '.aside'
 const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
 
-/** A file being written: its name, and what `stat` tells it from another of that name by. */
+/** A file being written: its name, and its inode, which distinguishes it from another file of that name. */
 export type OpenFile = { path: string; handle: DiskFile; inode: number }
 
 /** Makes the folder if it is missing, and tries it. Throws `BadSettings` when a callback could not be kept there. */

@@ -30,7 +30,7 @@ export const encodeRecord = (callback: ReceivedCallback): Buffer => {
 }
 
 /**
- * Reads the records of a file. One that was torn by a crash or damaged by a disk is told apart by length and checksums, and
+ * Reads the records of a file. One that was torn by a crash or damaged by a disk is recognised by length and checksums, and
  * never taken for whole; behind a header that cannot be believed nothing is.
  */
 export const decodeRecords = (file: Buffer): SpoolContent => {

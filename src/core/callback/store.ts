@@ -10,7 +10,7 @@ import { insertStrangers } from './strangers.ts'
  * Stores callbacks in one commit, and beside it those of strangers in another, each with the duty to interpret it where it has a payment and was not refused. A callback
  * that is stored already, by its id, changes nothing: the same one may come from a request, whose commit was not heard of,
  * and from the spool, in any order. Resolves with an `Error` in the place of a callback that Postgres refuses for what it
- * holds. Storing none tells whether Postgres would take one.
+ * holds. Storing none resolves where Postgres would take one.
  */
 export const storeCallbacks = (
   database: Database,

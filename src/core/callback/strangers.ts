@@ -5,7 +5,7 @@ import { type AddressList, includesAddress } from '../../values/address-list.ts'
 import { type ReceivedCallback, renderHeaders, toStorable } from './callback.ts'
 
 // A stranger's callback names no payment of ours and comes from no address of Daraja's: anybody can send one, as large and as
-// often as it likes. A few of them, cut, tell the operator what comes; all of them would fill the disk.
+// often as it likes. A few of them, cut, show the operator what comes; all of them would fill the disk.
 
 /** What a process keeps of strangers' callbacks. */
 export type StrangerLimits = {
@@ -36,19 +36,19 @@ export const isStranger = (list: AddressList, callback: ReceivedCallback): boole
 
 /**
  * The budget of this process for strangers' callbacks, number and bytes, by the minute. What is let in comes back cut; the
- * first that is turned away for a reason in its minute is marked, so that the log tells of it once. `nowMs` is a monotonic
+ * first that is turned away for a reason in its minute is marked, so that the log has one line of it. `nowMs` is a monotonic
  * time in ms.
  */
 export const createStrangersBudget = (
   limits: StrangerLimits,
   nowMs: () => number,
 ): ((callback: ReceivedCallback) => StrangerVerdict) => {
-  const fresh = () => ({ beganMs: nowMs(), kept: 0, bytes: 0, told: new Set<string>() })
+  const fresh = () => ({ beganMs: nowMs(), kept: 0, bytes: 0, reported: new Set<string>() })
   let minute = fresh()
 
   const turnAway = (spent: 'number' | 'bytes'): StrangerVerdict => {
-    const isFirst = !minute.told.has(spent)
-    minute.told.add(spent)
+    const isFirst = !minute.reported.has(spent)
+    minute.reported.add(spent)
     return { kind: 'turned_away', spent, isFirst }
   }
 
@@ -88,18 +88,18 @@ const bytesOf = ({ body, headers, sourceAddress }: ReceivedCallback): number =>
 
 /** From which addresses callbacks are taken. */
 export type CallbackSources = {
-  /** `off`: from all; `log`: from all, and the others are told of; `enforce`: the others are refused. */
+  /** `off`: from all; `log`: from all, and the others are reported; `enforce`: the others are refused. */
   mode: 'off' | 'log' | 'enforce'
   list: AddressList
   strangers: StrangerLimits
 }
 
-/** What a source may do: call back, call back and be told of, or be kept without being believed. */
-export type SourceVerdict = 'taken' | 'told_of' | 'refused'
+/** What a source may do: call back, call back and be reported, or be kept without being believed. */
+export type SourceVerdict = 'taken' | 'reported' | 'refused'
 
 export const judgeSource = ({ mode, list }: CallbackSources, address: string): SourceVerdict => {
   if (mode === 'off' || includesAddress(list, address)) return 'taken'
-  return mode === 'log' ? 'told_of' : 'refused'
+  return mode === 'log' ? 'reported' : 'refused'
 }
 
 /**

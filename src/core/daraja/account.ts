@@ -25,7 +25,7 @@ export type OpenAccount = {
 }
 
 /**
- * The account of a payment, by its `account_id`. Null when its secrets cannot be opened, which was told: what goes through it
+ * The account of a payment, by its `account_id`. Null when its secrets cannot be opened, which is logged: what goes through it
  * waits. Rejects when Postgres is away.
  */
 export type FindAccount = (accountId: bigint) => Promise<OpenAccount | null>

@@ -73,7 +73,7 @@ const isAboutToken = (reply: Reply, refusal: Refusal): boolean =>
   refusal.kind === 'bad_token' ||
   (refusal.kind === 'unknown' && reply.kind === 'answered' && reply.status === 401)
 
-/** The body of an answer whose ResponseCode is exactly 0 or "0" and which tells of no error; null for any other. */
+/** The body of an answer whose ResponseCode is exactly 0 or "0" and which names no error; null for any other. */
 export const readSuccess = ({ json }: Answer): JsonObject | null => {
   const isSuccess =
     json !== undefined &&

@@ -54,7 +54,7 @@ const contradictsItself = (json: JsonObject): boolean =>
 
 type Judged = { means: ErrorMeaning; code: string; message: string }
 
-/** HTTP 429 tells of a limit, and counts where the code is none that is known. */
+/** HTTP 429 means a limit, and counts where the code is none that is known. */
 const judgeCode = (status: number, code: string, message: string): Judged => ({
   means: meaningOf(ERROR_RULES, code, message) ?? (status === 429 ? 'throttled' : 'unknown'),
   code,
@@ -152,7 +152,7 @@ export const ERROR_RULES: readonly ErrorRule[] = [
 
 /**
  * The same for Apigee's `{"fault":{…}}`, by the HTTP status. A fault that refuses comes from the edge, so nothing was
- * processed. One with another status tells of trouble behind the edge, such as a time-out: what happened there is not known.
+ * processed. One with another status means trouble behind the edge, such as a time-out: what happened there is not known.
  */
 export const FAULT_RULES: readonly ErrorRule[] = [
   { code: ANY, text: NAMES_LIMIT, means: 'throttled' },

@@ -67,7 +67,7 @@ export type TurnedAway = { code: string; afterMs: number; concerns: 'this_payer'
 
 /**
  * Leaves the whole account alone for a while when it was the account that was turned away, for all replicas. While Postgres is
- * away nobody is told: nothing can be taken then either.
+ * away nothing is recorded: nothing can be taken then either.
  */
 export const backOff = async (
   options: { database: Database; shortcode: string; log: Log; metrics: CoreMetrics },

@@ -6,7 +6,7 @@ import { toGuideInstant } from '../../values/instant.ts'
 import { cleanText } from '../../values/outside-text.ts'
 import { toWireResultCode } from '../../values/result-code.ts'
 
-/** What a partner is told of one outcome. */
+/** What a delivery says of one outcome. */
 export type OutcomeEvent = {
   paymentId: bigint
   partnerId: bigint
@@ -24,7 +24,7 @@ export type OutcomeEvent = {
 
 /**
  * The body that every attempt sends: the guide's ten fields, in its order, nothing more. Half a character, which JSON could
- * carry, is in none of its texts: a partner whose parser refuses it could never be told.
+ * carry, is in none of its texts: a partner whose parser refuses it could never take the delivery.
  */
 export const renderBody = (event: OutcomeEvent): string =>
   JSON.stringify({

@@ -7,7 +7,7 @@ import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 
-/** How often the outbox is looked at for what became due by the clock, ms: `wake` tells of what is due at once. */
+/** How often the outbox is looked at for what became due by the clock, ms: `wake` announces what is due at once. */
 const IDLE_MS = 200
 
 /** Rows a round takes at most, and so messages under way at once. */

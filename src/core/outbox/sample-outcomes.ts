@@ -14,7 +14,7 @@ export type SampleOutcome = {
 /** Above every id that a payment will have for long, and small enough for 32 bits: nobody takes a sample for a payment. */
 const FIRST_SAMPLE_ID = 2_147_480_001n
 
-/** A number that rings nowhere. */
+/** A number that no phone has. */
 const MSISDN = '254700000000'
 
 type SampleEvent = Pick<OutcomeEvent, 'outcome' | 'resultCode' | 'resultDesc'> & Partial<OutcomeEvent>
@@ -40,7 +40,7 @@ const NO_IDS = { merchantRequestId: null, checkoutRequestId: null }
 const TIMED_OUT = failed('1037', 'No response from user.')
 
 /**
- * What a partner can be told, each with a name and all that is told of one payment, in order. In the last two a partner hears
+ * What a partner can get, each with a name and all deliveries of one payment, in order. In the last two a partner hears
  * of one payment twice: once as an answer got lost, once as M-PESA took a failure back.
  */
 const SAMPLES: readonly { name: string; events: readonly SampleEvent[] }[] = [

@@ -24,7 +24,7 @@ export const addQueries = async (transaction: Transaction<Schema>, dues: readonl
 }
 
 /**
- * Daraja is to be asked about payments as soon as the budget allows, for what came of them was told in a way that settles
+ * Daraja is to be asked about payments as soon as the budget allows, for their outcome was reported in a way that settles
  * nothing. Only those that have the duty, which takes a CheckoutRequestID; one that is being asked for is asked again after,
  * since the answer may be older. A duty that is locked is being taken or ended: waiting for it, with other payments locked,
  * could be waiting for each other.
@@ -47,7 +47,7 @@ export const hastenQueries = async (
  * Daraja, or M-PESA's records, are to be asked about payments now, for evidence came that is not believed; `failedIds` are those
  * among them that nobody asks for any more, and that Daraja gave its ids for.
  */
-export const askForTruth = async (
+export const askAgain = async (
   transaction: Transaction<Schema>,
   { paymentIds, failedIds }: { paymentIds: readonly bigint[]; failedIds: readonly bigint[] },
 ): Promise<void> => {

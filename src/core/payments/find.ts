@@ -135,7 +135,7 @@ export const listUndeliveredPayments = async (options: {
       FROM (
         SELECT delivery_id FROM to_deliver ${owned} UNION ALL SELECT delivery_id FROM dead_letters ${owned}
       ) few
-      CROSS JOIN LATERAL (SELECT payment_id FROM deliveries WHERE id = few.delivery_id OFFSET 0) told
+      CROSS JOIN LATERAL (SELECT payment_id FROM deliveries WHERE id = few.delivery_id OFFSET 0) undelivered
       ${before === null ? sql`` : sql`WHERE payment_id < ${before}`}
     )
     SELECT ${paymentColumns}

@@ -13,8 +13,8 @@ import type { Outcome, PaymentStateName } from '../../database/schema/payments.t
 // successful   Paid. Final.
 // failed       Not paid, as far as is known. Left only by a later authoritative success.
 //
-// A callback may come before the reply to the push: then it waits for that, for only with the ids of the push can it be told
-// from one of another payment. After a reply that told of nothing processed it settles all the same. It names its payment
+// A callback may come before the reply to the push: then it waits for that, for only the ids of the push distinguish it
+// from one of another payment. After a reply that nothing was processed it settles all the same. It names its payment
 // by a token and a nonce, so it needs no ids, and settles from every open state but `submitting`.
 
 /** Where each state may lead. */

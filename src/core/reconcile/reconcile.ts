@@ -107,7 +107,7 @@ export const startReconciling = (options: Reconciling): Loop => {
 /** How often a payment that is settled is asked for, since evidence came afterwards that is not believed. */
 const MAX_QUERIES_WHEN_SETTLED = 10
 
-/** How soon to look again when all places are taken, ms. */
+/** How soon to look again when as many queries are under way as may be, ms. */
 const BUSY_MS = 50
 
 const takeDue = async (options: {

@@ -50,7 +50,7 @@ export const createDarajaCallbackService = (parts: Parts): ServiceImpl<typeof Da
         if (judged.kind === 'turned_away') return turnAway(parts, came, judged)
         const { callback } = judged
         await keep(parts, callback)
-        if (verdict === 'told_of')
+        if (verdict === 'reported')
           parts.log.warn({ event: 'callback_from_unlisted_address', ...about(callback) })
         if (callback.isRefused) refuse(parts, callback)
         return {}

@@ -4,15 +4,15 @@ import type { Schema } from '../../database/schema/schema.ts'
 import { cutText } from '../../values/outside-text.ts'
 import type { Evidence } from './evidence.ts'
 
-// Truths that do not fit what was known. None of them moves a payment, none is silent: each is kept once, shown by
+// Reports that contradict what is known. None of them moves a payment, none is silent: each is kept once, shown by
 // `payments show`, logged as an error and counted.
 
 export type FindingKind =
   /** Somebody with authority says that a paid payment failed. It stays paid. */
   | 'failure_after_success'
-  /** A paid payment was paid again, or its receipt is told differently. The first receipt stays. */
+  /** A paid payment was paid again, or another receipt is reported for it. The first receipt stays. */
   | 'different_receipt'
-  /** The evidence, or M-PESA's records, tell another amount than was asked for. */
+  /** The evidence, or M-PESA's records, name another amount than was requested. */
   | 'different_amount'
   /** The evidence names another push than the one whose ids are known. The first ids stay. */
   | 'different_checkout_request_id'

@@ -7,7 +7,7 @@ import type { Finding, FindingKind } from './findings.ts'
 // Is this evidence of this payment? A callback URL names a payment by its id, and a database that is put back to an older copy
 // gives ids again: what came to the URL of one that had the id before says nothing of the one that has it now. What Daraja
 // says under the right URL, and which contradicts what the payment is, settles nothing either: it is for a person to look
-// at, and the truth is asked for.
+// at, and Daraja is asked for the outcome.
 
 /** What makes a payment this one and no other. */
 type Known = {
@@ -49,7 +49,7 @@ const findContradictions = (known: Known, said: Evidence): Finding[] => {
   if (differ(known.merchant_request_id, said.merchantRequestId))
     add('different_merchant_request_id', `${said.merchantRequestId} beside ${known.merchant_request_id}`)
   if (differ(known.amount_kes, said.amountKes))
-    add('different_amount', `KES ${said.amountKes} told, KES ${known.amount_kes} asked for`)
+    add('different_amount', `KES ${said.amountKes} reported, KES ${known.amount_kes} requested`)
   const payer = said.callback?.payerMsisdn ?? null
   if (payer !== null && payer !== known.msisdn)
     add('different_payer', `${maskMsisdn(payer)} beside ${maskMsisdn(known.msisdn)}`)

@@ -46,7 +46,7 @@ class Unchanged extends Error {
 
 /**
  * Settles a payment by an operator's word: the only way out for one that neither a callback, nor the query, nor M-PESA's
- * records settle. Its partner is told by a delivery as ever, and it is written in the audit log. Only along an arrow, so a paid payment stays paid.
+ * records settle. Its partner gets a delivery as always, and the audit log a line. Only along an arrow, so a paid payment stays paid.
  */
 export const settleByHand = async (database: Database, word: HandSettlement): Promise<HandSettled> => {
   try {

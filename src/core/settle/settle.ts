@@ -2,7 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { enqueueDeliveries } from '../outbox/enqueue.ts'
-import { askForTruth } from '../payments/duties.ts'
+import { askAgain } from '../payments/duties.ts'
 import { recordMoves } from '../payments/history.ts'
 import {
   type Decided,
@@ -19,8 +19,8 @@ import { claimReceipts, type ReceiptHolders } from './receipts.ts'
 /**
  * Settles payments by evidence, inside the caller's transaction: locks them in the order of their ids, decides each piece
  * of evidence in the order given (several may speak of one payment), and writes states, history, findings, receipts,
- * deliveries and ended duties. Where evidence is not believed, the truth is asked for. Resolves with what each piece did, in
- * the same order, with the findings that were not known before; the caller tells it once the transaction is committed.
+ * deliveries and ended duties. Where evidence is not believed, Daraja is asked. Resolves with what each piece did, in
+ * the same order, with the findings that were not known before; the caller reports it once the transaction is committed.
  */
 export const settle = async (
   transaction: Transaction<Schema>,
@@ -63,7 +63,7 @@ export const settle = async (
 const idOf = ({ evidence }: Decided): bigint => evidence.paymentId
 
 /**
- * Decides, and takes the receipts for the payments that are to have them. Whose turn it was with a receipt may change what
+ * Decides, and takes the receipts for the payments that are to have them. Who holds a receipt may change what
  * the evidence after comes to, which may bring another receipt: each is taken once, so this ends.
  */
 const decideAll = async (options: {
@@ -79,7 +79,7 @@ const decideAll = async (options: {
   }
 }
 
-/** Once for each finding: evidence that is repeated does not have the truth asked for again and again. */
+/** Once for each finding: evidence that is repeated does not have Daraja asked again and again. */
 const askAbout = async (
   transaction: Transaction<Schema>,
   settlements: readonly Settlement[],
@@ -87,7 +87,7 @@ const askAbout = async (
   const doubted = settlements.filter(
     ({ decision, findings }) => decision.kind === 'not_believed' && findings.length > 0,
   )
-  await askForTruth(transaction, {
+  await askAgain(transaction, {
     paymentIds: doubted.map(({ evidence }) => evidence.paymentId),
     // Was it paid after all? Its duties have ended.
     failedIds: doubted

@@ -29,7 +29,7 @@ type PushedAs<Kind extends PushOutcome['kind']> = Omit<Pushed, 'outcome'> & { ou
 export type RecordedPushes = { settlements: Settlement[]; findings: Finding[] }
 
 /**
- * Records what came of pushes, in one transaction, and turns each duty into the next: to query what was accepted, to submit
+ * Records what came of pushes, in one transaction, and replaces each duty by the next: to query what was accepted, to submit
  * again later what was certainly not processed, to confirm what is unknown, nothing for what failed. It may be repeated, and
  * may come late. A callback may have settled a payment before: then only Daraja's ids are written down. The lease may have
  * ended and the payment be unconfirmed: then the ids put it on the query's duty, and what was certainly not done fails it. The
@@ -142,7 +142,7 @@ const isKind =
 /** What is known of a payment before the record. */
 type Known = { id: bigint; state: PaymentStateName; checkout_request_id: string | null }
 
-/** In the order of their ids, as every stage does: two transactions that lock the same payments never wait in a ring. */
+/** In the order of their ids, as every stage does: two transactions that lock the same payments cannot deadlock. */
 const lockPayments = async (
   transaction: Transaction<Schema>,
   pushes: readonly Pushed[],

@@ -50,7 +50,7 @@ export type Submitting = {
 }
 
 /**
- * Prompts payers: takes accepted payments in their turn, moves each to `submitting`, commits, sends one push, and records
+ * Prompts payers: takes accepted payments, those due longest first, moves each to `submitting`, commits, sends one push, and records
  * what came of it. At most `concurrency` pushes are under way, for an account half as many after each recent hold. `wake`
  * when a payment was accepted. `onSettled` is called after payments failed here, for their deliveries are due.
  */

@@ -104,7 +104,7 @@ export const takeDuePayments = async (options: {
   return taken
 }
 
-/** Locks `limit` duties of the account in their turn, and `oldLimit` of payments past their deadline. */
+/** Locks `limit` duties of the account, due longest first, and `oldLimit` of payments past their deadline. */
 const lockDuties = async (
   transaction: Transaction<Schema>,
   options: { accountId: bigint; limit: number; oldLimit: number },
