@@ -1,14 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '../runtime/log.ts'
-import { collectAllowedMethods } from './allowed-methods.ts'
-import { type ErrorAnswer, MESSAGES, Refusal, renderError, toErrorAnswer } from './errors.ts'
-import { JSON_TYPE } from './json-type.ts'
+import { type ErrorAnswer, JSON_TYPE, MESSAGES, Refusal, renderError, toErrorAnswer } from './errors.ts'
 
 /**
  * Gives every error of `server` its answer: what routes and hooks throw, and paths and methods that no route takes. Call
  * it before the routes are registered. What is our fault goes to the log with its cause; the partner's to its debug lines.
  */
-export const answerErrors = (server: FastifyInstance, { log }: { log: Log }): void => {
+export const answerErrors = (server: FastifyInstance, log: Log): void => {
   const allowedMethods = collectAllowedMethods(server)
   server.setErrorHandler((error, request, reply) => {
     const answer = toErrorAnswer(error, {
@@ -27,6 +25,23 @@ export const answerErrors = (server: FastifyInstance, { log }: { log: Log }): vo
   })
 }
 
+/**
+ * Learns the routes of `server` as they are registered from now on: a path can be right where its method is wrong. Returns the
+ * methods that a path answers to, as the header `Allow` lists them; undefined for a path that answers to none.
+ */
+const collectAllowedMethods = (server: FastifyInstance): ((path: string) => string | undefined) => {
+  const routes = new Map<string, { pattern: RegExp; methods: string[] }>()
+  server.addHook('onRoute', ({ url, method }) => {
+    const route = routes.get(url) ?? { pattern: toPattern(url), methods: [] }
+    routes.set(url, { pattern: route.pattern, methods: route.methods.concat(method) })
+  })
+  return (path) => [...routes.values()].find(({ pattern }) => pattern.test(path))?.methods.join(', ')
+}
+
+/** Our paths hold letters, digits, `/`, `_` and `.` beside their parameters. */
+const toPattern = (url: string): RegExp =>
+  new RegExp(`^${url.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]*')}$`)
+
 /** Refused before its body is looked at, and before anything else is. */
 const refuseRoute = (allow: string | undefined): Refusal =>
   allow === undefined
@@ -37,7 +52,8 @@ const refuseRoute = (allow: string | undefined): Refusal =>
 export const sendError = (reply: FastifyReply, answer: ErrorAnswer): FastifyReply =>
   reply
     .code(answer.status)
-    .headers({ ...answer.headers, 'content-type': JSON_TYPE })
+    .headers(answer.headers)
+    .header('content-type', JSON_TYPE)
     .send(renderError(answer.message))
 
 /** The route's pattern, never its URL: that of a callback holds its token. */
@@ -48,15 +64,16 @@ const logError = (options: {
   error: unknown
 }): void => {
   const { log, request, answer, error } = options
-  const line = {
-    request_id: request.id,
-    method: request.method,
-    route: request.routeOptions.url,
-    status: answer.status,
+  const { status, message } = answer
+  const [request_id, method, route] = [request.id, request.method, request.routeOptions.url]
+  if (status === 503) {
+    const cause = causeOf(error)
+    log.warn({ event: 'request_unavailable', request_id, method, route, status, cause })
+  } else if (status >= 500) {
+    log.error({ event: 'request_failed', request_id, method, route, status, err: error })
+  } else {
+    log.debug({ event: 'request_refused', request_id, method, route, status, message })
   }
-  if (answer.status === 503) log.warn({ event: 'request_unavailable', ...line, cause: causeOf(error) })
-  else if (answer.status >= 500) log.error({ event: 'request_failed', ...line, err: error })
-  else log.debug({ event: 'request_refused', ...line, message: answer.message })
 }
 
 /** What made the core unavailable, in one line: during an outage there is one for every request. */

@@ -1,6 +1,6 @@
+import { type CallOptions, createContextValues } from '@connectrpc/connect'
 import type { FastifyRequest, onRequestHookHandler } from 'fastify'
-import type { AddressList } from '../values/address-list.ts'
-import { sourceOf } from './callback/source.ts'
+import { clientAddress, UNREADABLE_FIELDS } from '../runtime/call-context.ts'
 import { MESSAGES, Refusal } from './errors.ts'
 
 /**
@@ -13,24 +13,17 @@ export const requireApiKey: onRequestHookHandler = (request, _reply, done) => {
 }
 
 /**
- * Writes the address that a request really came from over whatever its caller says it is: the core counts wrong keys by it.
+ * What goes along with every call to the core: who asks, from where, and by which id the call is found in the logs; and the
+ * core's names of `unreadable` fields, whose values no message can hold. The core refuses those, each in its turn, so that the
+ * order of the checks and their messages exist once.
  */
-export const noteSource =
-  (trustedProxies: AddressList): onRequestHookHandler =>
-  (request, _reply, done) => {
-    request.headers['x-client-address'] = sourceOf({
-      connected: request.socket.remoteAddress ?? '',
-      forwardedFor: request.headers['x-forwarded-for'],
-      trustedProxies,
-    })
-    done()
-  }
-
-/** What goes along with every call to the core: who asks, from where, and by which id the call is found in the logs. */
-export const callHeaders = (request: FastifyRequest): Record<string, string> => ({
-  'x-api-key': apiKeyOf(request) ?? '',
-  'x-client-address': String(request.headers['x-client-address']),
-  'x-request-id': request.id,
+export const callOptions = (request: FastifyRequest, unreadable: readonly string[] = []): CallOptions => ({
+  headers: {
+    'x-api-key': apiKeyOf(request) ?? '',
+    'x-request-id': request.id,
+    ...(unreadable.length > 0 && { [UNREADABLE_FIELDS]: unreadable.join(',') }),
+  },
+  contextValues: createContextValues().set(clientAddress, request.clientAddress),
 })
 
 /** Two header lines come joined by a comma, which no key contains: the core knows no such key. */

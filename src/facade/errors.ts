@@ -1,6 +1,9 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import { FieldViolationSchema } from '../gen/mpesa/gateway/v1/errors_pb.js'
 
+/** The content type of every JSON answer. */
+export const JSON_TYPE = 'application/json; charset=utf-8'
+
 /** A request that is refused here, before the core sees it: what its caller is told. */
 export class Refusal extends Error {
   override name = 'Refusal'

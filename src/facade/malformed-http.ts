@@ -1,7 +1,6 @@
 import { type Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { MESSAGES, renderError, tooManyWrongKeys } from './errors.ts'
-import { JSON_TYPE } from './json-type.ts'
+import { JSON_TYPE, MESSAGES, renderError, tooManyWrongKeys } from './errors.ts'
 
 /** What is told of HTTP that Node's parser gave up on, by the error's code; everything else is a 400. */
 const ANSWERS: ReadonlyMap<string, { status: string; message: string }> = new Map([

@@ -1,14 +1,12 @@
 import type { Client } from '@connectrpc/connect'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { PaymentService } from '../gen/mpesa/gateway/v1/payments_pb.js'
-import { type AddressList, includesAddress } from '../values/address-list.ts'
-import { noteSource, requireApiKey } from './authenticate.ts'
+import { requireApiKey } from './authenticate.ts'
 import type { BlockedAddresses } from './blocked-addresses.ts'
 import { MESSAGES, Refusal } from './errors.ts'
 import { refuseBlocked } from './refuse-blocked.ts'
 import { registerPostStkPush } from './request/post-stk-push.ts'
-import { registerGetTransaction } from './transactions/get-transaction.ts'
-import { registerListTransactions } from './transactions/list-transactions.ts'
+import { registerTransactions } from './transactions/transactions.ts'
 
 /**
  * Everything that partners call. A request is refused for the first of: no API key, a body that is not plain JSON by its
@@ -18,23 +16,20 @@ export const registerPartnerApi = (
   server: FastifyInstance,
   options: {
     payments: Client<typeof PaymentService>
-    trustedProxies?: AddressList
+    isProxy: (address: string) => boolean
     /** Who is made to wait; nobody when left out. */
-    blockedAddresses?: BlockedAddresses
+    blockedAddresses: BlockedAddresses | undefined
   },
 ): void => {
-  const { trustedProxies = [], blockedAddresses } = options
+  const { payments, isProxy, blockedAddresses } = options
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   )
-  const isProxy = (address: string): boolean => includesAddress(trustedProxies, address)
   if (blockedAddresses !== undefined) refuseBlocked(server, { blockedAddresses, isProxy })
   server.addHook('onRequest', requireApiKey)
-  server.addHook('onRequest', noteSource(trustedProxies))
   server.addHook('onRequest', refuseCompression)
-  registerPostStkPush(server, options)
-  registerGetTransaction(server, options)
-  registerListTransactions(server, options)
+  registerPostStkPush(server, payments)
+  registerTransactions(server, payments)
 }
 
 const refuseCompression: onRequestHookHandler = (request, _reply, done) => {

@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Client } from '@connectrpc/connect'
 import { type FastifyInstance, fastify } from 'fastify'
@@ -13,18 +14,18 @@ import {
   serverTimes,
 } from '../runtime/connection-guard.ts'
 import { createDropReporter } from '../runtime/drop-reporter.ts'
-import { createFramingJudge } from '../runtime/framing.ts'
 import type { Log } from '../runtime/log.ts'
 import { type AddressList, includesAddress } from '../values/address-list.ts'
+import { parseRequestId } from '../values/request-id.ts'
 import { answerErrors, sendError } from './answer-errors.ts'
 import { createBlockedAddresses } from './blocked-addresses.ts'
 import { registerPostStkCallback } from './callback/post-stk-callback.ts'
-import { registerGetDocs } from './docs/get-docs.ts'
-import { MAX_BODY_BYTES, MAX_HEADERS, MAX_URL_CHARACTERS, MESSAGES, Refusal } from './errors.ts'
-import { registerGetHealth } from './get-health.ts'
+import { decorateClientAddress } from './client-address.ts'
+import { registerDocs } from './docs/docs-page.ts'
+import { JSON_TYPE, MAX_BODY_BYTES, MESSAGES, Refusal } from './errors.ts'
 import { answerMalformedHttp, refuseTunnels, refuseUnread } from './malformed-http.ts'
 import { registerPartnerApi } from './partner-api.ts'
-import { createRequestIds, type RequestIds } from './request-id.ts'
+import { addRequestRules } from './request-rules.ts'
 
 /** For how long `close` lets requests finish before it cuts their connections, ms. */
 const CLOSE_GRACE_MS = 20_000
@@ -68,14 +69,14 @@ export const startFacade = async (
 }
 
 /**
- * The REST door: the partners' contract to the byte, Daraja's callbacks, and pages about both. It maps between HTTP and the
+ * The REST server: the partners' contract to the byte, Daraja's callbacks, and pages about both. It maps between HTTP and the
  * core's services and knows nothing else: what is valid, who may do what and what is stored is the core's to say. Every
  * answer has an `X-Request-Id`, and every error the two fields of the guide's.
  */
 export const createFacade = (options: FacadeOptions): FastifyInstance => {
-  const { log, limits = CONNECTION_LIMITS, trustedProxies = [] } = options
+  const { log, limits = CONNECTION_LIMITS, trustedProxies = [], registry } = options
   const nowMs = (): number => performance.now()
-  const onCut = createDropReporter({ ...options, door: 'rest', nowMs })
+  const onCut = createDropReporter({ door: 'rest', log, registry, nowMs })
   const requestIdOf = createRequestIds(options.randomBytes)
   const server = createServer({ log, limits, requestIdOf, onCut })
   const isProxy = (address: string): boolean => includesAddress(trustedProxies, address)
@@ -89,21 +90,45 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
   }
   const makeRoom = (): void => server.server.closeIdleConnections()
   guardConnections(server.server, { limits, makeRoom, isProxy, blocked, nowMs, onCut })
-  refuseFaultyFraming(server)
-  refuseExcess(server)
-  finishAnswers(server)
-  answerErrors(server, options)
-  registerGetHealth(server)
-  registerGetDocs(server)
+  decorateClientAddress(server, trustedProxies)
+  addRequestRules(server)
+  answerErrors(server, log)
+  registerHealth(server)
+  registerDocs(server)
   server.register((scope, _options, done) => {
-    registerPartnerApi(scope, { ...options, ...(blockedAddresses && { blockedAddresses }) })
+    registerPartnerApi(scope, { payments: options.payments, isProxy, blockedAddresses })
     done()
   })
   server.register((scope, _options, done) => {
-    registerPostStkCallback(scope, options)
+    registerPostStkCallback(scope, options.darajaCallbacks)
     done()
   })
   return server
+}
+
+/** `GET /healthz`: this process is alive and answers. Whether it can take a payment is told on the operations port. */
+const registerHealth = (server: FastifyInstance): void => {
+  server.get('/healthz', (_request, reply) => {
+    reply.header('content-type', JSON_TYPE).send('{"status":"ok"}')
+  })
+}
+
+/** Tells the id of a request, or makes a new one when there is no request to ask (HTTP that could not be parsed). */
+type RequestIds = (request?: IncomingMessage) => string
+
+/**
+ * The caller's `X-Request-Id` if it is sane, else a fresh one: 96 random bits that are this process's own, and a count. One
+ * random draw for the process instead of one a request: the id must be unique, not secret.
+ */
+const createRequestIds = (randomBytes: (count: number) => Buffer): RequestIds => {
+  const prefix = randomBytes(12).toString('hex')
+  let count = 0
+  return (request) => {
+    const given = parseRequestId(request?.headers['x-request-id'])
+    if (given !== undefined) return given
+    count += 1
+    return `${prefix}-${count.toString(36)}`
+  }
 }
 
 /** A server without routes. */
@@ -114,14 +139,15 @@ const createServer = (options: {
   onCut: (reason: CutReason) => void
 }): FastifyInstance => {
   const { log, limits, requestIdOf } = options
+  // Node's own answer to a missing Host has neither a body nor a request id.
+  const http = { ...serverTimes(limits), requireHostHeader: false }
   const server = fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveMs,
     // As long as all headers may be: no id and no token is too long for its own route to judge it.
     routerOptions: { maxParamLength: 16 * 1024 },
-    // Node's own answer to a missing Host has neither a body nor a request id.
-    http: { ...serverTimes(limits), requireHostHeader: false },
+    http,
     // What still comes in while the server closes is served as ever, and its connection ends with the answer.
     return503OnClosing: false,
     genReqId: requestIdOf,
@@ -144,46 +170,4 @@ const createServer = (options: {
   // Bodies are for the routes that ask for them: what goes to no route is not read before it is refused.
   server.removeAllContentTypeParsers()
   return server
-}
-
-/** Refuses what another reader could take for another request, and whatever was sent behind it. */
-const refuseFaultyFraming = (server: FastifyInstance): void => {
-  const judge = createFramingJudge()
-  server.addHook('onRequest', (request, _reply, done) => {
-    const verdict = judge(request.raw)
-    if (verdict.kind === 'sound') done()
-    else if (verdict.kind === 'refused') done(new Refusal(400, verdict.message, { connection: 'close' }))
-  })
-}
-
-/** Refuses what fits into the headers and is still too much of one kind. */
-const refuseExcess = (server: FastifyInstance): void => {
-  server.addHook('onRequest', (request, _reply, done) => {
-    if (request.url.length > MAX_URL_CHARACTERS) done(new Refusal(414, MESSAGES.urlTooLong))
-    else if (request.raw.rawHeaders.length > 2 * MAX_HEADERS) done(new Refusal(431, MESSAGES.tooManyHeaders))
-    else done()
-  })
-}
-
-/** What every request must have, and every answer gets. */
-const finishAnswers = (server: FastifyInstance): void => {
-  let closing = false
-  server.addHook('preClose', (done) => {
-    closing = true
-    done()
-  })
-  server.addHook('onRequest', (request, _reply, done) => {
-    if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
-      done(new Refusal(400, MESSAGES.hostMissing))
-    else done()
-  })
-  server.addHook('onSend', (request, reply, payload, done) => {
-    reply.header('x-request-id', request.id)
-    // What is answered is for its caller alone, and is what its content type says.
-    reply.header('cache-control', 'no-store')
-    reply.header('x-content-type-options', 'nosniff')
-    // A connection that stayed open would hold up the end of the process until its keep-alive ran out.
-    if (closing) reply.header('connection', 'close')
-    done(null, payload)
-  })
 }

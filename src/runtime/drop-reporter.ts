@@ -11,7 +11,7 @@ export const createDropReporter = (options: {
   log: Log
   nowMs: () => number
   /** Where they are counted; left out: nowhere. */
-  registry?: Registry
+  registry?: Registry | undefined
 }): ((reason: CutReason) => void) => {
   const { door, registry } = options
   const counter = registry && countersOf(registry)

@@ -9,7 +9,7 @@ export type CallbackUrl = Brand<string, 'CallbackUrl'>
 /** What one machine's trial needs and production must not have; both off by default. */
 export type CallbackUrlPolicy = { allowHttp: boolean; allowPrivateNetworks: boolean }
 
-const MAX_CALLBACK_URL_CHARACTERS = 2048
+export const MAX_CALLBACK_URL_CHARACTERS = 2048
 
 /** Ports at or above 1024 where something else than a web server usually listens. */
 const DENIED_PORTS = new Set([
@@ -66,12 +66,13 @@ const NOT_PUBLIC = 'must lead to a public host: not to a private, loopback or sp
 /**
  * Judges a `callback_url` as raw text first, because WHATWG parsing repairs hostile strings into live hosts, then parses
  * it and holds the repaired host against what was written. No name is resolved here: addresses are judged again at dial
- * time. The URL is kept as written; a fragment is accepted and never sent.
+ * time. The URL is kept as written; a fragment is accepted and never sent. Null is what is no string.
  */
-export const parseCallbackUrl = (text: string, policy: CallbackUrlPolicy): Parsed<CallbackUrl> => {
+export const parseCallbackUrl = (text: string | null, policy: CallbackUrlPolicy): Parsed<CallbackUrl> => {
   if (text === '') return invalid('is required')
-  if (text.length > MAX_CALLBACK_URL_CHARACTERS) return invalid('must be at most 2048 characters long')
-  if (!/^[\x21-\x7e]+$/.test(text) || text.includes('\\')) {
+  if (text !== null && text.length > MAX_CALLBACK_URL_CHARACTERS)
+    return invalid(`must be at most ${MAX_CALLBACK_URL_CHARACTERS} characters long`)
+  if (text === null || !/^[\x21-\x7e]+$/.test(text) || text.includes('\\')) {
     return invalid(
       'must be a URL in printable ASCII without spaces or backslashes, like "https://shop.co.ke/callback"',
     )

@@ -8,10 +8,10 @@ const PRINTABLE = /^[\x20-\x7e]{1,255}$/
 
 /**
  * Parses 1 to 255 printable ASCII characters, no blank at either end. A header's value has none: HTTP takes them away, so that
- * with them the same text would be one key in a header and another in a message.
+ * with them the same text would be one key in a header and another in a message. Null is what is no single header line.
  */
-export const parseIdempotencyKey = (text: string): Parsed<IdempotencyKey> => {
-  if (!PRINTABLE.test(text) || text.trim() === '')
+export const parseIdempotencyKey = (text: string | null): Parsed<IdempotencyKey> => {
+  if (text === null || !PRINTABLE.test(text) || text.trim() === '')
     return invalid('must be 1 to 255 printable ASCII characters in one header line, like a UUID')
   return hasBlankEnds(text) ? invalid('must have no blank at either end') : valid(text as IdempotencyKey)
 }

@@ -6,8 +6,8 @@ export type Reference = Brand<string, 'Reference'>
 
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]{1,64}$/u
 
-/** Parses 1 to 64 printable characters, of any script. */
-export const parseReference = (text: string): Parsed<Reference> =>
-  PRINTABLE.test(text)
+/** Parses 1 to 64 printable characters, of any script; null is what is no string. */
+export const parseReference = (text: string | null): Parsed<Reference> =>
+  text !== null && PRINTABLE.test(text)
     ? valid(text as Reference)
     : invalid('must be a string of at most 64 printable characters')

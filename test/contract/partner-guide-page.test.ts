@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { STATUSES } from '../../src/facade/transactions/transaction.ts'
 import { SETTINGS } from '../../src/runtime/settings.ts'
+import { PAYMENT_STATE_NAMES } from '../../src/values/payment-state.ts'
 import { ask, openFacade, PRODUCTION, partnerHeaders, push, type TestFacade } from '../facade/harness.ts'
 import { DELIVERY_FIELDS } from '../support/guide.ts'
 
@@ -64,7 +64,7 @@ describe('the partner guide', () => {
 
   it('explains every status', () => {
     const explained = rows().map(([cell]) => cell)
-    for (const status of STATUSES.keys()) expect(explained).toContain(`\`${status}\``)
+    for (const status of PAYMENT_STATE_NAMES) expect(explained).toContain(`\`${status}\``)
   })
 
   it('tells the schedule of the attempts as it is', () => {

@@ -1,7 +1,13 @@
-import type { GivenPaymentRequest } from '../../src/core/request/payment-request.ts'
+type Fields = {
+  msisdn: string
+  amountKes: number
+  reference?: string | undefined
+  callbackUrl: string
+  idempotencyKey?: string | undefined
+}
 
 /** A request that is right in every field, with what a test wants otherwise. */
-export const paymentRequest = (overrides: Partial<GivenPaymentRequest> = {}) => ({
+export const paymentRequest = (overrides: Partial<Fields> = {}): Fields => ({
   msisdn: '254712345678',
   amountKes: 150,
   reference: 'INV-2025-001',

@@ -1,8 +1,11 @@
 import { hash } from 'node:crypto'
+import { sql } from 'kysely'
+import type { Database } from '../../database/connect.ts'
 import { type Kes, parseKes } from '../../values/amount.ts'
 import { leadsToHost } from '../../values/callback-host.ts'
 import { type CallbackUrl, type CallbackUrlPolicy, parseCallbackUrl } from '../../values/callback-url.ts'
-import { type IdempotencyKey, parseIdempotencyKey } from '../../values/idempotency-key.ts'
+import { type IdempotencyKey, parseBlankEndedKey, parseIdempotencyKey } from '../../values/idempotency-key.ts'
+import type { PartnerId } from '../../values/ids.ts'
 import { type Msisdn, parseMsisdn } from '../../values/msisdn.ts'
 import { type Parsed, valid } from '../../values/parsed.ts'
 import { parseReference, type Reference } from '../../values/reference.ts'
@@ -16,13 +19,13 @@ export type PaymentRequest = {
   idempotencyKey: IdempotencyKey | null
 }
 
-/** The fields as a caller gave them; undefined: not given. */
+/** The fields as a caller gave them; undefined: not given; null: given as something else than text or a number. */
 export type GivenPaymentRequest = {
-  msisdn: string
-  amountKes: number
-  reference?: string | undefined
-  callbackUrl: string
-  idempotencyKey?: string | undefined
+  msisdn: string | null
+  amountKes: number | null
+  reference?: string | null | undefined
+  callbackUrl: string | null
+  idempotencyKey?: string | null | undefined
 }
 
 /** The first field that is wrong, and the end of the sentence that starts with its name. */
@@ -72,7 +75,7 @@ export const parsePaymentRequest = (
 }
 
 const parseKey = (
-  given: string | undefined,
+  given: string | null | undefined,
   stored: IdempotencyKey | null,
 ): Parsed<IdempotencyKey> | null => {
   if (given === undefined) return null
@@ -80,6 +83,26 @@ const parseKey = (
 }
 
 const refuse = (field: string, problem: string): { refusal: Refusal } => ({ refusal: { field, problem } })
+
+/**
+ * The key, where it has blanks at its ends and was stored when such keys were taken: its repetition must stay a duplicate.
+ * Null for every other text, without a question to the database unless it has blanks there.
+ */
+export const findBlankEndedKey = async (
+  database: Database,
+  partnerId: PartnerId,
+  text: string | null | undefined,
+): Promise<IdempotencyKey | null> => {
+  const key = parseBlankEndedKey(text ?? '')
+  if (key === null) return null
+  const stored = await database
+    .selectFrom('idempotency_keys')
+    .select('payment_id')
+    .where(sql<boolean>`partner_id = ${partnerId}`)
+    .where('key_hash', '=', hashIdempotencyKey(key))
+    .executeTakeFirst()
+  return stored ? key : null
+}
 
 /** SHA-256 of an idempotency key: what is stored and compared, so that a key of any length is one narrow index entry. */
 export const hashIdempotencyKey = (key: IdempotencyKey): Buffer => hash('sha256', key, 'buffer')

@@ -6,8 +6,8 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node'
+import { clientAddress } from '../../runtime/call-context.ts'
 import { toPlainAddress } from '../../values/address-list.ts'
-import { peerAddress } from '../services/call-context.ts'
 import { routesOf, type Services } from './services.ts'
 import { blameCaller } from './undecodable.ts'
 
@@ -36,8 +36,8 @@ export const createConnectHandler = (options: {
       return
     }
     request.headers.host ||= 'localhost'
-    const peer = toPlainAddress(request.socket.remoteAddress ?? '') ?? ''
-    const values = createContextValues().set(peerAddress, peer)
+    const address = toPlainAddress(request.socket.remoteAddress ?? '') ?? ''
+    const values = createContextValues().set(clientAddress, address)
     handler(universalRequestFromNodeRequest(request, response, undefined, values))
       .then(blameCaller)
       .then((answer) => universalResponseToNodeResponse(answer, response))

@@ -16,9 +16,9 @@ import {
   type StatusObject,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
+import { clientAddress } from '../../runtime/call-context.ts'
 import { CONNECTION_LIMITS, type ConnectionLimits, type CutReason } from '../../runtime/connection-guard.ts'
 import { toPlainAddress } from '../../values/address-list.ts'
-import { peerAddress } from '../services/call-context.ts'
 import { type GrpcListener, listenForGrpc } from './grpc-connections.ts'
 import type { ServerTls } from './server-tls.ts'
 import { type Services, specsOf } from './services.ts'
@@ -128,7 +128,7 @@ const toHandler =
       requestMethod: 'POST',
       url: `http://${call.getHost()}${call.getPath()}`,
       requestHeader: toHeaders(call.metadata),
-      contextValues: createContextValues().set(peerAddress, addressOf(call.getPeer())),
+      contextValues: createContextValues().set(clientAddress, addressOf(call.getPeer())),
       ...remainingTime(call.getDeadline()),
     })
     call.on('cancelled', () => context.abort())

@@ -12,7 +12,7 @@ import {
 } from '@connectrpc/connect'
 import { DarajaCallbackService } from '../../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
 import { PaymentService } from '../../gen/mpesa/gateway/v1/payments_pb.js'
-import { inProcessCall } from '../services/call-context.ts'
+import { inProcessCall } from '../../runtime/call-context.ts'
 import type { Services } from './services.ts'
 
 /** What the facade is handed: the same clients that a remote core would be called through. */
@@ -41,10 +41,9 @@ export const createInProcessClients = (
 })
 
 const directTransport = (spec: ServiceImplSpec): Transport => {
-  const values = createContextValues().set(inProcessCall, true)
   const neverAborted = new AbortController().signal
 
-  const unary: Transport['unary'] = async (method, signal, timeoutMs, header, input) => {
+  const unary: Transport['unary'] = async (method, signal, timeoutMs, header, input, contextValues) => {
     const context: HandlerContext = {
       method,
       service: method.parent,
@@ -55,7 +54,7 @@ const directTransport = (spec: ServiceImplSpec): Transport => {
       responseHeader: new Headers(),
       responseTrailer: new Headers(),
       protocolName: 'in-process',
-      values,
+      values: (contextValues ?? createContextValues()).set(inProcessCall, true),
       url: '',
     }
     const message = await call({ spec, method, input, context })

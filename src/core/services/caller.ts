@@ -1,9 +1,9 @@
 import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect'
+import { clientAddress, inProcessCall } from '../../runtime/call-context.ts'
 import { parseId } from '../../values/ids.ts'
 import type { Actor } from '../audit/record-audit.ts'
 import type { CallingPartner } from '../partners/calling-partner.ts'
 import type { Scope } from '../partners/service-token.ts'
-import { callerAddress, inProcessCall } from './call-context.ts'
 import type { CallerChecks } from './caller-checks.ts'
 import { invalidField } from './errors.ts'
 import { tooOften } from './limit-reached.ts'
@@ -19,7 +19,7 @@ export type Reader = { partnerId: CallingPartner['partnerId'] } | 'anybody'
 const requirePartner = async (context: HandlerContext, checks: CallerChecks): Promise<CallingPartner> => {
   const apiKey = context.requestHeader.get('x-api-key')
   if (!apiKey) throw new ConnectError('the API key is missing: send it as X-API-KEY', Code.Unauthenticated)
-  const check = await checks.checkKey(apiKey, callerAddress(context))
+  const check = await checks.checkKey(apiKey, context.values.get(clientAddress))
   switch (check.kind) {
     case 'partner':
       checks.noteUse(check.keyId)
@@ -107,7 +107,7 @@ export const requireScope = async (
       Code.Unauthenticated,
     )
   }
-  const check = await checks.checkToken(token, callerAddress(context))
+  const check = await checks.checkToken(token, context.values.get(clientAddress))
   switch (check.kind) {
     case 'service':
       if (!check.scopes.includes(scope)) {
@@ -118,7 +118,7 @@ export const requireScope = async (
         tokenId: check.tokenId,
         name: check.name,
         operator: operatorOf(context),
-        from: callerAddress(context),
+        from: context.values.get(clientAddress),
       }
     case 'unknown':
       throw new ConnectError('the service token is unknown', Code.Unauthenticated)

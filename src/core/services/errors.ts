@@ -2,8 +2,8 @@ import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect'
 import { isOutage } from '../../database/outage.ts'
 import { FieldViolationSchema } from '../../gen/mpesa/gateway/v1/errors_pb.js'
 import { BatchQueueFull } from '../../runtime/batch.ts'
+import { requestIdOf } from '../../runtime/call-context.ts'
 import type { Log } from '../../runtime/log.ts'
-import { requestIdOf } from './call-context.ts'
 import { Refused } from './refused.ts'
 
 /** INVALID_ARGUMENT that names the field and says what would be right, in the message and as a detail. */

@@ -7,13 +7,11 @@ import { wrongField } from './refused.ts'
 export const toTimestamp = (instant: Date | null): Timestamp | undefined =>
   instant === null ? undefined : timestampFromDate(instant)
 
-const MAX_PAGE = 1000
-
-/** Reads how many a page holds, 1 to 1000; 0 stands for `usual`. */
-export const readPageSize = (pageSize: number, usual: number): number => {
+/** Reads how many a page holds, 1 to `max`; 0 stands for `usual`, null for what was given and is no number. */
+export const readPageSize = (pageSize: number | null, usual: number, max = 1000): number => {
   const limit = pageSize === 0 ? usual : pageSize
-  if (limit < 1 || limit > MAX_PAGE) {
-    throw wrongField('page_size', `must be a whole number from 1 to ${MAX_PAGE}`)
+  if (limit === null || limit < 1 || limit > max) {
+    throw wrongField('page_size', `must be a whole number from 1 to ${max}`)
   }
   return limit
 }

@@ -1,30 +1,14 @@
 import { type MessageInitShape } from '@bufbuild/protobuf'
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
-import type { PaymentStateName } from '../../database/schema/payments.ts'
-import { type PaymentSchema, PaymentState } from '../../gen/mpesa/gateway/v1/payments_pb.js'
+import type { PaymentSchema } from '../../gen/mpesa/gateway/v1/payments_pb.js'
+import { PAYMENT_STATES } from '../../values/payment-state.ts'
 import type { PaymentRow } from '../payments/find.ts'
-import { isPaymentState } from '../payments/payment.ts'
-
-const STATES: Readonly<Record<PaymentStateName, PaymentState>> = {
-  accepted: PaymentState.ACCEPTED,
-  submitting: PaymentState.SUBMITTING,
-  submitted: PaymentState.SUBMITTED,
-  unconfirmed: PaymentState.UNCONFIRMED,
-  successful: PaymentState.SUCCESSFUL,
-  failed: PaymentState.FAILED,
-}
-
-/** The state's name in SQL; null for one that is not set or not known. */
-export const toStateName = (state: PaymentState): PaymentStateName | null => {
-  for (const [name, value] of Object.entries(STATES)) if (value === state && isPaymentState(name)) return name
-  return null
-}
 
 /** A payment as the services tell it. */
 export const toPaymentMessage = (row: PaymentRow): MessageInitShape<typeof PaymentSchema> => ({
   paymentId: row.id,
   partnerId: row.partner_id,
-  state: STATES[row.state],
+  state: PAYMENT_STATES[row.state],
   msisdn: row.msisdn,
   amountKes: row.amount_kes,
   reference: row.reference ?? undefined,

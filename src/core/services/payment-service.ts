@@ -5,25 +5,27 @@ import type {
   PaymentService,
   RequestPaymentRequest,
 } from '../../gen/mpesa/gateway/v1/payments_pb.js'
+import { requestIdOf, unreadableFieldsOf } from '../../runtime/call-context.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { CallbackUrlPolicy } from '../../values/callback-url.ts'
 import { maskMsisdn } from '../../values/msisdn.ts'
+import { toPaymentStateName } from '../../values/payment-state.ts'
 import type { CoreMetrics } from '../metrics.ts'
 import type { CallingPartner } from '../partners/calling-partner.ts'
 import { findPayment, listPayments, listUndeliveredPayments } from '../payments/find.ts'
 import type { Acceptor } from '../request/acceptor.ts'
-import { findBlankEndedKey } from '../request/find-blank-ended-key.ts'
 import { type AcceptLimits, isWithoutLimit, type PayerLimits } from '../request/payer-limits.ts'
-import { parsePaymentRequest } from '../request/payment-request.ts'
-import { requestIdOf } from './call-context.ts'
+import {
+  findBlankEndedKey,
+  type GivenPaymentRequest,
+  parsePaymentRequest,
+} from '../request/payment-request.ts'
 import { requireReader, requireRequester } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'
 import { invalidField, withErrorMapping } from './errors.ts'
 import { limitReached } from './limit-reached.ts'
-import { toPaymentMessage, toStateName } from './payment-message.ts'
-
-const DEFAULT_PAGE = 20
-const MAX_PAGE = 100
+import { readPageSize } from './message-fields.ts'
+import { toPaymentMessage } from './payment-message.ts'
 
 export type PaymentServiceParts = {
   database: Database
@@ -49,13 +51,15 @@ export const createPaymentService = (parts: PaymentServiceParts): ServiceImpl<ty
 
 const requestPayment = async (
   parts: PaymentServiceParts,
-  given: RequestPaymentRequest,
+  message: RequestPaymentRequest,
   context: HandlerContext,
 ): Promise<{ paymentId: bigint; duplicate: boolean }> => {
   const partner = await requireRequester(context, parts.checks)
   const { partnerId } = partner
+  const given = toGiven(message, context)
   const storedKey = await findBlankEndedKey(parts.database, partnerId, given.idempotencyKey)
-  const parsed = parsePaymentRequest(given, parts.callbackUrlPolicy, { ...partner, storedKey })
+  const bounds = { callbackHosts: partner.callbackHosts, maxPaymentKes: partner.maxPaymentKes, storedKey }
+  const parsed = parsePaymentRequest(given, parts.callbackUrlPolicy, bounds)
   if ('refusal' in parsed) throw invalidField(parsed.refusal.field, parsed.refusal.problem)
   const { request } = parsed
   const limits = limitsOf(parts, partner)
@@ -81,6 +85,20 @@ const requestPayment = async (
   return { paymentId: acceptance.paymentId, duplicate: acceptance.kind === 'duplicate' }
 }
 
+/** The fields of the message; null for what was given to its caller as something that no message can hold. */
+const toGiven = (message: RequestPaymentRequest, context: HandlerContext): GivenPaymentRequest => {
+  const unreadable = unreadableFieldsOf(context)
+  const read = <Value>(field: string, value: Value): Value | null =>
+    unreadable.includes(field) ? null : value
+  return {
+    msisdn: read('msisdn', message.msisdn),
+    amountKes: read('amount_kes', message.amountKes),
+    reference: read('reference', message.reference),
+    callbackUrl: read('callback_url', message.callbackUrl),
+    idempotencyKey: read('idempotency_key', message.idempotencyKey),
+  }
+}
+
 /** The limits that a request of the partner is to keep; undefined when there are none. */
 const limitsOf = (parts: PaymentServiceParts, partner: CallingPartner): AcceptLimits | undefined => {
   const limits = { ...parts.payerLimits, maxDailyKes: partner.maxDailyKes }
@@ -96,10 +114,9 @@ const getPayment = async (parts: PaymentServiceParts, paymentId: bigint, context
 
 const list = async (parts: PaymentServiceParts, request: ListPaymentsRequest, context: HandlerContext) => {
   const owner = await requireReader(context, parts.checks)
-  const limit = request.pageSize === 0 ? DEFAULT_PAGE : request.pageSize
-  if (limit < 1 || limit > MAX_PAGE)
-    throw invalidField('page_size', `must be a whole number from 1 to ${MAX_PAGE}`)
-  const state = request.state === undefined ? null : toStateName(request.state)
+  const pageSize = unreadableFieldsOf(context).includes('page_size') ? null : request.pageSize
+  const limit = readPageSize(pageSize, 20, 100)
+  const state = request.state === undefined ? null : toPaymentStateName(request.state)
   if (request.state !== undefined && state === null)
     throw invalidField('state', 'must be a state of payments')
   const before = request.before ?? null

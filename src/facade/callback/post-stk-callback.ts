@@ -1,17 +1,12 @@
 import type { Client } from '@connectrpc/connect'
 import type { FastifyInstance } from 'fastify'
 import type { DarajaCallbackService } from '../../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
-import type { AddressList } from '../../values/address-list.ts'
-import { JSON_TYPE } from '../json-type.ts'
-import { sourceOf } from './source.ts'
+import { JSON_TYPE } from '../errors.ts'
 
 export const STK_CALLBACK_PATH = '/callbacks/stk/:token'
 
 /** Daraja's callbacks have about 500 bytes; what it may send one day has room, what floods us has not. */
 export const MAX_CALLBACK_BYTES = 64 * 1024
-
-/** What every body is taken for. */
-const ANY_TYPE = 'application/octet-stream'
 
 /** What Daraja expects to hear (observed). */
 const ACKNOWLEDGEMENT = '{"ResultCode":0,"ResultDesc":"Success"}'
@@ -22,32 +17,24 @@ const ACKNOWLEDGEMENT = '{"ResultCode":0,"ResultDesc":"Success"}'
  */
 export const registerPostStkCallback = (
   server: FastifyInstance,
-  {
-    darajaCallbacks,
-    trustedProxies = [],
-  }: { darajaCallbacks: Client<typeof DarajaCallbackService>; trustedProxies?: AddressList },
+  darajaCallbacks: Client<typeof DarajaCallbackService>,
 ): void => {
-  server.addContentTypeParser(ANY_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   server.addHook('onRequest', (request, _reply, done) => {
-    // Fastify refuses a content type that it cannot parse, and looks long for one that it does not know by name. What is
-    // kept of the headers are the raw ones.
-    request.headers['content-type'] = ANY_TYPE
+    // Fastify refuses a content type that it cannot parse, so it is shown none. What is kept are the raw headers.
+    delete request.headers['content-type']
     done()
   })
-  server.post<{ Params: { token: string }; Querystring: { nonce?: unknown }; Body: Buffer }>(
+  server.post<{ Params: { token: string }; Querystring: { nonce?: unknown }; Body: Buffer | undefined }>(
     STK_CALLBACK_PATH,
     { bodyLimit: MAX_CALLBACK_BYTES },
     async (request, reply) => {
       await darajaCallbacks.receiveStkCallback({
         token: request.params.token,
         nonce: typeof request.query.nonce === 'string' ? request.query.nonce : '',
-        body: request.body,
+        body: request.body ?? Buffer.alloc(0),
         headers: pairsOf(request.raw.rawHeaders),
-        sourceAddress: sourceOf({
-          connected: request.socket.remoteAddress ?? '',
-          forwardedFor: request.headers['x-forwarded-for'],
-          trustedProxies,
-        }),
+        sourceAddress: request.clientAddress,
       })
       reply.header('content-type', JSON_TYPE)
       return ACKNOWLEDGEMENT

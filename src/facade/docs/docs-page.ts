@@ -1,3 +1,5 @@
+import type { FastifyInstance } from 'fastify'
+import { JSON_TYPE } from '../errors.ts'
 import { OPENAPI, type Operation, type Parameter } from './openapi.ts'
 import { SCHEMAS, type Schema } from './openapi-schemas.ts'
 
@@ -18,8 +20,30 @@ const CURL = `curl -X POST "https://…/api/v1/mpesa/stk_push" \\
   -H "X-Idempotency-Key: $(uuidgen)" \\
   -d '{"phone":"254712345678","amount":150,"reference":"INV-2025-001","callback_url":"https://yourapp.example.com/payment_callback"}'`
 
+/** The page has a style of its own and loads nothing. */
+const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+
+/** `GET /api/v1/openapi.json` and `GET /docs`: the interface described for programs and for people. */
+export const registerDocs = (server: FastifyInstance): void => {
+  const document = JSON.stringify(OPENAPI)
+  const page = renderDocsPage()
+  server.get('/api/v1/openapi.json', (_request, reply) => {
+    reply.header('content-type', JSON_TYPE).send(document)
+  })
+  server.get('/docs', (_request, reply) => {
+    reply
+      .headers({
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': PAGE_POLICY,
+        'x-frame-options': 'DENY',
+        'referrer-policy': 'no-referrer',
+      })
+      .send(page)
+  })
+}
+
 /** The OpenAPI document as a page for partners' developers: one file, without scripts and without anything from elsewhere. */
-export const renderDocsPage = (): string => {
+const renderDocsPage = (): string => {
   const operations = Object.entries(OPENAPI.paths).flatMap(([path, methods]) =>
     Object.entries<Operation>(methods).map(([method, operation]) => ({
       title: `${method.toUpperCase()} ${path}`,

@@ -1,4 +1,4 @@
-import { STATUSES } from '../transactions/transaction.ts'
+import { PAYMENT_STATE_NAMES } from '../../values/payment-state.ts'
 
 /** As much of JSON Schema 2020-12 as the document uses. */
 export type Schema = {
@@ -105,7 +105,7 @@ const transaction = exactly({
   transaction_id: transactionId,
   status: {
     type: 'string',
-    enum: [...STATUSES.keys()],
+    enum: PAYMENT_STATE_NAMES,
     description:
       'Where the payment stands. `successful` is paid; `failed` is not paid; the others are not the end.',
     examples: ['successful'],

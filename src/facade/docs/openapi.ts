@@ -1,6 +1,6 @@
+import { PAYMENT_STATE_NAMES } from '../../values/payment-state.ts'
 import { MAX_CALLBACK_BYTES } from '../callback/post-stk-callback.ts'
 import { MAX_BODY_BYTES } from '../errors.ts'
-import { STATUSES } from '../transactions/transaction.ts'
 import { SCHEMAS, type Schema, type SchemaName } from './openapi-schemas.ts'
 
 export type Parameter = {
@@ -170,7 +170,7 @@ const listTransactions: Operation = {
       in: 'query',
       required: false,
       description: 'Only payments that stand here.',
-      schema: { type: 'string', enum: [...STATUSES.keys()] },
+      schema: { type: 'string', enum: PAYMENT_STATE_NAMES },
     },
     {
       name: 'delivery',

@@ -1,31 +1,27 @@
 import type { Client } from '@connectrpc/connect'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { PaymentService } from '../../gen/mpesa/gateway/v1/payments_pb.js'
-import { callHeaders } from '../authenticate.ts'
-import { JSON_TYPE } from '../json-type.ts'
+import { callOptions } from '../authenticate.ts'
+import { JSON_TYPE } from '../errors.ts'
 import { readJsonObject } from './read-json-object.ts'
 
 export const STK_PUSH_PATH = '/api/v1/mpesa/stk_push'
 
 const FIELDS = ['phone', 'amount', 'reference', 'callback_url']
 
-/** A string that no field of the core takes: refused there, in that field's own turn and words. */
-const REFUSED = '\u0000'
-
 const MAX_INT32 = 2_147_483_647
 
 /**
- * `POST /api/v1/mpesa/stk_push`: asks the core for a payment. The three answers are the guide's, to the byte. Nothing is
- * checked here: a value of the wrong type becomes one that the core refuses, so that the order of the checks and their
- * messages exist once.
+ * `POST /api/v1/mpesa/stk_push`: asks the core for a payment. The three answers are the guide's, to the byte. No value is
+ * judged here: one of a type that the message cannot hold is left out of it and named to the core as unreadable.
  */
 export const registerPostStkPush = (
   server: FastifyInstance,
-  { payments }: { payments: Client<typeof PaymentService> },
+  payments: Client<typeof PaymentService>,
 ): void => {
   server.post<{ Body: Buffer | undefined }>(STK_PUSH_PATH, async (request, reply) => {
-    const asked = toPaymentRequest(request, readJsonObject(request.body, FIELDS))
-    const { duplicate, paymentId } = await payments.requestPayment(asked, { headers: callHeaders(request) })
+    const { message, unreadable } = toMessage(readJsonObject(request.body, FIELDS), request)
+    const { duplicate, paymentId } = await payments.requestPayment(message, callOptions(request, unreadable))
     reply.header('content-type', JSON_TYPE)
     return duplicate
       ? `{"status":"duplicate","transaction_id":${paymentId},"message":"Duplicate request (idempotency)"}`
@@ -33,32 +29,38 @@ export const registerPostStkPush = (
   })
 }
 
-const toPaymentRequest = (request: FastifyRequest, body: Readonly<Record<string, unknown>>) => {
-  const reference = toText(body['reference'])
-  const idempotencyKey = idempotencyKeyOf(request)
-  return {
-    msisdn: toText(body['phone']),
-    amountKes: toInt32(body['amount']),
-    callbackUrl: toText(body['callback_url']),
-    ...(reference !== '' && { reference }),
-    ...(idempotencyKey !== undefined && { idempotencyKey }),
+/** `unreadable`: the core's names of the fields that the message lacks although they were given. */
+const toMessage = (body: Readonly<Record<string, unknown>>, request: FastifyRequest) => {
+  const unreadable: string[] = []
+  const read = <Value>(field: string, value: Value | null, absent: Value): Value => {
+    if (value === null) unreadable.push(field)
+    return value ?? absent
   }
+  const reference = read('reference', toText(body['reference']), '')
+  const message = {
+    msisdn: read('msisdn', toText(body['phone']), ''),
+    amountKes: read('amount_kes', toInt32(body['amount']), 0),
+    callbackUrl: read('callback_url', toText(body['callback_url']), ''),
+    reference: reference === '' ? undefined : reference,
+    idempotencyKey: read('idempotency_key', idempotencyKeyOf(request), undefined),
+  }
+  return { message, unreadable }
 }
 
-/** A string as it is, nothing for what is absent or null, and a refused one for any other type or half a character. */
-const toText = (value: unknown): string => {
+/** A string as it is, an empty one for what is absent or null; null for any other type, and for half a character. */
+const toText = (value: unknown): string | null => {
   if (value === undefined || value === null) return ''
-  return typeof value === 'string' && value.isWellFormed() ? value : REFUSED
+  return typeof value === 'string' && value.isWellFormed() ? value : null
 }
 
-/** A number that the core's wire can carry, else 0, which is no amount. */
-const toInt32 = (value: unknown): number =>
-  typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= MAX_INT32 ? value : 0
+/** A number that the message can hold, else null. */
+const toInt32 = (value: unknown): number | null =>
+  typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= MAX_INT32 ? value : null
 
 /** Node joins header lines of one name with a comma and a blank: two of these are refused, for which one would count? */
-const idempotencyKeyOf = (request: FastifyRequest): string | undefined => {
+const idempotencyKeyOf = (request: FastifyRequest): string | undefined | null => {
   const given = request.headers['x-idempotency-key']
   if (typeof given !== 'string') return undefined
   const isOneLine = !given.includes(', ') || request.raw.headersDistinct['x-idempotency-key']?.length === 1
-  return isOneLine ? given : REFUSED
+  return isOneLine ? given : null
 }

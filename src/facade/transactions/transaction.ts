@@ -1,26 +1,13 @@
 import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt'
-import { type Payment, PaymentState } from '../../gen/mpesa/gateway/v1/payments_pb.js'
+import type { Payment } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 import { toGuideInstant } from '../../values/instant.ts'
+import { toPaymentStateName } from '../../values/payment-state.ts'
 import { toWireResultCode } from '../../values/result-code.ts'
-
-/** The states by the name that partners see. */
-export const STATUSES: ReadonlyMap<string, PaymentState> = new Map([
-  ['accepted', PaymentState.ACCEPTED],
-  ['submitting', PaymentState.SUBMITTING],
-  ['submitted', PaymentState.SUBMITTED],
-  ['unconfirmed', PaymentState.UNCONFIRMED],
-  ['successful', PaymentState.SUCCESSFUL],
-  ['failed', PaymentState.FAILED],
-])
-
-const STATUS_NAMES: ReadonlyMap<PaymentState, string> = new Map(
-  [...STATUSES].map(([name, state]) => [state, name]),
-)
 
 /** A payment as partners see it: the guide's field names, in the order of its callback; instants in UTC. */
 export const toTransaction = (payment: Payment): Record<string, string | number | null> => ({
   transaction_id: Number(payment.paymentId),
-  status: STATUS_NAMES.get(payment.state) ?? null,
+  status: toPaymentStateName(payment.state),
   phone: payment.msisdn,
   amount: payment.amountKes,
   reference: payment.reference ?? null,

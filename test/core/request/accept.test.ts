@@ -1,13 +1,13 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type GivenPaymentRequest, parsePaymentRequest } from '../../../src/core/request/payment-request.ts'
+import { parsePaymentRequest } from '../../../src/core/request/payment-request.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { quietLog } from '../../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { paymentRequest } from '../../support/requests.ts'
 import { createUnlimitedAcceptor } from '../../support/unlimited-acceptor.ts'
 
-const requestOf = (overrides: Partial<GivenPaymentRequest>) => {
+const requestOf = (overrides: Parameters<typeof paymentRequest>[0]) => {
   const parsed = parsePaymentRequest(paymentRequest(overrides), {
     allowHttp: true,
     allowPrivateNetworks: true,

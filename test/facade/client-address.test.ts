@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { sourceOf } from '../../../src/facade/callback/source.ts'
-import { parseAddressList } from '../../../src/values/address-list.ts'
+import { clientAddressOf } from '../../src/facade/client-address.ts'
+import { parseAddressList } from '../../src/values/address-list.ts'
 
 const proxies = parseAddressList('10.0.0.0/8,2001:db8::7')
 const trustedProxies = proxies.ok ? proxies.value : []
@@ -34,10 +34,12 @@ describe('the source of a request', () => {
     ['10.0.0.1', '10.0.0.2', '10.0.0.2'],
     ['', undefined, ''],
   ])('connected from %s with %j: %s', (connected, forwardedFor, source) => {
-    expect(sourceOf({ connected, forwardedFor, trustedProxies })).toBe(source)
+    expect(clientAddressOf({ connected, forwardedFor, trustedProxies })).toBe(source)
   })
 
   it('without trusted proxies is who is connected', () => {
-    expect(sourceOf({ connected: '10.0.0.1', forwardedFor: DARAJA, trustedProxies: [] })).toBe('10.0.0.1')
+    expect(clientAddressOf({ connected: '10.0.0.1', forwardedFor: DARAJA, trustedProxies: [] })).toBe(
+      '10.0.0.1',
+    )
   })
 })

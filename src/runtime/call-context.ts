@@ -1,0 +1,22 @@
+import { createContextKey, type HandlerContext } from '@connectrpc/connect'
+import { parseRequestId } from '../values/request-id.ts'
+
+/** True for a call that came from this very process, whose caller needs no token. */
+export const inProcessCall = createContextKey(false, { description: 'the call came from this process' })
+
+/**
+ * The address that a call came from; set by the server that took it, or by the facade beside the core, which knows better
+ * than its own connection does. No caller can set it.
+ */
+export const clientAddress = createContextKey('', { description: 'where the call came from' })
+
+/** The id that the call's lines in the log carry; undefined where its caller gave none that may stand there. */
+export const requestIdOf = (context: Pick<HandlerContext, 'requestHeader'>): string | undefined =>
+  parseRequestId(context.requestHeader.get('x-request-id'))
+
+/** Metadata: names of fields, with commas, that were given to the caller in a form that the message cannot hold. */
+export const UNREADABLE_FIELDS = 'x-unreadable-fields'
+
+/** The fields that were given as something that the message cannot hold: each is refused in its turn, and in its own words. */
+export const unreadableFieldsOf = (context: Pick<HandlerContext, 'requestHeader'>): readonly string[] =>
+  context.requestHeader.get(UNREADABLE_FIELDS)?.split(',') ?? []
