@@ -8,6 +8,7 @@ import type { Mutant } from './mutant.ts'
 import { NETWORK_MUTANTS } from './network-mutants.ts'
 import { OPERATOR_MUTANTS } from './operator-mutants.ts'
 import { OUTAGE_MUTANTS } from './outage-mutants.ts'
+import { SCHEMA_MUTANTS } from './schema-mutants.ts'
 import { SPOOL_MUTANTS } from './spool-mutants.ts'
 
 /** Resolves with what is written in a transaction, and commits a moment later: what a gateway would do that answers too soon. */
@@ -368,4 +369,5 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...OUTAGE_MUTANTS,
   ...EVIDENCE_MUTANTS,
   ...OPERATOR_MUTANTS,
+  ...SCHEMA_MUTANTS,
 ]
