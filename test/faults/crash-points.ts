@@ -2,22 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { connect, DiscardPolicy, RetentionPolicy, StorageType } from 'nats'
 import { crashPointNames } from '../../scripts/tidy/crash-points.ts'
 import { readProject } from '../../scripts/tidy/project.ts'
-import type { Database } from '../../src/database/connect.ts'
-import { keepLosingPostgres } from './keep-losing-postgres.ts'
-
-/** Where a process is to be killed. */
-export type Place = {
-  database: Database
-  databaseUrl: string
-  natsUrl: string
-  httpUrl: string
-  spoolFolder: string
-  /** Resolves when the process listens, or is dead before. */
-  started: Promise<unknown>
-}
-
-/** What was made for it to come to its point: settings of its own, and what ends the trouble. */
-export type Prepared = AsyncDisposable & { environment?: Record<string, string> }
+import { keepLosingPostgres, type Place, type Prepared } from './keep-losing-postgres.ts'
 
 /** A crash point, and how a process is brought to it. */
 export type CrashPoint = {

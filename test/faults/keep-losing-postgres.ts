@@ -2,7 +2,20 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { listRecordFiles } from '../../src/core/callback/spool-files.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { openTcpLink } from '../support/tcp-link.ts'
-import type { Place, Prepared } from './crash-points.ts'
+
+/** Where a process is to be killed. */
+export type Place = {
+  database: Database
+  databaseUrl: string
+  natsUrl: string
+  httpUrl: string
+  spoolFolder: string
+  /** Resolves when the process listens, or is dead before. */
+  started: Promise<unknown>
+}
+
+/** What was made for it to come to its point: settings of its own, and what ends the trouble. */
+export type Prepared = AsyncDisposable & { environment?: Record<string, string> }
 
 /** How long Postgres is away at most, ms: longer than a slow callback takes. */
 const AWAY_MS = 4_000

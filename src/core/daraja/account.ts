@@ -1,5 +1,3 @@
-import type { Daraja } from './call.ts'
-
 /** What Daraja knows a merchant by. Secrets: never logged. */
 export type DarajaAccount = {
   consumerKey: string
@@ -14,18 +12,3 @@ export type DarajaAccount = {
 
 /** The id of the default account, which is in the environment and not in the database. */
 export const DEFAULT_ACCOUNT_ID = 0n
-
-/** An account at hand: how to ask Daraja as it, and what it has. */
-export type OpenAccount = {
-  daraja: Daraja
-  /** True: the AccountReference is unique for each payment, instead of the partner's reference. */
-  uniqueReference: boolean
-  /** Pull Transactions, with the number that was nominated for them; null: it has them not. */
-  pull: { msisdn: string | null } | null
-}
-
-/**
- * The account of a payment, by its `account_id`. Null when its secrets cannot be opened, which is logged: what goes through it
- * waits. Rejects when Postgres is away.
- */
-export type FindAccount = (accountId: bigint) => Promise<OpenAccount | null>

@@ -10,6 +10,21 @@ import { type TokenSource, tokenProblem } from './token.ts'
 /** A connection to Daraja as one account. */
 export type Daraja = { account: DarajaAccount; send: SendToDaraja; tokens: TokenSource; clock: Clock }
 
+/** An account at hand: how to ask Daraja as it, and what it has. */
+export type OpenAccount = {
+  daraja: Daraja
+  /** True: the AccountReference is unique for each payment, instead of the partner's reference. */
+  uniqueReference: boolean
+  /** Pull Transactions, with the number that was nominated for them; null: it has them not. */
+  pull: { msisdn: string | null } | null
+}
+
+/**
+ * The account of a payment, by its `account_id`. Null when its secrets cannot be opened, which is logged: what goes through it
+ * waits. Rejects when Postgres is away.
+ */
+export type FindAccount = (accountId: bigint) => Promise<OpenAccount | null>
+
 /** What a successful answer holds, or what its absence means. */
 export type CallReply<Value> = { kind: 'success'; value: Value } | Unsuccessful
 

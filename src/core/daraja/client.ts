@@ -1,8 +1,10 @@
 import { Agent } from 'undici'
 import { type Exchange, exchange } from './exchange.ts'
 import { JsonObject, readJson } from './read-json.ts'
-import { PUSH_PATH } from './stk-push.ts'
-import { TOKEN_PATH } from './token.ts'
+
+/** The paths of Daraja whose calls have connections of their own. */
+export const PUSH_PATH = '/mpesa/stkpush/v1/processrequest'
+export const TOKEN_PATH = '/oauth/v1/generate'
 
 /** What came back from Daraja, or what became of the attempt to ask. */
 export type Reply =

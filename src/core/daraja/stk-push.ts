@@ -1,4 +1,5 @@
 import { callDaraja, credentialsOf, type Daraja, readSuccess, type Unsuccessful } from './call.ts'
+import { PUSH_PATH } from './client.ts'
 import type { JsonObject } from './read-json.ts'
 import { fieldOf, wordOf } from './read-json.ts'
 
@@ -16,8 +17,6 @@ export type Push = {
 export type PushOutcome =
   | { kind: 'accepted'; merchantRequestId: string | null; checkoutRequestId: string }
   | Unsuccessful
-
-export const PUSH_PATH = '/mpesa/stkpush/v1/processrequest'
 
 const ACCOUNT_REFERENCE_CHARACTERS = 12
 

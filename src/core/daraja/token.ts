@@ -1,6 +1,6 @@
 import type { DarajaAccount } from './account.ts'
 import { classifyError } from './classify-error.ts'
-import type { Reply, SendToDaraja } from './client.ts'
+import { type Reply, type SendToDaraja, TOKEN_PATH } from './client.ts'
 import { fieldOf, numberOf, wordOf } from './read-json.ts'
 
 /** An access token, or why there is none. */
@@ -55,8 +55,6 @@ export const createTokenSource = (options: {
 
   return { get, forget }
 }
-
-export const TOKEN_PATH = '/oauth/v1/generate'
 
 /** Asks Daraja for an access token of the account, whatever is known of others. */
 export const requestToken = (send: SendToDaraja, account: DarajaAccount): Promise<Reply> => {

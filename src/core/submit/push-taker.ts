@@ -1,6 +1,6 @@
 import type { Database } from '../../database/connect.ts'
-import type { OpenAccount } from '../daraja/account.ts'
 import type { Budget } from '../daraja/budget.ts'
+import type { OpenAccount } from '../daraja/call.ts'
 import { longestCallMs } from '../daraja/client.ts'
 import { type TakenPayments, takeDuePayments } from './take-due-payments.ts'
 
