@@ -5,20 +5,18 @@ import type { DeliveryQueue } from '../queue/delivery-queue.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Vault } from '../runtime/seal.ts'
-import { showBacklog } from './backlog.ts'
-import { startConsuming } from './deliver/consume.ts'
-import { createDeliverer } from './deliver/deliver.ts'
-import type { Offer } from './deliver/fair-queue.ts'
+import { createDeliver } from './deliver/deliver.ts'
+import { createFairQueue, type DueDelivery } from './deliver/fair-queue.ts'
 import { createPoster, type PostLimits } from './deliver/post.ts'
-import { scheduleAttempts } from './deliver/schedule-attempts.ts'
 import { createSigner } from './deliver/sign.ts'
-import { OVERDUE_MS, startRecovering } from './deliver/take-due.ts'
-import { createEndpointBook } from './endpoints/endpoint-book.ts'
-import { startReleasing } from './endpoints/releasing.ts'
-import { createDispatcherMetrics } from './metrics.ts'
+import { OVERDUE_MS, takeFromPostgres, takeFromQueue } from './deliver/take-due.ts'
+import { createHold } from './endpoints/hold.ts'
+import { createOutcomeRecorder } from './endpoints/record-outcomes.ts'
+import { startReleasing } from './endpoints/release.ts'
+import { createDispatcherMetrics, showBacklog } from './metrics.ts'
 import { type AddressGuard, createAddressGuard, ownAddresses } from './network/guard-address.ts'
 import { createResolver } from './network/resolve-host.ts'
-import { createSignals } from './report.ts'
+import { createReporter } from './report.ts'
 import { createRetryUntilStopped } from './retry-until-stopped.ts'
 
 export type DispatcherOptions = {
@@ -63,72 +61,85 @@ const GIVE_UP_MS = 20_000
  * dispatchers share the work.
  */
 export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
-  const { database, queue, log } = options
+  const { database, queue, scheduleMs, concurrency, registry, log, clock, nowMs, random } = options
   const giveUp = new AbortController()
   const defect = Promise.withResolvers<never>()
   defect.promise.catch(() => undefined)
 
-  const poster = createPoster({ ...options, guard: options.guard ?? createGuard(options) })
   const retryUntilStopped = createRetryUntilStopped({ giveUp: giveUp.signal, log })
-  const signals = createSignals(options)
-  showBacklog(options.registry, database)
-  const book = createEndpointBook({ ...options, retryUntilStopped, signals })
-  const deliverer = createDeliverer({
-    ...options,
-    poster,
-    sign: createSigner({ ...options, retryUntilStopped }),
-    retryUntilStopped,
-    metrics: createDispatcherMetrics(options.registry),
-    signals,
-    // After an outage that outlasted this process, others count on without this outcome.
-    noteOutcome: (claim, result) => void book.note(claim, result).catch(unlessOutage(defect.reject)),
+  const reporter = createReporter({ registry, log })
+  showBacklog(registry, database)
+  const poster = createPoster({
+    guard: options.guard ?? createGuard(options.allowPrivateNetworks, options.nameServers),
+    limits: options.limits,
+    clock,
+    nowMs,
   })
+  const outcomes = createOutcomeRecorder({ database, retryUntilStopped, scheduleMs, random, reporter })
+  const deliver = createDeliver({
+    database,
+    poster,
+    sign: createSigner({ database, vault: options.vault, retryUntilStopped, nowMs, log }),
+    retryUntilStopped,
+    scheduleMs,
+    random,
+    metrics: createDispatcherMetrics(registry),
+    reporter,
+    recordOutcome: (claim, result) => {
+      // After an outage that outlasted this process, the other dispatchers go on without this outcome.
+      outcomes.record(claim, result).catch((error: unknown) => {
+        if (!isOutage(error)) defect.reject(error)
+      })
+    },
+    log,
+  })
+  const hold = createHold({ database, retryUntilStopped, reporter })
 
   /** An outage comes through only after giving up: then the lease runs out, and nothing is lost. */
-  const settle = async (work: Promise<void>): Promise<boolean> => {
+  const finish = async (due: DueDelivery, work: Promise<void>): Promise<void> => {
+    let isDone = false
     try {
       await work
-      return true
+      isDone = true
     } catch (error) {
       if (isOutage(error)) log.warn({ event: 'attempt_not_recorded', err: error })
       else defect.reject(error)
-      return false
     }
+    due.finish?.(isDone)
   }
-
-  const turns = scheduleAttempts({
-    ...options,
-    retryUntilStopped,
-    signals,
-    settle,
-    deliver: (id) => deliverer.deliverIfDue(id),
+  const fairQueue = createFairQueue({
+    concurrency,
+    endpointConcurrency: options.endpointConcurrency,
+    nowMs,
+    start: (due) => finish(due, deliver(due.deliveryId)),
+    hold: async (given) => {
+      await Promise.all(given.map((due) => finish(due, hold(due.deliveryId))))
+    },
   })
-  const offer = (given: Offer) => turns.offer({ ...given, end: () => undefined })
+
+  const overdueMs = options.overdueMs ?? OVERDUE_MS
   const loops = [
-    startRecovering({ ...options, ...turns, offer, overdueMs: options.overdueMs ?? OVERDUE_MS }),
-    startReleasing({ ...options, offer, signals }),
+    takeFromPostgres({ database, queue, fairQueue, overdueMs, log }),
+    startReleasing({ database, fairQueue, reporter, nowMs, log }),
   ]
   for (const loop of loops) loop.ended.catch((error: unknown) => defect.reject(error))
-  const consumption = queue === null ? null : startConsuming({ ...options, queue, turns })
+  const consumption = queue === null ? null : takeFromQueue({ queue, fairQueue, concurrency })
 
   const stop = async (): Promise<void> => {
     const timer = setTimeout(() => giveUp.abort(), GIVE_UP_MS)
-    for (const work of turns.close()) work.end(false)
+    for (const due of fairQueue.close()) due.finish?.(false)
     await Promise.all([consumption?.stop(), ...loops.map((loop) => loop.stop().catch(() => undefined))])
-    await turns.idle()
-    await book.drained()
+    await fairQueue.idle()
+    await outcomes.drained()
     clearTimeout(timer)
     await poster.close()
   }
   return { stop, failed: defect.promise }
 }
 
-const unlessOutage =
-  (report: (error: unknown) => void) =>
-  (error: unknown): void => {
-    if (!isOutage(error)) report(error)
-  }
-
-const createGuard = (
-  options: Pick<DispatcherOptions, 'allowPrivateNetworks' | 'nameServers'>,
-): AddressGuard => createAddressGuard({ ...options, resolve: createResolver(options), ownAddresses })
+const createGuard = (allowPrivateNetworks: boolean, nameServers: readonly string[] | null): AddressGuard =>
+  createAddressGuard({
+    allowPrivateNetworks,
+    resolve: createResolver({ allowPrivateNetworks, nameServers }),
+    ownAddresses,
+  })

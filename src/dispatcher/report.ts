@@ -12,30 +12,27 @@ export type EndpointChange = Endpoint & {
   to: EndpointStateName | 'untried'
   /** Why: attempts failed, time passed, an attempt arrived, more came than fits, held without need, or nothing is held any more. */
   cause: 'failures' | 'time' | 'success' | 'flood' | 'leftover' | 'none_held'
-  deliveryId: bigint | null
-  paymentId: bigint | null
+  deliveryId?: bigint
+  paymentId?: bigint
   /** For how long it is open, ms. */
-  openMs: number | null
+  openMs?: number | null
 }
-
-/** What a change has that came by no delivery in particular. */
-export const NO_DELIVERY = { deliveryId: null, paymentId: null, openMs: null }
 
 /** A delivery that ended dead without an attempt. */
 export type Expired = Endpoint & { deliveryId: bigint; paymentId: bigint; reason: string }
 
-export type Signals = {
-  /** Tells what a recorded attempt changed, if it changed anything: the 4th failure, death, arrival after that. */
+export type Reporter = {
+  /** Reports what a recorded attempt changed, if it changed anything: the 4th failure, death, arrival after that. */
   attempted(claim: Claim, plan: Plan, errorClass: ErrorClass | null): void
   expired(expired: Expired): void
-  endpoint(change: EndpointChange): void
+  endpointChanged(change: EndpointChange): void
 }
 
 /** The failure with which a delivery counts as failing. */
 const FAILING_AT = 4
 
-/** Tells operators of what went wrong and came right, in the log and in metrics: on a change only, and never twice. */
-export const createSignals = (options: { registry: Registry; log: Log }): Signals => {
+/** Reports to operators what went wrong and what is well again, in the log and in metrics: on a change only, and never twice. */
+export const createReporter = (options: { registry: Registry; log: Log }): Reporter => {
   const { log, registry } = options
   const deliveries = new Counter({
     name: 'gateway_delivery_signals_total',
@@ -50,56 +47,68 @@ export const createSignals = (options: { registry: Registry; log: Log }): Signal
     registers: [registry],
   })
 
-  const attempted: Signals['attempted'] = (claim, plan, errorClass) => {
-    const named = { ...namesOf(claim), attempt: claim.attempt, error_class: errorClass }
-    const failures = claim.attempt - claim.scheduleFrom
-    if (plan.kind === 'delivered' && failures > FAILING_AT) {
-      deliveries.inc({ signal: 'recovered' })
-      log.info({ event: 'delivery_recovered', ...named })
-    } else if (plan.kind === 'dead') {
-      deliveries.inc({ signal: 'dead' })
-      log.warn({ event: 'delivery_dead', ...named, reason: plan.reason })
-    } else if (plan.kind === 'retry' && failures === FAILING_AT) {
-      deliveries.inc({ signal: 'failing' })
-      log.warn({ event: 'delivery_failing', ...named })
+  const attempted: Reporter['attempted'] = (claim, plan, errorClass) => {
+    const signal = signalOf(claim, plan)
+    if (signal === null) return
+    deliveries.inc({ signal })
+    const line = {
+      ...DELIVERY_EVENTS[signal],
+      ...fieldsOf(claim),
+      attempt: claim.attempt,
+      error_class: errorClass,
+      ...(plan.kind === 'dead' && { reason: plan.reason }),
     }
+    if (signal === 'recovered') log.info(line)
+    else log.warn(line)
   }
 
-  const expired: Signals['expired'] = (one) => {
+  const expired: Reporter['expired'] = (one) => {
     deliveries.inc({ signal: 'dead' })
-    log.warn({
-      event: 'delivery_dead',
-      ...namesOf(one),
+    const { reason } = one
+    const line = {
+      ...DELIVERY_EVENTS.dead,
+      ...fieldsOf(one),
       attempt: null,
       error_class: null,
-      reason: one.reason,
-    })
+      reason,
+    }
+    log.warn(line)
   }
 
-  const endpoint: Signals['endpoint'] = (change) => {
-    endpoints.inc({ to: change.to })
-    const named = { ...namesOf(change), cause: change.cause }
-    switch (change.to) {
-      case 'open':
-        return log.warn({ event: 'endpoint_opened', ...named, open_ms: Math.round(change.openMs ?? 0) })
-      case 'half_open':
-        return log.info({ event: 'endpoint_half_open', ...named })
-      case 'ramping':
-        return log.info({ event: 'endpoint_ramping', ...named })
-      case 'closed':
-        return log.info({ event: 'endpoint_recovered', ...named })
-      case 'untried':
-        return log.info({ event: 'endpoint_untried', ...named })
-      default:
-        return change.to satisfies never
-    }
+  const endpointChanged: Reporter['endpointChanged'] = (change) => {
+    const { to, cause, openMs } = change
+    endpoints.inc({ to })
+    const line = { ...ENDPOINT_EVENTS[to], ...fieldsOf(change), cause }
+    if (to === 'open') log.warn(Object.assign(line, { open_ms: Math.round(openMs ?? 0) }))
+    else log.info(line)
   }
-  return { attempted, expired, endpoint }
+  return { attempted, expired, endpointChanged }
 }
 
-const namesOf = (one: Endpoint & { deliveryId: bigint | null; paymentId: bigint | null }) => ({
-  delivery_id: one.deliveryId === null ? null : Number(one.deliveryId),
-  payment_id: one.paymentId === null ? null : Number(one.paymentId),
+const DELIVERY_EVENTS = {
+  failing: { event: 'delivery_failing' },
+  dead: { event: 'delivery_dead' },
+  recovered: { event: 'delivery_recovered' },
+} as const
+
+const ENDPOINT_EVENTS: Record<EndpointChange['to'], { event: string }> = {
+  open: { event: 'endpoint_opened' },
+  half_open: { event: 'endpoint_half_open' },
+  ramping: { event: 'endpoint_ramping' },
+  closed: { event: 'endpoint_recovered' },
+  untried: { event: 'endpoint_untried' },
+}
+
+const signalOf = (claim: Claim, plan: Plan): keyof typeof DELIVERY_EVENTS | null => {
+  const attempts = claim.attempt - claim.scheduleFrom
+  if (plan.kind === 'delivered') return attempts > FAILING_AT ? 'recovered' : null
+  if (plan.kind === 'dead') return 'dead'
+  return attempts === FAILING_AT ? 'failing' : null
+}
+
+const fieldsOf = (one: Endpoint & { deliveryId?: bigint; paymentId?: bigint }) => ({
+  delivery_id: one.deliveryId === undefined ? null : Number(one.deliveryId),
+  payment_id: one.paymentId === undefined ? null : Number(one.paymentId),
   partner_id: Number(one.partnerId),
   host: one.host,
 })

@@ -61,7 +61,7 @@ describe('a table that gets a column while the processes of the release before r
     ['how many deliveries fit', () => countDeliveries(database, NO_FILTER)],
     ['deliveries to publish', () => takeUnpublished(database)],
     ['deliveries to attempt', () => claimDeliveries(database, [1n])],
-    ['deliveries that are overdue', () => findOverdue(database, { overdueMs: 1, inHand: [1n], limit: 5 })],
+    ['deliveries that are overdue', () => findOverdue(database, { overdueMs: 1, except: [1n], limit: 5 })],
     ['an account', () => findAccountRow(database, 1n)],
     ['the account of a partner', () => findCurrentAccount(database, 1n)],
     ['the accounts of a partner', () => listAccounts(database, 1n)],

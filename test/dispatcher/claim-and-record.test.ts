@@ -106,8 +106,8 @@ describe('what the queue did not tell', () => {
       )
     await makeOverdue(second, 60)
     await makeOverdue(third, 30)
-    const find = (limit: number, overdueMs = 20_000, inHand: bigint[] = []) =>
-      findOverdue(database, { limit, overdueMs, inHand })
+    const find = (limit: number, overdueMs = 20_000, except: bigint[] = []) =>
+      findOverdue(database, { limit, overdueMs, except })
     const ids = async (found: ReturnType<typeof find>) => (await found).map((one) => one.deliveryId)
     expect(await find(1)).toEqual([{ deliveryId: second, partnerId: 7n, host: 'shop.co.ke' }])
     expect(await ids(find(5))).toEqual([second, third])
@@ -122,7 +122,7 @@ describe('what the queue did not tell', () => {
     await sql`UPDATE to_deliver SET due_at = now() + interval '1 hour' WHERE delivery_id = ${later}`.execute(
       database,
     )
-    expect(await findOverdue(database, { limit: 9, overdueMs: 0, inHand: [] })).toEqual([])
+    expect(await findOverdue(database, { limit: 9, overdueMs: 0, except: [] })).toEqual([])
   })
 })
 

@@ -5,9 +5,8 @@ import { type Claim, claimDeliveries } from '../../src/dispatcher/deliver/claim.
 import type { PostResult } from '../../src/dispatcher/deliver/post.ts'
 import { recordAttempts } from '../../src/dispatcher/deliver/record.ts'
 import type { Verdict } from '../../src/dispatcher/endpoints/breaker.ts'
-import { rampLeftover } from '../../src/dispatcher/endpoints/find-leftover.ts'
-import { holdDeliveries } from '../../src/dispatcher/endpoints/hold.ts'
-import { noteOutcomes } from '../../src/dispatcher/endpoints/record-outcomes.ts'
+import { holdDeliveries, rampStranded } from '../../src/dispatcher/endpoints/hold.ts'
+import { recordOutcomes } from '../../src/dispatcher/endpoints/record-outcomes.ts'
 import { releaseDue } from '../../src/dispatcher/endpoints/release.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -42,7 +41,7 @@ const add = (count: number): Promise<bigint[]> =>
 
 /** What attempts of these deliveries, in this order, said of their endpoint. */
 const note = (ids: readonly bigint[], verdict: Verdict) =>
-  noteOutcomes({
+  recordOutcomes({
     database,
     outcomes: ids.map((deliveryId) => ({ ...SHOP, deliveryId, paymentId: 1n, verdict })),
     longestMs: LONGEST_MS,
@@ -95,7 +94,7 @@ const releasedIn = async (seconds: number): Promise<number[]> => {
   for (let second = 0; second < seconds; second += 1) {
     let count = 0
     for (let step = 0; step < 20; step += 1) {
-      count += (await releaseDue(database)).offers.length
+      count += (await releaseDue(database)).freed.length
       await clock.advance(0.05)
     }
     released.push(count)
@@ -142,10 +141,10 @@ describe('an endpoint that is open', () => {
     await open()
     const ids = await add(10)
     await claimDeliveries(database, ids)
-    expect(await releaseDue(database)).toEqual({ offers: [], changes: [] })
+    expect(await releaseDue(database)).toEqual({ freed: [], changes: [] })
     await clock.advance(6)
     const released = await Promise.all([1, 2, 3].map(() => releaseDue(database)))
-    expect(released.flatMap(({ offers }) => offers)).toHaveLength(1)
+    expect(released.flatMap(({ freed }) => freed)).toHaveLength(1)
     expect(released.flatMap(({ changes }) => changes)).toMatchObject([
       { ...SHOP, to: 'half_open', deliveryId: ids[0] },
     ])
@@ -163,9 +162,9 @@ describe('an endpoint that is open', () => {
     await fail(await claimDeliveries(database, [id]))
     expect(await readEndpoint()).toMatchObject({ state: 'open', opens: 2 })
     await clock.advance(9)
-    expect((await releaseDue(database)).offers).toEqual([])
+    expect((await releaseDue(database)).freed).toEqual([])
     await clock.advance(2)
-    expect((await releaseDue(database)).offers).toHaveLength(1)
+    expect((await releaseDue(database)).freed).toHaveLength(1)
   })
 
   it('probes again when whoever had the probe is gone', async () => {
@@ -173,10 +172,10 @@ describe('an endpoint that is open', () => {
     const ids = await add(2)
     await claimDeliveries(database, ids)
     await clock.advance(6)
-    const [first] = (await releaseDue(database)).offers
+    const [first] = (await releaseDue(database)).freed
     await claimDeliveries(database, [first?.deliveryId ?? 0n])
     await clock.advance(70)
-    const [second] = (await releaseDue(database)).offers
+    const [second] = (await releaseDue(database)).freed
     expect(new Set([first?.deliveryId, second?.deliveryId])).toEqual(new Set(ids))
     // The lease of the first has run out too: its attempt would be a second probe.
     expect(await claimDeliveries(database, ids)).toMatchObject([{ deliveryId: second?.deliveryId }])
@@ -204,12 +203,12 @@ describe('an endpoint that is open', () => {
     const [id = 0n] = await add(1)
     await sql`UPDATE to_deliver SET held_at = now(), due_at = now() + interval '60 seconds'`.execute(database)
     await clock.advance(6)
-    expect((await releaseDue(database)).offers).toEqual([])
-    await rampLeftover(database)
+    expect((await releaseDue(database)).freed).toEqual([])
+    await rampStranded(database)
     await clock.advance(30)
-    expect((await releaseDue(database)).offers).toEqual([])
+    expect((await releaseDue(database)).freed).toEqual([])
     await clock.advance(30)
-    expect((await releaseDue(database)).offers).toMatchObject([{ deliveryId: id }])
+    expect((await releaseDue(database)).freed).toMatchObject([{ deliveryId: id }])
   })
 })
 
@@ -223,7 +222,7 @@ describe('an endpoint that is back', () => {
     )
     await claimDeliveries(database, ids)
     await clock.advance(6)
-    const [probe] = (await releaseDue(database)).offers
+    const [probe] = (await releaseDue(database)).freed
     expect(await note([probe?.deliveryId ?? 0n], 'works')).toMatchObject({ changes: [{ to: 'ramping' }] })
     await sql`DELETE FROM to_deliver WHERE held_at IS NULL`.execute(database)
   }
@@ -298,7 +297,7 @@ describe('what is held', () => {
     const ids = await add(3)
     await claimDeliveries(database, ids)
     await clock.advance(LONGEST_MS / 1_000 + 1)
-    const [probe] = (await releaseDue(database)).offers
+    const [probe] = (await releaseDue(database)).freed
     expect(await readDelivery(database, ids[2] ?? 0n)).toMatchObject({ state: 'pending' })
     const { expired } = await note([probe?.deliveryId ?? 0n], 'fails')
     const reason = 'the endpoint was down until the schedule’s whole length had passed'
@@ -321,13 +320,13 @@ describe('what is held', () => {
     expect(await claimDeliveries(database, ids)).toEqual([])
     expect(await countHeld()).toBe(3)
     await clock.advance((10 * LONGEST_MS) / 1_000)
-    await rampLeftover(database)
-    expect(await releaseDue(database)).toEqual({ offers: [], changes: [] })
+    await rampStranded(database)
+    expect(await releaseDue(database)).toEqual({ freed: [], changes: [] })
     await open()
     expect(await countHeld()).toBe(3)
     await resume()
     await sql`UPDATE endpoints SET state = 'closed', failures = 0`.execute(database)
-    expect(await rampLeftover(database)).toEqual([SHOP])
+    expect(await rampStranded(database)).toEqual([SHOP])
     expect(sum(await releasedIn(3))).toBe(3)
     expect(await claimDeliveries(database, ids)).toHaveLength(3)
   })
@@ -339,13 +338,13 @@ describe('what is held', () => {
       database,
     )
     await pause()
-    expect(await rampLeftover(database)).toEqual([
+    expect(await rampStranded(database)).toEqual([
       { partnerId: 8n, host: 'a.co.ke' },
       { partnerId: 8n, host: 'b.co.ke' },
     ])
     await resume()
-    expect(await rampLeftover(database)).toEqual([SHOP])
-    expect(await rampLeftover(database)).toEqual([])
+    expect(await rampStranded(database)).toEqual([SHOP])
+    expect(await rampStranded(database)).toEqual([])
   })
 })
 

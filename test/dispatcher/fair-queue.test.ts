@@ -1,50 +1,50 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createFairQueue, type Offer } from '../../src/dispatcher/deliver/fair-queue.ts'
+import { createFairQueue, type DueDelivery } from '../../src/dispatcher/deliver/fair-queue.ts'
 
-/** FairQueue whose attempts end when the test says so, by a clock of its own. */
+/** A fair queue whose attempts end when the test says so, by a clock of its own. */
 const startFairQueue = (
-  given: { places?: number; endpointPlaces?: number; whileLeaving?: Promise<void> } = {},
+  options: { concurrency?: number; endpointConcurrency?: number; whileHolding?: Promise<void> } = {},
 ) => {
   let nowMs = 0
-  const running = new Map<bigint, { offer: Offer; end: () => void }>()
-  const started: Offer[] = []
-  const left: Offer[] = []
-  const turns = createFairQueue<Offer>({
-    places: given.places ?? 256,
-    endpointPlaces: given.endpointPlaces ?? 32,
+  const running = new Map<bigint, { due: DueDelivery; end: () => void }>()
+  const started: DueDelivery[] = []
+  const held: DueDelivery[] = []
+  const queue = createFairQueue({
+    concurrency: options.concurrency ?? 256,
+    endpointConcurrency: options.endpointConcurrency ?? 32,
     nowMs: () => nowMs,
-    start: (offer) =>
+    start: (due) =>
       new Promise((end) => {
-        started.push(offer)
-        running.set(offer.deliveryId, { offer, end })
+        started.push(due)
+        running.set(due.deliveryId, { due, end })
       }),
-    leave: async (offers) => {
-      left.push(...offers)
-      await given.whileLeaving
+    hold: async (given) => {
+      held.push(...given)
+      await options.whileHolding
     },
   })
   let ids = 0n
-  const offer = (partnerId: number, host = 'shop.co.ke', count = 1): Offer[] =>
+  const add = (partnerId: number, host = 'shop.co.ke', count = 1): DueDelivery[] =>
     Array.from({ length: count }, () => {
       ids += 1n
       const one = { deliveryId: ids, partnerId: BigInt(partnerId), host }
-      turns.offer(one)
+      queue.add(one)
       return one
     })
-  const finish = async (offer: Offer): Promise<void> => {
-    running.get(offer.deliveryId)?.end()
-    running.delete(offer.deliveryId)
+  const finish = async (due: DueDelivery): Promise<void> => {
+    running.get(due.deliveryId)?.end()
+    running.delete(due.deliveryId)
     await settled()
   }
   const runningOf = (partnerId: number, host?: string): number =>
     [...running.values()].filter(
-      (one) => one.offer.partnerId === BigInt(partnerId) && (host === undefined || one.offer.host === host),
+      (one) => one.due.partnerId === BigInt(partnerId) && (host === undefined || one.due.host === host),
     ).length
   const pass = (ms: number): void => {
     nowMs += ms
   }
-  return { turns, offer, finish, running, runningOf, started, left, pass }
+  return { queue, add, finish, running, runningOf, started, held, pass }
 }
 
 /** Lets what was resolved be heard of. */
@@ -52,190 +52,190 @@ const settled = async (): Promise<void> => {
   for (let turn = 0; turn < 5; turn += 1) await Promise.resolve()
 }
 
-describe('turns', () => {
-  it('start at once what there is a place for', () => {
-    const { offer, started } = startFairQueue()
-    expect(started).toEqual(offer(1))
+describe('the fair queue', () => {
+  it('starts at once what there is a slot for', () => {
+    const { add, started } = startFairQueue()
+    expect(started).toEqual(add(1))
   })
 
-  it('give an endpoint no more than its places, and each of its deliveries in their order', async () => {
-    const { offer, started, finish, running } = startFairQueue({ endpointPlaces: 3 })
-    const offers = offer(1, 'shop.co.ke', 5)
-    expect(started).toEqual(offers.slice(0, 3))
-    for (const one of offers.slice(0, 2)) await finish(one)
-    expect(started).toEqual(offers)
+  it('gives an endpoint no more than its slots, and each of its deliveries in their order', async () => {
+    const { add, started, finish, running } = startFairQueue({ endpointConcurrency: 3 })
+    const added = add(1, 'shop.co.ke', 5)
+    expect(started).toEqual(added.slice(0, 3))
+    for (const one of added.slice(0, 2)) await finish(one)
+    expect(started).toEqual(added)
     expect(running.size).toBe(3)
   })
 
-  it('give a partner no more than a quarter of all, however many endpoints it has', () => {
-    const { offer, runningOf } = startFairQueue({ places: 16 })
-    for (let host = 0; host < 10; host += 1) offer(1, `${host}.shop.co.ke`)
+  it('gives a partner no more than a quarter of all, however many endpoints it has', () => {
+    const { add, runningOf } = startFairQueue({ concurrency: 16 })
+    for (let host = 0; host < 10; host += 1) add(1, `${host}.shop.co.ke`)
     expect(runningOf(1)).toBe(4)
-    offer(2)
+    add(2)
     expect(runningOf(2)).toBe(1)
   })
 
-  it('start no more at a slow endpoint while half of the places are taken', async () => {
-    const { offer, finish, runningOf, pass } = startFairQueue({ places: 16, endpointPlaces: 8 })
-    const slow = offer(1, 'slow.co.ke', 4)
+  it('starts no more at a slow endpoint while half of the slots are taken', async () => {
+    const { add, finish, runningOf, pass } = startFairQueue({ concurrency: 16, endpointConcurrency: 8 })
+    const slow = add(1, 'slow.co.ke', 4)
     pass(1_001)
-    for (const partner of [2, 3, 4]) offer(partner, 'quick.co.ke', 4)
+    for (const partner of [2, 3, 4]) add(partner, 'quick.co.ke', 4)
     await finish(slow[0] ?? slowest)
-    offer(1, 'slow.co.ke')
+    add(1, 'slow.co.ke')
     expect(runningOf(1)).toBe(4)
     pass(1_001)
     await finish(slow[1] ?? slowest)
     expect(runningOf(1)).toBe(3)
-    const [waiting = slowest] = offer(1, 'slow.co.ke')
+    const [waiting = slowest] = add(1, 'slow.co.ke')
     expect(runningOf(1)).toBe(4)
     await finish(waiting)
     expect(runningOf(1)).toBe(3)
   })
 
-  it('let a slow endpoint go on while most places are free', () => {
-    const { offer, runningOf, pass } = startFairQueue({ places: 256 })
-    offer(1, 'slow.co.ke', 4)
+  it('lets a slow endpoint go on while most slots are free', () => {
+    const { add, runningOf, pass } = startFairQueue({ concurrency: 256 })
+    add(1, 'slow.co.ke', 4)
     pass(5_000)
-    offer(1, 'slow.co.ke', 20)
+    add(1, 'slow.co.ke', 20)
     expect(runningOf(1)).toBe(24)
   })
 
-  it('go round the partners, and round the endpoints of each', async () => {
-    const { offer, started, finish } = startFairQueue({ places: 4, endpointPlaces: 4 })
-    const first = [offer(1), offer(2), offer(3), offer(4)].flat()
-    const flood = offer(5, 'flood.co.ke', 3)
-    const other = offer(5, 'other.co.ke')
-    const modest = offer(6)
+  it('gives slots round robin to partners, and to the endpoints of each', async () => {
+    const { add, started, finish } = startFairQueue({ concurrency: 4, endpointConcurrency: 4 })
+    const first = [add(1), add(2), add(3), add(4)].flat()
+    const flood = add(5, 'flood.co.ke', 3)
+    const other = add(5, 'other.co.ke')
+    const modest = add(6)
     for (const one of first) await finish(one)
-    // A partner has one of the four places here: its next starts when that one ends.
+    // A partner has one of the four slots here: its next starts when that one ends.
     expect(started.slice(4)).toEqual([flood[0], modest[0]])
     await finish(flood[0] ?? slowest)
     await finish(other[0] ?? slowest)
     expect(started.slice(6)).toEqual([other[0], flood[1]])
   })
 
-  it('take a delivery once, as long as it is in hand', async () => {
-    const { turns, offer, finish, started } = startFairQueue()
-    const [one = slowest] = offer(1)
-    expect(turns.offer(one)).toBe('in_hand')
-    expect(turns.inHand()).toEqual([one.deliveryId])
+  it('takes a delivery once, as long as it has it', async () => {
+    const { queue, add, finish, started } = startFairQueue()
+    const [one = slowest] = add(1)
+    expect(queue.add(one)).toBe('duplicate')
+    expect(queue.deliveryIds()).toEqual([one.deliveryId])
     await finish(one)
-    expect(turns.inHand()).toEqual([])
-    expect(turns.offer(one)).toBe('taken')
+    expect(queue.deliveryIds()).toEqual([])
+    expect(queue.add(one)).toBe('accepted')
     expect(started).toHaveLength(2)
   })
 
-  it('let leave what floods in at one endpoint, and take what comes for another', async () => {
-    const { turns, offer, left, runningOf } = startFairQueue({ places: 64, endpointPlaces: 4 })
-    offer(1, 'flood.co.ke', 1_000)
+  it('has what floods in at one endpoint held, and takes what comes for another', async () => {
+    const { queue, add, held, runningOf } = startFairQueue({ concurrency: 64, endpointConcurrency: 4 })
+    add(1, 'flood.co.ke', 1_000)
     await settled()
     expect(runningOf(1)).toBe(4)
-    expect(left).toHaveLength(1_000 - 4 - 64)
-    expect(await turns.room()).toBe(true)
-    offer(2)
+    expect(held).toHaveLength(1_000 - 4 - 64)
+    expect(await queue.capacity()).toBe(true)
+    add(2)
     expect(runningOf(2)).toBe(1)
   })
 
-  it('let leave more of what waits for an endpoint that hangs', async () => {
-    const { offer, left, pass } = startFairQueue({ places: 16, endpointPlaces: 4 })
-    offer(1, 'slow.co.ke', 4)
-    offer(2, 'quick.co.ke', 4)
+  it('has more held of what waits for an endpoint that hangs', async () => {
+    const { add, held, pass } = startFairQueue({ concurrency: 16, endpointConcurrency: 4 })
+    add(1, 'slow.co.ke', 4)
+    add(2, 'quick.co.ke', 4)
     pass(1_001)
-    offer(1, 'slow.co.ke', 20)
+    add(1, 'slow.co.ke', 20)
     await settled()
-    expect(left).toHaveLength(20 - 8)
+    expect(held).toHaveLength(20 - 8)
   })
 
-  it('let a partner with many endpoints crowd out nobody', async () => {
-    const { turns, offer, runningOf } = startFairQueue({ places: 16, endpointPlaces: 4 })
-    for (let host = 0; host < 1_000; host += 1) offer(1, `${host}.shop.co.ke`)
+  it('lets a partner with many endpoints crowd out nobody', async () => {
+    const { queue, add, runningOf } = startFairQueue({ concurrency: 16, endpointConcurrency: 4 })
+    for (let host = 0; host < 1_000; host += 1) add(1, `${host}.shop.co.ke`)
     await settled()
-    expect(await turns.room()).toBe(true)
-    offer(2)
+    expect(await queue.capacity()).toBe(true)
+    add(2)
     expect(runningOf(2)).toBe(1)
   })
 
-  it('let the greediest leave when all room is taken', async () => {
-    const { turns, offer, left } = startFairQueue({ places: 128, endpointPlaces: 32 })
+  it('has deliveries of the greediest held when no more may wait', async () => {
+    const { queue, add, held } = startFairQueue({ concurrency: 128, endpointConcurrency: 32 })
     // 2,048 may wait, and 256 for one partner.
-    for (let partner = 1; partner <= 9; partner += 1) offer(partner, 'flood.co.ke', 300)
+    for (let partner = 1; partner <= 9; partner += 1) add(partner, 'flood.co.ke', 300)
     await settled()
-    expect(await turns.room()).toBe(true)
-    expect(left.length).toBeGreaterThan(0)
-    const before = left.length
-    const modest = offer(10, 'modest.co.ke', 3)
+    expect(await queue.capacity()).toBe(true)
+    expect(held.length).toBeGreaterThan(0)
+    const before = held.length
+    const modest = add(10, 'modest.co.ke', 3)
     await settled()
-    expect(left.slice(before).filter((one) => one.partnerId === 10n)).toEqual([])
-    expect(turns.inHand()).toEqual(expect.arrayContaining(modest.map((one) => one.deliveryId)))
+    expect(held.slice(before).filter((one) => one.partnerId === 10n)).toEqual([])
+    expect(queue.deliveryIds()).toEqual(expect.arrayContaining(modest.map((one) => one.deliveryId)))
   })
 
-  it('ask for no more while all are busy alike, and let nothing leave', async () => {
-    const { turns, offer, left, finish, started } = startFairQueue({ places: 4, endpointPlaces: 4 })
-    for (let partner = 1; partner <= 68; partner += 1) offer(partner)
+  it('asks for no more while all are busy alike, and has nothing held', async () => {
+    const { queue, add, held, finish, started } = startFairQueue({ concurrency: 4, endpointConcurrency: 4 })
+    for (let partner = 1; partner <= 68; partner += 1) add(partner)
     await settled()
-    expect(left).toEqual([])
+    expect(held).toEqual([])
     let isThere = false
-    const room = turns.room().then((isOpen) => {
+    const capacity = queue.capacity().then((isOpen) => {
       isThere = isOpen
     })
     await settled()
     expect(isThere).toBe(false)
     await finish(started[0] ?? slowest)
-    await room
+    await capacity
     expect(isThere).toBe(true)
   })
 
-  it('give back what waits when they are closed, and tell when the last attempt has ended', async () => {
-    const { turns, offer, finish, started } = startFairQueue({ endpointPlaces: 1 })
-    const [under = slowest, ...waiting] = offer(1, 'shop.co.ke', 3)
+  it('returns what waits when it is closed, and says when the last attempt has ended', async () => {
+    const { queue, add, finish, started } = startFairQueue({ endpointConcurrency: 1 })
+    const [under = slowest, ...waiting] = add(1, 'shop.co.ke', 3)
     let isIdle = false
-    expect(turns.close()).toEqual(waiting)
-    void turns.idle().then(() => {
+    expect(queue.close()).toEqual(waiting)
+    void queue.idle().then(() => {
       isIdle = true
     })
-    expect(turns.offer({ ...under, deliveryId: 99n })).toBe('closed')
-    expect(await turns.room()).toBe(false)
+    expect(queue.add({ ...under, deliveryId: 99n })).toBe('closed')
+    expect(await queue.capacity()).toBe(false)
     expect(isIdle).toBe(false)
     await finish(under)
     expect(isIdle).toBe(true)
     expect(started).toEqual([under])
   })
 
-  it('count a partner once, also when all it had has ended but what is about to leave', async () => {
-    const { promise: whileLeaving, resolve: haveLeft } = Promise.withResolvers<void>()
-    const { offer, left, started, finish, runningOf } = startFairQueue({
-      places: 16,
-      endpointPlaces: 4,
-      whileLeaving,
+  it('counts a partner once, also when all it had has ended but what is about to be held', async () => {
+    const { promise: whileHolding, resolve: areHeld } = Promise.withResolvers<void>()
+    const { add, held, started, finish, runningOf } = startFairQueue({
+      concurrency: 16,
+      endpointConcurrency: 4,
+      whileHolding,
     })
-    // Four run, and as many wait as may for one partner: what comes for its other endpoint leaves.
-    const all = offer(1, 'a.co.ke', 4 + 32)
-    expect(left).toEqual(offer(1, 'b.co.ke'))
+    // Four run, and as many wait as may for one partner: what comes for its other endpoint is held.
+    const all = add(1, 'a.co.ke', 4 + 32)
+    expect(held).toEqual(add(1, 'b.co.ke'))
     for (const one of all) await finish(one)
     expect(started).toEqual(all)
-    offer(1, 'c.co.ke', 4)
-    offer(1, 'b.co.ke', 4)
+    add(1, 'c.co.ke', 4)
+    add(1, 'b.co.ke', 4)
     expect(runningOf(1)).toBe(4)
-    haveLeft()
+    areHeld()
   })
 
-  it('lose nothing and break no limit, whatever comes and ends in whatever order', async () => {
+  it('loses nothing and breaks no limit, whatever comes and ends in whatever order', async () => {
     const step = fc.oneof(
-      fc.record({ kind: fc.constant('offer'), partner: fc.integer({ min: 1, max: 5 }), host: fc.nat(2) }),
+      fc.record({ kind: fc.constant('add'), partner: fc.integer({ min: 1, max: 5 }), host: fc.nat(2) }),
       fc.record({ kind: fc.constant('end'), which: fc.nat(100) }),
       fc.record({ kind: fc.constant('pass'), ms: fc.nat(2_000) }),
     )
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 300 }), async (steps) => {
-        const test = startFairQueue({ places: 8, endpointPlaces: 2 })
-        let offered = 0
+        const test = startFairQueue({ concurrency: 8, endpointConcurrency: 2 })
+        let addedCount = 0
         for (const one of steps) {
-          if ('partner' in one) offered += test.offer(one.partner, `${one.host}.co.ke`).length
+          if ('partner' in one) addedCount += test.add(one.partner, `${one.host}.co.ke`).length
           else if ('ms' in one) test.pass(one.ms)
           else {
             const under = [...test.running.values()]
             const ended = under[one.which % under.length]
-            if (ended) await test.finish(ended.offer)
+            if (ended) await test.finish(ended.due)
           }
           expect(test.running.size).toBeLessThanOrEqual(8)
           for (let partner = 1; partner <= 5; partner += 1) {
@@ -243,15 +243,15 @@ describe('turns', () => {
           }
         }
         for (let round = 0; test.running.size > 0 && round < 1_000; round += 1) {
-          for (const { offer } of test.running.values()) await test.finish(offer)
+          for (const { due } of test.running.values()) await test.finish(due)
         }
-        expect(test.started.length + test.left.length).toBe(offered)
-        expect(test.turns.inHand()).toEqual([])
+        expect(test.started.length + test.held.length).toBe(addedCount)
+        expect(test.queue.deliveryIds()).toEqual([])
       }),
       { numRuns: 100 },
     )
   })
 })
 
-/** Stands in for an offer that must be there. */
-const slowest: Offer = { deliveryId: 0n, partnerId: 0n, host: '' }
+/** Stands in for a delivery that must be there. */
+const slowest: DueDelivery = { deliveryId: 0n, partnerId: 0n, host: '' }

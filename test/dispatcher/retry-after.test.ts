@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseRetryAfter } from '../../src/dispatcher/deliver/retry-after.ts'
+import { parseRetryAfter } from '../../src/dispatcher/deliver/read-answer.ts'
 
 const NOW = new Date('2026-11-06T08:49:30Z')
 

@@ -32,7 +32,7 @@ export type Claim = {
 export const LEASE_SECONDS = 55
 
 /** What is due, not held, and not leased by another. */
-export const IS_FREE = sql`due_at <= now() AND leased_until <= now() AND held_at IS NULL`
+export const IS_FREE = sql<boolean>`due_at <= now() AND leased_until <= now() AND held_at IS NULL`
 
 /**
  * The same of deliveries that are named: put so that no index knows it. Else the one on `due_at` is read too, all of what is
@@ -48,31 +48,16 @@ const PASSES = sql`
   )
 `
 
-type ClaimRow = {
-  delivery_id: bigint
-  payment_id: bigint
-  partner_id: bigint
-  host: string
-  webhook_id: string
-  callback_url: string
-  body: string
-  attempt: number
-  schedule_from: number
-  started_at: Date
-  is_after_lost: boolean
-  is_troubled: boolean
-}
-
 /**
  * Claims the deliveries among the given that are due and free; the others are another's, not due, or gone. What may not pass
- * to its endpoint, for that is down or paused, is held instead: it uses up no attempt, and waits to be let go.
+ * to its endpoint, for that is down or paused, is held instead: it uses up no attempt, and waits to be released.
  *
  * Leases, counts the attempt and writes it down as started, all in one statement, so in one transaction that is durable before
  * the first byte is sent. `started_at` is cut to ms, for it comes back as a key when the attempt is recorded.
  */
 export const claimDeliveries = async (database: Database, ids: readonly bigint[]): Promise<Claim[]> => {
   crashPoint('claim.before_commit')
-  const { rows } = await sql<ClaimRow>`
+  const { rows } = await sql<Claim>`
     WITH free AS (
       SELECT to_deliver.delivery_id, leased_until, endpoints.partner_id IS NOT NULL AS is_troubled, ${PASSES} AS passes
       FROM to_deliver LEFT JOIN endpoints USING (partner_id, host)
@@ -97,23 +82,12 @@ export const claimDeliveries = async (database: Database, ids: readonly bigint[]
       SELECT id, attempts, date_trunc('milliseconds', now()) FROM counted
       RETURNING delivery_id, started_at
     )
-    SELECT delivery_id, payment_id, partner_id, host, webhook_id, callback_url, body, attempts AS attempt, schedule_from,
-           started_at, is_after_lost, is_troubled
+    SELECT delivery_id AS "deliveryId", payment_id AS "paymentId", partner_id AS "partnerId", host,
+           webhook_id AS "webhookId", callback_url AS "callbackUrl", body, attempts AS attempt,
+           schedule_from AS "scheduleFrom", started_at AS "startedAt", is_after_lost AS "isAfterLost",
+           is_troubled AS "isTroubled"
     FROM counted JOIN started ON started.delivery_id = counted.id
   `.execute(database)
   crashPoint('claim.after_commit', rows.length)
-  return rows.map((row) => ({
-    deliveryId: row.delivery_id,
-    paymentId: row.payment_id,
-    partnerId: row.partner_id,
-    host: row.host,
-    webhookId: row.webhook_id,
-    callbackUrl: row.callback_url,
-    body: row.body,
-    attempt: row.attempt,
-    scheduleFrom: row.schedule_from,
-    startedAt: row.started_at,
-    isAfterLost: row.is_after_lost,
-    isTroubled: row.is_troubled,
-  }))
+  return rows
 }

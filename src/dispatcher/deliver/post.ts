@@ -3,11 +3,9 @@ import type { Clock } from '../../runtime/clock.ts'
 import { AnswerTooLarge, AttemptTimeout, classifyError, classifyStatus } from '../network/classify-error.ts'
 import { createConnector } from '../network/connect.ts'
 import type { AddressGuard } from '../network/guard-address.ts'
-import { limitReading } from '../network/limit-reading.ts'
-import { observeSockets, type SocketObserver } from '../network/watch-socket.ts'
+import { limitReading, observeSockets, type SocketObserver } from '../network/watch-socket.ts'
 import type { AttemptResult } from './plan.ts'
-import { KEPT_BYTES, renderAnswer } from './read-answer.ts'
-import { parseRetryAfter } from './retry-after.ts'
+import { KEPT_BYTES, parseRetryAfter, renderAnswer } from './read-answer.ts'
 
 /** One POST to be made. */
 export type PostRequest = { url: string; headers: Record<string, string>; body: string }
@@ -57,18 +55,18 @@ const READ_PER_ANSWER_BYTE = 4
  */
 export const createPoster = (options: {
   guard: AddressGuard
-  limits?: PostLimits
+  limits?: PostLimits | undefined
   authorities?: readonly string[]
   clock: Clock
   nowMs: () => number
 }): Poster => {
-  const limits = options.limits ?? POST_LIMITS
+  const { guard, limits = POST_LIMITS, authorities, clock, nowMs } = options
   const observer = observeSockets()
   const closing = new AbortController()
   const agent = new Agent({
     allowH2: false,
     pipelining: 1,
-    connect: createConnector({ ...options, ...limits, closing: closing.signal }),
+    connect: createConnector({ guard, connectMs: limits.connectMs, authorities, closing: closing.signal }),
     maxResponseSize: limits.answerBytes,
     // An idle time-out never ends a dripping body: an attempt has a clock of its own.
     headersTimeout: 0,
@@ -76,9 +74,9 @@ export const createPoster = (options: {
   })
 
   const post = async (request: PostRequest): Promise<PostResult> => {
-    const startedMs = options.nowMs()
-    const exchange = await attempt({ ...options, agent, observer, limits, request, startedMs })
-    return { ...judge(exchange, options.clock), durationMs: Math.round(options.nowMs() - startedMs) }
+    const startedMs = nowMs()
+    const exchange = await exchangeOver({ guard, agent, observer, limits, nowMs }, request)
+    return { ...judge(exchange, clock), durationMs: Math.round(nowMs() - startedMs) }
   }
 
   const close = async (): Promise<void> => {
@@ -98,26 +96,24 @@ type Exchange = {
   kept: Buffer[]
 }
 
-type AttemptOptions = {
+type Transport = {
   guard: AddressGuard
   agent: Agent
   observer: SocketObserver
   limits: PostLimits
   nowMs: () => number
-  request: PostRequest
-  startedMs: number
 }
 
-const attempt = (options: AttemptOptions): Promise<Exchange> =>
+const exchangeOver = (transport: Transport, request: PostRequest): Promise<Exchange> =>
   new Promise((resolve) => {
     const seen: Exchange = { error: null, status: null, address: null, retryAfter: undefined, kept: [] }
+    const end = (error: unknown): void => resolve(Object.assign(seen, { error }))
     try {
-      const url = new URL(options.request.url)
-      options.guard.refuseLiteral(url.hostname)
-      const end = (error: unknown): void => resolve(Object.assign(seen, { error }))
-      options.agent.dispatch(toDispatch(url, options.request), createHandler({ ...options, seen, end }))
+      const url = new URL(request.url)
+      transport.guard.refuseLiteral(url.hostname)
+      transport.agent.dispatch(toDispatch(url, request), createHandler(transport, seen, end))
     } catch (error) {
-      resolve(Object.assign(seen, { error }))
+      end(error)
     }
   })
 
@@ -131,9 +127,11 @@ const toDispatch = (url: URL, request: PostRequest): Dispatcher.DispatchOptions 
 
 /** Follows one request under its clock, and calls `end` once, with the error that ended it or null. */
 const createHandler = (
-  options: AttemptOptions & { seen: Exchange; end: (error: unknown) => void },
+  { observer, limits, nowMs }: Transport,
+  seen: Exchange,
+  end: (error: unknown) => void,
 ): Dispatcher.DispatchHandler => {
-  const { seen, limits } = options
+  const startedMs = nowMs()
   let controller: Dispatcher.DispatchController | null = null
   let givenUp: Error | null = null
   let keptBytes = 0
@@ -142,7 +140,7 @@ const createHandler = (
   const finish = (error: unknown): void => {
     clearTimeout(timer)
     stopCounting()
-    options.end(error)
+    end(error)
   }
   const giveUp = (error: Error): void => {
     givenUp = error
@@ -157,7 +155,7 @@ const createHandler = (
       // A connection that came too late: nothing is sent any more.
       if (givenUp !== null) return started.abort(givenUp)
       controller = started
-      options.observer.expect((socket) => {
+      observer.expect((socket) => {
         seen.address = socket.remoteAddress ?? null
         stopCounting = limitReading(socket, READ_PER_ANSWER_BYTE * limits.answerBytes, () =>
           giveUp(new AnswerTooLarge('the answer does not end')),
@@ -169,7 +167,7 @@ const createHandler = (
       seen.status = status
       seen.retryAfter = headers['retry-after']?.toString()
       clearTimeout(timer)
-      const leftMs = options.startedMs + limits.totalMs - options.nowMs()
+      const leftMs = startedMs + limits.totalMs - nowMs()
       timer = setTimeout(expire, leftMs, "answer's body")
     },
     onResponseData: (_controller, chunk) => {

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import { Webhook } from 'standardwebhooks'
 import type { Database } from '../../database/connect.ts'
@@ -77,16 +76,17 @@ const readSigners = async (
   options: { database: Database; vault: Vault; retryUntilStopped: RetryUntilStopped; log: Log },
   partnerId: bigint,
 ): Promise<Secrets['signers']> => {
-  const { rows } = await options.retryUntilStopped(() =>
-    sql<{ id: bigint; secret_sealed: string; expires_at: Date | null }>`
-      SELECT id, secret_sealed, expires_at FROM signing_secrets WHERE partner_id = ${partnerId} ORDER BY id DESC
-    `.execute(options.database),
+  const rows = await options.retryUntilStopped(() =>
+    options.database
+      .selectFrom('signing_secrets')
+      .select(['id', 'partner_id', 'secret_sealed', 'expires_at'])
+      .where('partner_id', '=', partnerId)
+      .orderBy('id', 'desc')
+      .execute(),
   )
   try {
     return rows.map((row) => ({
-      webhook: new Webhook(
-        options.vault.open(row.secret_sealed, identityOfSigningSecret({ ...row, partner_id: partnerId })),
-      ),
+      webhook: new Webhook(options.vault.open(row.secret_sealed, identityOfSigningSecret(row))),
       expiresAt: row.expires_at,
     }))
   } catch (error) {

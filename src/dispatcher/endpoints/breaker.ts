@@ -62,6 +62,9 @@ export const CLOSED: Breaker = {
   releasePerSecond: null,
 }
 
+/** Whether a breaker is the one of an endpoint without a row. */
+export const isWell = (breaker: Breaker): boolean => breaker.state === 'closed' && breaker.failures === 0
+
 /** Decides what an outcome does to the breaker of its endpoint: the same breaker when nothing. `random` is from 0 up to 1. */
 export const judge = (
   breaker: Breaker,

@@ -20,7 +20,7 @@ export const expireHeld = async (
 ): Promise<Expired[]> => {
   const { endpoints } = options
   if (endpoints.length === 0) return []
-  const { rows } = await sql<{ id: bigint; payment_id: bigint; partner_id: bigint; host: string }>`
+  const { rows } = await sql<Expired>`
     WITH late AS (
       SELECT to_deliver.delivery_id
       FROM unnest(
@@ -48,13 +48,7 @@ export const expireHeld = async (
       SELECT id, partner_id, host, last.error_class, ${REASON}
       FROM ended ${joinLastErrorClass}
     )
-    SELECT id, payment_id, partner_id, host FROM ended
+    SELECT id AS "deliveryId", payment_id AS "paymentId", partner_id AS "partnerId", host, ${REASON}::text AS reason FROM ended
   `.execute(transaction)
-  return rows.map((row) => ({
-    deliveryId: row.id,
-    paymentId: row.payment_id,
-    partnerId: row.partner_id,
-    host: row.host,
-    reason: REASON,
-  }))
+  return rows
 }

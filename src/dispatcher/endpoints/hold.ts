@@ -1,17 +1,43 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { createBatcher } from '../../runtime/batch.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Endpoint } from '../../values/endpoint.ts'
 import { NAMED_IS_FREE } from '../deliver/claim.ts'
+import type { Reporter } from '../report.ts'
+import type { RetryUntilStopped } from '../retry-until-stopped.ts'
 import { FIRST_RELEASE, FLOOD_RELEASE } from './breaker.ts'
 
-/** How long a rate of letting go must have lasted before a flood halves it, seconds. */
+/** How long a rate of release must have lasted before a flood halves it, seconds. */
 const CALM_SECONDS = 1
 
+/** Holds one delivery; resolves when Postgres has it. */
+export type Hold = (deliveryId: bigint) => Promise<void>
+
+/** Holds deliveries in batches, one after the other. */
+export const createHold = (options: {
+  database: Database
+  retryUntilStopped: RetryUntilStopped
+  reporter: Reporter
+}): Hold => {
+  const { database, retryUntilStopped, reporter } = options
+  const batches = createBatcher<bigint, undefined>({
+    maxItems: 1_000,
+    maxRunning: 1,
+    maxWaiting: 100_000,
+    run: async (ids) => {
+      for (const { partnerId, host } of await retryUntilStopped(() => holdDeliveries(database, ids)))
+        reporter.endpointChanged({ partnerId, host, to: 'ramping', cause: 'flood' })
+      return ids.map(() => undefined)
+    },
+  })
+  return (deliveryId) => batches.add(deliveryId)
+}
+
 /**
- * Holds deliveries that came in greater number than this process takes for their endpoints. They wait in Postgres, where they
- * stand in nobody's way, and are let go a few at a time, faster while that goes well and slower when there are too many again.
- * Resolves with the endpoints that began to ramp by it.
+ * Holds deliveries of which more came than this process takes for their endpoints. They wait in Postgres, where they delay
+ * nobody, and are released a few at a time, faster while that goes well and slower when there are too many again. Resolves with
+ * the endpoints that began to ramp by it.
  */
 export const holdDeliveries = async (database: Database, ids: readonly bigint[]): Promise<Endpoint[]> => {
   crashPoint('hold.before_commit')
@@ -44,10 +70,37 @@ export const holdDeliveries = async (database: Database, ids: readonly bigint[])
     RETURNING partner_id, host, changed_at = now() AS is_new
   `.execute(database)
   crashPoint('hold.after_commit')
-  return rows
-    .filter((row) => row.is_new)
-    .map((row) => ({
-      partnerId: row.partner_id,
-      host: row.host,
-    }))
+  return rows.filter((row) => row.is_new).map((row) => ({ partnerId: row.partner_id, host: row.host }))
+}
+
+/**
+ * Finds endpoints for which deliveries are held though nothing is wrong with them: they were resumed, or a delivery was held
+ * while another transaction closed its endpoint. They ramp from now on; resolves with those. What is held is in an index of its
+ * own, read from endpoint to endpoint: it costs as little as there are such endpoints.
+ */
+export const rampStranded = async (database: Database): Promise<Endpoint[]> => {
+  crashPoint('ramp_leftover.before_commit')
+  const { rows } = await sql<{ partner_id: bigint; host: string }>`
+    WITH RECURSIVE held AS (
+      (SELECT partner_id, host FROM to_deliver WHERE held_at IS NOT NULL ORDER BY partner_id, host LIMIT 1)
+      UNION ALL
+      SELECT next.partner_id, next.host FROM held CROSS JOIN LATERAL (
+        SELECT partner_id, host FROM to_deliver
+        WHERE held_at IS NOT NULL AND (to_deliver.partner_id, to_deliver.host) > (held.partner_id, held.host)
+        ORDER BY partner_id, host LIMIT 1
+      ) next
+    )
+    INSERT INTO endpoints AS known (partner_id, host, state, release_per_second, release_since, release_at)
+    SELECT partner_id, host, 'ramping'::endpoint_state, ${FIRST_RELEASE}::real, now(), now()
+    FROM held LEFT JOIN endpoints USING (partner_id, host)
+    WHERE coalesce(state, 'closed') = 'closed' AND paused_at IS NULL
+    ORDER BY partner_id, host
+    ON CONFLICT (partner_id, host) DO UPDATE
+    SET state = 'ramping', release_per_second = excluded.release_per_second, release_since = now(), release_at = now(),
+        changed_at = now()
+    WHERE known.state = 'closed' AND known.paused_at IS NULL
+    RETURNING partner_id, host
+  `.execute(database)
+  crashPoint('ramp_leftover.after_commit', rows.length)
+  return rows.map((row) => ({ partnerId: row.partner_id, host: row.host }))
 }

@@ -1,18 +1,65 @@
-import { type RawBuilder, sql, type Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import type { EndpointStateName } from '../../database/schema/endpoints.ts'
 import type { Schema } from '../../database/schema/schema.ts'
+import { createBatcher } from '../../runtime/batch.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Endpoint, endpointKey } from '../../values/endpoint.ts'
-import type { EndpointChange, Expired } from '../report.ts'
-import { type Breaker, judge, type Verdict } from './breaker.ts'
+import type { Claim } from '../deliver/claim.ts'
+import type { PostResult } from '../deliver/post.ts'
+import type { EndpointChange, Expired, Reporter } from '../report.ts'
+import type { RetryUntilStopped } from '../retry-until-stopped.ts'
+import { type Breaker, isWell, judge, type Verdict, verdictOf } from './breaker.ts'
 import { expireHeld } from './expire-held.ts'
+
+/** Brings endpoints up to date with what becomes of this process's attempts. */
+export type OutcomeRecorder = {
+  /** Records what an attempt says of its endpoint, if it says anything; resolves when that is done. */
+  record(claim: Claim, result: PostResult): Promise<void>
+  /** Resolves when everything is recorded. */
+  drained(): Promise<void>
+}
+
+/**
+ * Outcomes go to Postgres in batches, one after the other. A success at an endpoint that is well costs nothing: it is recorded
+ * only where the claim said, or this process knows, that the endpoint is troubled.
+ */
+export const createOutcomeRecorder = (options: {
+  database: Database
+  retryUntilStopped: RetryUntilStopped
+  scheduleMs: readonly number[]
+  random: () => number
+  reporter: Reporter
+}): OutcomeRecorder => {
+  const { database, retryUntilStopped, random, reporter } = options
+  const longestMs = options.scheduleMs.reduce((total, stepMs) => total + stepMs, 0)
+  const troubled = new Set<string>()
+
+  const run = async (outcomes: readonly Outcome[]): Promise<undefined[]> => {
+    const recorded = await retryUntilStopped(() => recordOutcomes({ database, outcomes, longestMs, random }))
+    for (const outcome of outcomes) troubled.delete(endpointKey(outcome))
+    for (const endpoint of recorded.troubled) troubled.add(endpointKey(endpoint))
+    for (const change of recorded.changes) reporter.endpointChanged(change)
+    for (const expired of recorded.expired) reporter.expired(expired)
+    return outcomes.map(() => undefined)
+  }
+  const batches = createBatcher<Outcome, undefined>({ maxItems: 256, maxRunning: 1, maxWaiting: 20_000, run })
+
+  const record = async (claim: Claim, result: PostResult): Promise<void> => {
+    const verdict = verdictOf(result)
+    const key = endpointKey(claim)
+    if (verdict === 'nothing' || (verdict === 'works' && !claim.isTroubled && !troubled.has(key))) return
+    troubled.add(key)
+    const { deliveryId, paymentId, partnerId, host } = claim
+    await batches.add({ deliveryId, paymentId, partnerId, host, verdict })
+  }
+  return { record, drained: () => batches.drained() }
+}
 
 /** What an attempt said of its endpoint. */
 export type Outcome = Endpoint & { deliveryId: bigint; paymentId: bigint; verdict: Verdict }
 
 /** What outcomes did to their endpoints. */
-export type Noted = {
+export type RecordedOutcomes = {
   /** The endpoints that are still troubled. */
   troubled: Endpoint[]
   changes: EndpointChange[]
@@ -20,8 +67,8 @@ export type Noted = {
   expired: Expired[]
 }
 
-type Known = Endpoint & { breaker: Breaker }
-type Judgement = Known & {
+type Judgement = Endpoint & {
+  breaker: Breaker
   /** The outcome that brought it to its state. */
   last: Outcome
   openMs: number | null
@@ -29,7 +76,7 @@ type Judgement = Known & {
   hasMoved: boolean
 }
 
-type NoteOptions = {
+type OutcomeOptions = {
   database: Database
   outcomes: readonly Outcome[]
   longestMs: number
@@ -41,12 +88,12 @@ type NoteOptions = {
  * a row with its first failure, and loses it with its first success. What is held for an endpoint that opens (again), and has
  * been for `longestMs`, dies.
  */
-export const noteOutcomes = async (options: NoteOptions): Promise<Noted> => {
-  const unlocked = await lookAtSuccesses(options)
+export const recordOutcomes = async (options: OutcomeOptions): Promise<RecordedOutcomes> => {
+  const unlocked = await judgeSuccesses(options)
   if (unlocked !== null) return unlocked
-  const noted = await options.database.transaction().execute(async (transaction) => {
+  const recorded = await options.database.transaction().execute(async (transaction) => {
     await addTroubled(transaction, options.outcomes)
-    const known = await readBreakers(transaction, options.outcomes, sql`FOR UPDATE`)
+    const known = await readBreakers(transaction, options.outcomes).forUpdate().execute()
     const judgements = judgeAll(known, options)
     await writeBreakers(
       transaction,
@@ -58,16 +105,16 @@ export const noteOutcomes = async (options: NoteOptions): Promise<Noted> => {
     return { troubled: troubledOf(judgements), changes: changesOf(judgements), expired }
   })
   crashPoint('note_outcomes.after_commit')
-  return noted
+  return recorded
 }
 
 /**
  * While an endpoint is ramping, each of its many successes comes here, and hardly one changes anything: they are looked at
  * without a lock. Null when something is to be written.
  */
-const lookAtSuccesses = async (options: NoteOptions): Promise<Noted | null> => {
+const judgeSuccesses = async (options: OutcomeOptions): Promise<RecordedOutcomes | null> => {
   if (options.outcomes.some(({ verdict }) => verdict === 'fails')) return null
-  const known = await readBreakers(options.database, options.outcomes, sql``)
+  const known = await readBreakers(options.database, options.outcomes).execute()
   const judgements = judgeAll(known, options)
   if (judgements.some(({ hasNews }) => hasNews)) return null
   return { troubled: troubledOf(judgements), changes: [], expired: [] }
@@ -90,13 +137,18 @@ const changesOf = (judgements: readonly Judgement[]): EndpointChange[] =>
     }))
 
 /** Judges each breaker by the outcomes of its endpoint, in their order. */
-const judgeAll = (known: readonly Known[], options: NoteOptions): Judgement[] => {
+const judgeAll = (known: readonly (Endpoint & Breaker)[], options: OutcomeOptions): Judgement[] => {
   const byEndpoint = Map.groupBy(options.outcomes, endpointKey)
   return known.map((one) => judgeOne(one, byEndpoint.get(endpointKey(one)) ?? [], options.random))
 }
 
-const judgeOne = (known: Known, outcomes: readonly Outcome[], random: () => number): Judgement => {
-  let { breaker } = known
+const judgeOne = (
+  known: Endpoint & Breaker,
+  outcomes: readonly Outcome[],
+  random: () => number,
+): Judgement => {
+  const { partnerId, host } = known
+  let breaker: Breaker = known
   let openMs: number | null = null
   let [last] = outcomes
   if (last === undefined) throw new Error('a breaker was read without an outcome for it')
@@ -107,11 +159,9 @@ const judgeOne = (known: Known, outcomes: readonly Outcome[], random: () => numb
     openMs = judged.openMs ?? openMs
   }
   // One that was closed untried is well only now.
-  const hasMoved = breaker.state !== known.breaker.state || (known.breaker.opens > 0 && isWell(breaker))
-  return { ...known, breaker, last, openMs, hasNews: breaker !== known.breaker, hasMoved }
+  const hasMoved = breaker.state !== known.state || (known.opens > 0 && isWell(breaker))
+  return { partnerId, host, breaker, last, openMs, hasNews: breaker !== known, hasMoved }
 }
-
-const isWell = (breaker: Breaker): boolean => breaker.state === 'closed' && breaker.failures === 0
 
 const addTroubled = async (transaction: Transaction<Schema>, outcomes: readonly Outcome[]): Promise<void> => {
   const failed = outcomes.filter(({ verdict }) => verdict === 'fails')
@@ -123,38 +173,14 @@ const addTroubled = async (transaction: Transaction<Schema>, outcomes: readonly 
   `.execute(transaction)
 }
 
-type BreakerRow = {
-  partner_id: bigint
-  host: string
-  state: EndpointStateName
-  failures: number
-  opens: number
-  probe_delivery_id: bigint | null
-  release_per_second: number | null
-}
-
-const readBreakers = async (
-  database: Database,
-  outcomes: readonly Outcome[],
-  lock: RawBuilder<unknown>,
-): Promise<Known[]> => {
-  const { rows } = await sql<BreakerRow>`
-    SELECT partner_id, host, state, failures, opens, probe_delivery_id, release_per_second FROM endpoints
-    WHERE (partner_id, host) IN (SELECT partner_id, host FROM ${given(outcomes)})
-    ORDER BY partner_id, host ${lock}
-  `.execute(database)
-  return rows.map((row) => ({
-    partnerId: row.partner_id,
-    host: row.host,
-    breaker: {
-      state: row.state,
-      failures: row.failures,
-      opens: row.opens,
-      probeDeliveryId: row.probe_delivery_id,
-      releasePerSecond: row.release_per_second,
-    },
-  }))
-}
+const readBreakers = (database: Database, outcomes: readonly Outcome[]) =>
+  database
+    .selectFrom('endpoints')
+    .select(['partner_id as partnerId', 'host', 'state', 'failures', 'opens'])
+    .select(['probe_delivery_id as probeDeliveryId', 'release_per_second as releasePerSecond'])
+    .where(sql<boolean>`(partner_id, host) IN (SELECT partner_id, host FROM ${given(outcomes)})`)
+    .orderBy('partner_id')
+    .orderBy('host')
 
 const given = (endpoints: readonly Endpoint[]) => sql`
   unnest(

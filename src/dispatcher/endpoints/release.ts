@@ -1,70 +1,102 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { isOutage } from '../../database/outage.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
+import type { Log } from '../../runtime/log.ts'
+import { type Loop, startLoop } from '../../runtime/loop.ts'
 import type { Endpoint } from '../../values/endpoint.ts'
 import { LEASE_SECONDS } from '../deliver/claim.ts'
-import type { Offer } from '../deliver/fair-queue.ts'
-import { type EndpointChange, NO_DELIVERY } from '../report.ts'
+import type { FairQueue } from '../deliver/fair-queue.ts'
+import type { EndpointChange, Reporter } from '../report.ts'
 import { FIRST_RELEASE, MOST_FAILURES, MOST_RELEASE } from './breaker.ts'
+import { rampStranded } from './hold.ts'
 
-/** What time did to endpoints, and what it let go: for whoever released it to attempt at once, else others find it. */
-export type Released = { offers: Offer[]; changes: EndpointChange[] }
+/** A delivery that waits no more. */
+type FreedDelivery = Endpoint & { deliveryId: bigint; paymentId: bigint }
+
+/** What time did to endpoints, and what it released: for this process to attempt at once, else another finds it. */
+export type Released = { freed: FreedDelivery[]; changes: EndpointChange[] }
 
 /** Endpoints that one round takes. */
 export const ENDPOINTS_A_ROUND = 20
 
+/** How often it is looked for endpoints that are due, ms: a fraction of a step of a ramp. */
+const IDLE_MS = 100
+
+/** How often it is looked for deliveries that are held without need, ms. */
+const STRANDED_MS = 1_000
+
 /** A probe's outcome is waited for until its lease has run out: then whoever had it is gone. */
 const PROBE_SECONDS = LEASE_SECONDS + 5
 
-/** Held deliveries are let go several times a second, a part of the second's number each time. */
+/** Held deliveries are released several times a second, a part of the second's number each time. */
 const STEPS_A_SECOND = 4
 
-/** What is let go here is not told to the queue: this process has it, and the sweep is for when that is gone. */
+/** What is released here is not published: this process has it, and the sweep publishes it when this process is gone. */
 const SWEEP_SECONDS = 120
 
-type DueRow = {
-  partner_id: bigint
-  host: string
-  state: 'open' | 'half_open' | 'ramping'
-  failures: number
-  release_per_second: number | null
-  /** True when this rate has lasted for a second. */
-  is_seasoned: boolean
+/** Does what is due by time at endpoints that are down, or were: probes them, and releases what is held for them. */
+export const startReleasing = (options: {
+  database: Database
+  fairQueue: Pick<FairQueue, 'add'>
+  reporter: Reporter
+  nowMs: () => number
+  log: Log
+}): Loop => {
+  const { database, fairQueue, reporter, nowMs, log } = options
+  let strandedAtMs = nowMs()
+
+  const round = async (): Promise<boolean> => {
+    if (nowMs() >= strandedAtMs) {
+      strandedAtMs = nowMs() + STRANDED_MS
+      for (const { partnerId, host } of await rampStranded(database))
+        reporter.endpointChanged({ partnerId, host, to: 'ramping', cause: 'leftover' })
+    }
+    const { freed, changes } = await releaseDue(database)
+    for (const change of changes) reporter.endpointChanged(change)
+    for (const delivery of freed) fairQueue.add(delivery)
+    return freed.length >= ENDPOINTS_A_ROUND
+  }
+  return startLoop({ name: 'release', idleMs: IDLE_MS, round, isOutage, log })
 }
 
 /**
  * Does what has become due by time at endpoints that are not paused: lets a probe pass to one that has been open for long
- * enough, and lets go what is held for one that is ramping. In one transaction, with each endpoint locked, so that whichever
+ * enough, and releases what is held for one that is ramping. In one transaction, with each endpoint locked, so that whichever
  * of many dispatchers comes first does it.
  */
 export const releaseDue = async (database: Database): Promise<Released> => {
   const released = await database.transaction().execute(async (transaction) => {
     const due = await lockDue(transaction)
     const steps: Released[] = []
-    for (const row of due) {
-      const endpoint = { partnerId: row.partner_id, host: row.host }
-      steps.push(
-        row.state === 'ramping'
-          ? await letSomeGo(transaction, endpoint, row)
-          : await probe(transaction, endpoint),
-      )
+    for (const endpoint of due) {
+      const step = endpoint.state === 'ramping' ? releaseShare : probe
+      steps.push(await step(transaction, endpoint))
     }
     crashPoint('release.before_commit', due.length)
     return {
-      offers: steps.flatMap(({ offers }) => offers),
+      freed: steps.flatMap(({ freed }) => freed),
       changes: steps.flatMap(({ changes }) => changes),
     }
   })
-  crashPoint('release.after_commit', released.offers.length + released.changes.length)
+  crashPoint('release.after_commit', released.freed.length + released.changes.length)
   return released
 }
 
-/** By how long each is due: one that is due again soon after its turn stands behind those that had none yet. */
-const lockDue = async (transaction: Transaction<Schema>): Promise<DueRow[]> => {
-  const { rows } = await sql<DueRow>`
-    SELECT partner_id, host, state, failures, release_per_second,
-           coalesce(release_since <= now() - interval '1 second', false) AS is_seasoned
+type DueEndpoint = Endpoint & {
+  state: 'open' | 'half_open' | 'ramping'
+  failures: number
+  releasePerSecond: number | null
+  /** True when this rate has lasted for a second. */
+  isSeasoned: boolean
+}
+
+/** Ordered by how long each is due: one that is due again soon after its turn comes after those that had none yet. */
+const lockDue = async (transaction: Transaction<Schema>): Promise<DueEndpoint[]> => {
+  const { rows } = await sql<DueEndpoint>`
+    SELECT partner_id AS "partnerId", host, state, failures, release_per_second AS "releasePerSecond",
+           coalesce(release_since <= now() - interval '1 second', false) AS "isSeasoned"
     FROM endpoints
     WHERE paused_at IS NULL
       AND CASE state
@@ -80,62 +112,65 @@ const lockDue = async (transaction: Transaction<Schema>): Promise<DueRow[]> => {
 }
 
 /**
- * Lets the held delivery that has been due for longest pass alone. With none that is due there is nothing to ask with: the
- * endpoint is closed, and the next failure opens it again.
+ * Lets the held delivery that has been due for longest pass alone. With none that is due there is no probe: the endpoint is
+ * closed, and the next failure opens it again.
  */
-const probe = async (transaction: Transaction<Schema>, endpoint: Endpoint): Promise<Released> => {
+const probe = async (transaction: Transaction<Schema>, endpoint: DueEndpoint): Promise<Released> => {
+  const { partnerId, host } = endpoint
   const [freed] = await free(transaction, endpoint, 1)
   if (freed === undefined) {
-    await sql`
-      UPDATE endpoints SET state = 'closed', failures = ${MOST_FAILURES - 1}, probe_delivery_id = NULL, changed_at = now()
-      WHERE partner_id = ${endpoint.partnerId} AND host = ${endpoint.host}
-    `.execute(transaction)
-    return { offers: [], changes: [changeOf(endpoint, 'untried', 'none_held')] }
+    await updateEndpoint(transaction, endpoint)
+      .set({
+        state: 'closed',
+        failures: MOST_FAILURES - 1,
+        probe_delivery_id: null,
+        changed_at: sql<Date>`now()`,
+      })
+      .execute()
+    return { freed: [], changes: [{ partnerId, host, to: 'untried', cause: 'none_held' }] }
   }
-  await sql`
-    UPDATE endpoints
-    SET state = 'half_open', probe_delivery_id = ${freed.deliveryId}, changed_at = now(),
-        probing_until = now() + make_interval(secs => ${PROBE_SECONDS})
-    WHERE partner_id = ${endpoint.partnerId} AND host = ${endpoint.host}
-  `.execute(transaction)
-  const change: EndpointChange = { ...freed, to: 'half_open', cause: 'time', openMs: null }
-  return { offers: [freed], changes: [change] }
+  await updateEndpoint(transaction, endpoint)
+    .set({
+      state: 'half_open',
+      probe_delivery_id: freed.deliveryId,
+      probing_until: sql<Date>`now() + make_interval(secs => ${PROBE_SECONDS})`,
+      changed_at: sql<Date>`now()`,
+    })
+    .execute()
+  return { freed: [freed], changes: [{ ...freed, to: 'half_open', cause: 'time' }] }
 }
 
-/** Lets go this step's share of what is held; the rate doubles each second. With nothing held any more the endpoint is well. */
-const letSomeGo = async (
-  transaction: Transaction<Schema>,
-  endpoint: Endpoint,
-  row: DueRow,
-): Promise<Released> => {
-  const before = row.release_per_second ?? FIRST_RELEASE
-  const rate = row.is_seasoned ? Math.min(before * 2, MOST_RELEASE) : before
+/** Releases this step's share of what is held; the rate doubles each second. With nothing held any more the endpoint is well. */
+const releaseShare = async (transaction: Transaction<Schema>, endpoint: DueEndpoint): Promise<Released> => {
+  const { partnerId, host, isSeasoned } = endpoint
+  const before = endpoint.releasePerSecond ?? FIRST_RELEASE
+  const rate = isSeasoned ? Math.min(before * 2, MOST_RELEASE) : before
   const share = Math.max(1, Math.round(rate / STEPS_A_SECOND))
-  const offers = await free(transaction, endpoint, share)
-  if (offers.length < share && !(await isAnyHeld(transaction, endpoint))) {
-    await close(transaction, endpoint, row.failures)
-    return { offers, changes: [changeOf(endpoint, 'closed', 'none_held')] }
+  const freed = await free(transaction, endpoint, share)
+  if (freed.length < share && !(await isAnyHeld(transaction, endpoint))) {
+    await close(transaction, endpoint)
+    return { freed, changes: [{ partnerId, host, to: 'closed', cause: 'none_held' }] }
   }
-  await sql`
-    UPDATE endpoints
-    SET release_per_second = ${rate},
-        release_since = CASE WHEN ${row.is_seasoned} OR release_since IS NULL THEN now() ELSE release_since END,
-        release_at = greatest(now(), coalesce(release_at, now()) + make_interval(secs => ${share / rate}))
-    WHERE partner_id = ${endpoint.partnerId} AND host = ${endpoint.host}
-  `.execute(transaction)
-  return { offers, changes: [] }
+  await updateEndpoint(transaction, endpoint)
+    .set({
+      release_per_second: rate,
+      release_since: isSeasoned ? sql<Date>`now()` : sql<Date>`coalesce(release_since, now())`,
+      release_at: sql<Date>`greatest(now(), coalesce(release_at, now()) + make_interval(secs => ${share / rate}))`,
+    })
+    .execute()
+  return { freed, changes: [] }
 }
 
-/** Lets go at most `limit` held deliveries of the endpoint that are due, the longest due first. */
+/** Releases at most `limit` held deliveries of the endpoint that are due, the longest due first. */
 const free = async (
   transaction: Transaction<Schema>,
-  endpoint: Endpoint,
+  { partnerId, host }: Endpoint,
   limit: number,
-): Promise<(Offer & { paymentId: bigint })[]> => {
-  const { rows } = await sql<{ delivery_id: bigint; payment_id: bigint }>`
+): Promise<FreedDelivery[]> => {
+  const { rows } = await sql<FreedDelivery>`
     WITH longest AS (
       SELECT delivery_id FROM to_deliver
-      WHERE partner_id = ${endpoint.partnerId} AND host = ${endpoint.host} AND held_at IS NOT NULL AND due_at <= now()
+      WHERE partner_id = ${partnerId} AND host = ${host} AND held_at IS NOT NULL AND due_at <= now()
       ORDER BY due_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
     ),
     freed AS (
@@ -143,40 +178,37 @@ const free = async (
       FROM longest WHERE to_deliver.delivery_id = longest.delivery_id
       RETURNING to_deliver.delivery_id
     )
-    SELECT delivery_id, payment_id FROM freed JOIN deliveries ON deliveries.id = delivery_id
+    SELECT partner_id AS "partnerId", host, delivery_id AS "deliveryId", payment_id AS "paymentId"
+    FROM freed JOIN deliveries ON deliveries.id = delivery_id
   `.execute(transaction)
-  return rows.map((row) => ({
-    partnerId: endpoint.partnerId,
-    host: endpoint.host,
-    deliveryId: row.delivery_id,
-    paymentId: row.payment_id,
-  }))
+  return rows
 }
 
 const isAnyHeld = async (transaction: Transaction<Schema>, endpoint: Endpoint): Promise<boolean> => {
-  const { rows } = await sql`
-    SELECT 1 FROM to_deliver
-    WHERE partner_id = ${endpoint.partnerId} AND host = ${endpoint.host} AND held_at IS NOT NULL LIMIT 1
-  `.execute(transaction)
-  return rows.length > 0
+  const held = await transaction
+    .selectFrom('to_deliver')
+    .select('delivery_id')
+    .where('partner_id', '=', endpoint.partnerId)
+    .where('host', '=', endpoint.host)
+    .where('held_at', 'is not', null)
+    .limit(1)
+    .executeTakeFirst()
+  return held !== undefined
 }
 
-const close = async (
-  transaction: Transaction<Schema>,
-  { partnerId, host }: Endpoint,
-  failures: number,
-): Promise<void> => {
-  if (failures === 0)
-    await sql`DELETE FROM endpoints WHERE partner_id = ${partnerId} AND host = ${host}`.execute(transaction)
+/** Forgets an endpoint that is well; one that failed since it came back keeps its failures. */
+const close = async (transaction: Transaction<Schema>, endpoint: DueEndpoint): Promise<void> => {
+  if (endpoint.failures > 0)
+    await updateEndpoint(transaction, endpoint)
+      .set({ state: 'closed', opens: 0, release_per_second: null, changed_at: sql<Date>`now()` })
+      .execute()
   else
-    await sql`
-      UPDATE endpoints SET state = 'closed', opens = 0, release_per_second = NULL, changed_at = now()
-      WHERE partner_id = ${partnerId} AND host = ${host}
-    `.execute(transaction)
+    await transaction
+      .deleteFrom('endpoints')
+      .where('partner_id', '=', endpoint.partnerId)
+      .where('host', '=', endpoint.host)
+      .execute()
 }
 
-const changeOf = (
-  endpoint: Endpoint,
-  to: EndpointChange['to'],
-  cause: EndpointChange['cause'],
-): EndpointChange => ({ ...endpoint, to, cause, ...NO_DELIVERY })
+const updateEndpoint = (transaction: Transaction<Schema>, { partnerId, host }: Endpoint) =>
+  transaction.updateTable('endpoints').where('partner_id', '=', partnerId).where('host', '=', host)

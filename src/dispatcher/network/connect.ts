@@ -76,7 +76,8 @@ const createSecure = ({ connectMs, authorities }: ConnectorOptions): Secure => {
   return (request, socket, signal) =>
     new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => socket.destroy())
-      connector({ ...request, httpSocket: socket }, (error, secured) => {
+      const overSocket = { ...request, httpSocket: socket }
+      connector(overSocket, (error, secured) => {
         if (error === null) return resolve(secured)
         socket.destroy()
         reject(error)

@@ -46,7 +46,15 @@ export const dial = async (options: {
     }
   }
   const dialOne = ({ address, family }: Address, toPort: number): Socket => {
-    const socket = connect({ host: address, family, port: toPort, autoSelectFamily: false, ...KEPT_ALIVE })
+    const socket = connect({
+      host: address,
+      family,
+      port: toPort,
+      autoSelectFamily: false,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
+    })
     socket.once('connect', () => {
       open.delete(socket)
       resolve(socket)
@@ -69,8 +77,6 @@ export const dial = async (options: {
     for (const socket of open) socket.destroy()
   }
 }
-
-const KEPT_ALIVE = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const
 
 /** The families in turns, each in its own order, beginning with that of the first address. */
 export const inTurns = (addresses: readonly Address[]): Address[] => {

@@ -14,8 +14,13 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
   {
     name: 'a signature is of the time of the dispatcher’s machine',
     law: 6,
-    file: 'src/dispatcher/deliver/claim.ts',
-    changes: [{ find: 'startedAt: row.started_at,', replace: 'startedAt: new Date(),' }],
+    file: 'src/dispatcher/deliver/deliver.ts',
+    changes: [
+      {
+        find: 'claimed.map((claim) => [claim.deliveryId, claim])',
+        replace: 'claimed.map((claim) => [claim.deliveryId, { ...claim, startedAt: new Date() }])',
+      },
+    ],
     killedBy: { file: WRONG_CLOCKS, test: 'sign what they tell with a timestamp that the partner takes' },
   },
   {

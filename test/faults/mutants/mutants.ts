@@ -263,7 +263,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
     file: 'src/dispatcher/deliver/fair-queue.ts',
     changes: [
       {
-        find: 'line.running.length < limits.endpointPlaces &&\n  line.partner.running < Math.ceil(limits.places * PARTNER_PLACES) &&',
+        find: 'line.startedMs.length < endpointConcurrency &&\n    line.partner.running < Math.ceil(concurrency * PARTNER_SLOTS) &&',
         replace: '',
       },
     ],

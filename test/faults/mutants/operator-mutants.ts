@@ -32,11 +32,11 @@ export const OPERATOR_MUTANTS: readonly Mutant[] = [
     file: 'src/dispatcher/deliver/fair-queue.ts',
     changes: [
       {
-        find: 'if (partner.endpoints === 0)',
+        find: 'if (partner.deliveries === 0)',
         replace: 'if (partner.running === 0 && partner.waiting === 0)',
       },
     ],
-    killedBy: { file: 'test/dispatcher/fair-queue.test.ts', test: 'count a partner once' },
+    killedBy: { file: 'test/dispatcher/fair-queue.test.ts', test: 'counts a partner once' },
   },
   {
     name: 'endpoints of new partners stand behind those of old ones that are due again',
