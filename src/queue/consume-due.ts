@@ -1,8 +1,7 @@
 import type { ConsumerMessages, JetStreamClient, JsMsg } from 'nats'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
-import { CONSUMER } from './delivery-stream.ts'
-import { type Due, decodeDue } from './due-message.ts'
+import { CONSUMER, type Due, decodeDue } from './delivery-stream.ts'
 import type { KeptStream } from './keep-stream.ts'
 
 export type DueMessage = Due & {
@@ -87,5 +86,6 @@ const handOver = async (
     message.term()
     return
   }
-  await options.onMessage({ ...due, ack: () => message.ack(), release: () => message.nak() })
+  const dueMessage = { ...due, ack: () => message.ack(), release: () => message.nak() }
+  await options.onMessage(dueMessage)
 }

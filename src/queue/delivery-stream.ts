@@ -1,3 +1,4 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -10,12 +11,32 @@ import {
   StorageType,
   type StreamConfig,
 } from 'nats'
+import { DeliveryDueSchema } from '../gen/mpesa/gateway/v1/delivery_due_pb.js'
+import type { Endpoint } from '../values/endpoint.ts'
 
 /** The durable consumer that all dispatchers share. */
 export const CONSUMER = 'dispatcher'
 
 /** The subject that a stream's messages are published to. */
 export const subjectOf = (stream: string): string => `${stream}.due`
+
+/** A delivery, where it goes, and how often it was published. */
+export type Due = Endpoint & { deliveryId: bigint; publishNumber: number }
+
+/** The message's `Nats-Msg-Id`: JetStream swallows a repeated one, also after the first was acknowledged. */
+export const messageIdOf = ({ deliveryId, publishNumber }: Due): string => `${deliveryId}:${publishNumber}`
+
+export const encodeDue = (due: Due): Uint8Array => toBinary(DeliveryDueSchema, create(DeliveryDueSchema, due))
+
+/** Null for bytes that are no message of ours. */
+export const decodeDue = (bytes: Uint8Array): Due | null => {
+  try {
+    const { deliveryId, publishNumber, partnerId, host } = fromBinary(DeliveryDueSchema, bytes)
+    return deliveryId > 0n ? { deliveryId, publishNumber, partnerId, host } : null
+  } catch {
+    return null
+  }
+}
 
 /** What the stream may take on disk unless told otherwise: half a million messages. A full stream loses nothing. */
 export const DEFAULT_MAX_BYTES = 256 * 1024 * 1024

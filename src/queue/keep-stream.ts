@@ -63,7 +63,8 @@ export const keepStream = (options: {
     options.log.error({ event: 'queue_stream_broken', stream: options.stream })
     lost()
   }
-  const connection = connectQueue({ ...options, onUp: lost })
+  const { natsUrl, name, log } = options
+  const connection = connectQueue({ natsUrl, name, log, onUp: lost })
 
   const makeStream = async (): Promise<void> => {
     const current = connection.current()

@@ -1,6 +1,6 @@
 import { connect, NatsError } from 'nats'
 import { connectionOptions } from './connect.ts'
-import { type Due, decodeDue } from './due-message.ts'
+import { type Due, decodeDue } from './delivery-stream.ts'
 import { ANSWER_MS } from './keep-stream.ts'
 
 /** So many messages are looked at. */
@@ -18,10 +18,8 @@ export type Stored = { due: Due[]; isWhole: boolean }
  * does not answer.
  */
 export const listStored = async (options: { natsUrl: string; stream: string }): Promise<Stored> => {
-  const connection = await connect({
-    ...connectionOptions({ ...options, name: 'gateway' }),
-    maxReconnectAttempts: 0,
-  })
+  const own = connectionOptions({ natsUrl: options.natsUrl, name: 'gateway' })
+  const connection = await connect(Object.assign(own, { maxReconnectAttempts: 0 }))
   try {
     const manager = await connection.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS })
     const { state } = await manager.streams.info(options.stream)

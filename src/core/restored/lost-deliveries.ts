@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import type { Due } from '../../queue/due-message.ts'
+import type { Due } from '../../queue/delivery-stream.ts'
 
 /** A delivery that JetStream says is due, and that the database does not have: its partner was not told of an outcome. */
 export type LostDelivery = { delivery_id: bigint; partner_id: bigint; partner: string | null; host: string }

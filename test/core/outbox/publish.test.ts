@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { startPublishing, takeUnpublished } from '../../../src/core/outbox/publish.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../../../src/queue/delivery-queue.ts'
-import type { Due } from '../../../src/queue/due-message.ts'
+import type { Due } from '../../../src/queue/delivery-stream.ts'
 import { createLog } from '../../../src/runtime/log.ts'
 import type { Loop } from '../../../src/runtime/loop.ts'
 import { quietLog } from '../../support/core.ts'
