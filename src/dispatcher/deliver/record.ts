@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { givenRows } from '../../database/given-rows.ts'
 import type { DeliveryStateName } from '../../database/schema/deliveries.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Claim } from './claim.ts'
@@ -28,7 +29,7 @@ export const recordAttempts = async (
 ): Promise<Recorded[]> => {
   crashPoint('record_attempt.before_commit')
   const { rows } = await sql<{ id: bigint; attempts: number; next_attempt_at: Date | null }>`
-    WITH given AS (${given(attempts)}),
+    WITH given AS (SELECT * FROM ${given(attempts)}),
     held AS (
       SELECT given.* FROM given JOIN to_deliver ON to_deliver.delivery_id = given.delivery_id
       ORDER BY given.delivery_id FOR UPDATE OF to_deliver
@@ -90,24 +91,17 @@ const STATE_AFTER: Record<Plan['kind'], DeliveryStateName> = {
   dead: 'dead',
 }
 
-const given = (attempts: readonly FinishedAttempt[]) => {
-  const claims = attempts.map((attempt) => attempt.claim)
-  const results = attempts.map((attempt) => attempt.result)
-  const plans = attempts.map((attempt) => attempt.plan)
-  return sql`
-    SELECT * FROM unnest(
-      ${claims.map((claim) => claim.deliveryId)}::bigint[],
-      ${claims.map((claim) => claim.attempt)}::integer[],
-      ${claims.map((claim) => claim.startedAt)}::timestamptz[],
-      ${results.map((result) => result.durationMs)}::integer[],
-      ${results.map((result) => result.status)}::integer[],
-      ${results.map((result) => result.address)}::text[],
-      ${results.map((result) => result.errorClass)}::text[],
-      ${results.map((result) => result.answer)}::text[],
-      ${plans.map((plan) => STATE_AFTER[plan.kind])}::delivery_state[],
-      ${plans.map((plan) => (plan.kind === 'retry' ? plan.delayMs / 1000 : null))}::double precision[],
-      ${plans.map((plan) => (plan.kind === 'dead' ? plan.reason : null))}::text[]
-    ) AS given (delivery_id, number, started_at, duration_ms, status, address, error_class, answer, state, delay_seconds,
-                dead_reason)
-  `
-}
+const given = (attempts: readonly FinishedAttempt[]) =>
+  givenRows(attempts, {
+    delivery_id: ['attempts.delivery_id', ({ claim }) => claim.deliveryId],
+    number: ['attempts.number', ({ claim }) => claim.attempt],
+    started_at: ['attempts.started_at', ({ claim }) => claim.startedAt],
+    duration_ms: ['attempts.duration_ms', ({ result }) => result.durationMs],
+    status: ['attempts.status', ({ result }) => result.status],
+    address: ['attempts.address', ({ result }) => result.address],
+    error_class: ['attempts.error_class', ({ result }) => result.errorClass],
+    answer: ['attempts.answer', ({ result }) => result.answer],
+    state: ['deliveries.state', ({ plan }) => STATE_AFTER[plan.kind]],
+    delay_seconds: ['float8', ({ plan }) => (plan.kind === 'retry' ? plan.delayMs / 1000 : null)],
+    dead_reason: ['deliveries.dead_reason', ({ plan }) => (plan.kind === 'dead' ? plan.reason : null)],
+  })

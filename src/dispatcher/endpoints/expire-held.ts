@@ -1,4 +1,5 @@
 import { sql, type Transaction } from 'kysely'
+import { givenRows } from '../../database/given-rows.ts'
 import { joinLastErrorClass } from '../../database/last-error-class.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import type { Endpoint } from '../../values/endpoint.ts'
@@ -23,10 +24,7 @@ export const expireHeld = async (
   const { rows } = await sql<Expired>`
     WITH late AS (
       SELECT to_deliver.delivery_id
-      FROM unnest(
-        ${endpoints.map(({ partnerId }) => partnerId)}::bigint[],
-        ${endpoints.map(({ host }) => host)}::text[]
-      ) AS given (partner_id, host)
+      FROM ${givenEndpoints(endpoints)}
       JOIN endpoints USING (partner_id, host)
       JOIN to_deliver USING (partner_id, host)
       JOIN deliveries ON deliveries.id = to_deliver.delivery_id
@@ -52,3 +50,10 @@ export const expireHeld = async (
   `.execute(transaction)
   return rows
 }
+
+/** Endpoints as a table `given` of a statement. */
+export const givenEndpoints = (endpoints: readonly Endpoint[]) =>
+  givenRows(endpoints, {
+    partner_id: ['endpoints.partner_id', ({ partnerId }) => partnerId],
+    host: ['endpoints.host', ({ host }) => host],
+  })

@@ -1,5 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { givenRows } from '../../database/given-rows.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { createBatcher } from '../../runtime/batch.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
@@ -9,7 +10,7 @@ import type { PostResult } from '../deliver/post.ts'
 import type { EndpointChange, Expired, Reporter } from '../report.ts'
 import type { RetryUntilStopped } from '../retry-until-stopped.ts'
 import { type Breaker, isWell, judge, type Verdict, verdictOf } from './breaker.ts'
-import { expireHeld } from './expire-held.ts'
+import { expireHeld, givenEndpoints } from './expire-held.ts'
 
 /** Brings endpoints up to date with what becomes of this process's attempts. */
 export type OutcomeRecorder = {
@@ -168,7 +169,7 @@ const addTroubled = async (transaction: Transaction<Schema>, outcomes: readonly 
   if (failed.length === 0) return
   await sql`
     INSERT INTO endpoints (partner_id, host)
-    SELECT DISTINCT partner_id, host FROM ${given(failed)} ORDER BY partner_id, host
+    SELECT DISTINCT partner_id, host FROM ${givenEndpoints(failed)} ORDER BY partner_id, host
     ON CONFLICT DO NOTHING
   `.execute(transaction)
 }
@@ -178,16 +179,9 @@ const readBreakers = (database: Database, outcomes: readonly Outcome[]) =>
     .selectFrom('endpoints')
     .select(['partner_id as partnerId', 'host', 'state', 'failures', 'opens'])
     .select(['probe_delivery_id as probeDeliveryId', 'release_per_second as releasePerSecond'])
-    .where(sql<boolean>`(partner_id, host) IN (SELECT partner_id, host FROM ${given(outcomes)})`)
+    .where(sql<boolean>`(partner_id, host) IN (SELECT partner_id, host FROM ${givenEndpoints(outcomes)})`)
     .orderBy('partner_id')
     .orderBy('host')
-
-const given = (endpoints: readonly Endpoint[]) => sql`
-  unnest(
-    ${endpoints.map(({ partnerId }) => partnerId)}::bigint[],
-    ${endpoints.map(({ host }) => host)}::text[]
-  ) AS given (partner_id, host)
-`
 
 /** Writes what was judged; an endpoint that is well is forgotten, unless an operator has paused it. */
 const writeBreakers = async (
@@ -195,21 +189,19 @@ const writeBreakers = async (
   judgements: readonly Judgement[],
 ): Promise<void> => {
   if (judgements.length === 0) return
-  const breakers = judgements.map(({ breaker }) => breaker)
+  const given = givenRows(judgements, {
+    partner_id: ['endpoints.partner_id', ({ partnerId }) => partnerId],
+    host: ['endpoints.host', ({ host }) => host],
+    state: ['endpoints.state', ({ breaker }) => breaker.state],
+    failures: ['endpoints.failures', ({ breaker }) => breaker.failures],
+    opens: ['endpoints.opens', ({ breaker }) => breaker.opens],
+    probe_delivery_id: ['endpoints.probe_delivery_id', ({ breaker }) => breaker.probeDeliveryId],
+    release_per_second: ['endpoints.release_per_second', ({ breaker }) => breaker.releasePerSecond],
+    open_seconds: ['float8', ({ openMs }) => (openMs === null ? null : openMs / 1000)],
+    is_well: ['bool', ({ breaker }) => isWell(breaker)],
+  })
   await sql`
-    WITH given AS (
-      SELECT * FROM unnest(
-        ${judgements.map(({ partnerId }) => partnerId)}::bigint[],
-        ${judgements.map(({ host }) => host)}::text[],
-        ${breakers.map(({ state }) => state)}::endpoint_state[],
-        ${breakers.map(({ failures }) => failures)}::integer[],
-        ${breakers.map(({ opens }) => opens)}::integer[],
-        ${breakers.map(({ probeDeliveryId }) => probeDeliveryId)}::bigint[],
-        ${breakers.map(({ releasePerSecond }) => releasePerSecond)}::real[],
-        ${judgements.map(({ openMs }) => (openMs === null ? null : openMs / 1000))}::double precision[],
-        ${breakers.map(isWell)}::boolean[]
-      ) AS given (partner_id, host, state, failures, opens, probe_delivery_id, release_per_second, open_seconds, is_well)
-    ),
+    WITH given AS (SELECT * FROM ${given}),
     forgotten AS (
       DELETE FROM endpoints USING given
       WHERE endpoints.partner_id = given.partner_id AND endpoints.host = given.host AND is_well AND paused_at IS NULL
