@@ -8,7 +8,7 @@ describe('the import rule', () => {
   it.each([
     ['src/facade/server.ts', '../core/core.ts', 'facade may not import core'],
     ['src/core/core.ts', '../simulator/server.ts', 'core may not import simulator'],
-    ['src/dispatcher/deliver/post.ts', '../core/daraja/client.ts', 'dispatcher may not import core'],
+    ['src/dispatcher/deliver/post.ts', '../../core/daraja/client.ts', 'dispatcher may not import core'],
     ['src/simulator/server.ts', '../database/connect.ts', 'simulator may not import database'],
     ['src/facade/transactions/transactions.ts', '../../queue/connect.ts', 'facade may not import queue'],
     ['src/values/ids.ts', '../runtime/clock.ts', 'values may not import runtime'],
@@ -62,7 +62,7 @@ describe('the import rule', () => {
     ['src/core/services/payment-service.ts', '../request/accept.ts'],
     ['src/core/core.ts', './server/services.ts'],
     ['src/core/submit/submit.ts', '../metrics.ts'],
-    ['src/dispatcher/deliver/record.ts', '../database/connect.ts'],
+    ['src/dispatcher/deliver/record.ts', '../../database/connect.ts'],
     ['src/cli/serve.ts', '../facade/server.ts'],
     ['src/local/start.ts', '../cli/main.ts'],
     ['src/simulator/server.ts', 'fastify'],
