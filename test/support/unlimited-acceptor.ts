@@ -1,10 +1,10 @@
-import type { Acceptance, AcceptItem, AcceptOptions } from '../../src/core/request/accept.ts'
+import type { Acceptance, AcceptItem, AcceptParts } from '../../src/core/request/accept.ts'
 import { createAcceptor } from '../../src/core/request/acceptor.ts'
 import { forgetfulNumbers } from './forgetful-numbers.ts'
 
 /** An acceptor for requests that have no limits to keep. */
 export const createUnlimitedAcceptor = (
-  options: Omit<AcceptOptions, 'numbers'> & Partial<Pick<AcceptOptions, 'numbers'>>,
+  options: Omit<AcceptParts, 'numbers'> & Partial<Pick<AcceptParts, 'numbers'>>,
 ) => {
   const acceptor = createAcceptor({ numbers: forgetfulNumbers, ...options })
   const add = async (item: AcceptItem): Promise<Acceptance> => {

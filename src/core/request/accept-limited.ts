@@ -4,7 +4,7 @@ import { crashPoint } from '../../runtime/crash-point.ts'
 import {
   type Acceptance,
   type AcceptItem,
-  type AcceptOptions,
+  type AcceptParts,
   compare,
   type Entry,
   findKeyHolders,
@@ -16,31 +16,32 @@ import {
 import { addToCounts, lockCounts, type PartnersPayer, payerKeyOf, stateOf } from './limit-counts.ts'
 import { type AcceptLimits, judgeLimits, type LimitReached } from './payer-limits.ts'
 
-type Options = AcceptOptions & { items: readonly AcceptItem[] }
-
 type Outcome = { created: Map<Entry, bigint>; refused: Map<Entry, LimitReached> }
 
 /**
  * Accepts requests that have limits to keep, in one transaction that locks what they are counted in. A request whose
  * idempotency key is taken is no new one: no limit refuses it, and it counts for none. Refusals store nothing.
  */
-export const acceptLimited = async (options: Options): Promise<(Acceptance | LimitReached)[]> => {
-  const entries = options.items.map(toEntry)
+export const acceptLimited = async (
+  { database, submitTtlMs, numbers }: AcceptParts,
+  items: readonly AcceptItem[],
+): Promise<(Acceptance | LimitReached)[]> => {
+  const entries = items.map(toEntry)
   const firsts = [...firstOfEachKey(entries)]
-  const { created, refused } = await withNewIds(options.numbers, (above) =>
-    options.database.transaction().execute(async (transaction) => {
-      const outcome = await acceptWithin(transaction, { ...options, firsts, above })
+  const { created, refused } = await withNewIds(numbers, (above) =>
+    database.transaction().execute(async (transaction) => {
+      const outcome = await acceptWithin(transaction, { submitTtlMs, firsts, above })
       crashPoint('accept_limited.before_commit')
       return outcome
     }),
   )
   crashPoint('accept_limited.after_commit')
-  await options.numbers.given([...created.values()])
+  await numbers.given([...created.values()])
   const refusedKeys = new Map([...refused].map(([entry, reached]) => [entry.keyText, reached]))
   const refusalOf = (entry: Entry): LimitReached | undefined =>
     refused.get(entry) ?? (entry.keyText === null ? undefined : refusedKeys.get(entry.keyText))
   const repeated = entries.filter((entry) => !created.has(entry) && refusalOf(entry) === undefined)
-  const holders = await findKeyHolders(options.database, repeated)
+  const holders = await findKeyHolders(database, repeated)
   return entries.map((entry) => {
     const paymentId = created.get(entry)
     if (paymentId !== undefined) return { kind: 'accepted', paymentId }
@@ -50,9 +51,9 @@ export const acceptLimited = async (options: Options): Promise<(Acceptance | Lim
 
 const acceptWithin = async (
   transaction: Transaction<Schema>,
-  options: Options & { firsts: readonly Entry[]; above: bigint },
+  options: { submitTtlMs: number; firsts: readonly Entry[]; above: bigint },
 ): Promise<Outcome> => {
-  const { firsts } = options
+  const { submitTtlMs, firsts, above } = options
   const counts = await lockCounts(transaction, {
     dayPartners: firsts.filter(isDayCounted).map(({ partnerId }) => partnerId),
     payers: firsts.map(toPayer),
@@ -71,7 +72,7 @@ const acceptWithin = async (
     return reached === null
   })
   if (admitted.length === 0) return { created: new Map(), refused }
-  const created = await insertPayments({ ...options, database: transaction, entries: admitted })
+  const created = await insertPayments({ database: transaction, submitTtlMs, above, entries: admitted })
   const accepted = [...created].map(([entry, paymentId]) => ({
     partnerId: entry.partnerId,
     msisdn: entry.request.msisdn,
@@ -90,17 +91,14 @@ const createJudge = (counts: Awaited<ReturnType<typeof lockCounts>>) => {
   return (entry: Entry): LimitReached | null => {
     const key = payerKeyOf(toPayer(entry))
     const before = passed.get(key) ?? []
-    const state = stateOf(counts, toPayer(entry))
-    const reached = judgeLimits(
-      limitsOf(entry),
-      {
-        ...state,
-        open: state.open + before.length,
-        recent: [...state.recent, ...before.map(() => ({ id: 0, atMs: state.nowMs }))],
-        askedKes: state.askedKes + (askedKes.get(entry.partnerId) ?? 0),
-      },
-      entry.request.amountKes,
-    )
+    const counted = stateOf(counts, toPayer(entry))
+    const state = {
+      ...counted,
+      open: counted.open + before.length,
+      recent: [...counted.recent, ...before.map(() => ({ id: 0, atMs: counted.nowMs }))],
+      askedKes: counted.askedKes + (askedKes.get(entry.partnerId) ?? 0),
+    }
+    const reached = judgeLimits(limitsOf(entry), state, entry.request.amountKes)
     if (reached !== null) return reached
     passed.set(key, [...before, entry])
     askedKes.set(entry.partnerId, (askedKes.get(entry.partnerId) ?? 0) + entry.request.amountKes)

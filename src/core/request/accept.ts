@@ -22,8 +22,8 @@ export type Entry = AcceptItem & { keyHash: Buffer | null; fingerprint: Buffer; 
 
 export type KeyHolder = RowOf<'idempotency_keys', 'payment_id' | 'fingerprint'>
 
-/** `submitTtlMs`: for how long a payment may prompt its payer, ms. `numbers`: keeps ids from being given out twice. */
-export type AcceptOptions = { database: Database; submitTtlMs: number; numbers: PaymentNumbers }
+/** What accepts. `submitTtlMs`: for how long a payment may prompt its payer, ms. `numbers`: keeps ids from being given out twice. */
+export type AcceptParts = { database: Database; submitTtlMs: number; numbers: PaymentNumbers }
 
 /** Postgres gave an id that was given out before: it is an older copy of itself. Nothing was stored. */
 class GivenBefore extends DatabaseUnavailable {
@@ -34,19 +34,20 @@ class GivenBefore extends DatabaseUnavailable {
 const TRIES = 3
 
 /** Accepts requests that have no limits to keep, in one statement. */
-export const acceptBatch = async (
-  options: AcceptOptions & { items: readonly AcceptItem[] },
+export const acceptUnlimited = async (
+  { database, submitTtlMs, numbers }: AcceptParts,
+  items: readonly AcceptItem[],
 ): Promise<Acceptance[]> => {
-  const entries = options.items.map(toEntry)
+  const entries = items.map(toEntry)
   const firsts = firstOfEachKey(entries)
-  const created = await withNewIds(options.numbers, (above) =>
-    insertPayments({ ...options, above, entries: [...firsts] }),
+  const created = await withNewIds(numbers, (above) =>
+    insertPayments({ database, submitTtlMs, above, entries: [...firsts] }),
   )
-  await options.numbers.given([...created.values()])
+  await numbers.given([...created.values()])
   const repeated = entries.filter(
     (entry) => entry.keyHash !== null && !(firsts.has(entry) && created.has(entry)),
   )
-  const holders = await findKeyHolders(options.database, repeated)
+  const holders = await findKeyHolders(database, repeated)
   return entries.map((entry) => {
     const paymentId = created.get(entry)
     return paymentId === undefined ? compare(entry, holders.get(entry)) : { kind: 'accepted', paymentId }
