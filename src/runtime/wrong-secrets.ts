@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache'
-import { networkOf } from '../../values/network-of.ts'
+import { networkOf } from '../values/network-of.ts'
 
-/** How many wrong secrets each address has shown of late. */
+/** How many wrong API keys and service tokens each client has shown of late, over REST, gRPC and Connect together. */
 export type WrongSecrets = {
-  /** How long the address must wait before it may show one that nobody knows yet, seconds; 0: not at all. */
+  /** How long the client at `address` must wait before it may show one that nobody knows yet, seconds; 0: not at all. */
   waitSeconds: (address: string) => number
   /** Counts one. Returns what takes it back, for a secret that turned out to be right. */
   count: (address: string) => () => void
@@ -12,28 +12,31 @@ export type WrongSecrets = {
 /** The time over which they are counted, ms. */
 const WINDOW_MS = 60_000
 
-/** How many addresses are counted at once. Whoever has more than that to try from is not stopped by counting them. */
-const MAX_ADDRESSES = 20_000
+/** How many clients are counted at once. Whoever has more addresses than that is not stopped by counting them. */
+const MAX_CLIENTS = 20_000
 
 /**
- * Counts wrong secrets by address (`networkOf`), `perMinute` of which may be shown in a minute. `nowMs` is a monotonic time in ms.
+ * Counts wrong secrets by client (`networkOf` of its address), `perMinute` of which may be shown in a minute. `nowMs` is a
+ * monotonic time in ms.
  */
 export const createWrongSecrets = (options: { perMinute: number; nowMs: () => number }): WrongSecrets => {
-  const windows = new LRUCache<string, { count: number; endsMs: number }>({ max: MAX_ADDRESSES })
-  const windowOf = (address: string) => {
-    const window = windows.get(networkOf(address))
-    return window !== undefined && window.endsMs > options.nowMs() ? window : undefined
-  }
+  const counts = new LRUCache<string, { count: number }>({
+    max: MAX_CLIENTS,
+    ttl: WINDOW_MS,
+    ttlResolution: 0,
+    perf: { now: options.nowMs },
+  })
   return {
     waitSeconds: (address) => {
-      const window = windowOf(address)
-      if (window === undefined || window.count < options.perMinute) return 0
-      return Math.max(1, Math.ceil((window.endsMs - options.nowMs()) / 1000))
+      const client = networkOf(address)
+      const { count } = counts.get(client) ?? { count: 0 }
+      return count < options.perMinute ? 0 : Math.ceil(counts.getRemainingTTL(client) / 1000)
     },
     count: (address) => {
-      const window = windowOf(address) ?? { count: 0, endsMs: options.nowMs() + WINDOW_MS }
+      const client = networkOf(address)
+      const window = counts.get(client) ?? { count: 0 }
       window.count += 1
-      windows.set(networkOf(address), window)
+      counts.set(client, window, { noUpdateTTL: true })
       return () => {
         window.count -= 1
       }

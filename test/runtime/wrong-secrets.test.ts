@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import { createWrongSecrets } from '../../../src/core/partners/wrong-secrets.ts'
+import { createWrongSecrets } from '../../src/runtime/wrong-secrets.ts'
 
 const open = () => {
-  let nowMs = 0
+  let nowMs = 1
   const wrongSecrets = createWrongSecrets({ perMinute: 3, nowMs: () => nowMs })
   const show = (address: string, times: number) => {
     for (let count = 0; count < times; count += 1) wrongSecrets.count(address)

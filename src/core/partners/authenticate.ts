@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
+import { LRUCache } from 'lru-cache'
 import type { Database } from '../../database/connect.ts'
+import type { WrongSecrets } from '../../runtime/wrong-secrets.ts'
 import { type CallingPartner, toCallingPartner } from './calling-partner.ts'
-import { createRemembered } from './remembered.ts'
 import { hashSecret } from './secret.ts'
-import { createSecretCheck, type Unproven } from './secret-check.ts'
-import type { WrongSecrets } from './wrong-secrets.ts'
+import { createSecretCheck, MAX_REMEMBERED, REMEMBERED_MS, type Unproven } from './secret-check.ts'
 
 /** What a partner's API key turned out to be. */
 export type KeyCheck =
@@ -30,7 +30,8 @@ type Parts = {
 /** Makes the check of API keys. One that expires is refused at that very moment, one that is revoked within five seconds. */
 export const createKeyCheck = (parts: Parts): CheckKey => {
   const check = createSecretCheck<KnownKey>({
-    ...parts,
+    wrongSecrets: parts.wrongSecrets,
+    nowMs: parts.nowMs,
     prefix: 'mpg_',
     lookUp: (apiKey) => lookUpKey(parts, apiKey),
     isGood: (answer) => answer.kind === 'partner',
@@ -67,14 +68,16 @@ export type PartnerCheck = { kind: 'partner'; partner: CallingPartner } | { kind
 /** Looks at the partner that a service asks in the name of. */
 export type CheckPartner = (partnerId: bigint) => Promise<PartnerCheck>
 
-/** Makes the check of partners' ids; an answer is remembered like that about a key. */
+/** Makes the check of partners' ids; an answer is remembered for as long as that about a key. */
 export const createPartnerCheck = (parts: { database: Database; nowMs: () => number }): CheckPartner => {
-  const remembered = createRemembered<PartnerCheck>({
-    lookUp: (id) => lookUpPartner(parts.database, BigInt(id)),
-    isKnown: (answer) => answer.kind === 'partner',
-    nowMs: parts.nowMs,
+  const remembered = new LRUCache<bigint, PartnerCheck>({
+    max: MAX_REMEMBERED,
+    ttl: REMEMBERED_MS,
+    perf: { now: parts.nowMs },
+    ignoreFetchAbort: true,
+    fetchMethod: (partnerId) => lookUpPartner(parts.database, partnerId),
   })
-  return (partnerId) => remembered.get(String(partnerId)) ?? remembered.ask(String(partnerId))
+  return (partnerId) => remembered.forceFetch(partnerId)
 }
 
 const lookUpPartner = async (database: Database, partnerId: bigint): Promise<PartnerCheck> => {

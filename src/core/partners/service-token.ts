@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import type { WrongSecrets } from '../../runtime/wrong-secrets.ts'
 import { type Actor, type AuditEntry, recordAudit } from '../audit/record-audit.ts'
 import { hashSecret, makeSecret, recordOf } from './secret.ts'
 import { createSecretCheck, type Unproven } from './secret-check.ts'
-import type { WrongSecrets } from './wrong-secrets.ts'
 
 /** What a service token lets its holder do. */
 export const SCOPES = [
@@ -115,7 +115,8 @@ export const createTokenCheck = (parts: {
   nowMs: () => number
 }): CheckToken =>
   createSecretCheck<Exclude<TokenCheck, Unproven>>({
-    ...parts,
+    wrongSecrets: parts.wrongSecrets,
+    nowMs: parts.nowMs,
     prefix: 'mps_',
     lookUp: (token) => lookUpToken(parts.database, token),
     isGood: (answer) => answer.kind === 'service',

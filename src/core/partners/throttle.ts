@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { LRUCache } from 'lru-cache'
 import type { Database } from '../../database/connect.ts'
 import { unlessSetBack } from '../../database/set-back.ts'
 import type { CallingPartner } from './calling-partner.ts'
@@ -26,6 +27,9 @@ type Holding = {
 /** How many slices a second's worth has. */
 const SLICES = 20
 
+/** Of how many partners slices are held at once; whose is pushed out takes another one. */
+const MAX_HOLDINGS = 10_000
+
 /** How long a slice may be held, ms. */
 const HELD_MS = 1_000
 
@@ -38,7 +42,7 @@ export const createThrottle = (options: {
   requestsPerSecond: number | null
   nowMs: () => number
 }): Throttle => {
-  const holdings = new Map<bigint, Holding>()
+  const holdings = new LRUCache<bigint, Holding>({ max: MAX_HOLDINGS })
 
   const takeSlice = async (holding: Holding, partnerId: bigint, perSecond: number): Promise<void> => {
     const slice = await takeFromBucket(options.database, { partnerId, perSecond })

@@ -1,4 +1,5 @@
 import type { Database } from '../../database/connect.ts'
+import { createWrongSecrets } from '../../runtime/wrong-secrets.ts'
 import {
   type CheckKey,
   type CheckPartner,
@@ -7,7 +8,6 @@ import {
 } from '../partners/authenticate.ts'
 import { type CheckToken, createTokenCheck } from '../partners/service-token.ts'
 import { createThrottle, type Throttle } from '../partners/throttle.ts'
-import { createWrongSecrets } from '../partners/wrong-secrets.ts'
 
 /** How callers are told apart. */
 export type CallerChecks = {
@@ -28,12 +28,13 @@ export const createCallerChecks = (parts: {
   partnerRequestsPerSecond: number | null
   noteUse: (keyId: bigint) => void
 }): CallerChecks => {
-  const wrongSecrets = createWrongSecrets({ perMinute: parts.wrongSecretsPerMinute, nowMs: parts.nowMs })
+  const { database, nowMs } = parts
+  const wrongSecrets = createWrongSecrets({ perMinute: parts.wrongSecretsPerMinute, nowMs })
   return {
-    checkKey: createKeyCheck({ ...parts, wrongSecrets }),
-    checkToken: createTokenCheck({ ...parts, wrongSecrets }),
-    checkPartner: createPartnerCheck(parts),
-    throttle: createThrottle({ ...parts, requestsPerSecond: parts.partnerRequestsPerSecond }),
+    checkKey: createKeyCheck({ database, nowMs, wrongSecrets }),
+    checkToken: createTokenCheck({ database, nowMs, wrongSecrets }),
+    checkPartner: createPartnerCheck({ database, nowMs }),
+    throttle: createThrottle({ database, nowMs, requestsPerSecond: parts.partnerRequestsPerSecond }),
     noteUse: parts.noteUse,
   }
 }

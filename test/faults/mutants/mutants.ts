@@ -324,7 +324,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'a revoked key is remembered as a good one',
     law: 8,
-    file: 'src/core/partners/remembered.ts',
+    file: 'src/core/partners/secret-check.ts',
     changes: [{ find: 'const REMEMBERED_MS = 4_000', replace: 'const REMEMBERED_MS = 40_000' }],
     killedBy: {
       file: 'test/core/partners/authenticate.test.ts',
