@@ -57,7 +57,7 @@ export type Dispatcher = {
 const GIVE_UP_MS = 20_000
 
 /**
- * Delivers: the queue tells what is due, Postgres says whether it may be attempted and keeps what came of it. Any number of
+ * Delivers: the queue says what is due, Postgres whether it may be attempted and keeps what came of it. Any number of
  * dispatchers share the work.
  */
 export const startDispatcher = (options: DispatcherOptions): Dispatcher => {

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type Expression, type SqlBool, sql } from 'kysely'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Database } from '../database/connect.ts'
 import type { Plan } from './deliver/plan.ts'
@@ -70,8 +70,8 @@ export const showBacklog = (registry: Registry, database: Database): void => {
       const backlog = await readBacklog(database).catch(() => null)
       for (const due of DUE) open.set({ due }, backlog?.[due] ?? Number.NaN)
       for (const state of STATES) endpoints.set({ state }, backlog?.[state] ?? Number.NaN)
-      overdueAge.set(backlog?.overdue_seconds ?? Number.NaN)
-      openAge.set(backlog?.open_seconds ?? Number.NaN)
+      overdueAge.set(backlog?.overdueSeconds ?? Number.NaN)
+      openAge.set(backlog?.openSeconds ?? Number.NaN)
     },
   })
 }
@@ -80,33 +80,47 @@ const DUE = ['now', 'later', 'held', 'leased'] as const
 const STATES = ['open', 'half_open', 'ramping', 'paused'] as const
 
 type Backlog = Record<
-  (typeof DUE)[number] | (typeof STATES)[number] | 'overdue_seconds' | 'open_seconds',
+  (typeof DUE)[number] | (typeof STATES)[number] | 'overdueSeconds' | 'openSeconds',
   number
 >
 
-const readBacklog = async (database: Database): Promise<Backlog | null> => {
-  const { rows } = await sql<Backlog>`
-    WITH duties AS (
-      SELECT count(*) FILTER (WHERE is_free AND due_at <= now())::float8 AS "now",
-             count(*) FILTER (WHERE is_free AND due_at > now())::float8 AS "later",
-             count(*) FILTER (WHERE held_at IS NOT NULL)::float8 AS "held",
-             count(*) FILTER (WHERE leased_until > now())::float8 AS "leased",
-             extract(epoch FROM now() - min(due_at) FILTER (WHERE is_free)) AS due_seconds,
-             min(delivery_id) AS oldest_id
-      FROM (SELECT delivery_id, due_at, held_at, leased_until, held_at IS NULL AND leased_until <= now() AS is_free FROM to_deliver) duties
-    ),
-    troubled AS (
-      SELECT count(*) FILTER (WHERE state = 'open')::float8 AS "open",
-             count(*) FILTER (WHERE state = 'half_open')::float8 AS half_open,
-             count(*) FILTER (WHERE state = 'ramping')::float8 AS ramping,
-             count(*) FILTER (WHERE paused_at IS NOT NULL)::float8 AS paused
-      FROM endpoints
-    )
-    SELECT duties.*, troubled.*, greatest(0, coalesce(due_seconds, 0))::float8 AS overdue_seconds,
-           greatest(0, coalesce(
-             (SELECT extract(epoch FROM now() - created_at) FROM deliveries WHERE id = oldest_id), 0
-           ))::float8 AS open_seconds
-    FROM duties, troubled
-  `.execute(database)
-  return rows[0] ?? null
+const NOW = sql<Date>`now()`
+
+const count = (which: Expression<SqlBool>) => sql<number>`count(*) FILTER (WHERE ${which})::float8`
+
+const readBacklog = async (database: Database): Promise<Backlog> => {
+  const { now, later, held, leased, ...oldest } = await database
+    .selectFrom('to_deliver')
+    .select((eb) => {
+      const isFree = eb.and([eb('held_at', 'is', null), eb('leased_until', '<=', NOW)])
+      return [
+        count(eb.and([isFree, eb('due_at', '<=', NOW)])).as('now'),
+        count(eb.and([isFree, eb('due_at', '>', NOW)])).as('later'),
+        count(eb('held_at', 'is not', null)).as('held'),
+        count(eb('leased_until', '>', NOW)).as('leased'),
+        eb.fn.min('due_at').filterWhere(isFree).as('dueAt'),
+        eb.fn.min('delivery_id').as('id'),
+        NOW.as('at'),
+      ]
+    })
+    .executeTakeFirstOrThrow()
+  const troubled = await database
+    .selectFrom('endpoints')
+    .select((eb) => [
+      count(eb('state', '=', 'open')).as('open'),
+      count(eb('state', '=', 'half_open')).as('half_open'),
+      count(eb('state', '=', 'ramping')).as('ramping'),
+      count(eb('paused_at', 'is not', null)).as('paused'),
+    ])
+    .executeTakeFirstOrThrow()
+  const delivery = await database
+    .selectFrom('deliveries')
+    .select('created_at')
+    .where('id', '=', oldest.id)
+    .executeTakeFirst()
+  const secondsSince = (from: Date | null | undefined): number =>
+    from ? Math.max(0, (oldest.at.getTime() - from.getTime()) / 1000) : 0
+  const overdueSeconds = secondsSince(oldest.dueAt)
+  const openSeconds = secondsSince(delivery?.created_at)
+  return { now, later, held, leased, ...troubled, overdueSeconds, openSeconds }
 }

@@ -5,12 +5,12 @@ import type { Log } from '../runtime/log.ts'
 /** Runs work on Postgres until it succeeds, however long Postgres is away. The work must be safe to repeat. */
 export type RetryUntilStopped = <Result>(work: () => Promise<Result>) => Promise<Result>
 
-/** How long an outage lasts before it is told, and how often it is asked whether to give up, ms. */
-const PATIENCE_MS = 2_000
+/** How long an outage lasts before it is logged, and how often `giveUp` is looked at, ms. */
+const LOGGED_AFTER_MS = 2_000
 
 /**
- * Outlasts outages until `giveUp` is aborted: then the next outage is thrown. Says in the log, once for all work that waits,
- * that Postgres is away and that it is back.
+ * Retries during outages until `giveUp` is aborted: then the next outage is thrown. Logs, once for all work that
+ * waits, that Postgres is away and that it is back.
  */
 export const createRetryUntilStopped = (options: { giveUp: AbortSignal; log: Log }): RetryUntilStopped => {
   let isAway = false
@@ -25,7 +25,7 @@ export const createRetryUntilStopped = (options: { giveUp: AbortSignal; log: Log
   return async (work) => {
     for (;;) {
       try {
-        const result = await retryWhileUnavailable(PATIENCE_MS, work)
+        const result = await retryWhileUnavailable(LOGGED_AFTER_MS, work)
         reportAvailable()
         return result
       } catch (error) {

@@ -48,7 +48,7 @@ export const connectQueue = (options: {
 
   const hold = async (): Promise<void> => {
     connection = await connect(connectionOptions(options))
-    // The door may have been shut while the connection was made.
+    // `close` may have been called while the connection was made.
     if (closing.signal.aborted) return connection.close()
     report(true)
     void follow(connection)

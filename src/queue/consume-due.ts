@@ -19,7 +19,7 @@ export type Consumption = {
 /** How soon a consumption that ended is begun again, ms. */
 const RETRY_MS = 50
 
-/** A pull asks for this long, and hears a heartbeat this often; two missed ones tell that the consumer is gone, ms. */
+/** How long a pull lasts, and how often the server sends a heartbeat; two missed ones mean that the consumer is gone, ms. */
 const PULL_MS = 5_000
 const HEARTBEAT_MS = 1_000
 
@@ -43,7 +43,7 @@ export const consumeDue = (options: {
       threshold_messages: Math.ceil(options.prefetch / 2),
       expires: PULL_MS,
       idle_heartbeat: HEARTBEAT_MS,
-      // Without it the client would wait for ever for a consumer that nobody makes again.
+      // Without it the client waits without end for a consumer that is not created again.
       abort_on_missing_resource: true,
     })
     if (isStopping) messages.stop()

@@ -6,13 +6,13 @@ import { ANSWER_MS, type KeptStream, keepStream, QueueAway, type QueueState } fr
 
 /**
  * The fast way from "a delivery is due" to a dispatcher: a JetStream work queue. It may be away, full or forgetful at any
- * moment; nothing that matters is only here. delivery-stream.ts tells how it is set up, and why.
+ * moment; nothing that matters is only here. How it is set up, and why: delivery-stream.ts.
  */
 export type DeliveryQueue = {
   state(): QueueState
   /**
    * Says that a delivery is due. Resolves when JetStream has stored it. Rejects when it is away, full, or did not answer in
-   * time: then it is unknown whether the message is stored, and it must be said again under the next number.
+   * time: then it is unknown whether the message is stored, and it must be published again under the next number.
    */
   publish(due: Due): Promise<void>
   /** Takes messages, at most `prefetch` at hand, until it is stopped; goes on by itself after every loss. */

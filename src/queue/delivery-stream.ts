@@ -38,7 +38,7 @@ export const decodeDue = (bytes: Uint8Array): Due | null => {
   }
 }
 
-/** What the stream may take on disk unless told otherwise: half a million messages. A full stream loses nothing. */
+/** What the stream may take on disk unless another limit is given: half a million messages. A full stream loses nothing. */
 export const DEFAULT_MAX_BYTES = 256 * 1024 * 1024
 
 /** More than one message takes on disk, with its header, the longest subject and the longest name of a host. */

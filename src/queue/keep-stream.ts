@@ -7,7 +7,7 @@ import { deleteDeliveryStream, ensureDeliveryStream } from './delivery-stream.ts
 
 export type QueueState = 'ok' | 'away'
 
-/** A stream that is made again whenever it is seen to be missing. */
+/** A stream that is created again whenever it is found missing. */
 export type KeptStream = {
   readonly name: string
   /** `ok` when there is a connection, and behind it the stream and its consumer when last seen. */
@@ -16,9 +16,9 @@ export type KeptStream = {
   jetstream(): JetStreamClient | null
   /** Makes the stream and its consumer now, where they are missing. Rejects with `QueueAway` without a connection. */
   ensure(): Promise<void>
-  /** Says that the stream or its consumer may be gone: it is looked after soon. */
+  /** Reports that the stream or its consumer may be gone: it is soon created again where it is. */
   lost(): void
-  /** Says that JetStream has lost the stream's files and stores nothing in it any more: it is deleted and made anew. */
+  /** Reports that JetStream has lost the stream's files and stores nothing in it any more: it is deleted and created again. */
   broken(): void
   close(): Promise<void>
 }
@@ -41,7 +41,7 @@ const RETRY_MS = 500
  */
 const DELETION_MS = 250
 
-/** Connects to NATS and returns at once; the stream is looked after whenever the connection is there again. */
+/** Connects to NATS and returns at once; the stream is created where it is missing whenever the connection is back. */
 export const keepStream = (options: {
   natsUrl: string
   stream: string

@@ -50,10 +50,16 @@ const PARTNER_WAITING = 1 / 8
 /** At the limit of all, a partner has some of what waits for it held only above this; else no more is asked for. */
 const MODEST_WAITING = 128
 
-type Partner = { id: bigint; deliveries: number; running: number; waiting: number; lines: Map<string, Line> }
+type Partner = {
+  id: bigint
+  deliveries: number
+  running: number
+  waiting: number
+  endpoints: Map<string, EndpointQueue>
+}
 
 /** What one endpoint has, and when its attempts under way were started, the oldest first, ms. */
-type Line = {
+type EndpointQueue = {
   partner: Partner
   host: string
   deliveries: number
@@ -72,7 +78,7 @@ type FairQueueOptions = Limits & {
 
 export const createFairQueue = (options: FairQueueOptions): FairQueue => {
   const slots = createSlots(options)
-  const lines = createLines()
+  const endpoints = createEndpoints()
   let holding = 0
   let isClosed = false
   let change = Promise.withResolvers<void>()
@@ -84,46 +90,46 @@ export const createFairQueue = (options: FairQueueOptions): FairQueue => {
   const until = async (condition: () => boolean): Promise<void> => {
     while (!condition()) await change.promise
   }
-  const hasCapacity = (): boolean => lines.waiting() + holding < options.concurrency * WAITING_PER_SLOT
+  const hasCapacity = (): boolean => endpoints.waiting() + holding < options.concurrency * WAITING_PER_SLOT
 
-  const start = (due: DueDelivery, line: Line): void => {
-    const freeSlot = slots.take(line)
+  const start = (due: DueDelivery, endpoint: EndpointQueue): void => {
+    const freeSlot = slots.take(endpoint)
     void options.start(due).then(() => {
       freeSlot()
-      lines.forget(due, line)
+      endpoints.forget(due, endpoint)
       startWaiting()
       notify()
     })
   }
   const startWaiting = (): void => {
     while (!isClosed) {
-      const next = lines.takeNext(slots.mayStart)
+      const next = endpoints.takeNext(slots.mayStart)
       if (next === undefined) return
-      start(next.due, next.line)
+      start(next.due, next.endpoint)
     }
   }
-  const hold = (given: DueDelivery[], line: Line): void => {
+  const hold = (given: DueDelivery[], endpoint: EndpointQueue): void => {
     holding += given.length
     void options.hold(given).then(() => {
       holding -= given.length
-      for (const due of given) lines.forget(due, line)
+      for (const due of given) endpoints.forget(due, endpoint)
       notify()
     })
   }
 
-  const wait = (due: DueDelivery, line: Line): void => {
-    lines.wait(due, line)
-    const excess = hasCapacity() ? undefined : lines.takeExcess()
-    if (excess) hold(excess.due, excess.line)
+  const wait = (due: DueDelivery, endpoint: EndpointQueue): void => {
+    endpoints.wait(due, endpoint)
+    const excess = hasCapacity() ? undefined : endpoints.takeExcess()
+    if (excess) hold(excess.due, excess.endpoint)
   }
 
   const add: FairQueue['add'] = (due) => {
     if (isClosed) return 'closed'
-    if (lines.deliveryIds.has(due.deliveryId)) return 'duplicate'
-    const line = lines.register(due)
-    if (line.waiting.length === 0 && slots.mayStart(line)) start(due, line)
-    else if (slots.isFull(line)) hold([due], line)
-    else wait(due, line)
+    if (endpoints.deliveryIds.has(due.deliveryId)) return 'duplicate'
+    const endpoint = endpoints.register(due)
+    if (endpoint.waiting.length === 0 && slots.mayStart(endpoint)) start(due, endpoint)
+    else if (slots.isFull(endpoint)) hold([due], endpoint)
+    else wait(due, endpoint)
     return 'accepted'
   }
   const capacity = async (): Promise<boolean> => {
@@ -133,42 +139,42 @@ export const createFairQueue = (options: FairQueueOptions): FairQueue => {
   const close = (): DueDelivery[] => {
     isClosed = true
     notify()
-    return lines.allWaiting()
+    return endpoints.allWaiting()
   }
   const idle = (): Promise<void> => until(() => slots.areFree() && holding === 0)
-  return { add, capacity, deliveryIds: () => [...lines.deliveryIds], close, idle }
+  return { add, capacity, deliveryIds: () => [...endpoints.deliveryIds], close, idle }
 }
 
 /** The slots, and who may have how many. */
 const createSlots = ({ concurrency, endpointConcurrency, nowMs }: Limits) => {
   let running = 0
 
-  const isSlow = (line: Line): boolean => {
-    const startedMs = line.startedMs[SLOW_ATTEMPTS - 1]
+  const isSlow = (endpoint: EndpointQueue): boolean => {
+    const startedMs = endpoint.startedMs[SLOW_ATTEMPTS - 1]
     return startedMs !== undefined && nowMs() - startedMs > SLOW_MS
   }
-  const mayStart = (line: Line): boolean =>
+  const mayStart = (endpoint: EndpointQueue): boolean =>
     running < concurrency &&
-    line.startedMs.length < endpointConcurrency &&
-    line.partner.running < Math.ceil(concurrency * PARTNER_SLOTS) &&
-    (running < concurrency / 2 || !isSlow(line))
+    endpoint.startedMs.length < endpointConcurrency &&
+    endpoint.partner.running < Math.ceil(concurrency * PARTNER_SLOTS) &&
+    (running < concurrency / 2 || !isSlow(endpoint))
 
   /** Whether as much waits at the endpoint, or for its partner, as may. */
-  const isFull = (line: Line): boolean => {
-    const perSlot = isSlow(line) ? WAITING_PER_SLOW_SLOT : WAITING_PER_ENDPOINT_SLOT
+  const isFull = (endpoint: EndpointQueue): boolean => {
+    const perSlot = isSlow(endpoint) ? WAITING_PER_SLOW_SLOT : WAITING_PER_ENDPOINT_SLOT
     const ofPartner = Math.ceil(concurrency * WAITING_PER_SLOT * PARTNER_WAITING)
-    return line.waiting.length >= endpointConcurrency * perSlot || line.partner.waiting >= ofPartner
+    return endpoint.waiting.length >= endpointConcurrency * perSlot || endpoint.partner.waiting >= ofPartner
   }
 
   /** Takes a slot; returns how to free it. */
-  const take = (line: Line): (() => void) => {
+  const take = (endpoint: EndpointQueue): (() => void) => {
     const startedMs = nowMs()
-    line.startedMs.push(startedMs)
-    line.partner.running += 1
+    endpoint.startedMs.push(startedMs)
+    endpoint.partner.running += 1
     running += 1
     return () => {
-      line.startedMs.splice(line.startedMs.indexOf(startedMs), 1)
-      line.partner.running -= 1
+      endpoint.startedMs.splice(endpoint.startedMs.indexOf(startedMs), 1)
+      endpoint.partner.running -= 1
       running -= 1
     }
   }
@@ -176,74 +182,84 @@ const createSlots = ({ concurrency, endpointConcurrency, nowMs }: Limits) => {
 }
 
 /** Every delivery that this process has, by partner and endpoint, and what of it waits. */
-const createLines = () => {
+const createEndpoints = () => {
   /** Whose turn is next comes first, and so do the endpoints of each. */
   const partners = new Map<bigint, Partner>()
   const deliveryIds = new Set<bigint>()
   let waiting = 0
 
-  const register = (due: DueDelivery): Line => {
+  const register = (due: DueDelivery): EndpointQueue => {
     const { deliveryId, partnerId: id, host } = due
-    const partner = partners.get(id) ?? { id, deliveries: 0, running: 0, waiting: 0, lines: new Map() }
-    const line = partner.lines.get(host) ?? { partner, host, deliveries: 0, waiting: [], startedMs: [] }
+    const partner = partners.get(id) ?? { id, deliveries: 0, running: 0, waiting: 0, endpoints: new Map() }
+    const endpoint = partner.endpoints.get(host) ?? {
+      partner,
+      host,
+      deliveries: 0,
+      waiting: [],
+      startedMs: [],
+    }
     deliveryIds.add(deliveryId)
     partners.set(id, partner)
-    partner.lines.set(host, line)
+    partner.endpoints.set(host, endpoint)
     partner.deliveries += 1
-    line.deliveries += 1
-    return line
+    endpoint.deliveries += 1
+    return endpoint
   }
   /** Forgets the delivery, and its endpoint and its partner where it was the last of theirs. */
-  const forget = (due: DueDelivery, line: Line): void => {
-    const { partner } = line
+  const forget = (due: DueDelivery, endpoint: EndpointQueue): void => {
+    const { partner } = endpoint
     deliveryIds.delete(due.deliveryId)
-    line.deliveries -= 1
+    endpoint.deliveries -= 1
     partner.deliveries -= 1
-    if (line.deliveries === 0) partner.lines.delete(line.host)
+    if (endpoint.deliveries === 0) partner.endpoints.delete(endpoint.host)
     if (partner.deliveries === 0) partners.delete(partner.id)
   }
 
-  const countWaiting = (line: Line, difference: number): void => {
-    line.partner.waiting += difference
+  const countWaiting = (endpoint: EndpointQueue, difference: number): void => {
+    endpoint.partner.waiting += difference
     waiting += difference
   }
-  const wait = (due: DueDelivery, line: Line): void => {
-    line.waiting.push(due)
-    countWaiting(line, 1)
+  const wait = (due: DueDelivery, endpoint: EndpointQueue): void => {
+    endpoint.waiting.push(due)
+    countWaiting(endpoint, 1)
   }
   /** Takes the first delivery that may start; its endpoint goes to the end of its partner's, and that one to the end of all. */
-  const takeNext = (mayStart: (line: Line) => boolean): { due: DueDelivery; line: Line } | undefined => {
-    for (const line of linesInTurn(partners)) {
-      if (!mayStart(line)) continue
-      const due = line.waiting.shift()
+  const takeNext = (
+    mayStart: (endpoint: EndpointQueue) => boolean,
+  ): { due: DueDelivery; endpoint: EndpointQueue } | undefined => {
+    for (const endpoint of endpointsInTurn(partners)) {
+      if (!mayStart(endpoint)) continue
+      const due = endpoint.waiting.shift()
       if (due === undefined) continue
-      countWaiting(line, -1)
-      moveToEnd(line.partner.lines, line.host, line)
-      moveToEnd(partners, line.partner.id, line.partner)
-      return { due, line }
+      countWaiting(endpoint, -1)
+      moveToEnd(endpoint.partner.endpoints, endpoint.host, endpoint)
+      moveToEnd(partners, endpoint.partner.id, endpoint.partner)
+      return { due, endpoint }
     }
     return undefined
   }
-  /** Takes the later half of the longest line of the partner that has most waiting, unless even that is modest. */
-  const takeExcess = (): { due: DueDelivery[]; line: Line } | undefined => {
+  /** Takes the later half of what waits at the longest queue of the partner that has most waiting, unless even that is modest. */
+  const takeExcess = (): { due: DueDelivery[]; endpoint: EndpointQueue } | undefined => {
     const greediest = largest(partners.values(), (partner) => partner.waiting)
     if (!greediest || greediest.waiting <= MODEST_WAITING) return undefined
-    const line = largest(greediest.lines.values(), (one) => one.waiting.length)
-    if (!line) return undefined
-    const due = line.waiting.splice(Math.floor(line.waiting.length / 2))
-    countWaiting(line, -due.length)
-    return { due, line }
+    const endpoint = largest(greediest.endpoints.values(), (one) => one.waiting.length)
+    if (!endpoint) return undefined
+    const due = endpoint.waiting.splice(Math.floor(endpoint.waiting.length / 2))
+    countWaiting(endpoint, -due.length)
+    return { due, endpoint }
   }
   const allWaiting = (): DueDelivery[] =>
-    [...partners.values()].flatMap((partner) => [...partner.lines.values()].flatMap((line) => line.waiting))
+    [...partners.values()].flatMap((partner) =>
+      [...partner.endpoints.values()].flatMap((endpoint) => endpoint.waiting),
+    )
   return { deliveryIds, waiting: () => waiting, register, forget, wait, takeNext, takeExcess, allWaiting }
 }
 
 /** The endpoints at which something waits: those of the partner whose turn is next come first. */
-function* linesInTurn(partners: ReadonlyMap<bigint, Partner>): Generator<Line> {
+function* endpointsInTurn(partners: ReadonlyMap<bigint, Partner>): Generator<EndpointQueue> {
   for (const partner of partners.values())
     if (partner.waiting > 0)
-      for (const line of partner.lines.values()) if (line.waiting.length > 0) yield line
+      for (const endpoint of partner.endpoints.values()) if (endpoint.waiting.length > 0) yield endpoint
 }
 
 const moveToEnd = <Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void => {

@@ -49,7 +49,7 @@ export const planNext = (options: {
 
 /**
  * `Retry-After` is honoured in full up to the schedule's whole length, or a day where that is shorter: who asks for years is
- * attempted again rather than kept for ever.
+ * attempted again instead of never.
  */
 const longestRetryAfterMs = (scheduleMs: readonly number[]): number =>
   Math.max(

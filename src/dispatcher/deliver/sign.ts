@@ -10,7 +10,7 @@ import type { RetryUntilStopped } from '../retry-until-stopped.ts'
 export type ToSign = {
   partnerId: bigint
   webhookId: string
-  /** The attempt's; signed to the second, as it stands in `webhook-timestamp`. */
+  /** The attempt's; signed to the second, as `webhook-timestamp` has it. */
   startedAt: Date
   /** The exact bytes to send. */
   body: string

@@ -7,7 +7,7 @@ import type { PostResult } from '../deliver/post.ts'
 //   closed     attempts pass. After 5 failures in a row: open.
 //   open       nothing passes: what is due is held. When its time has passed: half open.
 //   half_open  one held delivery passes, the probe. It succeeds: ramping; it fails: open, for twice as long.
-//   ramping    attempts pass, and held deliveries are let go at a growing rate. Failures slow it down, 5 in a row open it again.
+//   ramping    attempts pass, and held deliveries are released at a growing rate. Failures slow it down, 5 in a row open it again.
 //              When none is held any more: closed, and forgotten.
 
 /** Failures in a row that open an endpoint. */
@@ -20,7 +20,7 @@ const LONGEST_OPEN_MS = 5 * 60_000
 /** Up to so much longer, so that endpoints that went down together are not asked together. */
 const JITTER = 0.2
 
-/** Held deliveries that are let go a second: after trouble, after a flood alone, and at most. */
+/** Held deliveries that are released a second: after trouble, after a flood alone, and at most. */
 export const FIRST_RELEASE = 1
 export const FLOOD_RELEASE = 64
 export const MOST_RELEASE = 1_000

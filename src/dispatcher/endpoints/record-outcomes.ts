@@ -167,11 +167,19 @@ const judgeOne = (
 const addTroubled = async (transaction: Transaction<Schema>, outcomes: readonly Outcome[]): Promise<void> => {
   const failed = outcomes.filter(({ verdict }) => verdict === 'fails')
   if (failed.length === 0) return
-  await sql`
-    INSERT INTO endpoints (partner_id, host)
-    SELECT DISTINCT partner_id, host FROM ${givenEndpoints(failed)} ORDER BY partner_id, host
-    ON CONFLICT DO NOTHING
-  `.execute(transaction)
+  await transaction
+    .insertInto('endpoints')
+    .columns(['partner_id', 'host'])
+    .expression((db) =>
+      db
+        .selectFrom(givenEndpoints(failed))
+        .select(['given.partner_id', 'given.host'])
+        .distinct()
+        .orderBy('given.partner_id')
+        .orderBy('given.host'),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
 }
 
 const readBreakers = (database: Database, outcomes: readonly Outcome[]) =>

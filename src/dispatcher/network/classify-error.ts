@@ -87,7 +87,7 @@ export const classifyError = (error: unknown): ErrorClass => {
   return CLASS_OF_CODE[code] ?? (TLS_CODES.test(code) ? 'tls' : 'protocol')
 }
 
-/** Names the failure that a status tells; null for a 2xx. */
+/** Names the failure that a status stands for; null for a 2xx. */
 export const classifyStatus = (status: number): ErrorClass | null => {
   if (status >= 200 && status < 300) return null
   return status >= 300 && status < 400 ? 'redirect' : 'status'

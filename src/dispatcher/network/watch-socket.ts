@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { Socket } from 'node:net'
 
-/** Tells which connection a request is written to. */
+/** Observes which connection a request is written to. */
 export type SocketObserver = {
   /** To be called in `onRequestStart` of the request: `onSocket` gets its socket, before its first byte is written. */
   expect(onSocket: (socket: Socket) => void): void

@@ -263,7 +263,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
     file: 'src/dispatcher/deliver/fair-queue.ts',
     changes: [
       {
-        find: 'line.startedMs.length < endpointConcurrency &&\n    line.partner.running < Math.ceil(concurrency * PARTNER_SLOTS) &&',
+        find: 'endpoint.startedMs.length < endpointConcurrency &&\n    endpoint.partner.running < Math.ceil(concurrency * PARTNER_SLOTS) &&',
         replace: '',
       },
     ],
