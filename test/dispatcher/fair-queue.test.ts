@@ -217,6 +217,9 @@ describe('the fair queue', () => {
     add(1, 'b.co.ke', 4)
     expect(runningOf(1)).toBe(4)
     areHeld()
+    await settled()
+    add(1, 'd.co.ke', 4)
+    expect(runningOf(1)).toBe(4)
   })
 
   it('loses nothing and breaks no limit, whatever comes and ends in whatever order', async () => {
