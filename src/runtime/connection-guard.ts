@@ -31,7 +31,7 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
 export type CutReason = 'total' | 'address' | 'sender' | 'reader'
 
 /** How many connections an address may have that is blocked, and how long each waits for its refusal, ms. */
-const LEFT_WHEN_BARRED = 8
+const LEFT_WHEN_BLOCKED = 8
 const HOLD_MS = 1_000
 
 /** The times that Node itself keeps, as `http.createServer` takes them. */
@@ -69,7 +69,7 @@ export const guardConnections = (
     const client = networkOf(address)
     const count = (perAddress.get(client) ?? 0) + 1
     const isBlocked = blocked?.isBlocked(address) === true
-    if (count > (isBlocked ? LEFT_WHEN_BARRED : limits.maxPerAddress) && !isProxy(address)) {
+    if (count > (isBlocked ? LEFT_WHEN_BLOCKED : limits.maxPerAddress) && !isProxy(address)) {
       socket.destroy()
       onCut('address')
       return

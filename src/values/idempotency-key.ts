@@ -4,6 +4,9 @@ import { invalid, type Parsed, valid } from './parsed.ts'
 /** A partner's own name for one payment; compared exactly, within the partner. */
 export type IdempotencyKey = Brand<string, 'IdempotencyKey'>
 
+/** The longest key, characters. */
+export const MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
+
 const PRINTABLE = /^[\x20-\x7e]{1,255}$/
 
 /**
@@ -12,7 +15,9 @@ const PRINTABLE = /^[\x20-\x7e]{1,255}$/
  */
 export const parseIdempotencyKey = (text: string | null): Parsed<IdempotencyKey> => {
   if (text === null || !PRINTABLE.test(text) || text.trim() === '')
-    return invalid('must be 1 to 255 printable ASCII characters in one header line, like a UUID')
+    return invalid(
+      `must be 1 to ${MAX_IDEMPOTENCY_KEY_CHARACTERS} printable ASCII characters in one header line, like a UUID`,
+    )
   return hasBlankEnds(text) ? invalid('must have no blank at either end') : valid(text as IdempotencyKey)
 }
 

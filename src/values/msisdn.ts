@@ -4,12 +4,15 @@ import { invalid, type Parsed, valid } from './parsed.ts'
 /** A payer's number in M-PESA's form: 254, then 7 or 1, then eight digits. */
 export type Msisdn = Brand<string, 'Msisdn'>
 
+/** What a payer's number looks like. */
+export const MSISDN_PATTERN = /^254[17]\d{8}$/
+
 /**
  * Parses `^254[17]\d{8}$` (design, "REST"); nothing is repaired, for a guessed number prompts a stranger. Null
  * is what is no string.
  */
 export const parseMsisdn = (text: string | null): Parsed<Msisdn> =>
-  text !== null && /^254[17]\d{8}$/.test(text)
+  text !== null && MSISDN_PATTERN.test(text)
     ? valid(text as Msisdn)
     : invalid('must be a string of 12 digits that starts with 2547 or 2541, like "254712345678"')
 

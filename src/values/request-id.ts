@@ -1,9 +1,9 @@
 /** What a caller may choose: long enough for every tracing system, and harmless in a log, a header and an error message. */
-const SANE_ID = /^[A-Za-z0-9._-]{1,128}$/
+export const REQUEST_ID_PATTERN = /^[A-Za-z0-9._-]{1,128}$/
 
 /**
  * The `x-request-id` that a caller gave, by the one rule of every door (REST, native gRPC, Connect, gRPC-Web); undefined where
  * it is none that may be repeated anywhere. `given` is what a header holds: null, or several, where it is not there once.
  */
 export const parseRequestId = (given: string | readonly string[] | null | undefined): string | undefined =>
-  typeof given === 'string' && SANE_ID.test(given) ? given : undefined
+  typeof given === 'string' && REQUEST_ID_PATTERN.test(given) ? given : undefined

@@ -1,11 +1,9 @@
+import { MAX_AMOUNT_KES } from '../../values/amount.ts'
 import { parseCallbackHost } from '../../values/callback-host.ts'
 import { invalid, type Parsed, valid } from '../../values/parsed.ts'
 
 /** What a partner may be allowed in a second at most: more than one Postgres takes. */
 const MAX_REQUESTS_PER_SECOND = 100_000
-
-/** M-PESA's own limit for one payment, KES. */
-const MAX_PAYMENT_KES = 250_000
 
 /** What a partner may ask for in a day at most, KES: a number that every client can hold. */
 const MAX_DAILY_KES = 1_000_000_000_000
@@ -33,6 +31,6 @@ const wholeUpTo =
 
 export const parseRequestsPerSecond = wholeUpTo(MAX_REQUESTS_PER_SECOND)
 
-export const parseMaxPaymentKes = wholeUpTo(MAX_PAYMENT_KES)
+export const parseMaxPaymentKes = wholeUpTo(MAX_AMOUNT_KES)
 
 export const parseMaxDailyKes = wholeUpTo(MAX_DAILY_KES)

@@ -5,8 +5,7 @@ import type { Actor } from '../audit/record-audit.ts'
 import type { CallingPartner } from '../partners/calling-partner.ts'
 import type { Scope } from '../partners/service-token.ts'
 import type { CallerChecks } from './caller-checks.ts'
-import { invalidField } from './errors.ts'
-import { tooOften } from './limit-reached.ts'
+import { invalidField, tooOften } from './errors.ts'
 
 /** Who reads payments: a partner its own, a service with `payments:read` everybody's. */
 export type Reader = { partnerId: CallingPartner['partnerId'] } | 'anybody'

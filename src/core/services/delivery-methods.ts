@@ -47,7 +47,7 @@ export const MAX_NAMED = 1000
 export const MAX_PER_SECOND = 1000
 
 const answerList: Methods['listDeliveries'] = async ({ database }, request) => {
-  const limit = readPageSize(request.pageSize, 20)
+  const limit = readPageSize(request.pageSize, { usual: 20, max: 1000 })
   const before = request.before ?? null
   if (before !== null && before < 1n) throw wrongField('before', 'must be a positive delivery id')
   const filter = readFilter(request.filter)
@@ -123,7 +123,7 @@ const toChanges = ({ changes }: Changed) =>
   changes.map(({ deliveryId, outcome }) => ({ deliveryId, outcome: CHANGE_OUTCOMES[outcome] }))
 
 const answerListEndpoints: Methods['listEndpoints'] = async ({ database }, request) => {
-  const limit = readPageSize(request.pageSize, 100)
+  const limit = readPageSize(request.pageSize, { usual: 100, max: 1000 })
   const rows = await listEndpoints({
     database,
     partnerId: request.partnerId ?? null,

@@ -1,4 +1,5 @@
 import { type Timestamp, timestampFromDate } from '@bufbuild/protobuf/wkt'
+import { type PageBounds, parsePageSize } from '../../values/page-size.ts'
 import { wrongField } from './refused.ts'
 
 // Fields that several messages have.
@@ -7,11 +8,9 @@ import { wrongField } from './refused.ts'
 export const toTimestamp = (instant: Date | null): Timestamp | undefined =>
   instant === null ? undefined : timestampFromDate(instant)
 
-/** Reads how many a page holds, 1 to `max`; 0 stands for `usual`, null for what was given and is no number. */
-export const readPageSize = (pageSize: number | null, usual: number, max = 1000): number => {
-  const limit = pageSize === 0 ? usual : pageSize
-  if (limit === null || limit < 1 || limit > max) {
-    throw wrongField('page_size', `must be a whole number from 1 to ${max}`)
-  }
-  return limit
+/** Reads how many rows a page is to have (`parsePageSize`). Throws `Refused` for the field `page_size`. */
+export const readPageSize = (pageSize: number | null, bounds: PageBounds): number => {
+  const parsed = parsePageSize(pageSize, bounds)
+  if (!parsed.ok) throw wrongField('page_size', parsed.problem)
+  return parsed.value
 }

@@ -1,7 +1,10 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect'
 import type { Database } from '../../database/connect.ts'
 import type {
   ListPaymentsRequest,
+  PaymentSchema,
   PaymentService,
   RequestPaymentRequest,
 } from '../../gen/mpesa/gateway/v1/payments_pb.js'
@@ -9,10 +12,11 @@ import { requestIdOf, unreadableFieldsOf } from '../../runtime/call-context.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { CallbackUrlPolicy } from '../../values/callback-url.ts'
 import { maskMsisdn } from '../../values/msisdn.ts'
-import { toPaymentStateName } from '../../values/payment-state.ts'
+import { PAYMENTS_PAGE } from '../../values/page-size.ts'
+import { PAYMENT_STATES, toPaymentStateName } from '../../values/payment-state.ts'
 import type { CoreMetrics } from '../metrics.ts'
 import type { CallingPartner } from '../partners/calling-partner.ts'
-import { findPayment, listPayments, listUndeliveredPayments } from '../payments/find.ts'
+import { findPayment, listPayments, listUndeliveredPayments, type PaymentRow } from '../payments/find.ts'
 import type { Acceptor } from '../request/acceptor.ts'
 import { type AcceptLimits, isWithoutLimit, type PayerLimits } from '../request/payer-limits.ts'
 import {
@@ -22,10 +26,8 @@ import {
 } from '../request/payment-request.ts'
 import { requireReader, requireRequester } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'
-import { invalidField, withErrorMapping } from './errors.ts'
-import { limitReached } from './limit-reached.ts'
+import { invalidField, limitReached, withErrorMapping } from './errors.ts'
 import { readPageSize } from './message-fields.ts'
-import { toPaymentMessage } from './payment-message.ts'
 
 export type PaymentServiceParts = {
   database: Database
@@ -115,7 +117,7 @@ const getPayment = async (parts: PaymentServiceParts, paymentId: bigint, context
 const list = async (parts: PaymentServiceParts, request: ListPaymentsRequest, context: HandlerContext) => {
   const owner = await requireReader(context, parts.checks)
   const pageSize = unreadableFieldsOf(context).includes('page_size') ? null : request.pageSize
-  const limit = readPageSize(pageSize, 20, 100)
+  const limit = readPageSize(pageSize, PAYMENTS_PAGE)
   const state = request.state === undefined ? null : toPaymentStateName(request.state)
   if (request.state !== undefined && state === null)
     throw invalidField('state', 'must be a state of payments')
@@ -130,3 +132,21 @@ const list = async (parts: PaymentServiceParts, request: ListPaymentsRequest, co
     nextBefore: rows.length > limit ? page.at(-1)?.id : undefined,
   }
 }
+
+/** A payment as the services tell it. */
+const toPaymentMessage = (row: PaymentRow): MessageInitShape<typeof PaymentSchema> => ({
+  paymentId: row.id,
+  partnerId: row.partner_id,
+  state: PAYMENT_STATES[row.state],
+  msisdn: row.msisdn,
+  amountKes: row.amount_kes,
+  reference: row.reference ?? undefined,
+  callbackUrl: row.callback_url,
+  createdAt: timestampFromDate(row.created_at),
+  merchantRequestId: row.merchant_request_id ?? undefined,
+  checkoutRequestId: row.checkout_request_id ?? undefined,
+  resultCode: row.result_code ?? undefined,
+  resultDesc: row.result_desc ?? undefined,
+  receipt: row.receipt ?? undefined,
+  ...(row.transaction_date !== null && { transactionDate: timestampFromDate(row.transaction_date) }),
+})

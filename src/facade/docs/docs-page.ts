@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { JSON_TYPE } from '../errors.ts'
-import { OPENAPI, type Operation, type Parameter } from './openapi.ts'
+import { OPENAPI } from './openapi.ts'
+import type { Operation, Parameter } from './openapi-operations.ts'
 import { SCHEMAS, type Schema } from './openapi-schemas.ts'
 
 const STYLE = `

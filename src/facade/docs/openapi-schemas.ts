@@ -1,4 +1,8 @@
+import { MAX_AMOUNT_KES } from '../../values/amount.ts'
+import { MAX_CALLBACK_URL_CHARACTERS } from '../../values/callback-url.ts'
+import { MSISDN_PATTERN } from '../../values/msisdn.ts'
 import { PAYMENT_STATE_NAMES } from '../../values/payment-state.ts'
+import { MAX_REFERENCE_CHARACTERS } from '../../values/reference.ts'
 
 /** As much of JSON Schema 2020-12 as the document uses. */
 export type Schema = {
@@ -37,7 +41,7 @@ const transactionId: Schema = {
 
 const phone: Schema = {
   type: 'string',
-  pattern: '^254[17]\\d{8}$',
+  pattern: MSISDN_PATTERN.source,
   description: "The payer's number in international format.",
   examples: ['254712345678'],
 }
@@ -45,7 +49,7 @@ const phone: Schema = {
 const amount: Schema = {
   type: 'integer',
   minimum: 1,
-  maximum: 250_000,
+  maximum: MAX_AMOUNT_KES,
   description: 'Whole Kenyan shillings (KES).',
   examples: [150],
 }
@@ -86,14 +90,13 @@ const request: Schema = {
     amount: { ...amount, description: `${amount.description} A JSON number, not a string.` },
     reference: {
       type: ['string', 'null'],
-      maxLength: 64,
-      description:
-        'Your own reference: up to 64 printable characters. The payer sees its first 12 letters and digits.',
+      maxLength: MAX_REFERENCE_CHARACTERS,
+      description: `Your own reference: up to ${MAX_REFERENCE_CHARACTERS} printable characters. The payer sees its first 12 letters and digits.`,
       examples: ['INV-2025-001'],
     },
     callback_url: {
       type: 'string',
-      maxLength: 2048,
+      maxLength: MAX_CALLBACK_URL_CHARACTERS,
       description: 'Where the outcome is POSTed: https, a public host, no user name or password.',
       examples: ['https://yourapp.example.com/payment_callback'],
     },

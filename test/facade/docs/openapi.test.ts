@@ -182,6 +182,25 @@ describe('the OpenAPI document', () => {
     ).toBeUndefined()
   })
 
+  it('names the bounds that are kept: a field at its bound is accepted, and one beyond it refused', async () => {
+    const { properties } = z
+      .looseObject({
+        properties: z.record(
+          z.string(),
+          z.looseObject({ maximum: z.number().optional(), maxLength: z.number().optional() }),
+        ),
+      })
+      .parse(document.components.schemas['StkPushRequest'])
+    const amount = properties['amount']?.maximum ?? Number.NaN
+    const reference = 'x'.repeat(properties['reference']?.maxLength ?? Number.NaN)
+    const url = 'https://shop.co.ke/'.padEnd(properties['callback_url']?.maxLength ?? Number.NaN, 'x')
+    const atTheBound = { amount, reference, callback_url: url }
+    expect((await push(test, paymentBody(atTheBound))).status).toBe(200)
+    const beyond = { amount: amount + 1, reference: `${reference}x`, callback_url: `${url}x` }
+    for (const field of Object.entries(beyond))
+      expect((await push(test, paymentBody(Object.fromEntries([field])))).status).toBe(400)
+  })
+
   it('names no pause between attempts: the schedule is a setting', () => {
     for (const pause of SETTINGS.DELIVERY_SCHEDULE.default.split(',').filter((one) => one !== '0s'))
       expect(JSON.stringify(document)).not.toMatch(new RegExp(`\\b${pause}\\b`))
