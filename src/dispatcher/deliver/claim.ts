@@ -1,24 +1,39 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
+
+type Delivery = RowOf<
+  'deliveries',
+  | 'id'
+  | 'payment_id'
+  | 'partner_id'
+  | 'host'
+  | 'webhook_id'
+  | 'callback_url'
+  | 'body'
+  | 'attempts'
+  | 'schedule_from'
+>
 
 /** An attempt that its holder, and nobody else, may now make: it is written down as started. */
 export type Claim = {
-  deliveryId: bigint
-  paymentId: bigint
-  partnerId: bigint
+  deliveryId: Delivery['id']
+  paymentId: Delivery['payment_id']
+  partnerId: Delivery['partner_id']
   /** With the partner, the endpoint. */
-  host: string
-  webhookId: string
-  callbackUrl: string
+  host: Delivery['host']
+  webhookId: Delivery['webhook_id']
+  /** The partner's URL. */
+  callbackUrl: Delivery['callback_url']
   /** The exact bytes to send. */
-  body: string
+  body: Delivery['body']
   /** Which attempt of the delivery this is, from 1. */
-  attempt: number
+  attempt: Delivery['attempts']
   /** Attempts before the schedule began (anew). */
-  scheduleFrom: number
+  scheduleFrom: Delivery['schedule_from']
   /** By the database's clock. */
-  startedAt: Date
+  startedAt: RowOf<'attempts', 'started_at'>['started_at']
   /** True when the attempt before was never recorded: its dispatcher died, and its outcome is unknown. */
   isAfterLost: boolean
   /** True when its endpoint has had trouble of late. */

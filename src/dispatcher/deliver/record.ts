@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { givenRows } from '../../database/given-rows.ts'
 import type { DeliveryStateName } from '../../database/schema/deliveries.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Claim } from './claim.ts'
 import type { Plan } from './plan.ts'
@@ -28,7 +29,7 @@ export const recordAttempts = async (
   attempts: readonly FinishedAttempt[],
 ): Promise<Recorded[]> => {
   crashPoint('record_attempt.before_commit')
-  const { rows } = await sql<{ id: bigint; attempts: number; next_attempt_at: Date | null }>`
+  const { rows } = await sql<RowOf<'deliveries', 'id' | 'attempts' | 'next_attempt_at'>>`
     WITH given AS (SELECT * FROM ${given(attempts)}),
     held AS (
       SELECT given.* FROM given JOIN to_deliver ON to_deliver.delivery_id = given.delivery_id

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 import { createBatcher } from '../../runtime/batch.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Endpoint } from '../../values/endpoint.ts'
@@ -41,7 +42,7 @@ export const createHold = (options: {
  */
 export const holdDeliveries = async (database: Database, ids: readonly bigint[]): Promise<Endpoint[]> => {
   crashPoint('hold.before_commit')
-  const { rows } = await sql<{ partner_id: bigint; host: string; is_new: boolean }>`
+  const { rows } = await sql<RowOf<'endpoints', 'partner_id' | 'host'> & { is_new: boolean }>`
     WITH free AS (
       SELECT delivery_id FROM to_deliver WHERE delivery_id = ANY(${ids}::bigint[]) AND ${NAMED_IS_FREE}
       ORDER BY delivery_id FOR UPDATE SKIP LOCKED
@@ -80,7 +81,7 @@ export const holdDeliveries = async (database: Database, ids: readonly bigint[])
  */
 export const rampStranded = async (database: Database): Promise<Endpoint[]> => {
   crashPoint('ramp_leftover.before_commit')
-  const { rows } = await sql<{ partner_id: bigint; host: string }>`
+  const { rows } = await sql<RowOf<'endpoints', 'partner_id' | 'host'>>`
     WITH RECURSIVE held AS (
       (SELECT partner_id, host FROM to_deliver WHERE held_at IS NOT NULL ORDER BY partner_id, host LIMIT 1)
       UNION ALL
