@@ -1,7 +1,6 @@
 import { connect, type NatsConnection } from 'nats'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
-import type { DueMessage } from '../../src/queue/consume-due.ts'
-import { type DeliveryQueue, openDeliveryQueue } from '../../src/queue/delivery-queue.ts'
+import { type DeliveryQueue, type DueMessage, openDeliveryQueue } from '../../src/queue/delivery-queue.ts'
 import { CONSUMER, subjectOf } from '../../src/queue/delivery-stream.ts'
 import { quietLog } from '../support/core.ts'
 import { eventually } from '../support/eventually.ts'
