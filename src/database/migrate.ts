@@ -42,6 +42,7 @@ const MIGRATIONS: Record<string, Migration> = {
 }
 
 const migratorOf = (database: Database): Migrator =>
+  // oxlint-disable-next-line eslint/id-denylist -- Kysely's name
   new Migrator({ db: database, provider: { getMigrations: () => Promise.resolve(MIGRATIONS) } })
 
 /**

@@ -131,18 +131,23 @@ it.each(SHOWN)('the partner guide shows what %s does, as it is', async (name, la
 })
 
 describe.each(EXAMPLES.map((example) => [nameOf(example), example] as const))('%s', (_name, example) => {
-  const run = it.skipIf(example.command === null)
+  const isMissing = example.command === null
 
-  run('takes what a dispatcher delivers, with either of the secrets of a rotation', async () => {
-    for (const secret of [before, current]) {
-      await withExample(example, secret, async (url) => {
-        const id = await addDelivery(test.database, url, partnerId)
-        await eventually(async () => expect((await readDelivery(test.database, id)).state).toBe('delivered'))
-      })
-    }
-  })
+  it.skipIf(isMissing)(
+    'takes what a dispatcher delivers, with either of the secrets of a rotation',
+    async () => {
+      for (const secret of [before, current]) {
+        await withExample(example, secret, async (url) => {
+          const id = await addDelivery(test.database, url, partnerId)
+          await eventually(async () =>
+            expect((await readDelivery(test.database, id)).state).toBe('delivered'),
+          )
+        })
+      }
+    },
+  )
 
-  run('refuses what a dispatcher signs with other secrets', async () => {
+  it.skipIf(isMissing)('refuses what a dispatcher signs with other secrets', async () => {
     await withExample(example, OTHER_SECRET, async (url) => {
       const id = await addDelivery(test.database, url, partnerId)
       await eventually(async () => {
@@ -152,7 +157,7 @@ describe.each(EXAMPLES.map((example) => [nameOf(example), example] as const))('%
     })
   })
 
-  run('takes what is signed now, and refuses every forgery and replay', async () => {
+  it.skipIf(isMissing)('takes what is signed now, and refuses every forgery and replay', async () => {
     await withExample(example, current, async (url) => {
       expect(await post(url)).toBe(200)
       expect(await post(url, { secondsAgo: 290 })).toBe(200)

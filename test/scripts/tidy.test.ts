@@ -13,7 +13,6 @@ import { links } from '../../scripts/tidy/links.ts'
 import { operatorsWords } from '../../scripts/tidy/operators-words.ts'
 import { readProject } from '../../scripts/tidy/project.ts'
 import { standsAlone } from '../../scripts/tidy/stands-alone.ts'
-import { testHabits } from '../../scripts/tidy/test-habits.ts'
 import { ARROWS } from '../../src/core/payments/payment.ts'
 import { SETTINGS } from '../../src/runtime/settings.ts'
 
@@ -131,35 +130,6 @@ describe('standing alone', () => {
       expect(standsAlone([{ path: 'src/a.ts', text }])).toEqual([])
     },
   )
-})
-
-describe('test habits', () => {
-  it.each([
-    'it.only("x", () => {})',
-    'describe.skip("x", () => {})',
-    'test.concurrent.only("x", () => {})',
-    'it.todo("x")',
-    'await pause(100)',
-    'await sleep(\n  1_000)',
-    'await new Promise((resolve) => setTimeout(resolve, 250))',
-    'await setTimeout(500)',
-  ])('finds %s', (text) => {
-    expect(testHabits([{ path: 'test/a.test.ts', text }])).toHaveLength(1)
-  })
-
-  it.each([
-    'it("x", () => {})',
-    'await pause(20)',
-    'await vi.waitFor(check, { timeout: 5_000 })',
-    'setTimeout(resolve, lengthMs)',
-    'it.skipIf(!isRoot)("x", () => {})',
-  ])('leaves %s', (text) => {
-    expect(testHabits([{ path: 'test/a.test.ts', text }])).toEqual([])
-  })
-
-  it('is for tests only', () => {
-    expect(testHabits([{ path: 'src/runtime/loop.ts', text: 'await pause(500)' }])).toEqual([])
-  })
 })
 
 describe('links', () => {

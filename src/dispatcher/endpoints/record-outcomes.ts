@@ -170,8 +170,8 @@ const addTroubled = async (transaction: Transaction<Schema>, outcomes: readonly 
   await transaction
     .insertInto('endpoints')
     .columns(['partner_id', 'host'])
-    .expression((db) =>
-      db
+    .expression((query) =>
+      query
         .selectFrom(givenEndpoints(failed))
         .select(['given.partner_id', 'given.host'])
         .distinct()
