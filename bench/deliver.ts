@@ -21,7 +21,7 @@ type Turn = {
   perSecond: number
   lost: number
   duplicates: number
-  /** CPU of a delivery, ms, by what uses it; null where the system does not tell. */
+  /** CPU of a delivery, ms, by what uses it; null where the system does not say. */
   ownMs: number | null
   receiverMs: number | null
   postgresMs: number | null
@@ -72,11 +72,11 @@ const bareTurn = async (options: {
   const { receiver, loop, count, prefix } = options
   const readCpu = async () => ({ own: await cpuSeconds(loop.pid), receiver: await cpuSeconds(receiver.pid) })
   const before = await readCpu()
-  const told = JSON.parse(await loop.ask(JSON.stringify({ count, prefix })))
+  const answer = JSON.parse(await loop.ask(JSON.stringify({ count, prefix })))
   const after = await readCpu()
   const arrivals = await receiver.take()
   return {
-    perSecond: count / Number(told.seconds),
+    perSecond: count / Number(answer.seconds),
     ...verify(
       arrivals,
       idsOf(count, (number) => `${prefix}_${number}`),

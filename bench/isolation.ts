@@ -30,7 +30,7 @@ type Stage = {
   others: Endpoint[]
 }
 
-type Told = { latencies: Latency[]; lost: number; duplicates: number }
+type Arrivals = { latencies: Latency[]; lost: number; duplicates: number }
 
 /**
  * `npm run bench isolation`: what four partners in trouble do to the others. Of 50 partners with 200 outcomes a second one hangs
@@ -51,7 +51,7 @@ export const benchIsolation = async (options: { rounds: number; seconds: number 
   try {
     say(`${options.rounds} rounds of twice ${options.seconds} s`)
     await run(stage, { troubled: false, seconds: 5 })
-    const rounds: { without: Told; with: Told }[] = []
+    const rounds: { without: Arrivals; with: Arrivals }[] = []
     for (let round = 0; round < options.rounds; round += 1) {
       const without = await run(stage, { troubled: false, seconds: options.seconds })
       rounds.push({ without, with: await run(stage, { troubled: true, seconds: options.seconds }) })
@@ -84,7 +84,7 @@ const endpointsOf = (options: {
 }
 
 /** The others' outcomes, with those of the troubled among them or without. */
-const run = async (stage: Stage, given: { troubled: boolean; seconds: number }): Promise<Told> => {
+const run = async (stage: Stage, given: { troubled: boolean; seconds: number }): Promise<Arrivals> => {
   const endpoints = given.troubled ? [...stage.troubled, ...stage.others] : stage.others
   const perSecond = (PER_SECOND * endpoints.length) / PARTNERS
   const ids = await stage.source.pace({ endpoints, perSecond, seconds: given.seconds })
@@ -96,7 +96,7 @@ const run = async (stage: Stage, given: { troubled: boolean; seconds: number }):
 /** Longer than any attempt takes, ms. */
 const LONGEST_ATTEMPT_MS = 16_000
 
-/** Tells what came of the troubled partners' attempts, and ends what is left of theirs, so that the next round begins anew. */
+/** Prints what came of the troubled partners' attempts, and ends what is left of theirs, so that the next round begins anew. */
 const forgetTroubled = async (stage: Stage): Promise<void> => {
   const { database } = stage.services
   const partnerIds = stage.troubled.map(({ partnerId }) => partnerId)
@@ -118,7 +118,7 @@ const forgetTroubled = async (stage: Stage): Promise<void> => {
   await stage.receiver.take()
 }
 
-const report = (rounds: readonly { without: Told; with: Told }[]): void => {
+const report = (rounds: readonly { without: Arrivals; with: Arrivals }[]): void => {
   const without = merge(rounds.map((round) => round.without))
   const withThem = merge(rounds.map((round) => round.with))
   printTable([
@@ -134,18 +134,18 @@ const report = (rounds: readonly { without: Told; with: Told }[]): void => {
   )
 }
 
-const merge = (told: readonly Told[]): Told => ({
-  latencies: told.flatMap(({ latencies }) => latencies),
-  lost: told.reduce((sum, { lost }) => sum + lost, 0),
-  duplicates: told.reduce((sum, { duplicates }) => sum + duplicates, 0),
+const merge = (arrivals: readonly Arrivals[]): Arrivals => ({
+  latencies: arrivals.flatMap(({ latencies }) => latencies),
+  lost: arrivals.reduce((sum, { lost }) => sum + lost, 0),
+  duplicates: arrivals.reduce((sum, { duplicates }) => sum + duplicates, 0),
 })
 
-const figuresOf = (told: Told) => ({
-  told: told.latencies.length,
-  lost: told.lost,
-  duplicates: told.duplicates,
-  'p50 ms': percentile(told.latencies, 0.5).toFixed(1),
-  'p95 ms': percentile(told.latencies, 0.95).toFixed(1),
-  'p99 ms': percentile(told.latencies, 0.99).toFixed(1),
-  'max ms': percentile(told.latencies, 1).toFixed(1),
+const figuresOf = (arrivals: Arrivals) => ({
+  arrived: arrivals.latencies.length,
+  lost: arrivals.lost,
+  duplicates: arrivals.duplicates,
+  'p50 ms': percentile(arrivals.latencies, 0.5).toFixed(1),
+  'p95 ms': percentile(arrivals.latencies, 0.95).toFixed(1),
+  'p99 ms': percentile(arrivals.latencies, 0.99).toFixed(1),
+  'max ms': percentile(arrivals.latencies, 1).toFixed(1),
 })

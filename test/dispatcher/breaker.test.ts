@@ -33,7 +33,7 @@ describe('a breaker', () => {
     expect(after(CLOSED, [...failures(4), 'works', ...failures(4)]).breaker.state).toBe('closed')
   })
 
-  it('is not told anything by a URL that is gone, nor by an attempt that we could not sign', () => {
+  it('learns nothing from a URL that is gone, nor by an attempt that we could not sign', () => {
     expect(verdictOf({ errorClass: 'status', status: 410 })).toBe('nothing')
     expect(verdictOf({ errorClass: 'not_signed', status: null })).toBe('nothing')
     expect(verdictOf({ errorClass: 'timeout', status: null })).toBe('fails')

@@ -97,7 +97,7 @@ describe('a claim', () => {
   })
 })
 
-describe('what the queue did not tell', () => {
+describe('what the queue did not deliver', () => {
   it('is found when it is overdue, the longest due first, and no more than asked for', async () => {
     const [first = 0n, second = 0n, third = 0n] = await addDeliveries(database, URLS.slice(0, 3))
     const makeOverdue = (id: bigint, seconds: number) =>

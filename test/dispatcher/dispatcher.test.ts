@@ -107,7 +107,7 @@ describe.each([
 })
 
 describe('a dispatcher', () => {
-  it('makes one attempt however often the queue tells of it', async () => {
+  it('makes one attempt however often the queue delivers it', async () => {
     const queue = test.openQueue()
     await eventually(() => expect(queue.state()).toBe('ok'))
     const ids = await addDeliveries(
@@ -144,7 +144,7 @@ describe('a dispatcher', () => {
     expect(rows).toEqual([{ seconds: 3600, duty_agrees: true }])
   })
 
-  it('tells an operator of each attempt in one line that holds no secret', async () => {
+  it('logs each attempt in one line that holds no secret', async () => {
     test.receiver.behave(answerWith(500, 'unknown payer 254712345678'))
     test.dispatch()
     const id = await addDelivery(test.database, `${test.receiver.url}/secret-path`)

@@ -117,7 +117,7 @@ describe('an endpoint that is well', () => {
     expect(await readEndpoint()).toBeUndefined()
   })
 
-  it('opens after 5 failures in a row, told once, however many dispatchers saw them', async () => {
+  it('opens after 5 failures in a row, reported once, however many dispatchers saw them', async () => {
     const noted = await Promise.all([1n, 2n, 3n, 4n, 5n, 6n, 7n].map((id) => note([id], 'fails')))
     expect(noted.flatMap(({ changes }) => changes)).toMatchObject([{ ...SHOP, to: 'open', openMs: 5_000 }])
     expect(await readEndpoint()).toMatchObject({ state: 'open', opens: 1 })
@@ -258,7 +258,7 @@ describe('an endpoint that is back', () => {
 })
 
 describe('what floods in', () => {
-  it('is held, told once, and let go at a growing rate until none is left', async () => {
+  it('is held, reported once, and released at a growing rate until none is left', async () => {
     const ids = await add(200)
     expect(await holdDeliveries(database, ids.slice(0, 100))).toEqual([SHOP])
     await clock.advance(0.1)

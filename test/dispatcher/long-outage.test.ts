@@ -93,7 +93,7 @@ const early = (made: readonly Made[]): Made[] =>
       sinceLastSeconds !== null && sinceLastSeconds < (SCHEDULE_MS[number - 1] ?? 0) / 1000 - 0.001,
   )
 
-const tell = (text: string): void => {
+const print = (text: string): void => {
   if (process.env['DELIVERIES'] !== undefined) process.stdout.write(`${text}\n`)
 }
 
@@ -112,7 +112,7 @@ describe(`${DELIVERIES} deliveries that meet a dead endpoint for ${OUTAGE_HOURS}
       comeBack()
       await time.pass(DUE_SECONDS.at(-1) ?? 0, untilAllArrived)
       expectAllArrivedOnce()
-      tell(
+      print(
         `${made.length} attempts at ${DELIVERIES} endpoints in ${OUTAGE_HOURS} h: at most ` +
           `${Math.max(...off.map(Math.abs)).toFixed(3)} s off their time; ${arrived.length} arrived`,
       )
@@ -141,7 +141,7 @@ describe(`${DELIVERIES} deliveries that meet a dead endpoint for ${OUTAGE_HOURS}
       // One that asks whether it is back; then 1, 2, 4, … a second.
       for (const [second, count] of rates.entries())
         expect(count, `in second ${second}`).toBeLessThanOrEqual(Math.min(1_000, 2 ** second) * 1.25 + 1)
-      tell(
+      print(
         `${during.length} attempts at one endpoint in ${OUTAGE_HOURS} h, ${early(made).length} early; ${arrived.length} arrived, ` +
           `${rates.join(', ')} in each second`,
       )

@@ -42,7 +42,7 @@ const retry = (ids: bigint[], delaySeconds = 0) =>
 const untilState = (id: bigint, state: string) =>
   eventually(async () => expect((await readDelivery(test.database, id)).state).toBe(state))
 
-const toldIds = (): (string | undefined)[] =>
+const receivedIds = (): (string | undefined)[] =>
   test.receiver.received.map(({ headers }) => headers['webhook-id'])
 
 describe('an operator', () => {
@@ -51,20 +51,20 @@ describe('an operator', () => {
     test.dispatch()
     const id = await addDelivery(test.database, test.receiver.url, partnerId)
     await untilState(id, 'dead')
-    expect(toldIds()).toHaveLength(3)
+    expect(receivedIds()).toHaveLength(3)
     await retry([id])
     await untilState(id, 'dead')
-    await eventually(() => expect(toldIds()).toHaveLength(6))
+    await eventually(() => expect(receivedIds()).toHaveLength(6))
     test.receiver.behave(answerWith(200, 'thanks'))
     // Five failures opened the endpoint: the retry is its probe.
     await retry([id])
     await untilState(id, 'delivered')
-    expect(new Set(toldIds()).size).toBe(1)
+    expect(new Set(receivedIds()).size).toBe(1)
     expect(test.receiver.received.at(-1)?.headers['webhook-attempt']).toBe('7')
     expect(await test.database.selectFrom('dead_letters').selectAll().execute()).toEqual([])
   })
 
-  it('sends at once what waits, through a queue too, and it is told once', async () => {
+  it('sends at once what waits, through a queue too, and it arrives once', async () => {
     const queue = test.openQueue()
     test.publish(queue)
     test.dispatch({ queue })
@@ -76,10 +76,10 @@ describe('an operator', () => {
     test.receiver.behave(answerWith(200))
     await retry([id])
     await untilState(id, 'delivered')
-    expect(toldIds()).toHaveLength(2)
+    expect(receivedIds()).toHaveLength(2)
   })
 
-  it('cancels what waits, and it is told no more', async () => {
+  it('cancels what waits, and it is not attempted any more', async () => {
     test.receiver.behave(answerWith(503, 'busy', { 'retry-after': '3600' }))
     test.dispatch()
     const [cancelled = 0n, other = 0n] = await addDeliveries(
@@ -87,7 +87,7 @@ describe('an operator', () => {
       [test.receiver.url, test.receiver.url],
       partnerId,
     )
-    await eventually(() => expect(toldIds()).toHaveLength(2))
+    await eventually(() => expect(receivedIds()).toHaveLength(2))
     await eventually(async () => {
       const options = { database: test.database, actor: AMINA, ids: [cancelled], reason: 'sold out' }
       expect((await cancelDeliveries(options))[0]?.outcome).not.toBe('under_way')
@@ -105,10 +105,10 @@ describe('an operator', () => {
     })
     await untilState(other, 'delivered')
     expect((await readDelivery(test.database, cancelled)).state).toBe('cancelled')
-    expect(toldIds()).toHaveLength(3)
+    expect(receivedIds()).toHaveLength(3)
   })
 
-  it('pauses an endpoint: nothing is told, nothing is lost, and all of it once it is resumed', async () => {
+  it('pauses an endpoint: nothing is sent, nothing is lost, and all of it arrives once it is resumed', async () => {
     test.dispatch()
     const endpoint = { partnerId, host: new URL(test.receiver.url).host }
     await pauseEndpoint({ database: test.database, actor: AMINA, ...endpoint })
@@ -124,10 +124,10 @@ describe('an operator', () => {
         )
       expect(rows).toEqual([{ held: 20 }])
     })
-    expect(toldIds()).toEqual([])
+    expect(receivedIds()).toEqual([])
     expect(await resumeEndpoint({ database: test.database, actor: AMINA, ...endpoint })).toEqual({ held: 20 })
     for (const id of ids) await untilState(id, 'delivered')
-    expect(new Set(toldIds()).size).toBe(20)
+    expect(new Set(receivedIds()).size).toBe(20)
     await eventually(async () =>
       expect(await test.database.selectFrom('endpoints').selectAll().execute()).toEqual([]),
     )

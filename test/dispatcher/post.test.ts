@@ -15,7 +15,7 @@ beforeEach(() => {
 afterEach(() => test.stop())
 
 describe('a POST', () => {
-  it('sends headers and body as given, and tells status, address and answer', async () => {
+  it('sends headers and body as given, and returns status, address and answer', async () => {
     const { url, received } = await test.receiver()
     const result = await test.post(`${url}/hook?x=1#fragment`)
     expect(result).toMatchObject({ status: 200, errorClass: null, address: '127.0.0.1', answer: 'ok' })
@@ -61,7 +61,7 @@ describe('a POST', () => {
     expect(retryAfterMs).toBeLessThanOrEqual(3_600_000)
   })
 
-  it('is refused where nobody listens, and tells by whom', async () => {
+  it('is refused where nobody listens, with the address', async () => {
     const { url, close } = await startReceiver()
     await close()
     expect(await test.post(url)).toMatchObject({
@@ -142,7 +142,7 @@ describe('a POST', () => {
     expect(await test.post(url)).toMatchObject({ status: 500, errorClass: 'status' })
   })
 
-  it('tells a broken connection', async () => {
+  it('recognises a broken connection', async () => {
     const host = await test.rawServer((socket) => socket.on('data', () => socket.destroy()))
     expect(await test.post(`http://${host}/`)).toMatchObject({ status: null, errorClass: 'reset' })
   })
