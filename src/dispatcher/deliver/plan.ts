@@ -1,14 +1,7 @@
-import type { ErrorClass } from '../network/classify-error.ts'
+import type { PostResult } from './post.ts'
 
-/** What an attempt came to, as far as the plan depends on it. */
-export type AttemptResult = {
-  /** The HTTP status; null when no answer began. */
-  status: number | null
-  /** Null for a 2xx that was read to its end. */
-  errorClass: ErrorClass | null
-  /** What the answer's `Retry-After` asks for, ms; null without one. */
-  retryAfterMs: number | null
-}
+/** What the plan depends on. */
+export type AttemptResult = Pick<PostResult, 'status' | 'errorClass' | 'retryAfterMs'>
 
 /** What becomes of a delivery after an attempt. */
 export type Plan =

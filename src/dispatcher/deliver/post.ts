@@ -1,17 +1,28 @@
 import { Agent, type Dispatcher } from 'undici'
 import type { Clock } from '../../runtime/clock.ts'
-import { AnswerTooLarge, AttemptTimeout, classifyError, classifyStatus } from '../network/classify-error.ts'
+import {
+  AnswerTooLarge,
+  AttemptTimeout,
+  classifyError,
+  classifyStatus,
+  type ErrorClass,
+} from '../network/classify-error.ts'
 import { createConnector } from '../network/connect.ts'
 import type { AddressGuard } from '../network/guard-address.ts'
 import { limitReading, observeSockets, type SocketObserver } from '../network/watch-socket.ts'
-import type { AttemptResult } from './plan.ts'
 import { KEPT_BYTES, parseRetryAfter, renderAnswer } from './read-answer.ts'
 
 /** One POST to be made. */
 export type PostRequest = { url: string; headers: Record<string, string>; body: string }
 
 /** What came of one POST. */
-export type PostResult = AttemptResult & {
+export type PostResult = {
+  /** The HTTP status; null when no answer began. */
+  status: number | null
+  /** Null for a 2xx that was read to its end. */
+  errorClass: ErrorClass | null
+  /** What the answer's `Retry-After` asks for, ms; null without one. */
+  retryAfterMs: number | null
   durationMs: number
   /** The address that was connected to; null when none was. */
   address: string | null
