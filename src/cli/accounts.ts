@@ -1,16 +1,15 @@
+import { text as readText } from 'node:stream/consumers'
 import { Command, Option } from 'commander'
 import type { DarajaAccount } from '../core/daraja/account.ts'
 import { endAccount, listAccounts, setAccount } from '../core/partners/partner-account.ts'
 import { readConfig } from '../runtime/config.ts'
 import { checkCommand } from './check-account.ts'
-import { openVault, useDatabase } from './database.ts'
+import { useDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
-import { byOption, toOperator } from './operator.ts'
-import { CommandError, printJson, printLine, printTable } from './output.ts'
-import { readAccountSecrets } from './read-account-secrets.ts'
-import { readId } from './read-id.ts'
+import { type ByOptions, byOption, type JsonOption, optional, readId, toOperator } from './options.ts'
+import { CommandError, print, printRows } from './output.ts'
 
-type CreateOptions = {
+type CreateOptions = ByOptions & {
   partner: string
   shortcode: string
   type: DarajaAccount['transactionType']
@@ -18,32 +17,32 @@ type CreateOptions = {
   uniqueReference?: true
   pull?: true
   pullMsisdn?: string
-  by?: string
-  json?: true
 }
+
+type EndOptions = ByOptions & { partner: string }
 
 /** `accounts …`: partners' own accounts at Daraja. */
 export const accountsCommand = (environment: Environment): Command => {
   const accounts = new Command('accounts').description('partners’ own accounts at Daraja')
-  accounts.addCommand(createCommand(environment))
+  addCreate(environment, accounts)
   accounts
     .command('list')
     .description('list the accounts, oldest first, without their secrets')
     .option('--partner <id>', 'only those of one partner')
-    .option('--json', 'print one line of JSON')
-    .action((options: { partner?: string; json?: true }) => list(environment, options))
+    .action((options: JsonOption & { partner?: string }) => list(environment, options))
   accounts
     .command('end')
     .requiredOption('--partner <id>', 'whose')
     .description('let new payments of a partner go through the default account again')
     .addOption(byOption())
-    .action((options: { partner: string; by?: string }) => end(environment, options))
+    .action((options: EndOptions) => end(environment, options))
   accounts.addCommand(checkCommand(environment))
   return accounts
 }
 
-const createCommand = (environment: Environment): Command =>
-  new Command('create')
+const addCreate = (environment: Environment, accounts: Command): Command =>
+  accounts
+    .command('create')
     .description(
       'let new payments of a partner go through an account of its own; the same again changes its secrets',
     )
@@ -62,7 +61,6 @@ const createCommand = (environment: Environment): Command =>
     .option('--pull', 'it has Pull Transactions; needs --unique-reference')
     .option('--pull-msisdn <msisdn>', 'the number that was nominated for Pull Transactions')
     .addOption(byOption())
-    .option('--json', 'print one line of JSON')
     .addHelpText(
       'after',
       `
@@ -75,22 +73,21 @@ Example:
     .action((options: CreateOptions) => create(environment, options))
 
 const create = async (environment: Environment, options: CreateOptions): Promise<void> => {
-  const partnerId = readId('partner', options.partner)
+  const partnerId = readId('partner')(options.partner)
   const shortcode = readSetting('--shortcode', 'DARAJA_SHORTCODE', options.shortcode)
-  const partyB =
-    options.till === undefined ? shortcode : readSetting('--till', 'DARAJA_PARTY_B', options.till)
+  const partyB = optional(options.till, (till) => readSetting('--till', 'DARAJA_PARTY_B', till)) ?? shortcode
   const features = { uniqueReference: options.uniqueReference === true, pull: readPull(options) }
   const actor = toOperator(options.by)
-  const vault = await openVault(environment)
   const secrets = await readAccountSecrets(environment)
   const account = { ...secrets, shortcode, partyB, transactionType: options.type }
-  const accountId = await useDatabase(environment, (database) =>
-    setAccount({ database, vault, partnerId, account, features, actor }),
+  const accountId = await useDatabase(environment, (database, openVault) =>
+    setAccount({ database, vault: openVault(), partnerId, account, features, actor }),
   )
   if (accountId === null) throw new CommandError(`there is no partner ${partnerId}`)
-  if (options.json) return printJson({ account_id: accountId, partner_id: partnerId, shortcode })
-  printLine(`New payments of partner ${partnerId} go through ${shortcode}, account ${accountId}.`)
-  printLine(`Whether Daraja knows it: gateway accounts check --partner ${partnerId}`)
+  print(options, { account_id: accountId, partner_id: partnerId, shortcode }, [
+    `New payments of partner ${partnerId} go through ${shortcode}, account ${accountId}.`,
+    `Whether Daraja knows it: gateway accounts check --partner ${partnerId}`,
+  ])
 }
 
 const readPull = (options: CreateOptions): { msisdn: string | null } | null => {
@@ -115,19 +112,52 @@ const readSetting = (
   }
 }
 
-const list = async (environment: Environment, options: { partner?: string; json?: true }): Promise<void> => {
-  const partnerId = options.partner === undefined ? null : readId('partner', options.partner)
+const list = async (environment: Environment, options: JsonOption & { partner?: string }): Promise<void> => {
+  const partnerId = optional(options.partner, readId('partner')) ?? null
   const rows = await useDatabase(environment, (database) => listAccounts(database, partnerId))
-  if (options.json) return printJson(rows)
-  printTable(rows, 'No partner has an account of its own: all go through the default one.')
+  printRows(options, rows, {
+    none: 'No partner has an account of its own: all go through the default one.',
+  })
 }
 
-const end = async (environment: Environment, options: { partner: string; by?: string }): Promise<void> => {
-  const partnerId = readId('partner', options.partner)
+const end = async (environment: Environment, options: EndOptions): Promise<void> => {
+  const partnerId = readId('partner')(options.partner)
   const actor = toOperator(options.by)
   const hasEnded = await useDatabase(environment, (database) => endAccount({ database, partnerId, actor }))
   if (!hasEnded) throw new CommandError(`partner ${partnerId} has no account of its own`)
-  printLine(
+  print(
+    options,
+    { partner_id: partnerId, ended: true },
     `New payments of partner ${partnerId} go through the default account. Those under way end where they began.`,
   )
+}
+
+type AccountSecrets = { consumerKey: string; consumerSecret: string; passkey: string }
+
+const HOW =
+  'set ACCOUNT_CONSUMER_KEY, ACCOUNT_CONSUMER_SECRET and ACCOUNT_PASSKEY, or give the three on standard input, a line each in this order'
+
+/** The secrets of an account: from the environment, where all three are there, else from standard input. */
+const readAccountSecrets = async (environment: Environment): Promise<AccountSecrets> => {
+  const given = [
+    environment['ACCOUNT_CONSUMER_KEY'],
+    environment['ACCOUNT_CONSUMER_SECRET'],
+    environment['ACCOUNT_PASSKEY'],
+  ].map((value) => value ?? '')
+  const count = given.filter((value) => value !== '').length
+  if (count === 3) return toSecrets(given)
+  if (count > 0) throw new CommandError(`a secret of the account is missing: ${HOW}`)
+  if (process.stdin.isTTY)
+    process.stderr.write('Consumer key, consumer secret and passkey, a line each, then Ctrl-D:\n')
+  return toSecrets((await readText(process.stdin)).split(/\r?\n/).filter((line) => line !== ''))
+}
+
+/** Daraja's own are printable and without blanks: what is not was copied wrongly. */
+const toSecrets = (values: readonly string[]): AccountSecrets => {
+  const [consumerKey = '', consumerSecret = '', passkey = '', ...more] = values
+  const isRight = [consumerKey, consumerSecret, passkey].every((value) => /^[!-~]{1,500}$/.test(value))
+  if (!isRight || more.length > 0) {
+    throw new CommandError(`the secrets of the account must be three, printable and without blanks: ${HOW}`)
+  }
+  return { consumerKey, consumerSecret, passkey }
 }

@@ -1,46 +1,76 @@
-import { Command } from 'commander'
+import { timestampFromDate } from '@bufbuild/protobuf/wkt'
+import { type Command, Option } from 'commander'
+import { CANCELLED_STATES, RETRIED_STATES } from '../core/deliveries/change-many.ts'
+import { DELIVERY_STATES, type ShownDeliveryState } from '../core/deliveries/filter.ts'
+import { MAX_NAMED, MAX_PER_SECOND } from '../core/services/delivery-methods.ts'
+import type { OperatorClient } from '../core/services/operator-methods.ts'
 import {
-  CANCELLED_STATES,
-  type Changed,
-  cancelMany,
-  RETRIED_STATES,
-  retryMany,
-  type Selection,
-} from '../core/deliveries/change-many.ts'
-import type { ShownDeliveryState } from '../core/deliveries/filter.ts'
-import { countDeliveries } from '../core/deliveries/find.ts'
-import { parseReason } from '../core/deliveries/reason.ts'
-import type { Database } from '../database/connect.ts'
-import { useDatabase } from './database.ts'
-import { addFilter, type FilterOptions, readFilter, required } from './delivery-filter.ts'
+  type DeliveryChange,
+  DeliveryChangeSchema,
+  type DeliveryService,
+  DeliveryState,
+} from '../gen/mpesa/gateway/v1/deliveries_pb.js'
+import { useDeliveries } from './call-service.ts'
 import type { Environment } from './environment.ts'
-import { byOption, toOperator } from './operator.ts'
-import { CommandError, printJson, printLine, printTable } from './output.ts'
-import { readId } from './read-id.ts'
-import { readLimit } from './read-limit.ts'
+import { toRow } from './messages.ts'
+import { type ByOptions, byOption, optional, readId, readLimit, readTime } from './options.ts'
+import { CommandError, print, printJson, printTable } from './output.ts'
 
-type ChangeOptions = FilterOptions & { yes?: true; by?: string; json?: true }
+/** The options that say which deliveries. */
+export type FilterOptions = {
+  partner?: string
+  host?: string
+  state?: ShownDeliveryState
+  errorClass?: string
+  since?: string
+  until?: string
+}
+
+type ChangeOptions = FilterOptions & ByOptions & { yes?: true }
 type RetryOptions = ChangeOptions & { rate?: string; sendDeliveredAgain?: true }
 type CancelOptions = ChangeOptions & { reason: string }
 
-const MAX_PER_SECOND = 1000
+/** Adds the options that say which deliveries; `states` are those that may be asked for. */
+export const addFilter = (
+  command: Command,
+  states: readonly ShownDeliveryState[] = DELIVERY_STATES,
+): Command =>
+  command
+    .option('--partner <id>', 'only those of this partner')
+    .option('--host <host>', 'only those to this host of callback URLs')
+    .addOption(new Option('--state <state>', 'only those in this state').choices(states))
+    .option('--error-class <class>', 'only those whose last attempt failed so: dns, timeout, status, …')
+    .option('--since <time>', 'only those created since: 2026-05-04, 2026-05-04T18:00:00Z, or 2h ago as 2h')
+    .option('--until <time>', 'only those created before')
+
+const STATES: Readonly<Record<ShownDeliveryState | 'all', DeliveryState>> = {
+  all: DeliveryState.UNSPECIFIED,
+  pending: DeliveryState.PENDING,
+  held: DeliveryState.HELD,
+  delivered: DeliveryState.DELIVERED,
+  dead: DeliveryState.DEAD,
+  cancelled: DeliveryState.CANCELLED,
+}
+
+/** Reads the options. */
+export const readFilter = (options: FilterOptions) => ({
+  partnerId: optional(options.partner, readId('partner')),
+  host: options.host,
+  state: STATES[options.state ?? 'all'],
+  errorClass: options.errorClass,
+  createdSince: optional(options.since, (text) => timestampFromDate(readTime('--since', text))),
+  createdUntil: optional(options.until, (text) => timestampFromDate(readTime('--until', text))),
+})
 
 /** `deliveries retry`: one or some by their ids, or all that fit. */
-export const retryCommand = (environment: Environment): Command =>
-  addFilter(
-    new Command('retry')
-      .argument('[ids...]', 'the deliveries; without, all that fit the options')
-      .description('make deliveries due now: those that wait, and those that are dead or cancelled')
-      .option('--yes', 'retries all that fit; without, only counts them')
-      .option(
-        '--rate <count>',
-        `so many become due a second, 1 to ${MAX_PER_SECOND}; all at once unless told`,
-      )
-      .option('--send-delivered-again', 'sends those that were delivered once more, too'),
-    [...RETRIED_STATES, 'delivered'],
-  )
+export const addRetry = (environment: Environment, deliveries: Command): Command =>
+  addFilter(deliveries.command('retry'), [...RETRIED_STATES, 'delivered'])
+    .argument('[ids...]', 'the deliveries; without, all that fit the options')
+    .description('make deliveries due now: those that wait, and those that are dead or cancelled')
+    .option('--yes', 'retries all that fit; without, only counts them')
+    .option('--rate <count>', `so many become due a second, 1 to ${MAX_PER_SECOND}; all at once unless told`)
+    .option('--send-delivered-again', 'sends those that were delivered once more, too')
     .addOption(byOption())
-    .option('--json', 'print one line of JSON')
     .addHelpText(
       'after',
       '\nExamples:\n  gateway deliveries retry 17\n  gateway deliveries retry --state dead --partner 7 --since 2d --rate 20 --yes',
@@ -48,89 +78,100 @@ export const retryCommand = (environment: Environment): Command =>
     .action((ids: string[], options: RetryOptions) => retry(environment, ids, options))
 
 /** `deliveries cancel`: one or some by their ids, or all that fit. */
-export const cancelCommand = (environment: Environment): Command =>
-  addFilter(
-    new Command('cancel')
-      .argument('[ids...]', 'the deliveries; without, all that fit the options')
-      .description('end deliveries that wait: they are not sent any more, unless they are retried')
-      .requiredOption('--reason <reason>', 'why, for whoever asks later; kept with each delivery')
-      .option('--yes', 'cancels all that fit; without, only counts them'),
-    CANCELLED_STATES,
-  )
+export const addCancel = (environment: Environment, deliveries: Command): Command =>
+  addFilter(deliveries.command('cancel'), CANCELLED_STATES)
+    .argument('[ids...]', 'the deliveries; without, all that fit the options')
+    .description('end deliveries that wait: they are not sent any more, unless they are retried')
+    .requiredOption('--reason <reason>', 'why, for whoever asks later; kept with each delivery')
+    .option('--yes', 'cancels all that fit; without, only counts them')
     .addOption(byOption())
-    .option('--json', 'print one line of JSON')
     .addHelpText(
       'after',
       '\nExamples:\n  gateway deliveries cancel 17 --reason "told by telephone"\n  gateway deliveries cancel --state held --host shop.co.ke --reason "closed for good" --yes',
     )
     .action((ids: string[], options: CancelOptions) => cancel(environment, ids, options))
 
-const retry = async (environment: Environment, ids: string[], options: RetryOptions): Promise<void> => {
+const retry = async (environment: Environment, texts: string[], options: RetryOptions): Promise<void> => {
   const sendDeliveredAgain = options.sendDeliveredAgain === true
-  const selection = readSelection(ids, options, [
-    ...RETRIED_STATES,
-    ...(sendDeliveredAgain ? (['delivered'] as const) : []),
-  ])
-  const perSecond = options.rate === undefined ? null : readLimit(options.rate, MAX_PER_SECOND, '--rate')
-  const actor = toOperator(options.by)
-  await change(environment, { selection, options, verb: 'retried' }, (database) =>
-    retryMany({ database, actor, selection, sendDeliveredAgain, perSecond }),
-  )
-}
-
-const cancel = async (environment: Environment, ids: string[], options: CancelOptions): Promise<void> => {
-  const selection = readSelection(ids, options, CANCELLED_STATES)
-  const reason = required('--reason', parseReason(options.reason))
-  const actor = toOperator(options.by)
-  await change(environment, { selection, options, verb: 'cancelled' }, (database) =>
-    cancelMany({ database, actor, selection, reason }),
-  )
-}
-
-const readSelection = (
-  texts: readonly string[],
-  options: FilterOptions,
-  states: readonly ShownDeliveryState[],
-): Selection => {
-  const filter = readFilter(options, new Date())
-  const isFiltered = Object.values(filter).some((value) => value !== null)
-  if (texts.length > 0) {
-    if (isFiltered) throw new CommandError('name deliveries by their ids, or by options, not both')
-    return { ids: texts.map((text) => readId('delivery', text)) }
+  const states = sendDeliveredAgain ? ([...RETRIED_STATES, 'delivered'] as const) : RETRIED_STATES
+  const selections = readSelections(texts, options, states)
+  const perSecond = options.rate === undefined ? 0 : readLimit(options.rate, MAX_PER_SECOND, '--rate')
+  if (perSecond > 0 && selections.length > 1) {
+    throw new CommandError(`--rate is for at most ${MAX_NAMED} ids: name more by --state and other options`)
   }
-  if (filter.state === null || !states.includes(filter.state)) {
+  await change(environment, { selections, options, verb: 'retried' }, async (service, selection) => {
+    const request = { ...selection, perSecond, sendDeliveredAgain }
+    const { found, retried, changes } = await service.retryDeliveries(request)
+    return { found, changed: retried, changes }
+  })
+}
+
+const cancel = async (environment: Environment, texts: string[], options: CancelOptions): Promise<void> => {
+  const selections = readSelections(texts, options, CANCELLED_STATES)
+  await change(environment, { selections, options, verb: 'cancelled' }, async (service, selection) => {
+    const request = { ...selection, reason: options.reason }
+    const { found, cancelled, changes } = await service.cancelDeliveries(request)
+    return { found, changed: cancelled, changes }
+  })
+}
+
+/** What one request is about: ids, or all that fit the filter. */
+type Selection = { deliveryIds: bigint[] } | { filter: Filter; validateOnly: boolean }
+
+type Filter = ReturnType<typeof readFilter>
+
+/** One for all that fit; ids in as many as it takes. */
+const readSelections = (
+  texts: readonly string[],
+  options: ChangeOptions,
+  states: readonly ShownDeliveryState[],
+): Selection[] => {
+  const filter = readFilter(options)
+  if (texts.length === 0) {
+    if (options.state !== undefined && states.includes(options.state)) {
+      return [{ filter, validateOnly: !options.yes }]
+    }
     throw new CommandError(`name deliveries by their ids, or by --state ${states.join(', ')}`)
   }
-  return { filter }
+  const { state, ...others } = filter
+  if (state !== STATES.all || Object.values(others).some((value) => value !== undefined)) {
+    throw new CommandError('name deliveries by their ids, or by options, not both')
+  }
+  const ids = [...new Set(texts.map(readId('delivery')))]
+  const starts = [...ids.keys()].filter((index) => index % MAX_NAMED === 0)
+  return starts.map((start) => ({ deliveryIds: ids.slice(start, start + MAX_NAMED) }))
 }
+
+type Changed = { found: bigint; changed: bigint; changes: DeliveryChange[] }
 
 /** Counts what fits, or changes it; whatever is named by its id is changed at once. */
 const change = async (
   environment: Environment,
-  what: { selection: Selection; options: ChangeOptions; verb: 'retried' | 'cancelled' },
-  work: (database: Database) => Promise<Changed>,
+  what: { selections: readonly Selection[]; options: ChangeOptions; verb: 'retried' | 'cancelled' },
+  ask: (service: OperatorClient<typeof DeliveryService>, selection: Selection) => Promise<Changed>,
 ): Promise<void> => {
-  const { selection, options, verb } = what
-  if ('filter' in selection && !options.yes) {
-    const found = await useDatabase(environment, (database) => countDeliveries(database, selection.filter))
-    if (options.json) return printJson({ found, [verb]: 0 })
-    return printLine(`${deliveries(found)} would be ${verb}. Nothing was changed: add --yes to go on.`)
+  const { selections, options, verb } = what
+  const all: Changed = { found: 0n, changed: 0n, changes: [] }
+  await useDeliveries(environment, options.by, async (service) => {
+    for (const selection of selections) {
+      const { found, changed, changes } = await ask(service, selection)
+      all.found += found
+      all.changed += changed
+      all.changes.push(...changes)
+    }
+  })
+  const value = { found: all.found, [verb]: all.changed }
+  const [first] = selections
+  if (first === undefined || 'deliveryIds' in first) {
+    if (all.changed === 0n) process.exitCode = 1
+    const changes = all.changes.map((one) => toRow(DeliveryChangeSchema, one))
+    return options.json ? printJson(Object.assign(value, { changes })) : printTable(changes, '')
   }
-  const done = await useDatabase(environment, work)
-  if ('ids' in selection && done.changed === 0) process.exitCode = 1
-  const changes = done.changes.map(({ deliveryId, outcome }) => ({ delivery_id: deliveryId, outcome }))
-  if (options.json) {
-    return printJson({
-      found: done.found,
-      [verb]: done.changed,
-      ...('ids' in selection && { changes }),
-    })
-  }
-  if ('ids' in selection) return printTable(changes, '')
-  const leftAlone = done.found - done.changed
-  printLine(
-    `${deliveries(done.changed)} ${verb}.${leftAlone > 0 ? ` ${leftAlone} left alone: an attempt is under way.` : ''}`,
-  )
+  const leftAlone = all.found - all.changed
+  const line = first.validateOnly
+    ? `${deliveries(all.found)} would be ${verb}. Nothing was changed: add --yes to go on.`
+    : `${deliveries(all.changed)} ${verb}.${leftAlone > 0n ? ` ${leftAlone} left alone: an attempt is under way.` : ''}`
+  print(options, value, line)
 }
 
-const deliveries = (count: number): string => (count === 1 ? '1 delivery' : `${count} deliveries`)
+const deliveries = (count: bigint): string => (count === 1n ? '1 delivery' : `${count} deliveries`)

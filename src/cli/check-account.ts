@@ -6,19 +6,18 @@ import { openSecrets } from '../core/partners/open-accounts.ts'
 import { findCurrentAccount } from '../core/partners/partner-account.ts'
 import { readConfig } from '../runtime/config.ts'
 import { CannotOpen } from '../runtime/seal.ts'
-import { openVault, useDatabase, withRunningDatabase } from './database.ts'
+import { useDatabase, withRunningDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
-import { CommandError, printJson, printLine } from './output.ts'
-import { readId } from './read-id.ts'
+import { type JsonOption, optional, readId } from './options.ts'
+import { CommandError, print } from './output.ts'
 
-type CheckOptions = { partner?: string; json?: true }
+type CheckOptions = JsonOption & { partner?: string }
 
 /** `accounts check`: whether Daraja lets an account in, and if not, what is wrong. */
 export const checkCommand = (environment: Environment): Command =>
   new Command('check')
     .description('ask Daraja for an access token as an account, and say in words what is wrong')
     .option('--partner <id>', 'the account that new payments of a partner go through; else the default one')
-    .option('--json', 'print one line of JSON')
     .addHelpText(
       'after',
       '\nIt proves the way to Daraja, the consumer key and the consumer secret. Shortcode and passkey are proven by a payment.',
@@ -26,8 +25,8 @@ export const checkCommand = (environment: Environment): Command =>
     .action((options: CheckOptions) => check(environment, options))
 
 const check = async (environment: Environment, options: CheckOptions): Promise<void> => {
-  const own =
-    options.partner === undefined ? null : await findOwn(environment, readId('partner', options.partner))
+  const partnerId = optional(options.partner, readId('partner'))
+  const own = partnerId === undefined ? null : await findOwn(environment, partnerId)
   const account = own ?? readDefault(environment)
   const { DARAJA_BASE_URL: baseUrl, DARAJA_TIMEOUT_MS: timeoutMs } = readConfig(
     await withRunningDatabase(environment),
@@ -37,8 +36,9 @@ const check = async (environment: Environment, options: CheckOptions): Promise<v
   if (problem !== null) process.exitCode = 1
   const { shortcode } = account
   const which = own === null ? 'default' : 'own'
-  if (options.json) return printJson({ ok: problem === null, account: which, shortcode, problem })
-  printLine(
+  print(
+    options,
+    { ok: problem === null, account: which, shortcode, problem },
     problem === null
       ? `Daraja lets the ${which} account ${shortcode} in.`
       : `The ${which} account ${shortcode} gets no token: ${problem}.`,
@@ -51,9 +51,10 @@ const askDaraja = async (options: {
   baseUrl: string
   timeoutMs: number
 }): Promise<string | null> => {
-  const client = createDarajaClient({ ...options, connections: 1 })
+  const { account, baseUrl, timeoutMs } = options
+  const client = createDarajaClient({ baseUrl, timeoutMs, connections: 1 })
   try {
-    const { problem } = await checkAccount({ ...options, send: client.send })
+    const { problem } = await checkAccount({ account, baseUrl, send: client.send })
     return problem
   } finally {
     await client.close()
@@ -61,17 +62,19 @@ const askDaraja = async (options: {
 }
 
 /** The partner's own account, opened; null when it has none. */
-const findOwn = async (environment: Environment, partnerId: bigint): Promise<DarajaAccount | null> => {
-  const vault = await openVault(environment)
-  const row = await useDatabase(environment, (database) => findCurrentAccount(database, partnerId))
-  if (!row) return null
-  try {
-    return openSecrets(vault, row)
-  } catch (error) {
-    if (error instanceof CannotOpen) throw new CommandError(`the secrets cannot be opened: ${error.message}`)
-    throw error
-  }
-}
+const findOwn = (environment: Environment, partnerId: bigint): Promise<DarajaAccount | null> =>
+  useDatabase(environment, async (database, openVault) => {
+    const vault = openVault()
+    const row = await findCurrentAccount(database, partnerId)
+    if (!row) return null
+    try {
+      return openSecrets(vault, row)
+    } catch (error) {
+      if (error instanceof CannotOpen)
+        throw new CommandError(`the secrets cannot be opened: ${error.message}`)
+      throw error
+    }
+  })
 
 const readDefault = (environment: Environment): DarajaAccount => {
   const config = readConfig(environment, [

@@ -27,5 +27,13 @@ const COMMANDS: Record<string, Load> = {
 export const loadCommands = (word: string | undefined, environment: Environment): Promise<Command[]> => {
   const named = word !== undefined && Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined
   const loads = named === undefined ? Object.values(COMMANDS) : [named]
-  return Promise.all(loads.map((load) => load(environment)))
+  return Promise.all(loads.map(async (load) => withJson(await load(environment))))
+}
+
+/** Gives every command that has none below it the option that all have, where it has no other words for it. */
+const withJson = (command: Command): Command => {
+  command.commands.forEach(withJson)
+  const isLeaf = command.commands.length === 0
+  const hasJson = command.options.some(({ long }) => long === '--json')
+  return isLeaf && !hasJson ? command.option('--json', 'print one line of JSON') : command
 }

@@ -34,8 +34,8 @@ export const withRunningDatabase = async (environment: Environment): Promise<Env
 }
 
 /** The vault that a command seals and opens with, from `SECRET_KEY` and `SECRET_KEY_PREVIOUS`. */
-export const openVault = async (environment: Environment): Promise<Vault> => {
-  const config = readConfig(await withRunningDatabase(environment), ['SECRET_KEY', 'SECRET_KEY_PREVIOUS'])
+const openVaultOf = (environment: Environment): Vault => {
+  const config = readConfig(environment, ['SECRET_KEY', 'SECRET_KEY_PREVIOUS'])
   return createVault({
     secretKey: config.SECRET_KEY,
     previousSecretKey: config.SECRET_KEY_PREVIOUS,
@@ -45,11 +45,11 @@ export const openVault = async (environment: Environment): Promise<Vault> => {
 
 /**
  * Opens the database for one command, runs it, and closes the database whatever happens. A restored database's sequences are
- * raised before the command draws numbers, unless it is one that only looks (`isLooking`).
+ * raised before the command draws numbers, unless it is one that only looks (`isLooking`). `work` may open the vault.
  */
 export const useDatabase = async <Result>(
   environment: Environment,
-  work: (database: Database) => Promise<Result>,
+  work: (database: Database, openVault: () => Vault) => Promise<Result>,
   { isLooking = false } = {},
 ): Promise<Result> => {
   const found = await withRunningDatabase(environment)
@@ -63,7 +63,7 @@ export const useDatabase = async <Result>(
   })
   try {
     await requireSchema(database)
-    return await work(database)
+    return await work(database, () => openVaultOf(found))
   } finally {
     await database.destroy()
   }

@@ -1,17 +1,22 @@
 import { Command } from 'commander'
-import { findAttempts, findDelivery, type ListedDelivery, listDeliveries } from '../core/deliveries/find.ts'
-import { cancelCommand, retryCommand } from './change-deliveries.ts'
-import { useDatabase } from './database.ts'
-import { addFilter, type FilterOptions, readFilter } from './delivery-filter.ts'
-import { endpointsCommand, pauseCommand, resumeCommand } from './endpoints.ts'
+import {
+  AttemptSchema,
+  DeliverySchema,
+  DeliveryService,
+  EndpointSchema,
+} from '../gen/mpesa/gateway/v1/deliveries_pb.js'
+import { useDeliveries } from './call-service.ts'
+import { addCancel, addFilter, addRetry, type FilterOptions, readFilter } from './change-deliveries.ts'
 import type { Environment } from './environment.ts'
-import { maskRow } from './mask-row.ts'
-import { CommandError, printJson, printLine, printTable, toText } from './output.ts'
-import { readId } from './read-id.ts'
-import { readLimit } from './read-limit.ts'
+import { COLUMNS, toRow } from './messages.ts'
+import { type ByOptions, byOption, type JsonOption, optional, readId, readLimit } from './options.ts'
+import { maskRow, print, printFields, printJson, printLine, printRows, printTable, toText } from './output.ts'
 
-type ListOptions = FilterOptions & { limit: string; before?: string; json?: true }
+type ListOptions = FilterOptions & JsonOption & { limit: string; before?: string }
+type EndpointsOptions = JsonOption & { partner?: string; paused?: true }
+type EndpointOptions = ByOptions & { partner: string; host: string }
 
+/** Deliveries and endpoints that are listed at most. */
 const MAX_LISTED = 1000
 
 /** `deliveries …`: what partners are told, and the endpoints that it goes to. */
@@ -19,66 +24,95 @@ export const deliveriesCommand = (environment: Environment): Command => {
   const deliveries = new Command('deliveries').description(
     'show, list, retry and cancel what partners are told; pause and resume their endpoints',
   )
-  const list = new Command('list')
+  deliveries
+    .command('show')
+    .argument('<id>', '', readId('delivery'))
+    .description('show one delivery with its attempts')
+    .addHelpText('after', '\nExample:\n  gateway deliveries show 17')
+    .action((id: bigint, options: JsonOption) => show(environment, id, options))
+  addFilter(deliveries.command('list'))
     .description('list deliveries, newest first')
     .option('--limit <count>', `how many at most, 1 to ${MAX_LISTED}`, '20')
     .option('--before <id>', 'only deliveries with a smaller id: the next page')
-    .option('--json', 'print one line of JSON')
     .addHelpText(
       'after',
       '\nExamples:\n  gateway deliveries list --state dead --since 7d\n  gateway deliveries list --partner 7 --error-class tls --json',
     )
-    .action((options: ListOptions) => runList(environment, options))
+    .action(async (options: ListOptions) => {
+      const pageSize = readLimit(options.limit, MAX_LISTED)
+      const before = optional(options.before, readId('value of --before'))
+      const request = { filter: readFilter(options), pageSize, before }
+      const found = await useDeliveries(environment, undefined, (service) => service.listDeliveries(request))
+      const rows = found.deliveries.map((delivery) => toRow(DeliverySchema, delivery))
+      printRows(options, rows, { none: 'There are no such deliveries.', columns: COLUMNS.delivery })
+    })
+  addRetry(environment, deliveries)
+  addCancel(environment, deliveries)
   deliveries
-    .command('show <id>')
-    .description('show one delivery with its attempts')
-    .option('--json', 'print one line of JSON')
-    .addHelpText('after', '\nExample:\n  gateway deliveries show 17')
-    .action((id: string, options: { json?: true }) => show(environment, id, options))
+    .command('endpoints')
+    .description('list endpoints that had trouble, are paused, or have held, dead or cancelled deliveries')
+    .option('--partner <id>', 'only those of this partner')
+    .option('--paused', 'only those that are paused')
+    .addHelpText('after', '\nExample:\n  gateway deliveries endpoints --paused')
+    .action(async (options: EndpointsOptions) => {
+      const partnerId = optional(options.partner, readId('partner'))
+      const request = { partnerId, pausedOnly: options.paused === true, pageSize: MAX_LISTED }
+      const found = await useDeliveries(environment, undefined, (service) => service.listEndpoints(request))
+      const rows = found.endpoints.map((endpoint) => toRow(EndpointSchema, endpoint))
+      printRows(options, rows, { none: 'There are no such endpoints.' })
+    })
+  addEndpoint(deliveries.command('pause'))
+    .description('hold back everything for an endpoint until it is resumed; nothing is lost')
+    .addHelpText('after', '\nExample:\n  gateway deliveries pause --partner 7 --host shop.co.ke')
+    .action((options: EndpointOptions) => pause(environment, options))
+  addEndpoint(deliveries.command('resume'))
+    .description('let go of what was held back for an endpoint, a little a second and then more')
+    .addHelpText('after', '\nExample:\n  gateway deliveries resume --partner 7 --host shop.co.ke')
+    .action((options: EndpointOptions) => resume(environment, options))
   return deliveries
-    .addCommand(addFilter(list))
-    .addCommand(retryCommand(environment))
-    .addCommand(cancelCommand(environment))
-    .addCommand(endpointsCommand(environment))
-    .addCommand(pauseCommand(environment))
-    .addCommand(resumeCommand(environment))
 }
 
-const runList = async (environment: Environment, options: ListOptions): Promise<void> => {
-  const limit = readLimit(options.limit, MAX_LISTED)
-  const before = options.before === undefined ? null : readId('value of --before', options.before)
-  const filter = readFilter(options, new Date())
-  const rows = await useDatabase(environment, (database) =>
-    listDeliveries({ database, filter, limit, before }),
-  )
-  if (options.json) return printJson(rows)
-  printTable(rows.map(toLine), 'There are no such deliveries.')
-}
+const addEndpoint = (command: Command): Command =>
+  command
+    .requiredOption('--partner <id>', 'whose endpoint')
+    .requiredOption('--host <host>', 'the host of its callback URLs, like shop.co.ke')
+    .addOption(byOption())
 
-/** What fits on a screen; `show` has the rest. */
-const toLine = (row: ListedDelivery) => ({
-  delivery_id: row.delivery_id,
-  payment_id: row.payment_id,
-  partner_id: row.partner_id,
-  host: row.host,
-  state: row.state,
-  attempts: row.attempts,
-  error_class: row.error_class,
-  status: row.status,
-  created_at: row.created_at,
-  next_attempt_at: row.next_attempt_at,
-})
-
-const show = async (environment: Environment, text: string, options: { json?: true }): Promise<void> => {
-  const id = readId('delivery', text)
-  const found = await useDatabase(environment, async (database) => ({
-    delivery: await findDelivery(database, id),
-    attempts: await findAttempts(database, id),
-  }))
-  if (found.delivery === undefined) throw new CommandError(`there is no delivery ${id}`)
-  const [delivery, attempts] = [maskRow(found.delivery), found.attempts.map(maskRow)]
-  if (options.json) return printJson({ ...delivery, attempts })
-  for (const [name, value] of Object.entries(delivery)) printLine(`${name.padEnd(16)} ${toText(value)}`)
+const show = async (environment: Environment, deliveryId: bigint, options: JsonOption): Promise<void> => {
+  const found = await useDeliveries(environment, undefined, (service) => service.getDelivery({ deliveryId }))
+  const delivery = found.delivery === undefined ? {} : maskRow(toRow(DeliverySchema, found.delivery))
+  const attempts = found.attempts.map((attempt) => maskRow(toRow(AttemptSchema, attempt)))
+  if (options.json) return printJson(Object.assign(delivery, { attempts }))
+  printFields(options, delivery)
   printLine('')
   printTable(attempts, 'It has not been attempted yet.')
 }
+
+const pause = async (environment: Environment, options: EndpointOptions): Promise<void> => {
+  const endpoint = readEndpoint(options)
+  const { partnerId, host } = endpoint
+  const paused = await useDeliveries(environment, options.by, (service) => service.pauseEndpoint(endpoint))
+  const { paused_at } = toRow(DeliveryService.method.pauseEndpoint.output, paused)
+  print(
+    options,
+    { partner_id: partnerId, host, paused_at },
+    `Endpoint ${host} of partner ${partnerId} is paused since ${toText(paused_at)}: its deliveries are held until it is resumed.`,
+  )
+}
+
+const resume = async (environment: Environment, options: EndpointOptions): Promise<void> => {
+  const endpoint = readEndpoint(options)
+  const { partnerId, host } = endpoint
+  const { held } = await useDeliveries(environment, options.by, (service) => service.resumeEndpoint(endpoint))
+  print(
+    options,
+    { partner_id: partnerId, host, held },
+    `Endpoint ${host} of partner ${partnerId} is resumed. ${held} held deliveries are let go, a little a second and then more.`,
+  )
+}
+
+/** The host as it is kept and shown: in lower case. */
+const readEndpoint = (options: EndpointOptions) => ({
+  partnerId: readId('partner')(options.partner),
+  host: options.host.toLowerCase(),
+})

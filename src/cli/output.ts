@@ -1,3 +1,4 @@
+import { createRedact } from '../runtime/redact.ts'
 import { toVisibleLine, toVisibleLines } from '../values/visible-text.ts'
 
 // Nothing that others wrote (partners, Daraja, payers) reaches the terminal as anything but text: all output goes through here.
@@ -15,20 +16,26 @@ export const printJson = (value: unknown): void => {
 const toJson = (value: unknown): string =>
   toVisibleLines(JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? Number(one) : one)))
 
+/** Prints a value for a script that asked for JSON, else lines for a person. */
+export const print = (options: { json?: true }, value: unknown, lines: string | readonly string[]): void => {
+  if (options.json) printJson(value)
+  else for (const line of [lines].flat()) printLine(line)
+}
+
 /**
  * Prints what is shown this once: a value as JSON, or lines for a person. Resolves when it is written. Where it cannot be,
  * the process fails and says `lost` to standard error: what was made, and how to come by another.
  */
 export const printOnce = (
-  shown: { json: true; value: unknown } | { json: false; lines: readonly string[] },
-  lost: string,
+  options: { json?: true },
+  shown: { value: unknown; lines: readonly string[]; lost: string },
 ): Promise<void> =>
   new Promise((resolve) => {
-    const text = shown.json ? toJson(shown.value) : shown.lines.map(toVisibleLine).join('\n')
+    const text = options.json ? toJson(shown.value) : shown.lines.map(toVisibleLine).join('\n')
     process.stdout.write(`${text}\n`, (error) => {
       if (error) {
         process.exitCode = 1
-        process.stderr.write(`${lost}\n`)
+        process.stderr.write(`${shown.lost}\n`)
       }
       resolve()
     })
@@ -38,11 +45,26 @@ export const printLine = (line: string): void => {
   process.stdout.write(`${toVisibleLine(line)}\n`)
 }
 
-/** Prints rows under their column names, in columns; `none` when there are no rows. */
-export const printTable = (rows: readonly Record<string, unknown>[], none: string): void => {
+export type Row = Readonly<Record<string, unknown>>
+
+/**
+ * Prints rows: all of them as JSON, or their `columns` (all, unless named) as a table under their names; `none` when there are no
+ * rows.
+ */
+export const printRows = (
+  options: { json?: true },
+  rows: readonly Row[],
+  table: { none: string; columns?: readonly string[] },
+): void => {
+  if (options.json) printJson(rows)
+  else printTable(rows, table.none, table.columns)
+}
+
+/** Prints rows as a table. */
+export const printTable = (rows: readonly Row[], none: string, columns?: readonly string[]): void => {
   const [first] = rows
   if (!first) return printLine(none)
-  const names = Object.keys(first)
+  const names = columns ?? Object.keys(first)
   const lines = [names, ...rows.map((row) => names.map((name) => toVisibleLine(toText(row[name]))))]
   const widths = names.map((_name, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
   for (const line of lines)
@@ -53,6 +75,21 @@ export const printTable = (rows: readonly Record<string, unknown>[], none: strin
         .trimEnd(),
     )
 }
+
+/** Prints one thing: as JSON, or a field a line. */
+export const printFields = (options: { json?: true }, row: Row): void => {
+  if (options.json) return printJson(row)
+  const width = Math.max(...Object.keys(row).map((name) => name.length)) + 2
+  for (const [name, value] of Object.entries(row)) printLine(`${name.padEnd(width)}${toText(value)}`)
+}
+
+const redact = createRedact()
+
+/** A row as it is shown to whoever has not asked for more: without anything in its texts that must not be read whole. */
+export const maskRow = (row: Row): Row =>
+  Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, typeof value === 'string' ? redact(value) : value]),
+  )
 
 /** A value as a person reads it. */
 export const toText = (value: unknown): string => {

@@ -7,10 +7,10 @@ import { readConfig } from '../runtime/config.ts'
 import { type Msisdn, parseMsisdn } from '../values/msisdn.ts'
 import { useDatabase, withRunningDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
-import { byOption, toOperator } from './operator.ts'
-import { CommandError, printJson, printLine } from './output.ts'
+import { type ByOptions, byOption, toOperator } from './options.ts'
+import { CommandError, print } from './output.ts'
 
-type EraseOptions = { phone: string; by?: string; json?: true }
+type EraseOptions = ByOptions & { phone: string }
 
 /** How many open payments a message names. */
 const NAMED = 10
@@ -25,7 +25,6 @@ export const payersCommand = (environment: Environment): Command => {
     )
     .requiredOption('--phone <number>', 'the payer’s number, 12 digits')
     .addOption(byOption())
-    .option('--json', 'print one line of JSON')
     .addHelpText('after', '\nExample:\n  gateway payers erase --phone 2547XXXXXXXX')
     .action((options: EraseOptions) => erase(environment, options))
   return payers
@@ -41,8 +40,9 @@ const erase = async (environment: Environment, options: EraseOptions): Promise<v
   )
   if (erasure.kind === 'open') throw new CommandError(openMessage(erasure.payments))
   const { payments, callbacks, deliveries } = erasure.rows
-  if (options.json) return printJson(erasure.rows)
-  printLine(
+  print(
+    options,
+    erasure.rows,
     `The number is blanked in ${payments} payments, ${callbacks} callbacks and ${deliveries} deliveries.`,
   )
 }

@@ -8,26 +8,45 @@ import {
   type PaymentRow,
 } from '../core/payments/find.ts'
 import { ARROWS, isPaymentState } from '../core/payments/payment.ts'
+import { settleByHand } from '../core/settle/settle-by-hand.ts'
+import type { Outcome } from '../database/schema/payments.ts'
 import { readConfig } from '../runtime/config.ts'
-import { parseId } from '../values/ids.ts'
 import { useDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
-import { maskRow } from './mask-row.ts'
-import { CommandError, printJson, printLine, printTable, toText } from './output.ts'
-import { readLimit } from './read-limit.ts'
-import { settlePaymentCommand } from './settle-payment.ts'
+import {
+  type ByOptions,
+  byOption,
+  type JsonOption,
+  optional,
+  readId,
+  readLimit,
+  readReason,
+  toOperator,
+} from './options.ts'
+import {
+  CommandError,
+  maskRow,
+  print,
+  printFields,
+  printJson,
+  printLine,
+  printRows,
+  printTable,
+  type Row,
+} from './output.ts'
 
-type ListOptions = {
+type ListOptions = JsonOption & {
   partner?: string
   state?: string
   open?: true
   overdue?: true
   limit: string
   before?: string
-  json?: true
 }
 
-type ShowOptions = { whole?: true; json?: true }
+type ShowOptions = JsonOption & { whole?: true }
+
+type SettleOptions = ByOptions & { outcome: Outcome; receipt?: string; reason: string }
 
 const MAX_LISTED = 1000
 
@@ -35,13 +54,19 @@ const MAX_LISTED = 1000
 export const paymentsCommand = (environment: Environment): Command => {
   const payments = new Command('payments').description('show, list and settle payments')
   payments
-    .command('show <id>')
+    .command('show')
+    .argument('<id>', '', readId('payment'))
     .description(
       'show one payment with its history, its deliveries, and what did not fit; numbers are masked',
     )
     .option('--whole', 'show the payer’s number and Daraja’s id whole')
-    .option('--json', 'print one line of JSON')
-    .action((id: string, options: ShowOptions) => show(environment, id, options))
+    .action((id: bigint, options: ShowOptions) => show(environment, id, options))
+  addList(environment, payments)
+  addSettle(environment, payments)
+  return payments
+}
+
+const addList = (environment: Environment, payments: Command): Command =>
   payments
     .command('list')
     .description('list payments, newest first; numbers of payers are masked')
@@ -63,19 +88,34 @@ export const paymentsCommand = (environment: Environment): Command => {
     )
     .option('--limit <count>', `how many at most, 1 to ${MAX_LISTED}`, '20')
     .option('--before <id>', 'only payments with a smaller id: the next page')
-    .option('--json', 'print one line of JSON')
     .addHelpText('after', '\nExample:\n  gateway payments list --overdue --json')
     .action((options: ListOptions) => list(environment, options))
-  payments.addCommand(settlePaymentCommand(environment))
-  return payments
-}
 
-const show = async (environment: Environment, text: string, options: ShowOptions): Promise<void> => {
-  const id = requireId('the payment id', text)
+/** `payments settle`: an operator's word on a payment that nothing else settles. */
+const addSettle = (environment: Environment, payments: Command): Command =>
+  payments
+    .command('settle')
+    .argument('<id>', 'the payment', readId('payment'))
+    .description('settle an open payment by hand, as M-PESA’s statement shows it; its partner is told')
+    .addOption(
+      new Option('--outcome <outcome>', 'how it ended')
+        .choices(['successful', 'failed'])
+        .makeOptionMandatory(),
+    )
+    .option('--receipt <receipt>', 'M-PESA’s receipt, ten letters and digits; needed for a success')
+    .requiredOption('--reason <reason>', 'why, for whoever asks later; kept in the payment’s history')
+    .addOption(byOption())
+    .addHelpText(
+      'after',
+      '\nExample:\n  gateway payments settle 17 --outcome successful --receipt UE4A11B2C3 --reason "on the statement of 4 May"',
+    )
+    .action((id: bigint, options: SettleOptions) => settlePayment(environment, id, options))
+
+const show = async (environment: Environment, paymentId: bigint, options: ShowOptions): Promise<void> => {
   const found = await useDatabase(environment, async (database) => ({
-    payment: await findPayment(database, 'anybody', id),
-    history: await findHistory(database, id),
-    findings: await findFindings(database, id),
+    payment: await findPayment(database, 'anybody', paymentId),
+    history: await findHistory(database, paymentId),
+    findings: await findFindings(database, paymentId),
     deliveries: await database
       .selectFrom('deliveries')
       .select([
@@ -87,30 +127,29 @@ const show = async (environment: Environment, text: string, options: ShowOptions
         'ended_at',
         'dead_reason',
       ])
-      .where('payment_id', '=', id)
+      .where('payment_id', '=', paymentId)
       .orderBy('id')
       .execute(),
   }))
-  if (!found.payment) throw new CommandError(`there is no payment ${id}`)
-  const shown = options.whole ? <Row>(row: Row): Row => row : maskRow
-  const payment = shown(toOutput(found.payment))
+  if (!found.payment) throw new CommandError(`there is no payment ${paymentId}`)
+  const shown = options.whole ? (row: Row): Row => row : maskRow
+  const { id, ...fields } = found.payment
+  const payment = shown(Object.assign({ payment_id: id }, fields))
   const [history, findings] = [found.history.map(shown), found.findings.map(shown)]
   const { deliveries } = found
-  if (options.json) return printJson({ ...payment, history, deliveries, findings })
-  for (const [name, value] of Object.entries(payment)) printLine(`${name.padEnd(20)} ${toText(value)}`)
+  if (options.json) return printJson(Object.assign(payment, { history, deliveries, findings }))
+  printFields(options, payment)
   printLine('')
-  const isByHand = history.some(({ operator }) => operator !== null)
-  printTable(isByHand ? history : history.map(withoutOperator), 'It has not moved yet.')
+  // A column that is empty for nearly every payment is shown where it is not.
+  const operator = history.some((move) => move['operator'] !== null) ? ['operator'] : []
+  const moves = ['at', 'from_state', 'to_state', 'cause', 'detail', ...operator]
+  printTable(history, 'It has not moved yet.', moves)
   printLine('')
   printTable(deliveries, 'Its partner has not been told anything yet.')
   if (findings.length === 0) return
   printLine('')
   printTable(findings, '')
 }
-
-/** A column that is empty for nearly every payment is shown where it is not. */
-const withoutOperator = ({ operator: _none, ...move }: Awaited<ReturnType<typeof findHistory>>[number]) =>
-  move
 
 const list = async (environment: Environment, options: ListOptions): Promise<void> => {
   const limit = readLimit(options.limit, MAX_LISTED)
@@ -128,9 +167,7 @@ const list = async (environment: Environment, options: ListOptions): Promise<voi
     receipt: row.receipt,
     created_at: row.created_at,
   }))
-  const shown = listed.map(maskRow)
-  if (options.json) return printJson(shown)
-  printTable(shown, 'There are no such payments.')
+  printRows(options, listed.map(maskRow), { none: 'There are no such payments.' })
 }
 
 const findOpen = (environment: Environment, isOverdue: boolean, limit: number): Promise<PaymentRow[]> => {
@@ -141,8 +178,8 @@ const findOpen = (environment: Environment, isOverdue: boolean, limit: number): 
 
 const findSome = (environment: Environment, options: ListOptions, limit: number): Promise<PaymentRow[]> => {
   const { state } = options
-  const partnerId = options.partner === undefined ? null : requireId('--partner', options.partner)
-  const before = options.before === undefined ? null : requireId('--before', options.before)
+  const partnerId = optional(options.partner, readId('partner')) ?? null
+  const before = optional(options.before, readId('value of --before')) ?? null
   return useDatabase(environment, (database) =>
     listPayments({
       database,
@@ -154,10 +191,45 @@ const findSome = (environment: Environment, options: ListOptions, limit: number)
   )
 }
 
-const requireId = (what: string, text: string): bigint => {
-  const id = parseId(text)
-  if (id === null) throw new CommandError(`${what} must be a positive whole number, not ${text}`)
-  return id
+const settlePayment = async (
+  environment: Environment,
+  paymentId: bigint,
+  options: SettleOptions,
+): Promise<void> => {
+  const { outcome } = options
+  const { name: operator, from } = toOperator(options.by)
+  const word = {
+    paymentId,
+    outcome,
+    receipt: readReceipt(options),
+    operator,
+    from,
+    reason: readReason(options.reason),
+  }
+  const settled = await useDatabase(environment, (database) => settleByHand(database, word))
+  if (settled.kind === 'receipt_taken') {
+    throw new CommandError(
+      `${word.receipt} is the receipt of payment ${settled.paymentId} already, and one receipt proves one payment; nothing was changed`,
+    )
+  }
+  if (settled.kind === 'unchanged') {
+    throw new CommandError(
+      settled.state === null
+        ? `there is no payment ${paymentId}`
+        : `payment ${paymentId} is ${settled.state} and cannot become ${outcome}; nothing was changed`,
+    )
+  }
+  const value = { payment_id: paymentId, state: outcome }
+  print(options, value, `Payment ${paymentId} is ${outcome}. Its partner is told.`)
 }
 
-const toOutput = ({ id, ...row }: PaymentRow) => ({ payment_id: id, ...row })
+const readReceipt = ({ outcome, receipt }: SettleOptions): string | null => {
+  if (outcome === 'failed') {
+    if (receipt !== undefined) throw new CommandError('--receipt is for a success: a failure has none')
+    return null
+  }
+  if (receipt === undefined || !/^[A-Z0-9]{10}$/.test(receipt)) {
+    throw new CommandError('--receipt must be the ten letters and digits of the statement, like UE4A11B2C3')
+  }
+  return receipt
+}

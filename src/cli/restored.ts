@@ -14,10 +14,10 @@ import { type Config, readConfig } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
 import { useDatabase, withRunningDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
-import { byOption, toOperator } from './operator.ts'
+import { type ByOptions, byOption, toOperator } from './options.ts'
 import { CommandError, printJson, printLine, printTable } from './output.ts'
 
-type RestoredOptions = { by: string; yes?: true; json?: true }
+type RestoredOptions = ByOptions & { yes?: true }
 type RestoredConfig = Config<'SPOOL_DIR' | 'NATS_URL' | 'NATS_STREAM' | 'LOG_LEVEL'>
 
 /** `restored`: an operator's word that the database was put back to an older copy, and what is known of what it lost. */
@@ -28,7 +28,6 @@ export const restoredCommand = (environment: Environment): Command =>
     )
     .option('--yes', 'do it: sequences are raised, and the alarm of every serve ends')
     .addOption(byOption())
-    .option('--json', 'print one line of JSON')
     .addHelpText(
       'after',
       '\nRun it where serve runs, with its SPOOL_DIR, and while no dispatcher does: the marks and the spool are there, and a dispatcher takes what JetStream has stored. The whole way is in docs/operations.md, Restore a database.',
@@ -75,14 +74,14 @@ const confirm = async (parts: {
   lost: Lost
   actor: Actor
 }): Promise<number> => {
-  const { database, config, judged, lost } = parts
+  const { database, config, judged, lost, actor } = parts
   const { sequences, payments, deliveries } = lost
   await raiseNumbers(
     database,
     Object.fromEntries(sequences.map(({ sequence, goes_on_above }) => [sequence, goes_on_above])),
   )
   const about = { payments: payments.length, deliveries: deliveries.length, missing: judged.alarm?.missing }
-  const epoch = await beginEpoch({ ...parts, randomBytes, about })
+  const epoch = await beginEpoch({ database, actor, randomBytes, about })
   if (judged.mark !== null) await reportMarks(database, config)
   return epoch
 }

@@ -10,13 +10,12 @@ import { systemClock } from '../runtime/clock.ts'
 import { readConfig } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
 import { type CallbackUrl, parseCallbackUrl } from '../values/callback-url.ts'
-import { openVault, useDatabase } from './database.ts'
-import { required } from './delivery-filter.ts'
+import { useDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
+import { type JsonOption, optional, readId, required } from './options.ts'
 import { CommandError, printJson, printLine, printTable } from './output.ts'
-import { readId } from './read-id.ts'
 
-type TestOptions = { url: string; partner?: string; outcome?: string[]; json?: true }
+type TestOptions = JsonOption & { url: string; partner?: string; outcome?: string[] }
 
 /** What came of one sample. */
 type Row = { outcome: string; webhook_id: string; attempt: number } & Pick<
@@ -47,7 +46,7 @@ const testCallback = async (environment: Environment, options: TestOptions): Pro
   const allowPrivateNetworks = config.CALLBACK_ALLOW_PRIVATE_NETWORKS
   const policy = { allowHttp: config.CALLBACK_ALLOW_HTTP, allowPrivateNetworks }
   const url = required('--url', parseCallbackUrl(options.url, policy))
-  const partnerId = options.partner === undefined ? null : readId('partner', options.partner)
+  const partnerId = optional(options.partner, readId('partner')) ?? null
   const resolve = createResolver({ allowPrivateNetworks, nameServers: config.DELIVERY_NAME_SERVERS })
   const poster = createPoster({
     guard: createAddressGuard({ allowPrivateNetworks, resolve, ownAddresses }),
@@ -57,27 +56,26 @@ const testCallback = async (environment: Environment, options: TestOptions): Pro
   const samples = sampleOutcomes(options.outcome ?? SAMPLE_NAMES, systemClock())
   try {
     const send = (sign: Sign | null): Promise<Row[]> => sendAll({ url, samples, poster, sign, partnerId })
-    print(options, await (partnerId === null ? send(null) : withSigner(environment, partnerId, send)))
+    printAnswers(options, await (partnerId === null ? send(null) : withSigner(environment, partnerId, send)))
   } finally {
     await poster.close()
   }
 }
 
 /** Runs `work` with what signs for a partner; throws a message for a person when there is none such. */
-const withSigner = async <Result>(
+const withSigner = <Result>(
   environment: Environment,
   partnerId: bigint,
   work: (sign: Sign) => Promise<Result>,
-): Promise<Result> => {
-  const vault = await openVault(environment)
-  return useDatabase(environment, async (database) => {
+): Promise<Result> =>
+  useDatabase(environment, async (database, openVault) => {
+    const vault = openVault()
     const partner = await findPartner(database, partnerId)
     if (!partner) throw new CommandError(`there is no partner ${partnerId}`)
     const log = createLog({ name: 'gateway', level: 'error' })
     const nowMs = () => performance.now()
     return work(createSigner({ database, vault, retryUntilStopped: (ask) => ask(), nowMs, log }))
   })
-}
 
 /** One after the other, so that what comes second for a payment comes second. */
 const sendAll = async (parts: {
@@ -106,7 +104,8 @@ const sendAll = async (parts: {
       },
       body: sample.body,
     })
-    rows.push({ outcome: sample.name, webhook_id: webhookId, attempt: sample.attempt, ...result })
+    const row = { outcome: sample.name, webhook_id: webhookId, attempt: sample.attempt, ...result }
+    rows.push(row)
   }
   return rows
 }
@@ -116,7 +115,9 @@ const signatureOf = async (
   message: { webhookId: string; startedAt: Date; body: string },
 ): Promise<string | null> => {
   if (parts.sign === null || parts.partnerId === null) return null
-  const signed = await parts.sign({ ...message, partnerId: parts.partnerId })
+  const { partnerId } = parts
+  const { webhookId, startedAt, body } = message
+  const signed = await parts.sign({ webhookId, startedAt, body, partnerId })
   if (signed.kind === 'impossible') {
     throw new CommandError(
       `the signing secret of partner ${parts.partnerId} cannot be opened: is SECRET_KEY right?`,
@@ -128,7 +129,7 @@ const signatureOf = async (
   )
 }
 
-const print = (options: TestOptions, rows: readonly Row[]): void => {
+const printAnswers = (options: TestOptions, rows: readonly Row[]): void => {
   const failures = rows.filter(({ errorClass }) => errorClass !== null).length
   if (failures > 0) process.exitCode = 1
   const shown = rows.map((row) => ({
@@ -140,9 +141,8 @@ const print = (options: TestOptions, rows: readonly Row[]): void => {
     duration_ms: row.durationMs,
   }))
   if (options.json) {
-    return printJson(
-      shown.map((row, index) => ({ ...row, address: rows[index]?.address, answer: rows[index]?.answer })),
-    )
+    const answers = rows.map(({ address, answer }) => ({ address, answer }))
+    return printJson(shown.map((row, index) => Object.assign(row, answers[index])))
   }
   printTable(shown, '')
   printLine('')

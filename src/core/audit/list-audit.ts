@@ -10,7 +10,7 @@ export type AuditLine = {
   from: string
   action: string
   subject: string
-  partnerId: bigint | null
+  partner_id: bigint | null
   before: Record<string, unknown> | null
   after: Record<string, unknown> | null
 }
@@ -43,7 +43,7 @@ export const listAudit = async (database: Database, filter: AuditFilter): Promis
     from: row.source,
     action: row.action,
     subject: `${row.subject_kind} ${row.subject_id}`,
-    partnerId: row.partner_id,
+    partner_id: row.partner_id,
     before: row.before,
     after: row.after,
   }))
