@@ -87,7 +87,7 @@ export const createPoster = (options: {
   const post = async (request: PostRequest): Promise<PostResult> => {
     const startedMs = nowMs()
     const exchange = await exchangeOver({ guard, agent, observer, limits, nowMs }, request)
-    return { ...judge(exchange, clock), durationMs: Math.round(nowMs() - startedMs) }
+    return { ...toResult(exchange, clock), durationMs: Math.round(nowMs() - startedMs) }
   }
 
   const close = async (): Promise<void> => {
@@ -201,7 +201,7 @@ const addressOf = (error: unknown): string | null => {
 }
 
 /** A status that is a failure says more than how the answer ended; a 2xx counts only when it was read to its end. */
-const judge = (exchange: Exchange, clock: Clock): Omit<PostResult, 'durationMs'> => {
+const toResult = (exchange: Exchange, clock: Clock): Omit<PostResult, 'durationMs'> => {
   const ofStatus = exchange.status === null ? null : classifyStatus(exchange.status)
   return {
     status: exchange.status,
