@@ -17,6 +17,7 @@ import { startFacade } from '../../src/facade/server.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { readConfig } from '../../src/runtime/config.ts'
 import { createLog } from '../../src/runtime/log.ts'
+import { createWrongSecrets } from '../../src/runtime/wrong-secrets.ts'
 import { testActor } from '../../test/support/actor.ts'
 import { testVault } from '../../test/support/vault.ts'
 
@@ -49,6 +50,7 @@ const database = connectDatabase({
   onConnect: guard.onConnect,
 })
 startFollowing({ database, guard, log })
+const wrongSecrets = createWrongSecrets({ perMinute: 60, nowMs: () => performance.now() })
 const payments = createPaymentService({
   database,
   acceptor: createAcceptor({
@@ -59,7 +61,7 @@ const payments = createPaymentService({
   checks: createCallerChecks({
     database,
     nowMs: () => performance.now(),
-    wrongSecretsPerMinute: 60,
+    wrongSecrets,
     partnerRequestsPerSecond: config.PARTNER_REQUESTS_PER_SECOND,
     noteUse: startKeyUse({ database, clock: systemClock, log }).note,
   }),
@@ -83,7 +85,8 @@ const facade = await startFacade({
   randomBytes,
   host: '127.0.0.1',
   port: 0,
-  wrongKeysPerMinute: 60,
+  deliveryScheduleMs: [0],
+  wrongSecrets,
 })
 const { apiKey } = await createPartner({
   actor: testActor,

@@ -57,5 +57,12 @@ const clients = createInProcessClients({
   payments: { requestPayment: unused, getPayment: unused, listPayments: unused },
   darajaCallbacks,
 })
-const facade = await startFacade({ ...clients, log, randomBytes, host: '127.0.0.1', port: 0 })
+const facade = await startFacade({
+  ...clients,
+  log,
+  randomBytes,
+  deliveryScheduleMs: [0],
+  host: '127.0.0.1',
+  port: 0,
+})
 process.stdout.write(`${JSON.stringify({ ready: true, url: facade.url })}\n`)

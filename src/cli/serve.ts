@@ -28,6 +28,7 @@ import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
 import { announceReady } from '../runtime/ready.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
+import { createWrongSecrets, type WrongSecrets } from '../runtime/wrong-secrets.ts'
 import { createEarlyClients } from './early-clients.ts'
 import { type Environment, hasParent, SERVE_SETTINGS } from './environment.ts'
 import { openGuardedDatabase } from './guarded-database.ts'
@@ -82,7 +83,8 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
   const metrics = createCoreMetrics(registry, database)
   const callbacks = { spool, callbackMetrics: createCallbackMetrics(registry, spool) }
   const early = createEarlyClients({ ...settingsOf(config, time.clock), ...callbacks, metrics, log, newId })
-  const facade = await openFacade({ config, clients: early.clients, log, registry })
+  const wrongSecrets = createWrongSecrets({ perMinute: config.WRONG_KEYS_PER_MINUTE, nowMs })
+  const facade = await openFacade({ config, clients: early.clients, log, registry, wrongSecrets })
   await using untilCore = new AsyncDisposableStack()
   untilCore.defer(() => facade.close())
   if (!(await untilDatabase({ database, guard, time, asked, log }))) return
@@ -100,6 +102,7 @@ const serve = async (environment: Environment, options: { json?: true }): Promis
     numbers: guard.numbersOf(database),
     log,
     metrics,
+    wrongSecrets,
     ...callbacks,
     onDeliveriesDue: publishing.wake,
   })
@@ -153,7 +156,6 @@ const settingsOf = (config: ServeConfig, clock: Clock) => ({
       maxBytes: config.CALLBACK_STRANGER_MAX_BYTES,
     },
   },
-  wrongSecretsPerMinute: config.WRONG_KEYS_PER_MINUTE,
   partnerRequestsPerSecond: config.PARTNER_REQUESTS_PER_SECOND,
   payerLimits: payerLimitsOf(config),
   callbackUrlPolicy: {
@@ -228,14 +230,16 @@ const openFacade = (parts: {
   clients: InProcessClients
   log: Log
   registry: Registry
+  wrongSecrets: WrongSecrets
 }): Promise<Facade> => {
-  const { config, clients, log, registry } = parts
+  const { config, clients, log, registry, wrongSecrets } = parts
   return startFacade({
     ...clients,
     log,
     registry,
     limits: limitsOf(config),
-    wrongKeysPerMinute: config.WRONG_KEYS_PER_MINUTE,
+    wrongSecrets,
+    deliveryScheduleMs: config.DELIVERY_SCHEDULE,
     randomBytes,
     trustedProxies: config.TRUSTED_PROXIES ?? [],
     host: config.HTTP_HOST,

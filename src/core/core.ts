@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Loop } from '../runtime/loop.ts'
 import { createVault } from '../runtime/seal.ts'
+import type { WrongSecrets } from '../runtime/wrong-secrets.ts'
 import type { CallbackUrlPolicy } from '../values/callback-url.ts'
 import { createCallbackIds } from './callback/callback.ts'
 import type { CallbackMetrics } from './callback/callback-metrics.ts'
@@ -57,8 +58,8 @@ export type CoreOptions = {
   callbackPatienceMs: number
   callbackSources: CallbackSources
   callbackUrlPolicy: CallbackUrlPolicy
-  /** How many wrong keys and tokens an address may show in a minute, to each replica. */
-  wrongSecretsPerMinute: number
+  /** Counts the wrong keys and tokens that an address shows to this replica. */
+  wrongSecrets: WrongSecrets
   /** Requests a second of a partner that has no rate of its own, to all replicas; null: no limit. */
   partnerRequestsPerSecond: number | null
   payerLimits: PayerLimits

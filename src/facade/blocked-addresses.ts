@@ -1,47 +1,79 @@
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
 import { LRUCache } from 'lru-cache'
+import type { WrongSecrets } from '../runtime/wrong-secrets.ts'
 import { networkOf } from '../values/network-of.ts'
+import { Refusal, tooManyWrongKeys } from './errors.ts'
 
-/** Which addresses have shown so many wrong keys that they are made to wait. */
+/** Which connections' addresses have shown so many wrong keys that they are made to wait. */
 export type BlockedAddresses = {
   /** For how long the address is blocked, seconds; 0: it is not. */
-  waitSeconds(address: string): number
-  /** Counts a key that nobody has. */
-  countWrong(address: string): void
+  waitSeconds: (address: string) => number
   /** A partner came from there with a key of its own: it is not blocked for whatever its neighbours do. */
-  trust(address: string): void
+  trust: (address: string) => void
 }
-
-const WINDOW_MS = 60_000
 
 /** For how long a partner's key speaks for its address, ms: longer than a quiet night. */
 const TRUSTED_MS = 86_400_000
 
-/** How many addresses are remembered at once. */
-const MAX_ADDRESSES = 20_000
+/** How many addresses are trusted at once. */
+const MAX_TRUSTED = 20_000
 
-/** BlockedAddresses an address (`networkOf`) after `perMinute` wrong keys, until their minute is over. `nowMs` is a monotonic time in ms. */
+/**
+ * Blocks an address that `wrongSecrets` makes wait, unless a partner's own key came from there. Load balancers are never blocked,
+ * for they speak for many: wrong keys count for the clients behind them. `nowMs` is a monotonic time in ms.
+ */
 export const createBlockedAddresses = (options: {
-  perMinute: number
+  wrongSecrets: Pick<WrongSecrets, 'waitSeconds'>
+  isProxy: (address: string) => boolean
   nowMs: () => number
 }): BlockedAddresses => {
-  const { perMinute, nowMs } = options
-  const windows = new LRUCache<string, { count: number; endsMs: number }>({ max: MAX_ADDRESSES })
-  const trusted = new LRUCache<string, number>({ max: MAX_ADDRESSES })
+  const trusted = new LRUCache<string, true>({
+    max: MAX_TRUSTED,
+    ttl: TRUSTED_MS,
+    ttlResolution: 0,
+    perf: { now: options.nowMs },
+  })
   return {
     waitSeconds: (address) => {
-      const window = windows.get(networkOf(address))
-      if (window === undefined || window.count < perMinute || window.endsMs <= nowMs()) return 0
-      return (trusted.get(networkOf(address)) ?? 0) > nowMs()
+      const waitSeconds = options.wrongSecrets.waitSeconds(address)
+      return waitSeconds > 0 && (trusted.has(networkOf(address)) || options.isProxy(address))
         ? 0
-        : Math.ceil((window.endsMs - nowMs()) / 1000)
+        : waitSeconds
     },
-    countWrong: (address) => {
-      const window = windows.get(networkOf(address))
-      if (window !== undefined && window.endsMs > nowMs()) window.count += 1
-      else windows.set(networkOf(address), { count: 1, endsMs: nowMs() + WINDOW_MS })
-    },
-    trust: (address) => {
-      trusted.set(networkOf(address), nowMs() + TRUSTED_MS)
-    },
+    trust: (address) => void trusted.set(networkOf(address), true),
   }
+}
+
+/**
+ * Refuses the first request of a blocked address and ends its connection; what was sent behind it is thrown away with it. New
+ * connections of such an address are refused unread (`guardConnections`), so that a flood costs its sender connections, and us
+ * nearly nothing. For the partners' routes, whose answers tell the wrong keys from the right ones.
+ */
+export const refuseBlocked = (server: FastifyInstance, blockedAddresses: BlockedAddresses): void => {
+  const ending = new WeakSet<Socket>()
+  const trusted = new WeakSet<Socket>()
+
+  server.addHook('onRequest', (request, _reply, done) => {
+    const { socket } = request.raw
+    // Sent behind a request that ended the connection: it is never answered.
+    if (ending.has(socket)) return
+    const waitSeconds = trusted.has(socket) ? 0 : blockedAddresses.waitSeconds(socket.remoteAddress ?? '')
+    if (waitSeconds === 0) {
+      done()
+      return
+    }
+    ending.add(socket)
+    const headers = { 'retry-after': String(waitSeconds), connection: 'close' }
+    done(new Refusal(429, tooManyWrongKeys(waitSeconds), headers))
+  })
+
+  server.addHook('onSend', (request, reply, payload, done) => {
+    const { socket } = request.raw
+    if (reply.statusCode < 300 && !trusted.has(socket)) {
+      trusted.add(socket)
+      blockedAddresses.trust(socket.remoteAddress ?? '')
+    }
+    done(null, payload)
+  })
 }

@@ -2,9 +2,8 @@ import type { Client } from '@connectrpc/connect'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { PaymentService } from '../gen/mpesa/gateway/v1/payments_pb.js'
 import { requireApiKey } from './authenticate.ts'
-import type { BlockedAddresses } from './blocked-addresses.ts'
+import { type BlockedAddresses, refuseBlocked } from './blocked-addresses.ts'
 import { MESSAGES, Refusal } from './errors.ts'
-import { refuseBlocked } from './refuse-blocked.ts'
 import { registerPostStkPush } from './request/post-stk-push.ts'
 import { registerTransactions } from './transactions/transactions.ts'
 
@@ -16,16 +15,15 @@ export const registerPartnerApi = (
   server: FastifyInstance,
   options: {
     payments: Client<typeof PaymentService>
-    isProxy: (address: string) => boolean
     /** Who is made to wait; nobody when left out. */
     blockedAddresses: BlockedAddresses | undefined
   },
 ): void => {
-  const { payments, isProxy, blockedAddresses } = options
+  const { payments, blockedAddresses } = options
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   )
-  if (blockedAddresses !== undefined) refuseBlocked(server, { blockedAddresses, isProxy })
+  if (blockedAddresses !== undefined) refuseBlocked(server, blockedAddresses)
   server.addHook('onRequest', requireApiKey)
   server.addHook('onRequest', refuseCompression)
   registerPostStkPush(server, payments)

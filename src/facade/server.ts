@@ -15,6 +15,7 @@ import {
 } from '../runtime/connection-guard.ts'
 import { createDropReporter } from '../runtime/drop-reporter.ts'
 import type { Log } from '../runtime/log.ts'
+import type { WrongSecrets } from '../runtime/wrong-secrets.ts'
 import { type AddressList, includesAddress } from '../values/address-list.ts'
 import { parseRequestId } from '../values/request-id.ts'
 import { answerErrors, sendError } from './answer-errors.ts'
@@ -36,12 +37,14 @@ export type FacadeOptions = {
   darajaCallbacks: Client<typeof DarajaCallbackService>
   log: Log
   randomBytes: (count: number) => Buffer
+  /** The pause before each attempt to deliver an outcome, ms: partners are told. */
+  deliveryScheduleMs: readonly number[]
   /** Whose `X-Forwarded-For` is believed; nobody's when left out. */
   trustedProxies?: AddressList
   /** How many connections are kept open, and how slow they may be. */
   limits?: ConnectionLimits
-  /** From how many wrong keys in a minute on an address is made to wait; none is when left out. */
-  wrongKeysPerMinute?: number
+  /** What the core counts wrong keys in: whoever it makes wait is refused unread. Nobody is when left out. */
+  wrongSecrets?: WrongSecrets
   /** Where cut connections are counted. */
   registry?: Registry
 }
@@ -80,8 +83,8 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
   const requestIdOf = createRequestIds(options.randomBytes)
   const server = createServer({ log, limits, requestIdOf, onCut })
   const isProxy = (address: string): boolean => includesAddress(trustedProxies, address)
-  const perMinute = options.wrongKeysPerMinute
-  const blockedAddresses = perMinute === undefined ? undefined : createBlockedAddresses({ perMinute, nowMs })
+  const { wrongSecrets } = options
+  const blockedAddresses = wrongSecrets && createBlockedAddresses({ wrongSecrets, isProxy, nowMs })
   const waitOf = (address: string): number => blockedAddresses?.waitSeconds(address) ?? 0
   const blocked = {
     isBlocked: (address: string) => waitOf(address) > 0,
@@ -94,9 +97,9 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
   addRequestRules(server)
   answerErrors(server, log)
   registerHealth(server)
-  registerDocs(server)
+  registerDocs(server, options.deliveryScheduleMs)
   server.register((scope, _options, done) => {
-    registerPartnerApi(scope, { payments: options.payments, isProxy, blockedAddresses })
+    registerPartnerApi(scope, { payments: options.payments, blockedAddresses })
     done()
   })
   server.register((scope, _options, done) => {

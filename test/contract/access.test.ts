@@ -193,6 +193,7 @@ it('of every method and every route it is said who may call it, and of nothing e
     ...test.clients,
     log: test.options.log,
     randomBytes: test.options.randomBytes,
+    deliveryScheduleMs: [0],
   })
   await server.ready()
   const routes = routesIn(server.printRoutes({ commonPrefix: false }))

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { setPartnerSettings } from '../../src/core/partners/change-partner.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { makeSecret } from '../../src/core/partners/secret.ts'
+import { createWrongSecrets } from '../../src/runtime/wrong-secrets.ts'
 import { parseAddressList } from '../../src/values/address-list.ts'
 import { type Answer, ask, openFacade, paymentBody, STK_PUSH, type TestFacade } from '../facade/harness.ts'
 import { testActor } from '../support/actor.ts'
@@ -14,7 +15,8 @@ let test: TestFacade
 beforeAll(async () => {
   const proxies = parseAddressList('127.0.0.1')
   if (!proxies.ok) throw new Error(proxies.problem)
-  const limits = { wrongSecretsPerMinute: 4, payerLimits: { openPrompts: 1, promptsPerHour: 3 } }
+  const wrongSecrets = createWrongSecrets({ perMinute: 4, nowMs: () => performance.now() })
+  const limits = { wrongSecrets, payerLimits: { openPrompts: 1, promptsPerHour: 3 } }
   test = await openFacade(limits, { trustedProxies: proxies.value })
 })
 afterAll(() => test.stop())

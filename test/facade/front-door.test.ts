@@ -4,6 +4,7 @@ import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type FacadeOptions, startFacade } from '../../src/facade/server.ts'
 import { CONNECTION_LIMITS } from '../../src/runtime/connection-guard.ts'
+import { createWrongSecrets, type WrongSecrets } from '../../src/runtime/wrong-secrets.ts'
 import { type AddressList, parseAddressList } from '../../src/values/address-list.ts'
 import { eventually } from '../support/eventually.ts'
 import {
@@ -31,22 +32,40 @@ const LIMITS = {
 /** For clients that are slow on purpose: on a loaded machine all others are too. */
 const HASTY = { ...LIMITS, headersTimeoutMs: 300, requestTimeoutMs: 600 }
 
+/** What the core counts wrong keys in; another one for each server before it. */
+let counted: WrongSecrets
+const wrongSecrets: WrongSecrets = {
+  waitSeconds: (address) => counted.waitSeconds(address),
+  count: (address) => counted.count(address),
+}
+
 let whole: TestFacade
 beforeAll(async () => {
-  whole = await openFacade()
+  whole = await openFacade({ wrongSecrets })
 })
 afterAll(() => whole.stop())
 
 let test: TestFacade
 let registry: Registry
 
-/** Opens another door before the same core. */
-const open = async (options: Partial<FacadeOptions> = {}): Promise<void> => {
+/** Opens another server before the same core. */
+const open = async (options: Partial<FacadeOptions> = {}, wrongKeysPerMinute = 1_000_000): Promise<void> => {
   registry = new Registry()
+  counted = createWrongSecrets({ perMinute: wrongKeysPerMinute, nowMs: () => performance.now() })
   const { log } = whole.options
-  const where = { host: '127.0.0.1', port: 0 }
-  const door = { ...whole.clients, log, randomBytes, limits: LIMITS, registry, ...options, ...where }
-  const facade = await startFacade(door)
+  const facade = await startFacade({
+    payments: whole.clients.payments,
+    darajaCallbacks: whole.clients.darajaCallbacks,
+    log,
+    randomBytes,
+    deliveryScheduleMs: [0],
+    limits: options.limits ?? LIMITS,
+    trustedProxies: options.trustedProxies ?? [],
+    wrongSecrets,
+    registry,
+    host: '127.0.0.1',
+    port: 0,
+  })
   test = { ...whole, facade, httpPort: Number(new URL(facade.url).port) }
 }
 
@@ -179,7 +198,7 @@ describe('an address that shows one wrong key after the other', () => {
 
   beforeEach(async () => {
     await test.facade.close()
-    await open({ wrongKeysPerMinute: 3 })
+    await open({}, 3)
   })
 
   it('is told to wait and cut, and what it sent behind is thrown away', async () => {
@@ -198,7 +217,7 @@ describe('an address that shows one wrong key after the other', () => {
 
   it('is served all the same when a partner’s own key came from there', async () => {
     expect((await push(test, paymentBody())).status).toBe(200)
-    expect(await showWrongKeys(5)).toEqual([401, 401, 401, 401, 401])
+    expect(await showWrongKeys(5)).toEqual([401, 401, 401, 429, 429])
     expect((await push(test, paymentBody())).status).toBe(200)
   })
 
@@ -214,8 +233,14 @@ describe('an address that shows one wrong key after the other', () => {
 
   it('is a load balancer, and is left alone', async () => {
     await test.facade.close()
-    await open({ wrongKeysPerMinute: 3, trustedProxies: addressesOf('127.0.0.1') })
-    expect(await showWrongKeys(5)).toEqual([401, 401, 401, 401, 401])
+    await open({ trustedProxies: addressesOf('127.0.0.1') }, 3)
+    expect(await showWrongKeys(5)).toEqual([401, 401, 401, 429, 429])
+    // Its own requests carry no client's address. Those of its clients count for each of them.
+    const statusOf = async (client: string): Promise<number> =>
+      (await ask(test, 'GET /api/v1/mpesa/transactions', ['X-API-KEY: guess', `X-Forwarded-For: ${client}`]))
+        .status
+    for (const status of [401, 401, 401, 429]) expect(await statusOf('192.0.2.1')).toBe(status)
+    expect(await statusOf('192.0.2.2')).toBe(401)
   })
 })
 

@@ -42,6 +42,7 @@ export const openFacade = async (
     ...core.clients,
     log,
     randomBytes,
+    deliveryScheduleMs: [0, 2_000, 900_000, 86_400_000],
     host: '127.0.0.1',
     port: core.httpPort,
     ...facadeOverrides,

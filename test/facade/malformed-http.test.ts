@@ -149,7 +149,14 @@ it('that comes too slowly is told so', async () => {
 
 it('is answered under every name of the machine', async () => {
   const { log } = test.options
-  const facade = await startFacade({ ...test.clients, log, randomBytes, host: 'localhost', port: 0 })
+  const facade = await startFacade({
+    ...test.clients,
+    log,
+    randomBytes,
+    deliveryScheduleMs: [0],
+    host: 'localhost',
+    port: 0,
+  })
   const { hostname, port } = new URL(facade.url)
   const client = connect(Number(port), hostname.replaceAll(/[[\]]/g, ''))
   client.write('nonsense\r\n\r\n')

@@ -37,6 +37,7 @@ describe('while the database is away', () => {
       ...createInProcessClients(core.services),
       log,
       randomBytes,
+      deliveryScheduleMs: [0],
       host: '127.0.0.1',
       port: httpPort,
     })

@@ -42,6 +42,7 @@ describe('a facade whose core is behind gRPC', () => {
       ),
       log: near.options.log,
       randomBytes,
+      deliveryScheduleMs: [0],
       host: '127.0.0.1',
       port: httpPort,
     })

@@ -16,6 +16,7 @@ import { createInProcessClients, type InProcessClients } from '../../src/core/se
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { createLog, type Log } from '../../src/runtime/log.ts'
+import { createWrongSecrets } from '../../src/runtime/wrong-secrets.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts'
 import { parseAddressList } from '../../src/values/address-list.ts'
 import type { PartnerId } from '../../src/values/ids.ts'
@@ -147,7 +148,7 @@ const defaultOptions = (parts: {
     strangers: { perMinute: 1_000_000, bytesPerMinute: 1_000_000_000, maxBytes: 4096 },
   },
   callbackUrlPolicy: { allowHttp: true, allowPrivateNetworks: true },
-  wrongSecretsPerMinute: 100_000,
+  wrongSecrets: createWrongSecrets({ perMinute: 100_000, nowMs: () => performance.now() }),
   partnerRequestsPerSecond: null,
   payerLimits: { openPrompts: null, promptsPerHour: null },
   darajaBaseUrl: parts.simulator.url,

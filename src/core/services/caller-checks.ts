@@ -1,5 +1,5 @@
 import type { Database } from '../../database/connect.ts'
-import { createWrongSecrets } from '../../runtime/wrong-secrets.ts'
+import type { WrongSecrets } from '../../runtime/wrong-secrets.ts'
 import {
   type CheckKey,
   type CheckPartner,
@@ -23,13 +23,12 @@ export type CallerChecks = {
 export const createCallerChecks = (parts: {
   database: Database
   nowMs: () => number
-  wrongSecretsPerMinute: number
+  wrongSecrets: WrongSecrets
   /** Of partners that have no rate of their own; null: no limit. */
   partnerRequestsPerSecond: number | null
   noteUse: (keyId: bigint) => void
 }): CallerChecks => {
-  const { database, nowMs } = parts
-  const wrongSecrets = createWrongSecrets({ perMinute: parts.wrongSecretsPerMinute, nowMs })
+  const { database, nowMs, wrongSecrets } = parts
   return {
     checkKey: createKeyCheck({ database, nowMs, wrongSecrets }),
     checkToken: createTokenCheck({ database, nowMs, wrongSecrets }),

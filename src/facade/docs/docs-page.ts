@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { JSON_TYPE } from '../errors.ts'
-import { OPENAPI } from './openapi.ts'
+import { type ApiDocument, describeApi } from './openapi.ts'
 import type { Operation, Parameter } from './openapi-operations.ts'
 import { SCHEMAS, type Schema } from './openapi-schemas.ts'
 
@@ -24,10 +24,14 @@ const CURL = `curl -X POST "https://…/api/v1/mpesa/stk_push" \\
 /** The page has a style of its own and loads nothing. */
 const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 
-/** `GET /api/v1/openapi.json` and `GET /docs`: the interface described for programs and for people. */
-export const registerDocs = (server: FastifyInstance): void => {
-  const document = JSON.stringify(OPENAPI)
-  const page = renderDocsPage()
+/**
+ * `GET /api/v1/openapi.json` and `GET /docs`: the interface described for programs and for people. `deliveryScheduleMs`: the pause
+ * before each attempt to deliver an outcome.
+ */
+export const registerDocs = (server: FastifyInstance, deliveryScheduleMs: readonly number[]): void => {
+  const api = describeApi(deliveryScheduleMs)
+  const document = JSON.stringify(api)
+  const page = renderDocsPage(api)
   server.get('/api/v1/openapi.json', (_request, reply) => {
     reply.header('content-type', JSON_TYPE).send(document)
   })
@@ -44,14 +48,14 @@ export const registerDocs = (server: FastifyInstance): void => {
 }
 
 /** The OpenAPI document as a page for partners' developers: one file, without scripts and without anything from elsewhere. */
-const renderDocsPage = (): string => {
-  const operations = Object.entries(OPENAPI.paths).flatMap(([path, methods]) =>
+const renderDocsPage = (api: ApiDocument): string => {
+  const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
     Object.entries<Operation>(methods).map(([method, operation]) => ({
       title: `${method.toUpperCase()} ${path}`,
       operation,
     })),
   )
-  const { outcome } = OPENAPI.webhooks
+  const { outcome } = api.webhooks
   const sections = [
     ...operations.filter(({ operation }) => operation.tags.includes('partner')),
     { title: 'POST to your callback_url', operation: outcome.post },
@@ -59,8 +63,8 @@ const renderDocsPage = (): string => {
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    `<title>${escapeHtml(OPENAPI.info.title)}</title><style>${STYLE}</style></head><body>`,
-    `<h1>${escapeHtml(OPENAPI.info.title)}</h1><p>${prose(OPENAPI.info.description)}</p>`,
+    `<title>${escapeHtml(api.info.title)}</title><style>${STYLE}</style></head><body>`,
+    `<h1>${escapeHtml(api.info.title)}</h1><p>${prose(api.info.description)}</p>`,
     `<p>${prose('Every call carries your key in `X-API-KEY`. Every error has the same two fields:')}</p>`,
     '<pre>{"status":"error","message":"callback_url is required"}</pre>',
     `<pre>${escapeHtml(CURL)}</pre>`,

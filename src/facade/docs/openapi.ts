@@ -19,12 +19,11 @@ const deliveryHeader = (name: string, description: string, schema: Schema): Para
   schema,
 })
 
-const outcome: Omit<Operation, 'responses'> = {
+const describeOutcome = (deliveryScheduleMs: readonly number[]): Omit<Operation, 'responses'> => ({
   operationId: 'receiveOutcome',
   tags: ['partner'],
   summary: 'What the gateway POSTs to your `callback_url`',
-  description:
-    'Sent when the outcome is known. Answer with any 2xx within 10 seconds; anything else, a redirect too, is tried again, for days: after seconds at first, then minutes, then hours, each counted from the attempt before, and later if your `Retry-After` asks so. A 410 ends the attempts. The same outcome can come more than once: keep the `webhook-id`s that you have handled. A payment that was told as failed can later be told as successful, with another `webhook-id`: the later one counts.',
+  description: `Sent when the outcome is known. Answer with any 2xx within 10 seconds; anything else, a redirect too, ${describeRetries(deliveryScheduleMs)}. A 410 ends the attempts. The same outcome can come more than once: keep the \`webhook-id\`s that you have handled. A payment that was told as failed can later be told as successful, with another \`webhook-id\`: the later one counts.`,
   security: [],
   parameters: [
     deliveryHeader('webhook-id', 'The same for every attempt to tell this outcome.', { type: 'string' }),
@@ -39,10 +38,29 @@ const outcome: Omit<Operation, 'responses'> = {
     deliveryHeader('webhook-attempt', 'Counts the attempts from 1.', { type: 'integer', minimum: 1 }),
   ],
   requestBody: { required: true, content: json('Callback') },
+})
+
+/** The end of a sentence that says when an attempt that failed is made again. */
+const describeRetries = (scheduleMs: readonly number[]): string => {
+  const pauses = scheduleMs.slice(1).map(renderPause)
+  if (pauses.length === 0) return 'is not tried again'
+  const after = new Intl.ListFormat('en').format(pauses)
+  return `is tried again after ${after}, each counted from the attempt before, and later if your \`Retry-After\` asks so`
 }
 
-/** The description of everything this server answers, as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1). */
-export const OPENAPI = {
+const renderPause = (ms: number): string => {
+  const seconds = ms / 1000
+  if (seconds % 3600 === 0) return `${seconds / 3600} h`
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`
+}
+
+export type ApiDocument = ReturnType<typeof describeApi>
+
+/**
+ * The description of everything this server answers, as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1).
+ * `deliveryScheduleMs`: the pause before each attempt to deliver an outcome.
+ */
+export const describeApi = (deliveryScheduleMs: readonly number[]) => ({
   openapi: '3.1.1',
   info: {
     title: 'M-PESA Gateway API',
@@ -66,7 +84,10 @@ export const OPENAPI = {
   },
   webhooks: {
     outcome: {
-      post: { ...outcome, responses: { '2XX': { description: 'Received: it is not sent again.' } } },
+      post: {
+        ...describeOutcome(deliveryScheduleMs),
+        responses: { '2XX': { description: 'Received: it is not sent again.' } },
+      },
     },
   },
   components: {
@@ -80,4 +101,4 @@ export const OPENAPI = {
       },
     },
   },
-} as const
+})

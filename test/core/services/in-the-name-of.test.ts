@@ -7,6 +7,7 @@ import { createPartner } from '../../../src/core/partners/partner.ts'
 import { createServiceToken } from '../../../src/core/partners/service-token.ts'
 import { type GrpcServer, startGrpcServer } from '../../../src/core/server/grpc.ts'
 import { PaymentService } from '../../../src/gen/mpesa/gateway/v1/payments_pb.js'
+import { createWrongSecrets } from '../../../src/runtime/wrong-secrets.ts'
 import { testActor } from '../../support/actor.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { paymentRequest } from '../../support/requests.ts'
@@ -16,7 +17,8 @@ let test: TestCore
 let grpc: GrpcServer
 let token: string
 beforeAll(async () => {
-  test = await startTestCore({ wrongSecretsPerMinute: 5 })
+  const wrongSecrets = createWrongSecrets({ perMinute: 5, nowMs: () => performance.now() })
+  test = await startTestCore({ wrongSecrets })
   grpc = await startGrpcServer({ services: test.core.services, host: '127.0.0.1', port: 0 })
   const scopes = ['payments:write'] as const
   token = await createServiceToken({
