@@ -22,7 +22,9 @@ export type DeliveryFilter = {
 /** Parses the host of an endpoint, as it stands in callback URLs: lower case, with its port unless it is the usual one. */
 export const parseHost = (text: string): Parsed<string> => {
   const host = text.toLowerCase()
-  return URL.parse(`https://${host}`)?.host === host
+  // A port that is the usual one of https stands in the host of an endpoint over http.
+  const isHost = ['https', 'http'].some((scheme) => URL.parse(`${scheme}://${host}`)?.host === host)
+  return isHost
     ? valid(host)
     : invalid('must be the host of a callback URL alone, like shop.co.ke or shop.co.ke:8443')
 }

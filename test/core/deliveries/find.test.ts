@@ -181,7 +181,7 @@ it.each([
   ['https://shop.co.ke', null],
   ['shop.co.ke/told', null],
   ['amina@shop.co.ke', null],
-  ['shop.co.ke:443', null],
+  ['shop.co.ke:443', 'shop.co.ke:443'],
   ['', null],
 ])('the host %j is read as %j', (text, host) => {
   const parsed = parseHost(text)
