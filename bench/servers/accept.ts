@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Registry } from 'prom-client'
 import { createCoreMetrics } from '../../src/core/metrics.ts'
-import { startKeyUse } from '../../src/core/partners/key-use.ts'
+import { createKeyUse } from '../../src/core/partners/key-use.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { createAcceptor } from '../../src/core/request/acceptor.ts'
 import { createInProcessClients } from '../../src/core/server/in-process.ts'
@@ -51,6 +51,8 @@ const database = connectDatabase({
 })
 startFollowing({ database, guard, log })
 const wrongSecrets = createWrongSecrets({ perMinute: 60, nowMs: () => performance.now() })
+const keyUse = createKeyUse({ database, clock: systemClock, log })
+keyUse.start()
 const payments = createPaymentService({
   database,
   acceptor: createAcceptor({
@@ -63,7 +65,8 @@ const payments = createPaymentService({
     nowMs: () => performance.now(),
     wrongSecrets,
     partnerRequestsPerSecond: config.PARTNER_REQUESTS_PER_SECOND,
-    noteUse: startKeyUse({ database, clock: systemClock, log }).note,
+    noteUse: keyUse.note,
+    isStarted: () => true,
   }),
   payerLimits: {
     openPrompts: config.PAYER_OPEN_PROMPTS || null,

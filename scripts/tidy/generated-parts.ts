@@ -1,6 +1,8 @@
-import { DISPATCH_SETTINGS, SERVE_SETTINGS } from '../../src/cli/environment.ts'
 import { ARROWS } from '../../src/core/payments/payment.ts'
 import { banner } from '../../src/local/reporter.ts'
+import { namesIn } from '../../src/runtime/config.ts'
+import { DISPATCH_SETTINGS } from '../../src/runtime/dispatch-config.ts'
+import { SERVE_SETTINGS } from '../../src/runtime/serve-config.ts'
 import type { Setting } from '../../src/runtime/settings/setting.ts'
 import { SETTINGS } from '../../src/runtime/settings.ts'
 import {
@@ -24,8 +26,8 @@ const defaultOf = ({ default: text }: Setting<unknown>): string => {
 /** Which commands read a setting, in the words of docs/settings.md. */
 const readersOf = (name: string): string => {
   const readers = [
-    ...(SERVE_SETTINGS.some((one) => one === name) ? ['serve'] : []),
-    ...(DISPATCH_SETTINGS.some((one) => one === name) ? ['dispatch'] : []),
+    ...(namesIn(SERVE_SETTINGS).some((one) => one === name) ? ['serve'] : []),
+    ...(namesIn(DISPATCH_SETTINGS).some((one) => one === name) ? ['dispatch'] : []),
     ...(name.startsWith('SIMULATOR_') ? ['simulator'] : []),
   ]
   return readers.join(', ') || 'npm start'

@@ -7,21 +7,17 @@ import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { startDispatcher } from '../dispatcher/dispatcher.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { type Config, readConfig, secretsOf } from '../runtime/config.ts'
+import { secretsOf } from '../runtime/config.ts'
+import { type DispatchConfig, readDispatchConfig } from '../runtime/dispatch-config.ts'
 import { createLog, flushLog, type Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
 import { announceReady } from '../runtime/ready.ts'
 import { createVault } from '../runtime/seal.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
-import { DISPATCH_SETTINGS, type Environment, hasParent } from './environment.ts'
+import { type Environment, hasParent } from './environment.ts'
 import { readinessOf } from './readiness.ts'
 import { DATABASE_PATIENCE_MS, requireSchema } from './require-schema.ts'
-
-type DispatchConfig = Config<(typeof DISPATCH_SETTINGS)[number]>
-
-/** Where operators look when `OPS_PORT` is not set. */
-const DEFAULT_OPS_PORT = 8082
 
 /** How long the ready line waits for the queue, so that it tells what is usual; nothing else does, ms. */
 const QUEUE_PATIENCE_MS = 1_000
@@ -41,17 +37,17 @@ export const dispatchCommand = (environment: Environment): Command =>
  */
 export const runDispatch = async (options: { json: boolean; environment: Environment }): Promise<number> => {
   const asked = untilAskedToStop({ withParent: hasParent(options.environment) })
-  const config = readConfig(options.environment, DISPATCH_SETTINGS)
+  const config = readDispatchConfig(options.environment)
   const log = createLog({
     name: 'dispatch',
-    level: config.LOG_LEVEL,
+    level: config.logLevel,
     secrets: secretsOf(options.environment),
   })
   const dispatch = await assemble(config, log)
   await queueSettled(dispatch.queueState)
   const fields = { process: 'dispatch', ops_url: dispatch.opsUrl, queue: dispatch.queueState() }
   announceReady({ json: options.json, text: textOf(fields), fields })
-  log.info({ event: 'ready', ...fields })
+  log.info({ event: 'ready', process: fields.process, ops_url: fields.ops_url, queue: fields.queue })
   const code = await Promise.race([asked, dispatch.failed]).then(
     (reason) => {
       log.info({ event: 'stopping', reason })
@@ -71,34 +67,44 @@ export const runDispatch = async (options: { json: boolean; environment: Environ
 /** Starts the parts, one after the other; when one cannot, those before it are stopped again. */
 const assemble = async (config: DispatchConfig, log: Log) => {
   await using starting = new AsyncDisposableStack()
-  const database = openDatabase(config, log)
+  const database = openDatabase(config.database, log)
   starting.defer(() => database.destroy())
   await retryWhileUnavailable(DATABASE_PATIENCE_MS, () => requireSchema(database))
-  const time = createDatabaseClock({ own: systemClock, nowMs: SYSTEM.nowMs, log })
+  const time = createDatabaseClock({ own: systemClock, nowMs, log })
   await retryWhileUnavailable(DATABASE_PATIENCE_MS, () => time.ask(database))
   const keepingTime = startFollowingClock({ time, database, log })
   starting.defer(() => keepingTime.stop().catch(() => undefined))
-  const queue = openQueue(config, log)
+  const queue = openQueue(config.queue, log)
   const queueState = (): string => queue?.state() ?? 'none'
   starting.defer(() => queue?.close())
   const registry = createMetrics()
   let isStopping = false
   const operations = await startOperationsServer({
-    host: config.OPS_HOST,
-    port: config.OPS_PORT ?? DEFAULT_OPS_PORT,
+    host: config.operations.host,
+    port: config.operations.port,
     registry,
     readiness: () => readinessOf({ database, queue, isStopping }),
     log,
   })
   starting.defer(() => operations.close())
   const dispatcher = startDispatcher({
-    ...tuning(config),
-    ...SYSTEM,
-    clock: time.clock,
     database,
     queue,
+    scheduleMs: config.deliveries.scheduleMs,
+    concurrency: config.deliveries.concurrency,
+    endpointConcurrency: config.deliveries.endpointConcurrency,
+    allowPrivateNetworks: config.deliveries.allowPrivateNetworks,
+    nameServers: config.deliveries.nameServers,
+    vault: createVault({
+      secretKey: config.keys.secretKey,
+      previousSecretKey: config.keys.previousSecretKey,
+      randomBytes,
+    }),
     registry,
     log,
+    clock: time.clock,
+    nowMs,
+    random: Math.random,
   })
   starting.defer(() => dispatcher.stop())
   starting.defer(() => {
@@ -114,25 +120,12 @@ const assemble = async (config: DispatchConfig, log: Log) => {
   }
 }
 
-const SYSTEM = { nowMs: () => performance.now(), random: Math.random }
+const nowMs = (): number => performance.now()
 
-const tuning = (config: DispatchConfig) => ({
-  scheduleMs: config.DELIVERY_SCHEDULE,
-  concurrency: config.DELIVERY_CONCURRENCY,
-  endpointConcurrency: config.DELIVERY_ENDPOINT_CONCURRENCY,
-  allowPrivateNetworks: config.CALLBACK_ALLOW_PRIVATE_NETWORKS,
-  vault: createVault({
-    secretKey: config.SECRET_KEY,
-    previousSecretKey: config.SECRET_KEY_PREVIOUS,
-    randomBytes,
-  }),
-  nameServers: config.DELIVERY_NAME_SERVERS,
-})
-
-const openDatabase = (config: DispatchConfig, log: Log): Database =>
+const openDatabase = ({ url, poolSize }: DispatchConfig['database'], log: Log): Database =>
   connectDatabase({
-    databaseUrl: config.DATABASE_URL,
-    poolSize: config.DATABASE_POOL_SIZE,
+    databaseUrl: url,
+    poolSize,
     log,
     answerWithinMs: ANSWER_WITHIN_MS,
     mustWrite: true,
@@ -141,10 +134,8 @@ const openDatabase = (config: DispatchConfig, log: Log): Database =>
     settings: { enable_seqscan: 'off' },
   })
 
-const openQueue = (config: DispatchConfig, log: Log): DeliveryQueue | null =>
-  config.NATS_URL === null
-    ? null
-    : openDeliveryQueue({ natsUrl: config.NATS_URL, stream: config.NATS_STREAM, name: 'dispatch', log })
+const openQueue = ({ natsUrl, stream }: DispatchConfig['queue'], log: Log): DeliveryQueue | null =>
+  natsUrl === null ? null : openDeliveryQueue({ natsUrl, stream, name: 'dispatch', log })
 
 const queueSettled = async (queueState: () => string): Promise<void> => {
   const untilMs = performance.now() + QUEUE_PATIENCE_MS

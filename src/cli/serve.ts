@@ -4,126 +4,226 @@ import type { Registry } from 'prom-client'
 import { createCallbackIds } from '../core/callback/callback.ts'
 import { createCallbackMetrics } from '../core/callback/callback-metrics.ts'
 import { openSpool } from '../core/callback/spool.ts'
-import { type Core, startCore } from '../core/core.ts'
+import { createCore } from '../core/core.ts'
 import { addNumberMetrics, addOverduePayments, createCoreMetrics } from '../core/metrics.ts'
 import { startPublishing } from '../core/outbox/publish.ts'
 import { startConnectServer } from '../core/server/connect.ts'
 import { startGrpcServer } from '../core/server/grpc.ts'
-import { createInProcessClients, type InProcessClients } from '../core/server/in-process.ts'
+import { createInProcessClients } from '../core/server/in-process.ts'
 import type { ServerTls } from '../core/server/server-tls.ts'
-import type { Database } from '../database/connect.ts'
-import { createDatabaseClock, type DatabaseClock, startFollowingClock } from '../database/database-clock.ts'
-import { warnOfLostCommits } from '../database/durability.ts'
+import type { Services } from '../core/server/services.ts'
+import { ANSWER_WITHIN_MS, connectDatabase } from '../database/connect.ts'
+import { createDatabaseClock, startFollowingClock } from '../database/database-clock.ts'
 import { startFollowing } from '../database/mark/follow.ts'
-import type { NumberGuard } from '../database/mark/number-guard.ts'
-import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
-import { type Facade, startFacade } from '../facade/server.ts'
+import { openNumberGuard } from '../database/mark/number-guard.ts'
+import { startFacade } from '../facade/server.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
-import { type Clock, systemClock } from '../runtime/clock.ts'
-import { BadSettings, type Config, readConfig, secretsOf } from '../runtime/config.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { secretsOf } from '../runtime/config.ts'
 import { CONNECTION_LIMITS, type ConnectionLimits } from '../runtime/connection-guard.ts'
 import { createDropReporter } from '../runtime/drop-reporter.ts'
 import { createLog, type Log } from '../runtime/log.ts'
+import type { Loop } from '../runtime/loop.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
 import { announceReady } from '../runtime/ready.ts'
+import { readServeConfig, type ServeConfig } from '../runtime/serve-config.ts'
 import { untilAskedToStop } from '../runtime/shutdown.ts'
 import { createWrongSecrets, type WrongSecrets } from '../runtime/wrong-secrets.ts'
-import { createEarlyClients } from './early-clients.ts'
-import { type Environment, hasParent, SERVE_SETTINGS } from './environment.ts'
-import { openGuardedDatabase } from './guarded-database.ts'
-import { payerLimitsOf } from './payer-limits.ts'
+import { type Environment, hasParent } from './environment.ts'
 import { readinessOf } from './readiness.ts'
-import { requireSchema } from './require-schema.ts'
 import { readServerTls } from './server-tls.ts'
+import { untilDatabase } from './until-database.ts'
 
-type ServeConfig = Config<(typeof SERVE_SETTINGS)[number]>
+/** How long a callback waits for Postgres before the disk takes it, ms: Daraja is to be answered within a second. */
+const CALLBACK_PATIENCE_MS = 300
+
+const nowMs = (): number => performance.now()
 
 /** `serve`: the REST facade and the core, with its loops. Any number of replicas. */
 export const serveCommand = (environment: Environment): Command =>
   new Command('serve')
     .description('run the REST API, gRPC and Connect, and the loops that submit, reconcile and publish')
     .option('--json', 'print one line of JSON when it is ready')
-    .action((options: { json?: true }) => serve(environment, options))
+    .action(async (options: { json?: true }) => {
+      const stopRequested = untilAskedToStop({ withParent: hasParent(environment) })
+      const config = readServeConfig(environment)
+      const tls = await readServerTls(config.grpc)
+      const log = createLog({ name: 'serve', level: config.logLevel, secrets: secretsOf(environment) })
+      await serve({ config, tls, log, stopRequested, json: options.json === true })
+    })
 
-/** Everything that is opened is closed in the opposite order, whatever happens: the doors first, the database last. */
-const serve = async (environment: Environment, options: { json?: true }): Promise<void> => {
-  const asked = untilAskedToStop({ withParent: hasParent(environment) })
-  const config = readConfig(environment, SERVE_SETTINGS)
-  if (config.DARAJA_PULL && !config.DARAJA_UNIQUE_REFERENCE) {
-    throw new BadSettings('DARAJA_PULL needs DARAJA_UNIQUE_REFERENCE on: what is pulled is told apart by it')
-  }
-  const tls = await readServerTls(config)
-  const log = createLog({ name: 'serve', level: config.LOG_LEVEL, secrets: secretsOf(environment) })
+/** Everything that is opened is closed in the opposite order, whatever happens: the listeners first, the database last. */
+const serve = async (options: {
+  config: ServeConfig
+  tls: ServerTls | null
+  log: Log
+  stopRequested: Promise<string>
+  json: boolean
+}): Promise<void> => {
+  const { config, log, stopRequested } = options
+  const registry = createMetrics()
   await using open = new AsyncDisposableStack()
-
-  const nowMs = (): number => performance.now()
-  const time = createDatabaseClock({ own: systemClock, nowMs, log })
-  const newId = createCallbackIds({ clock: time.clock, randomBytes })
-  const spool = await openSpool({ folder: config.SPOOL_DIR, newId, log })
-  open.defer(() => spool.close())
-
-  const { guard, database } = await openGuardedDatabase({ config, name: newId(), clock: time.clock, log })
-  open.defer(() => database.destroy())
-  const queue = openQueue(config, log)
-  open.defer(() => queue?.close())
+  const { time, newId, spool, guard, database, queue } = await openStores(config, log, open)
 
   let [isStarting, isStopping] = [true, false]
-  const registry = createMetrics()
   const operations = await startOperationsServer({
-    host: config.OPS_HOST,
-    port: config.OPS_PORT ?? DEFAULT_OPS_PORT,
+    host: config.operations.host,
+    port: config.operations.port,
     registry,
     readiness: () => readinessOf({ database, queue, alarm: guard.alarm(), isStarting, isStopping }),
     log,
   })
   open.defer(() => operations.close())
-
   addNumberMetrics(registry, guard)
-  const metrics = createCoreMetrics(registry, database)
-  const callbacks = { spool, callbackMetrics: createCallbackMetrics(registry, spool) }
-  const early = createEarlyClients({ ...settingsOf(config, time.clock), ...callbacks, metrics, log, newId })
-  const wrongSecrets = createWrongSecrets({ perMinute: config.WRONG_KEYS_PER_MINUTE, nowMs })
-  const facade = await openFacade({ config, clients: early.clients, log, registry, wrongSecrets })
-  await using untilCore = new AsyncDisposableStack()
-  untilCore.defer(() => facade.close())
-  if (!(await untilDatabase({ database, guard, time, asked, log }))) return
+  addOverduePayments(registry, database, config.operations.overdueAfterMs)
 
+  const wrongSecrets = createWrongSecrets({ perMinute: config.callers.wrongSecretsPerMinute, nowMs })
+  let publishing: Loop | null = null
+  const core = createCore({
+    config,
+    database,
+    log,
+    metrics: createCoreMetrics(registry, database),
+    clock: time.clock,
+    nowMs,
+    random: Math.random,
+    randomBytes,
+    newId,
+    numbers: guard.numbersOf(database),
+    spool,
+    callbackMetrics: createCallbackMetrics(registry, spool),
+    callbackPatienceMs: CALLBACK_PATIENCE_MS,
+    wrongSecrets,
+    onDeliveriesDue: () => publishing?.wake(),
+  })
+  await using entrance = new AsyncDisposableStack()
+  entrance.defer(() => core.stop())
+  // Callbacks can come at any moment: they are taken before there is a database.
+  const facade = await openFacade({ config, services: core.services, wrongSecrets, log, registry })
+  entrance.defer(() => facade.close())
+
+  if (!(await untilDatabase({ database, guard, time, stopRequested, log }))) return
   const following = startFollowing({ database, guard, log })
   open.defer(() => following.stop())
   const keepingTime = startFollowingClock({ time, database, log })
   open.defer(() => keepingTime.stop().catch(() => undefined))
-  const publishing = startPublishing({ database, queue, log, nowMs })
-  open.defer(() => publishing.stop().catch(() => undefined))
-  addOverduePayments(registry, database, config.OPEN_PAYMENT_ALERT_AFTER_MS)
-  const core = startCore({
-    ...settingsOf(config, time.clock),
-    database,
-    numbers: guard.numbersOf(database),
-    log,
-    metrics,
-    wrongSecrets,
-    ...callbacks,
-    onDeliveriesDue: publishing.wake,
-  })
-  open.defer(() => core.stop())
-  open.use(untilCore.move())
-  early.become(createInProcessClients(core.services))
-  const urls = {
-    http_url: facade.url,
-    ...(await openServices({ config, core, open, log, registry, tls })),
-    ops_url: operations.url,
-  }
+  publishing = startPublishing({ database, queue, log, nowMs })
+  open.defer(() => publishing?.stop().catch(() => undefined))
+  core.start()
+  open.use(entrance.move())
+  const rpc = await openRpc({ config, services: core.services, open, log, registry, tls: options.tls })
   isStarting = false
 
-  announceReady({ json: options.json === true, text: textOf(urls), fields: { process: 'serve', ...urls } })
-  log.info({ event: 'ready', ...urls })
-  await untilAskedOrDefect([asked, core.failed, publishing.ended, keepingTime.ended], log)
+  const urls = {
+    http_url: facade.url,
+    grpc_url: rpc.grpcUrl,
+    connect_url: rpc.connectUrl,
+    ops_url: operations.url,
+  }
+  announceReady({ json: options.json, text: textOf(urls), fields: { process: 'serve', ...urls } })
+  const line = { event: 'ready', ...urls }
+  log.info(line)
+  await untilStopOrDefect([stopRequested, core.failed, publishing.ended, keepingTime.ended], log)
   isStopping = true
 }
 
+/** Opens what keeps things: the spool, the database behind the guard of its numbers, the queue. None of them need be there yet. */
+const openStores = async (config: ServeConfig, log: Log, open: AsyncDisposableStack) => {
+  const time = createDatabaseClock({ own: systemClock, nowMs, log })
+  const newId = createCallbackIds({ clock: time.clock, randomBytes })
+  const folder = config.callbacks.spoolFolder
+  const spool = await openSpool({ folder, newId, log })
+  open.defer(() => spool.close())
+  const guard = await openNumberGuard({ folder, name: newId(), log, clock: time.clock, nowMs })
+  const database = connectDatabase({
+    databaseUrl: config.database.url,
+    poolSize: config.database.poolSize,
+    log,
+    answerWithinMs: ANSWER_WITHIN_MS,
+    mustWrite: true,
+    onConnect: guard.onConnect,
+  })
+  open.defer(() => database.destroy())
+  const queue = openQueue(config.queue, log)
+  open.defer(() => queue?.close())
+  return { time, newId, spool, guard, database, queue }
+}
+
+const openQueue = ({ natsUrl, stream }: ServeConfig['queue'], log: Log): DeliveryQueue | null =>
+  natsUrl === null ? null : openDeliveryQueue({ natsUrl, stream, name: 'serve', log })
+
+/** Opens what partners and Daraja come through. */
+const openFacade = (options: {
+  config: ServeConfig
+  services: Services
+  wrongSecrets: WrongSecrets
+  log: Log
+  registry: Registry
+}) => {
+  const { config, log, registry } = options
+  const { payments, darajaCallbacks } = createInProcessClients(options.services)
+  return startFacade({
+    payments,
+    darajaCallbacks,
+    log,
+    registry,
+    limits: limitsOf(config),
+    wrongSecrets: options.wrongSecrets,
+    deliveryScheduleMs: config.deliveries.scheduleMs,
+    randomBytes,
+    trustedProxies: config.http.trustedProxies ?? [],
+    host: config.http.host,
+    port: config.http.port,
+  })
+}
+
+/** Opens what internal services come through; closing finishes what is in flight. */
+const openRpc = async (options: {
+  config: ServeConfig
+  services: Services
+  open: AsyncDisposableStack
+  log: Log
+  registry: Registry
+  tls: ServerTls | null
+}): Promise<{ grpcUrl: string; connectUrl: string }> => {
+  const { config, services, open, log, registry, tls } = options
+  const { host } = config.grpc
+  const limits = limitsOf(config)
+  const reporterOf = (door: 'grpc' | 'connect') => createDropReporter({ door, log, nowMs, registry })
+  const grpc = await startGrpcServer({
+    services,
+    host,
+    port: config.grpc.port,
+    tls,
+    limits,
+    onCut: reporterOf('grpc'),
+  })
+  open.defer(() => grpc.close())
+  const connect = await startConnectServer({
+    services,
+    host,
+    port: config.grpc.connectPort,
+    tls,
+    limits,
+    onCut: reporterOf('connect'),
+  })
+  open.defer(() => connect.close())
+  const scheme = tls === null ? 'http' : 'https'
+  return { grpcUrl: `${scheme}://${host}:${grpc.port}`, connectUrl: `${scheme}://${host}:${connect.port}` }
+}
+
+const limitsOf = ({ connections }: ServeConfig): ConnectionLimits => ({
+  maxConnections: connections.maxConnections,
+  maxPerAddress: connections.maxPerAddress,
+  headersTimeoutMs: connections.headersTimeoutMs,
+  requestTimeoutMs: connections.requestTimeoutMs,
+  keepAliveMs: connections.keepAliveMs,
+  checkEveryMs: CONNECTION_LIMITS.checkEveryMs,
+})
+
 /** Resolves when the process was asked to stop, or met a defect, which ends it. */
-const untilAskedOrDefect = (ends: readonly Promise<unknown>[], log: Log): Promise<void> =>
+const untilStopOrDefect = (ends: readonly Promise<unknown>[], log: Log): Promise<void> =>
   Promise.race(ends).then(
     (reason) => log.info({ event: 'stopping', reason }),
     (error: unknown) => {
@@ -131,159 +231,6 @@ const untilAskedOrDefect = (ends: readonly Promise<unknown>[], log: Log): Promis
       process.exitCode = 1
     },
   )
-
-const openQueue = (config: ServeConfig, log: Log): DeliveryQueue | null =>
-  config.NATS_URL === null
-    ? null
-    : openDeliveryQueue({ natsUrl: config.NATS_URL, stream: config.NATS_STREAM, name: 'serve', log })
-
-/** What the core takes from the environment and from the process. */
-const settingsOf = (config: ServeConfig, clock: Clock) => ({
-  clock,
-  nowMs: () => performance.now(),
-  random: Math.random,
-  randomBytes,
-  secretKey: config.SECRET_KEY,
-  previousSecretKey: config.SECRET_KEY_PREVIOUS,
-  publicUrl: config.PUBLIC_URL,
-  callbackPatienceMs: CALLBACK_PATIENCE_MS,
-  callbackSources: {
-    mode: config.CALLBACK_SOURCES_MODE,
-    list: config.CALLBACK_SOURCES,
-    strangers: {
-      perMinute: config.CALLBACK_STRANGERS_PER_MINUTE,
-      bytesPerMinute: config.CALLBACK_STRANGER_BYTES_PER_MINUTE,
-      maxBytes: config.CALLBACK_STRANGER_MAX_BYTES,
-    },
-  },
-  partnerRequestsPerSecond: config.PARTNER_REQUESTS_PER_SECOND,
-  payerLimits: payerLimitsOf(config),
-  callbackUrlPolicy: {
-    allowHttp: config.CALLBACK_ALLOW_HTTP,
-    allowPrivateNetworks: config.CALLBACK_ALLOW_PRIVATE_NETWORKS,
-  },
-  darajaBaseUrl: config.DARAJA_BASE_URL,
-  darajaAccount: {
-    consumerKey: config.DARAJA_CONSUMER_KEY,
-    consumerSecret: config.DARAJA_CONSUMER_SECRET,
-    shortcode: config.DARAJA_SHORTCODE,
-    passkey: config.DARAJA_PASSKEY,
-    transactionType: config.DARAJA_TRANSACTION_TYPE,
-    partyB: config.DARAJA_PARTY_B ?? config.DARAJA_SHORTCODE,
-  },
-  darajaTimeoutMs: config.DARAJA_TIMEOUT_MS,
-  submitTtlMs: config.SUBMIT_TTL_MS,
-  submitConcurrency: config.SUBMIT_CONCURRENCY,
-  pushesPerSecond: config.DARAJA_PUSHES_PER_SECOND,
-  reconcileAfterMs: config.RECONCILE_AFTER_MS,
-  queriesPerSecond: config.DARAJA_QUERIES_PER_SECOND,
-  uniqueReference: config.DARAJA_UNIQUE_REFERENCE,
-  pull: config.DARAJA_PULL ? { msisdn: config.DARAJA_PULL_MSISDN } : null,
-  keepDays: { attempts: config.ATTEMPT_RETENTION_DAYS, callbacks: config.CALLBACK_RETENTION_DAYS },
-  keepStrangersDays: config.CALLBACK_STRANGER_RETENTION_DAYS,
-})
-
-/** How long a callback waits for Postgres before the disk takes it, ms: Daraja is to be answered within a second. */
-const CALLBACK_PATIENCE_MS = 300
-
-/** Where operators look when `OPS_PORT` is not set. */
-const DEFAULT_OPS_PORT = 8081
-
-/**
- * Waits for a database that is away, however long: callbacks are taken meanwhile, and a process that ended would not take
- * them. False when it was asked to stop first. Throws when the schema is not that of this release.
- */
-const untilDatabase = async (parts: {
-  database: Database
-  guard: NumberGuard
-  time: DatabaseClock
-  asked: Promise<string>
-  log: Log
-}): Promise<boolean> => {
-  const waiting = new AbortController()
-  void parts.asked.then(() => waiting.abort())
-  let isTold = false
-  const look = async (): Promise<void> => {
-    try {
-      await requireSchema(parts.database)
-      await parts.guard.check(parts.database)
-      await parts.time.ask(parts.database)
-      await warnOfLostCommits(parts.database, parts.log)
-    } catch (error) {
-      if (!isTold) parts.log.warn({ event: 'database_awaited', err: error })
-      isTold = true
-      throw error
-    }
-  }
-  try {
-    await retryWhileUnavailable(Number.POSITIVE_INFINITY, look, waiting.signal)
-    return true
-  } catch (error) {
-    if (waiting.signal.aborted) return false
-    throw error
-  }
-}
-
-/** Opens the partners' and Daraja's door. It is open before there is a core: a callback can come at any moment. */
-const openFacade = (parts: {
-  config: ServeConfig
-  clients: InProcessClients
-  log: Log
-  registry: Registry
-  wrongSecrets: WrongSecrets
-}): Promise<Facade> => {
-  const { config, clients, log, registry, wrongSecrets } = parts
-  return startFacade({
-    ...clients,
-    log,
-    registry,
-    limits: limitsOf(config),
-    wrongSecrets,
-    deliveryScheduleMs: config.DELIVERY_SCHEDULE,
-    randomBytes,
-    trustedProxies: config.TRUSTED_PROXIES ?? [],
-    host: config.HTTP_HOST,
-    port: config.HTTP_PORT,
-  })
-}
-
-const limitsOf = (config: ServeConfig): ConnectionLimits => ({
-  ...CONNECTION_LIMITS,
-  maxConnections: config.HTTP_MAX_CONNECTIONS,
-  maxPerAddress: config.HTTP_MAX_CONNECTIONS_PER_ADDRESS,
-  headersTimeoutMs: config.HTTP_HEADERS_TIMEOUT_MS,
-  requestTimeoutMs: config.HTTP_REQUEST_TIMEOUT_MS,
-  keepAliveMs: config.HTTP_KEEP_ALIVE_MS,
-})
-
-/** Opens what internal services come through; closing finishes what is in flight. */
-const openServices = async (parts: {
-  config: ServeConfig
-  core: Core
-  open: AsyncDisposableStack
-  log: Log
-  registry: Registry
-  tls: ServerTls | null
-}) => {
-  const { config, open } = parts
-  const { services } = parts.core
-  const door = { services, host: config.GRPC_HOST, tls: parts.tls, limits: limitsOf(config) }
-  const reporterOf = (name: 'grpc' | 'connect') =>
-    createDropReporter({ ...parts, door: name, nowMs: () => performance.now() })
-  const grpc = await startGrpcServer({ ...door, port: config.GRPC_PORT, onCut: reporterOf('grpc') })
-  open.defer(() => grpc.close())
-  const connect = await startConnectServer({
-    ...door,
-    port: config.CONNECT_PORT,
-    onCut: reporterOf('connect'),
-  })
-  open.defer(() => connect.close())
-  const scheme = parts.tls === null ? 'http' : 'https'
-  return {
-    grpc_url: `${scheme}://${config.GRPC_HOST}:${grpc.port}`,
-    connect_url: `${scheme}://${config.GRPC_HOST}:${connect.port}`,
-  }
-}
 
 const textOf = (urls: { http_url: string; grpc_url: string; connect_url: string }): string =>
   `The gateway serves REST at ${urls.http_url}, gRPC at ${urls.grpc_url}, Connect and gRPC-Web at ${urls.connect_url}`

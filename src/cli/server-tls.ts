@@ -3,22 +3,16 @@ import { isIP } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import type { ServerTls } from '../core/server/server-tls.ts'
 import { BadSettings } from '../runtime/config.ts'
+import type { ServeConfig } from '../runtime/serve-config.ts'
 
-/** The settings of the doors of internal services. */
-export type DoorSettings = {
-  GRPC_HOST: string
-  GRPC_TLS_CERT: string | null
-  GRPC_TLS_KEY: string | null
-  GRPC_TLS_CLIENT_CA: string | null
-  GRPC_ALLOW_PLAINTEXT: boolean
-}
+type GrpcConfig = Pick<ServeConfig['grpc'], 'host' | 'tlsCert' | 'tlsKey' | 'tlsClientCa' | 'allowPlaintext'>
 
 /**
- * Reads what the doors of internal services need for TLS; null: they speak plaintext, which only this machine may hear unless
+ * Reads what the listeners of internal services need for TLS; null: they speak plaintext, which only this machine may hear unless
  * an operator allows it. Throws `BadSettings` for half of a setting, and for a file that cannot be read or used.
  */
-export const readServerTls = async (settings: DoorSettings): Promise<ServerTls | null> => {
-  const { GRPC_TLS_CERT: certFile, GRPC_TLS_KEY: keyFile, GRPC_TLS_CLIENT_CA: caFile } = settings
+export const readServerTls = async (config: GrpcConfig): Promise<ServerTls | null> => {
+  const { tlsCert: certFile, tlsKey: keyFile, tlsClientCa: caFile } = config
   if (certFile === null || keyFile === null) {
     if (certFile !== null || keyFile !== null) {
       throw new BadSettings('GRPC_TLS_CERT and GRPC_TLS_KEY belong together: set both or neither')
@@ -28,7 +22,7 @@ export const readServerTls = async (settings: DoorSettings): Promise<ServerTls |
         'GRPC_TLS_CLIENT_CA needs GRPC_TLS_CERT and GRPC_TLS_KEY: certificates are part of TLS',
       )
     }
-    requirePrivacy(settings)
+    requirePrivacy(config)
     return null
   }
   const tls = {
@@ -47,8 +41,8 @@ export const readServerTls = async (settings: DoorSettings): Promise<ServerTls |
 }
 
 /** Plaintext carries keys and tokens: it stays on this machine, unless something else encrypts the way. */
-const requirePrivacy = ({ GRPC_HOST: host, GRPC_ALLOW_PLAINTEXT: isAllowed }: DoorSettings): void => {
-  if (isAllowed || isLoopback(host)) return
+const requirePrivacy = ({ host, allowPlaintext }: GrpcConfig): void => {
+  if (allowPlaintext || isLoopback(host)) return
   throw new BadSettings(
     `GRPC_HOST ${host} is not this machine alone, and gRPC and Connect would speak plaintext there: set GRPC_TLS_CERT and ` +
       'GRPC_TLS_KEY, or GRPC_ALLOW_PLAINTEXT=on where something else encrypts the way',

@@ -8,7 +8,7 @@ import { type Loop, startLoop } from '../runtime/loop.ts'
 const EVERY_MS = 3_600_000
 
 /** For how many days at least the rows of a table by month are kept. */
-export type KeepDays = { attempts: number; callbacks: number }
+type KeepDays = { attempts: number; callbacks: number }
 
 /** Makes the partitions that are needed next, and drops those that are kept for long enough: every hour, on every replica. */
 export const startPartitioning = (options: { database: Database; keepDays: KeepDays; log: Log }): Loop =>

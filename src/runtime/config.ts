@@ -49,6 +49,35 @@ export const readConfig = <Name extends SettingName>(
   return values as Config<Name>
 }
 
+/** Names of settings, under the names that the code has for their values: `{ daraja: { baseUrl: 'DARAJA_BASE_URL' } }`. */
+export type SettingTree = { readonly [key: string]: SettingName | SettingTree }
+
+/** The values of a tree of settings, under the same names. */
+export type ConfigTree<Tree> = {
+  readonly [Key in keyof Tree]: Tree[Key] extends SettingName ? ValueOf<Tree[Key]> : ConfigTree<Tree[Key]>
+}
+
+/** Every setting that a tree names, in its order. */
+export const namesIn = (tree: SettingTree): SettingName[] =>
+  Object.values(tree).flatMap((branch) => (typeof branch === 'string' ? [branch] : namesIn(branch)))
+
+/** Reads a tree of settings from an environment. Throws as `readConfig` does. */
+export const readConfigTree = <const Tree extends SettingTree>(
+  environment: Record<string, string | undefined>,
+  tree: Tree,
+): ConfigTree<Tree> => {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the values stand where their names stood
+  return fill(tree, readConfig(environment, namesIn(tree))) as ConfigTree<Tree>
+}
+
+const fill = (tree: SettingTree, values: Config<SettingName>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(tree).map(([key, branch]) => [
+      key,
+      typeof branch === 'string' ? values[branch] : fill(branch, values),
+    ]),
+  )
+
 /** The secrets that an environment holds, for the log to mask: of a URL, the user and the password. */
 export const secretsOf = (environment: Record<string, string | undefined>): string[] =>
   Object.entries<Setting<unknown>>(SETTINGS)

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type DoorSettings, readServerTls } from '../../src/cli/server-tls.ts'
+import { readServerTls } from '../../src/cli/server-tls.ts'
 import { createAuthority, selfSign } from '../support/certificates.ts'
 
 let folder: string
@@ -18,30 +18,35 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const read = (given: Partial<DoorSettings> & { files?: Partial<Record<'cert' | 'key' | 'ca', string>> }) => {
+const read = (given: {
+  host?: string
+  allowPlaintext?: boolean
+  files?: Partial<Record<'cert' | 'key' | 'ca', string>>
+}) => {
+  const { host = '127.0.0.1', allowPlaintext = false } = given
   const { cert, key, ca } = given.files ?? {}
   const path = (name: string | undefined) => (name === undefined ? null : join(folder, name))
   return readServerTls({
-    GRPC_HOST: given.GRPC_HOST ?? '127.0.0.1',
-    GRPC_ALLOW_PLAINTEXT: given.GRPC_ALLOW_PLAINTEXT ?? false,
-    GRPC_TLS_CERT: path(cert),
-    GRPC_TLS_KEY: path(key),
-    GRPC_TLS_CLIENT_CA: path(ca),
+    host,
+    allowPlaintext,
+    tlsCert: path(cert),
+    tlsKey: path(key),
+    tlsClientCa: path(ca),
   })
 }
 
-it.each(['127.0.0.1', '127.0.0.2', '::1', 'localhost'])('plaintext may be heard at %s', async (GRPC_HOST) => {
-  expect(await read({ GRPC_HOST })).toBeNull()
+it.each(['127.0.0.1', '127.0.0.2', '::1', 'localhost'])('plaintext may be heard at %s', async (host) => {
+  expect(await read({ host })).toBeNull()
 })
 
 it.each(['0.0.0.0', '::', '10.0.0.7', 'gateway.internal', '127.0.0.1.example.com'])(
   'plaintext at %s stops the start, unless it is allowed',
-  async (GRPC_HOST) => {
-    await expect(read({ GRPC_HOST })).rejects.toThrow(
-      `GRPC_HOST ${GRPC_HOST} is not this machine alone, and gRPC and Connect would speak plaintext there: set GRPC_TLS_CERT and GRPC_TLS_KEY, or GRPC_ALLOW_PLAINTEXT=on`,
+  async (host) => {
+    await expect(read({ host })).rejects.toThrow(
+      `GRPC_HOST ${host} is not this machine alone, and gRPC and Connect would speak plaintext there: set GRPC_TLS_CERT and GRPC_TLS_KEY, or GRPC_ALLOW_PLAINTEXT=on`,
     )
-    expect(await read({ GRPC_HOST, GRPC_ALLOW_PLAINTEXT: true })).toBeNull()
-    const tls = await read({ GRPC_HOST, files: { cert: 'cert', key: 'key', ca: 'ca' } })
+    expect(await read({ host, allowPlaintext: true })).toBeNull()
+    const tls = await read({ host, files: { cert: 'cert', key: 'key', ca: 'ca' } })
     expect(tls?.clientCa).not.toBeNull()
   },
 )

@@ -21,7 +21,7 @@ const TOO_LARGE = 'the body must be at most 16384 bytes'
 
 let test: TestFacade
 beforeAll(async () => {
-  test = await openFacade({ callbackUrlPolicy: PRODUCTION })
+  test = await openFacade({ config: { callbackUrlPolicy: PRODUCTION } })
 })
 afterAll(() => test.stop())
 

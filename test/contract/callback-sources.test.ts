@@ -28,10 +28,14 @@ const PAID = '{"Body":{"stkCallback":{"ResultCode":0,"ResultDesc":"Paid"}}}'
 const openBehindProxy = (mode: CallbackSources['mode']): Promise<TestFacade> =>
   openFacade(
     {
-      callbackSources: {
-        mode,
-        list: listOf(`${DARAJA},196.201.213.0/24`),
-        strangers: { perMinute: STRANGERS_PER_MINUTE, bytesPerMinute: 1_000_000, maxBytes: 4096 },
+      config: {
+        callbacks: {
+          sources: {
+            mode,
+            list: listOf(`${DARAJA},196.201.213.0/24`),
+            strangers: { perMinute: STRANGERS_PER_MINUTE, bytesPerMinute: 1_000_000, maxBytes: 4096 },
+          },
+        },
       },
     },
     { trustedProxies: listOf('127.0.0.1') },
@@ -40,7 +44,7 @@ const openBehindProxy = (mode: CallbackSources['mode']): Promise<TestFacade> =>
 const openPayment = async (test: TestFacade): Promise<{ id: bigint; token: string; tail: string }> => {
   const { transaction_id } = JSON.parse((await push(test, paymentBody())).body)
   const id = BigInt(transaction_id)
-  return { id, ...(await callbackTokenOf(test.options, id)) }
+  return { id, ...(await callbackTokenOf(test, id)) }
 }
 
 const post = (test: TestFacade, token: string, forwardedFor: string): Promise<Answer> =>

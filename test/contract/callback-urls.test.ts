@@ -5,7 +5,7 @@ import rows from '../fixtures/callback-urls.json' with { type: 'json' }
 describe('callback_url as production judges it', () => {
   let test: TestFacade
   beforeAll(async () => {
-    test = await openFacade({ callbackUrlPolicy: PRODUCTION })
+    test = await openFacade({ config: { callbackUrlPolicy: PRODUCTION } })
   })
   afterAll(() => test.stop())
 

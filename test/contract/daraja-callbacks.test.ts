@@ -50,7 +50,7 @@ const countCallbacks = async (): Promise<number> =>
 const openPayment = async (): Promise<{ id: bigint; token: string; tail: string }> => {
   const { transaction_id } = JSON.parse((await push(test, paymentBody())).body)
   const id = BigInt(transaction_id)
-  return { id, ...(await callbackTokenOf(test.options, id)) }
+  return { id, ...(await callbackTokenOf(test, id)) }
 }
 
 const stateOf = async (id: bigint) => {

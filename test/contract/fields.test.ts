@@ -20,7 +20,7 @@ const URL_TEXT =
 
 let test: TestFacade
 beforeAll(async () => {
-  test = await openFacade({ callbackUrlPolicy: PRODUCTION })
+  test = await openFacade({ config: { callbackUrlPolicy: PRODUCTION } })
 })
 afterAll(() => test.stop())
 

@@ -118,7 +118,7 @@ describe('POST /callbacks/stk/{token} with whatever comes', () => {
     pool = new Pool(test.url, { connections: 16 })
     const answers = await Promise.all(Array.from({ length: PAYMENTS }, () => push(test, paymentBody())))
     const ids = answers.map((answer) => BigInt(JSON.parse(answer.body).transaction_id))
-    tokens = await Promise.all(ids.map(async (id) => (await callbackTokenOf(test.options, id)).tail))
+    tokens = await Promise.all(ids.map(async (id) => (await callbackTokenOf(test, id)).tail))
   })
   afterAll(async () => {
     await pool.close()

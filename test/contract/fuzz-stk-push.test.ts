@@ -133,7 +133,7 @@ describe('POST stk_push with whatever comes', () => {
   const accepted = new Set<number>()
 
   beforeAll(async () => {
-    test = await openFacade({ callbackUrlPolicy: PRODUCTION })
+    test = await openFacade({ config: { callbackUrlPolicy: PRODUCTION } })
     pool = new Pool(test.url, { connections: 16 })
   })
   afterAll(async () => {

@@ -17,7 +17,7 @@ import { expectRefusal } from './expect-refusal.ts'
 
 let test: TestFacade
 beforeAll(async () => {
-  test = await openFacade({ callbackUrlPolicy: PRODUCTION })
+  test = await openFacade({ config: { callbackUrlPolicy: PRODUCTION } })
 })
 afterAll(() => test.stop())
 

@@ -16,8 +16,8 @@ beforeAll(async () => {
   const proxies = parseAddressList('127.0.0.1')
   if (!proxies.ok) throw new Error(proxies.problem)
   const wrongSecrets = createWrongSecrets({ perMinute: 4, nowMs: () => performance.now() })
-  const limits = { wrongSecrets, payerLimits: { openPrompts: 1, promptsPerHour: 3 } }
-  test = await openFacade(limits, { trustedProxies: proxies.value })
+  const config = { payerLimits: { openPrompts: 1, promptsPerHour: 3 } }
+  test = await openFacade({ config, wrongSecrets }, { trustedProxies: proxies.value })
 })
 afterAll(() => test.stop())
 

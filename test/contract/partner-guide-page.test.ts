@@ -11,7 +11,7 @@ let page: string
 let test: TestFacade
 beforeAll(async () => {
   page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'partner-guide.md'), 'utf8')
-  test = await openFacade({ callbackUrlPolicy: PRODUCTION })
+  test = await openFacade({ config: { callbackUrlPolicy: PRODUCTION } })
 })
 afterAll(() => test.stop())
 

@@ -31,7 +31,7 @@ const stable = (bytes: string): string =>
 describe("the guide's three answers, byte for byte", () => {
   let test: TestFacade
   beforeAll(async () => {
-    test = await openFacade({ callbackUrlPolicy: PRODUCTION })
+    test = await openFacade({ config: { callbackUrlPolicy: PRODUCTION } })
   })
   afterAll(() => test.stop())
 

@@ -2,10 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { Writable } from 'node:stream'
-import type { CoreOptions } from '../../src/core/core.ts'
 import { type Facade, type FacadeOptions, startFacade } from '../../src/facade/server.ts'
 import { createLog } from '../../src/runtime/log.ts'
-import { startTestCore, type TestCore } from '../support/core.ts'
+import { startTestCore, type TestCore, type TestCoreOverrides } from '../support/core.ts'
 
 /** A facade before a core of its own, on sockets and a database of its own. */
 export type TestFacade = TestCore & {
@@ -31,7 +30,7 @@ export const paymentBody = (overrides: Record<string, unknown> = {}): string =>
   })
 
 export const openFacade = async (
-  overrides: Partial<CoreOptions> = {},
+  overrides: TestCoreOverrides = {},
   facadeOverrides: Partial<Pick<FacadeOptions, 'trustedProxies' | 'limits' | 'registry'>> = {},
 ): Promise<TestFacade> => {
   const logLines: string[] = []

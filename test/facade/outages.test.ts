@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startCore } from '../../src/core/core.ts'
+import { createCore } from '../../src/core/core.ts'
 import { createInProcessClients } from '../../src/core/server/in-process.ts'
 import { connectDatabase } from '../../src/database/connect.ts'
 import { startFacade } from '../../src/facade/server.ts'
@@ -31,7 +31,8 @@ describe('while the database is away', () => {
     way = await openCuttableConnection(whole.databaseUrl)
     const { log } = whole.options
     const database = connectDatabase({ databaseUrl: way.url, poolSize: 4, log })
-    const core = startCore({ ...whole.options, database })
+    const core = createCore({ ...whole.options, database })
+    core.start()
     const httpPort = await freePort()
     const facade = await startFacade({
       ...createInProcessClients(core.services),

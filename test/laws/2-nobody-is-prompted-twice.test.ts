@@ -27,7 +27,7 @@ describe('law 2: nobody is prompted twice, for a push is committed before it is 
     daraja.listen(0, '127.0.0.1')
     await once(daraja, 'listening')
     const { port } = daraja.address() as AddressInfo
-    test = await startTestCore({ darajaBaseUrl: `http://127.0.0.1:${port}` })
+    test = await startTestCore({ config: { daraja: { baseUrl: `http://127.0.0.1:${port}` } } })
     observer = connectDatabase({ databaseUrl: test.databaseUrl, poolSize: 1, log: quietLog })
   })
   afterAll(async () => {

@@ -9,7 +9,8 @@ import { createCallbackIds } from '../../src/core/callback/callback.ts'
 import { createCallbackMetrics } from '../../src/core/callback/callback-metrics.ts'
 import { openSpool, type Spool } from '../../src/core/callback/spool.ts'
 import type { Disk } from '../../src/core/callback/spool-files.ts'
-import { type Core, type CoreOptions, startCore } from '../../src/core/core.ts'
+import { type Core, createCore } from '../../src/core/core.ts'
+import type { CoreConfig, CoreOptions } from '../../src/core/core-options.ts'
 import { createCoreMetrics } from '../../src/core/metrics.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { createInProcessClients, type InProcessClients } from '../../src/core/server/in-process.ts'
@@ -39,8 +40,18 @@ export type TestCore = {
   /** What `publicUrl` leads to: the port at which a facade should listen. */
   httpPort: number
   options: CoreOptions
+  /** What callback URLs are made with. */
+  secretKey: Uint8Array
+  publicUrl: string
   stop(): Promise<void>
 }
+
+/** What a test wants otherwise, for instance `{ config: { submit: { ttlMs: 1_000 } } }`. */
+export type TestCoreOverrides = Partial<Omit<CoreOptions, 'config'>> & {
+  config?: ConfigOverrides | undefined
+}
+
+type ConfigOverrides = { [Group in keyof CoreConfig]?: Partial<CoreConfig[Group]> }
 
 export const quietLog: Log = createLog({ name: 'test', level: 'silent' })
 
@@ -59,7 +70,7 @@ export const freePort = (): Promise<number> =>
  * of its own, or the one given, which it drops at its end.
  */
 export const startTestCore = async (
-  overrides: Partial<CoreOptions> = {},
+  overrides: TestCoreOverrides = {},
   on?: TestDatabase,
 ): Promise<TestCore> => {
   const { url: databaseUrl, drop } = on ?? (await createTestDatabase())
@@ -75,8 +86,10 @@ export const startTestCore = async (
   const httpPort = await freePort()
   const spoolFolder = await mkdtemp(join(tmpdir(), 'gateway-spool-'))
   const spool = await openTestSpool(spoolFolder)
-  const options = { ...defaultOptions({ database, simulator, httpPort, spool }), ...overrides }
-  const core = startCore(options)
+  const { config, ...others } = overrides
+  const options = { ...defaultOptions({ database, simulator, httpPort, spool, config }), ...others }
+  const core = createCore(options)
+  core.start()
   const { partnerId, apiKey } = await createPartner({
     actor: testActor,
     database,
@@ -86,6 +99,7 @@ export const startTestCore = async (
   })
   const stop = async (): Promise<void> => {
     await core.stop()
+    await options.spool.close()
     await simulator.close()
     await database.destroy()
     await drop()
@@ -102,6 +116,8 @@ export const startTestCore = async (
     headers: { 'x-api-key': apiKey },
     httpPort,
     options,
+    secretKey: options.config.keys.secretKey,
+    publicUrl: options.config.callbacks.publicUrl,
     stop,
   }
 }
@@ -125,7 +141,9 @@ const defaultOptions = (parts: {
   simulator: Simulator
   httpPort: number
   spool: Spool
+  config: ConfigOverrides | undefined
 }): CoreOptions => ({
+  config: configOf(parts),
   database: parts.database,
   numbers: forgetfulNumbers,
   log: quietLog,
@@ -134,41 +152,56 @@ const defaultOptions = (parts: {
   nowMs: () => performance.now(),
   random: Math.random,
   randomBytes,
-  secretKey: Buffer.from(TEST_SECRET_KEY, 'hex'),
-  previousSecretKey: null,
-  publicUrl: `http://127.0.0.1:${parts.httpPort}`,
+  newId: createCallbackIds({ clock: systemClock, randomBytes }),
   spool: parts.spool,
   callbackMetrics: createCallbackMetrics(new Registry(), parts.spool),
   // A loaded machine is not an outage: what a test sends is in Postgres when it was answered.
   callbackPatienceMs: 20_000,
-  callbackSources: {
-    mode: 'off',
-    // Whoever calls back is Daraja, wherever it is: tests of strangers say who is not.
-    list: EVERYWHERE.ok ? EVERYWHERE.value : [],
-    strangers: { perMinute: 1_000_000, bytesPerMinute: 1_000_000_000, maxBytes: 4096 },
-  },
-  callbackUrlPolicy: { allowHttp: true, allowPrivateNetworks: true },
   wrongSecrets: createWrongSecrets({ perMinute: 100_000, nowMs: () => performance.now() }),
-  partnerRequestsPerSecond: null,
-  payerLimits: { openPrompts: null, promptsPerHour: null },
-  darajaBaseUrl: parts.simulator.url,
-  darajaAccount: {
-    consumerKey: 'key',
-    consumerSecret: 'secret',
-    shortcode: '174379',
-    passkey: 'passkey',
-    transactionType: 'CustomerPayBillOnline',
-    partyB: '174379',
-  },
-  darajaTimeoutMs: 3_000,
-  submitTtlMs: 120_000,
-  submitConcurrency: 32,
-  pushesPerSecond: null,
-  reconcileAfterMs: 90_000,
-  queriesPerSecond: 1000,
-  uniqueReference: false,
-  pull: null,
-  keepDays: { attempts: 90, callbacks: 400 },
-  keepStrangersDays: 7,
   onDeliveriesDue: () => undefined,
 })
+
+const configOf = (parts: {
+  simulator: Simulator
+  httpPort: number
+  config: ConfigOverrides | undefined
+}): CoreConfig => {
+  const { simulator, config = {} } = parts
+  return {
+    keys: { secretKey: Buffer.from(TEST_SECRET_KEY, 'hex'), previousSecretKey: null, ...config.keys },
+    callers: { wrongSecretsPerMinute: 100_000, partnerRequestsPerSecond: null, ...config.callers },
+    callbackUrlPolicy: { allowHttp: true, allowPrivateNetworks: true, ...config.callbackUrlPolicy },
+    payerLimits: { openPrompts: null, promptsPerHour: null, ...config.payerLimits },
+    callbacks: {
+      publicUrl: `http://127.0.0.1:${parts.httpPort}`,
+      spoolFolder: 'nobody reads it: the spool is open already',
+      sources: {
+        mode: 'off',
+        // Whoever calls back is Daraja, wherever it is: tests of strangers say who is not.
+        list: EVERYWHERE.ok ? EVERYWHERE.value : [],
+        strangers: { perMinute: 1_000_000, bytesPerMinute: 1_000_000_000, maxBytes: 4096 },
+      },
+      ...config.callbacks,
+    },
+    daraja: {
+      baseUrl: simulator.url,
+      timeoutMs: 3_000,
+      account: {
+        consumerKey: 'key',
+        consumerSecret: 'secret',
+        shortcode: '174379',
+        passkey: 'passkey',
+        transactionType: 'CustomerPayBillOnline',
+        partyB: '174379',
+      },
+      pushesPerSecond: null,
+      queriesPerSecond: 1000,
+      uniqueReference: false,
+      pull: null,
+      ...config.daraja,
+    },
+    submit: { ttlMs: 120_000, concurrency: 32, ...config.submit },
+    reconcile: { afterMs: 90_000, ...config.reconcile },
+    keepDays: { attempts: 90, callbacks: 400, strangers: 7, ...config.keepDays },
+  }
+}

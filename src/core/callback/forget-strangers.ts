@@ -3,7 +3,7 @@ import { forgetStrangers, forgetStrangersAmongCallbacks } from '../../database/f
 import { isOutage } from '../../database/outage.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
-import type { CallbackSources } from './strangers.ts'
+import type { AddressList } from '../../values/address-list.ts'
 
 /** How often, ms. */
 const EVERY_MS = 3_600_000
@@ -11,7 +11,8 @@ const EVERY_MS = 3_600_000
 /** Forgets what strangers posted once it was kept for `keepDays` days: every hour, on every replica. */
 export const startForgettingStrangers = (options: {
   database: Database
-  sources: CallbackSources
+  /** Daraja's addresses, which are no strangers'. */
+  list: AddressList
   keepDays: number
   log: Log
 }): Loop =>
@@ -19,13 +20,7 @@ export const startForgettingStrangers = (options: {
     name: 'forget_strangers',
     idleMs: EVERY_MS,
     round: async () => {
-      const callbacks =
-        (await forgetStrangers(options)) +
-        (await forgetStrangersAmongCallbacks({
-          database: options.database,
-          keepDays: options.keepDays,
-          list: options.sources.list,
-        }))
+      const callbacks = (await forgetStrangers(options)) + (await forgetStrangersAmongCallbacks(options))
       if (callbacks > 0)
         options.log.info({ event: 'strangers_forgotten', callbacks, keep_days: options.keepDays })
       return false

@@ -94,20 +94,25 @@ export type DatabaseAvailability = {
   markUp(): void
 }
 
-/** Remembers an outage, so that only the callbacks at its beginning wait for it; one line of the log at each end. */
+/**
+ * Remembers an outage, so that only the callbacks at its beginning wait for it; one line of the log at each end. Until the
+ * first `markUp` no database is known yet, and callbacks go to the spool.
+ */
 export const createDatabaseAvailability = (options: {
   log: Log
   nowMs: () => number
 }): DatabaseAvailability => {
+  let isKnown = false
   let downSinceMs: number | null = null
   return {
-    isDown: () => downSinceMs !== null,
+    isDown: () => !isKnown || downSinceMs !== null,
     markDown: (cause) => {
       if (downSinceMs !== null) return
       downSinceMs = options.nowMs()
       options.log.warn({ event: 'callbacks_to_spool', err: cause })
     },
     markUp: () => {
+      isKnown = true
       if (downSinceMs === null) return
       const afterMs = Math.round(options.nowMs() - downSinceMs)
       downSinceMs = null

@@ -6,16 +6,17 @@ import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 
 /** Writes down when keys were last used, once in a while and never on the way of a request. */
-export type KeyUse = Loop & {
+export type KeyUse = {
   /** Says that the key let a request in just now. */
   note: (keyId: bigint) => void
+  /** Starts the writing. A key's row is written at most once a minute, however many replicas see it used. */
+  start: () => Loop
 }
 
 /** How often what was noted is written, ms. */
 const EVERY_MS = 20_000
 
-/** Starts it. A key's row is written at most once a minute, however many replicas see it used. */
-export const startKeyUse = (options: { database: Database; clock: Clock; log: Log }): KeyUse => {
+export const createKeyUse = (options: { database: Database; clock: Clock; log: Log }): KeyUse => {
   const uses = new Map<bigint, Date>()
 
   const write = async (): Promise<void> => {
@@ -26,22 +27,25 @@ export const startKeyUse = (options: { database: Database; clock: Clock; log: Lo
     for (const [keyId, at] of noted) if (uses.get(keyId) === at) uses.delete(keyId)
   }
 
-  const loop = startLoop({
-    name: 'key_use',
-    idleMs: EVERY_MS,
-    round: async () => {
-      await write()
-      return false
-    },
-    isOutage,
-    log: options.log,
-  })
-  const stop = async (): Promise<void> => {
-    await loop.stop()
-    // The last use of a key is not worth waiting for a database that is away.
-    await write().catch(() => undefined)
+  const start = (): Loop => {
+    const loop = startLoop({
+      name: 'key_use',
+      idleMs: EVERY_MS,
+      round: async () => {
+        await write()
+        return false
+      },
+      isOutage,
+      log: options.log,
+    })
+    const stop = async (): Promise<void> => {
+      await loop.stop()
+      // The last use of a key is not worth waiting for a database that is away.
+      await write().catch(() => undefined)
+    }
+    return { ...loop, stop }
   }
-  return { ...loop, stop, note: (keyId) => void uses.set(keyId, options.clock()) }
+  return { note: (keyId) => void uses.set(keyId, options.clock()), start }
 }
 
 /** Rows that another replica is writing just now are left to it: what it writes is as good. */

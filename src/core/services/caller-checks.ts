@@ -1,3 +1,4 @@
+import { Code, ConnectError } from '@connectrpc/connect'
 import type { Database } from '../../database/connect.ts'
 import type { WrongSecrets } from '../../runtime/wrong-secrets.ts'
 import {
@@ -27,13 +28,22 @@ export const createCallerChecks = (parts: {
   /** Of partners that have no rate of their own; null: no limit. */
   partnerRequestsPerSecond: number | null
   noteUse: (keyId: bigint) => void
+  /** False: it is not known yet whether the database has the schema of this release. */
+  isStarted: () => boolean
 }): CallerChecks => {
   const { database, nowMs, wrongSecrets } = parts
+  const onceStarted =
+    <Args extends unknown[], Found>(check: (...given: Args) => Promise<Found>) =>
+    (...given: Args): Promise<Found> =>
+      parts.isStarted() ? check(...given) : Promise.reject(starting())
   return {
-    checkKey: createKeyCheck({ database, nowMs, wrongSecrets }),
-    checkToken: createTokenCheck({ database, nowMs, wrongSecrets }),
-    checkPartner: createPartnerCheck({ database, nowMs }),
+    checkKey: onceStarted(createKeyCheck({ database, nowMs, wrongSecrets })),
+    checkToken: onceStarted(createTokenCheck({ database, nowMs, wrongSecrets })),
+    checkPartner: onceStarted(createPartnerCheck({ database, nowMs })),
     throttle: createThrottle({ database, nowMs, requestsPerSecond: parts.partnerRequestsPerSecond }),
     noteUse: parts.noteUse,
   }
 }
+
+const starting = (): ConnectError =>
+  new ConnectError('the gateway is starting', Code.Unavailable, { 'retry-after': '1' })

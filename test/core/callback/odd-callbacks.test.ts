@@ -31,7 +31,9 @@ describe('a callback that cannot be understood', () => {
       answer: async ({ path }) => (path === QUERY_PATH ? answer() : undefined),
     })
     // The query's own time is an hour away: what is asked for before was asked for because of the callback.
-    test = await startTestCore({ darajaBaseUrl: relay.url, reconcileAfterMs: 3_600_000 })
+    test = await startTestCore({
+      config: { daraja: { baseUrl: relay.url }, reconcile: { afterMs: 3_600_000 } },
+    })
     door = await openCallbackDoor(test)
   })
   afterAll(async () => {

@@ -39,6 +39,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gateway-spool-'))
   spool = await openTestSpool(folder, { leftBehindMs: 0 })
   availability = createDatabaseAvailability({ log: quietLog, nowMs: () => performance.now() })
+  availability.markUp()
   loop = null
 })
 afterEach(async () => {

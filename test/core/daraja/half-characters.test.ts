@@ -103,7 +103,7 @@ describe('what a partner is sent of it', () => {
       return row
     })
     await darajaCallbacks.receiveStkCallback({
-      token: createCallbackTokens(test.options).issue(paymentId),
+      token: createCallbackTokens(test.options.config.keys).issue(paymentId),
       body: Buffer.from(callbackOf(description, `"CheckoutRequestID":"${payment.checkout_request_id}",`)),
       headers: [],
       sourceAddress: '127.0.0.1',

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createKey, listKeys } from '../../../src/core/partners/api-key.ts'
-import { startKeyUse } from '../../../src/core/partners/key-use.ts'
-import { startTestCore, type TestCore } from '../../support/core.ts'
+import { createKeyUse } from '../../../src/core/partners/key-use.ts'
+import { quietLog, startTestCore, type TestCore } from '../../support/core.ts'
 import { countStatements } from '../../support/counted-database.ts'
 
 let test: TestCore
@@ -18,9 +18,9 @@ const use = async (keyId: bigint, ...instants: Date[]): Promise<number> => {
   const { database, count } = countStatements(test.database)
   const left = [...instants]
   const clock = () => left.shift() ?? new Date(Number.NaN)
-  const keyUse = startKeyUse({ ...test.options, database, clock })
+  const keyUse = createKeyUse({ database, clock, log: quietLog })
   for (const _instant of instants) keyUse.note(keyId)
-  await keyUse.stop()
+  await keyUse.start().stop()
   return count()
 }
 

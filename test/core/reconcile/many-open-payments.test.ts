@@ -26,9 +26,10 @@ describe('open payments whose callbacks never come', () => {
   beforeAll(async () => {
     relay = await openDarajaRelay({ target: () => test.simulator.url })
     test = await startTestCore({
-      darajaBaseUrl: relay.url,
-      queriesPerSecond: QUERIES_PER_SECOND,
-      reconcileAfterMs: 3_600_000,
+      config: {
+        daraja: { baseUrl: relay.url, queriesPerSecond: QUERIES_PER_SECOND },
+        reconcile: { afterMs: 3_600_000 },
+      },
     })
     replica = startReplica()
   })
@@ -43,7 +44,7 @@ describe('open payments whose callbacks never come', () => {
   const startReplica = (): Loop => {
     const { options } = test
     client = createDarajaClient({ baseUrl: relay.url, timeoutMs: 3_000, connections: 16 })
-    const account = options.darajaAccount
+    const account = options.config.daraja.account
     const tokens = createTokenSource({ send: client.send, account, nowMs: options.nowMs })
     return startReconciling({
       ...options,
@@ -53,6 +54,8 @@ describe('open payments whose callbacks never come', () => {
           uniqueReference: false,
           pull: null,
         }),
+      queriesPerSecond: QUERIES_PER_SECOND,
+      reconcileAfterMs: 3_600_000,
       timeoutMs: 3_000,
       onSettled: () => undefined,
     })

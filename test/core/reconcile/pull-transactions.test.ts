@@ -86,11 +86,15 @@ describe('Pull Transactions', () => {
       },
     })
     test = await startTestCore({
-      darajaBaseUrl: relay.url,
-      reconcileAfterMs: 300,
-      darajaTimeoutMs: 1_000,
-      uniqueReference: true,
-      pull: { msisdn: '254712345678' },
+      config: {
+        daraja: {
+          baseUrl: relay.url,
+          timeoutMs: 1_000,
+          uniqueReference: true,
+          pull: { msisdn: '254712345678' },
+        },
+        reconcile: { afterMs: 300 },
+      },
     })
   })
   afterAll(async () => {
@@ -186,10 +190,10 @@ describe('a shortcode that Daraja does not register at first', () => {
       },
     })
     const test: TestCore = await startTestCore({
-      darajaBaseUrl: relay.url,
-      reconcileAfterMs: 100,
-      uniqueReference: true,
-      pull: { msisdn: null },
+      config: {
+        daraja: { baseUrl: relay.url, uniqueReference: true, pull: { msisdn: null } },
+        reconcile: { afterMs: 100 },
+      },
     })
     try {
       const request = paymentRequest({ msisdn: '254700000033' })

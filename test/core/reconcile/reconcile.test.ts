@@ -33,9 +33,7 @@ describe('payments that never called back', () => {
   beforeAll(async () => {
     relay = await openDarajaRelay({ target: () => test.simulator.url })
     test = await startTestCore({
-      darajaBaseUrl: relay.url,
-      reconcileAfterMs: 150,
-      darajaTimeoutMs: 1_000,
+      config: { daraja: { baseUrl: relay.url, timeoutMs: 1_000 }, reconcile: { afterMs: 150 } },
       // No jitter: what grows is seen to grow.
       random: () => 0,
     })

@@ -22,7 +22,7 @@ describe('a callback that says it was paid, and contradicts what was asked for',
 
   beforeAll(async () => {
     // The query's own time is an hour away: what is asked for before was asked for because of the callback.
-    test = await startTestCore({ reconcileAfterMs: 3_600_000 })
+    test = await startTestCore({ config: { reconcile: { afterMs: 3_600_000 } } })
     door = await openCallbackDoor(test)
   })
   afterAll(async () => {
@@ -45,7 +45,7 @@ describe('a callback that says it was paid, and contradicts what was asked for',
     `.execute(test.database)
 
   const callBack = async (id: bigint): Promise<void> => {
-    const url = await callbackUrlOf(test.options, id)
+    const url = await callbackUrlOf(test, id)
     expect((await fetch(url, { method: 'POST', body: DOUBTED })).status).toBe(200)
     await eventually(async () =>
       expect(await readFindings(test.database, id)).toEqual([

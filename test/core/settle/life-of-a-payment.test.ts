@@ -14,7 +14,9 @@ describe('the life of a payment', () => {
   let door: CallbackDoor
 
   beforeAll(async () => {
-    test = await startTestCore({ reconcileAfterMs: 1_000, submitTtlMs: 3_000, darajaTimeoutMs: 1_000 })
+    test = await startTestCore({
+      config: { daraja: { timeoutMs: 1_000 }, submit: { ttlMs: 3_000 }, reconcile: { afterMs: 1_000 } },
+    })
     door = await openCallbackDoor(test)
   })
   afterAll(async () => {
@@ -58,7 +60,7 @@ describe('the life of a payment', () => {
   }
 
   const promptsFor = async (id: bigint): Promise<number> => {
-    const url = await callbackUrlOf(test.options, id)
+    const url = await callbackUrlOf(test, id)
     const answer = await fetch(`${test.simulator.url}/_ledger?callback_url=${encodeURIComponent(url)}`)
     const ledger = (await answer.json()) as { entries: unknown[] }
     return ledger.entries.length

@@ -10,7 +10,7 @@ describe('a payment whose callback is spelled in a way of its own', () => {
   let door: CallbackDoor
 
   beforeAll(async () => {
-    test = await startTestCore({ reconcileAfterMs: 500 })
+    test = await startTestCore({ config: { reconcile: { afterMs: 500 } } })
     door = await openCallbackDoor(test)
   })
   afterAll(async () => {

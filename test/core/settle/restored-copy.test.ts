@@ -48,7 +48,7 @@ const pushFirst = async (gateway: TestCore): Promise<Pushed> => {
   })
   return {
     id,
-    callbackUrl: await callbackUrlOf(gateway.options, id),
+    callbackUrl: await callbackUrlOf(gateway, id),
     merchant: payment.merchant_request_id,
     checkout: payment.checkout_request_id,
   }
@@ -75,7 +75,7 @@ describe('a database that was put back to an older copy, and gives an id again',
     expect(ofB.id).toBe(ofA.id)
     expect(new URL(ofB.callbackUrl).pathname).toBe(new URL(ofA.callbackUrl).pathname)
     // Daraja calls back to where it was told to; the gateway behind that address is another process now.
-    return { gateway, ofA, ofB, at: gateway.options.publicUrl }
+    return { gateway, ofA, ofB, at: gateway.publicUrl }
   }
 
   const callBack = async (gateway: TestCore, at: string, url: string, body: string): Promise<void> => {

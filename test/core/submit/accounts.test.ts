@@ -53,10 +53,12 @@ describe('a payment', () => {
   beforeAll(async () => {
     relay = await openDarajaRelay({ target: () => test.simulator.url, answer: (call) => answer(call) })
     test = await startTestCore({
-      darajaBaseUrl: relay.url,
+      config: {
+        daraja: { baseUrl: relay.url },
+        submit: { ttlMs: 10_000 },
+        reconcile: { afterMs: 200 },
+      },
       nowMs: () => performance.now() + skippedMs,
-      reconcileAfterMs: 200,
-      submitTtlMs: 10_000,
       log: createLog({ name: 'test', level: 'warn', to: { write: (line) => lines.push(JSON.parse(line)) } }),
     })
   })

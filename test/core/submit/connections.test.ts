@@ -5,9 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { request as send } from 'undici'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { CoreOptions } from '../../../src/core/core.ts'
 import { createAuthority } from '../../support/certificates.ts'
-import { startTestCore, type TestCore } from '../../support/core.ts'
+import { startTestCore, type TestCore, type TestCoreOverrides } from '../../support/core.ts'
 import {
   OAUTH_PATH,
   type OwnAnswer,
@@ -25,8 +24,8 @@ afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close()
 })
 
-const startCore = async (options: Partial<CoreOptions>): Promise<TestCore> => {
-  const test = await startTestCore(options)
+const startCore = async (config: TestCoreOverrides['config']): Promise<TestCore> => {
+  const test = await startTestCore({ config })
   closing.push(() => test.stop())
   return test
 }
@@ -56,7 +55,7 @@ describe('a push whose connection fails once it was written', () => {
     )
     const sockets = holdSockets(PUSH_PATH)
     closing.push(() => sockets.release())
-    const test: TestCore = await startCore({ darajaBaseUrl: relay.url })
+    const test: TestCore = await startCore({ daraja: { baseUrl: relay.url } })
     const id = await ask(test)
     await eventually(() => expect(relay.callsTo(PUSH_PATH)).toHaveLength(1))
     sockets.cut(Object.assign(new Error(`read ${code}`), { code, syscall: 'read' }))
@@ -79,10 +78,9 @@ describe('queries that Daraja leaves hanging', () => {
       ({ path }) => (path === QUERY_PATH ? hanging.promise : undefined),
     )
     const test: TestCore = await startCore({
-      darajaBaseUrl: relay.url,
-      darajaTimeoutMs: 60_000,
-      reconcileAfterMs: 1,
-      submitConcurrency: 8,
+      daraja: { baseUrl: relay.url, timeoutMs: 60_000 },
+      submit: { concurrency: 8 },
+      reconcile: { afterMs: 1 },
     })
     closing.push(() => hanging.resolve('cut'))
     // They pay, and Daraja never calls back: more queries at once than there are connections for pushes.
@@ -135,7 +133,10 @@ describe('a Daraja whose certificate is not trusted any more', () => {
     trust(authority.cert)
     const tls = await openTls(() => test.simulator.url)
     tls.server.setSecureContext(await authority.issue({ hosts: ['127.0.0.1'] }))
-    const test: TestCore = await startCore({ darajaBaseUrl: tls.url, submitTtlMs: 4_000 })
+    const test: TestCore = await startCore({
+      daraja: { baseUrl: tls.url },
+      submit: { ttlMs: 4_000 },
+    })
     const before = await ask(test)
     await eventually(async () => {
       expect(await readMoves(test.database, before)).toContain('submitting>submitted push_accepted')

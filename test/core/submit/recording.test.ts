@@ -30,7 +30,7 @@ describe('the outcome of a push while Postgres is away', () => {
         return undefined
       },
     })
-    test = await startTestCore({ database, darajaBaseUrl: relay.url })
+    test = await startTestCore({ database, config: { daraja: { baseUrl: relay.url } } })
   })
   afterAll(async () => {
     link.open()

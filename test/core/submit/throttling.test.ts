@@ -14,13 +14,19 @@ describe('pushes', () => {
   let relay: DarajaRelay
   let door: CallbackDoor
 
-  const start = async (options: Parameters<typeof startTestCore>[0]): Promise<void> => {
+  const start = async (given: {
+    ttlMs?: number
+    pushesPerSecond?: number
+    nowMs?: () => number
+  }): Promise<void> => {
+    const { ttlMs = 120_000, pushesPerSecond = null, nowMs = () => performance.now() } = given
     relay = await openDarajaRelay({ target: () => test.simulator.url })
     test = await startTestCore({
-      darajaBaseUrl: relay.url,
-      darajaTimeoutMs: 2_000,
-      submitConcurrency: CONCURRENCY,
-      ...options,
+      config: {
+        daraja: { baseUrl: relay.url, timeoutMs: 2_000, pushesPerSecond },
+        submit: { ttlMs, concurrency: CONCURRENCY },
+      },
+      nowMs,
     })
     door = await openCallbackDoor(test)
   }
@@ -47,7 +53,7 @@ describe('pushes', () => {
   }
 
   describe('that meet spike arrest', () => {
-    beforeAll(() => start({ submitTtlMs: 60_000 }))
+    beforeAll(() => start({ ttlMs: 60_000 }))
     afterAll(stop)
 
     it('leave the whole account alone, and go on when that is over: nothing is lost', async () => {
@@ -80,7 +86,7 @@ describe('pushes', () => {
   })
 
   describe('that meet spike arrest until their deadline', () => {
-    beforeAll(() => start({ submitTtlMs: 1_500 }))
+    beforeAll(() => start({ ttlMs: 1_500 }))
     afterAll(stop)
 
     it('fail in time, although the account is held for longer, and prompt nobody', async () => {

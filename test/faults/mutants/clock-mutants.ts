@@ -29,8 +29,8 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
     file: 'src/cli/serve.ts',
     changes: [
       {
-        find: '    ...settingsOf(config, time.clock),\n    database',
-        replace: '    ...settingsOf(config, systemClock),\n    database',
+        find: '    clock: time.clock,\n    nowMs,\n    random: Math.random,',
+        replace: '    clock: systemClock,\n    nowMs,\n    random: Math.random,',
       },
     ],
     killedBy: { file: WRONG_CLOCKS, test: 'prompt each payer once, with a timestamp of now' },

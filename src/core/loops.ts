@@ -1,0 +1,112 @@
+import type { Loop } from '../runtime/loop.ts'
+import { startForgettingStrangers } from './callback/forget-strangers.ts'
+import { startInterpreting } from './callback/interpret.ts'
+import type { DatabaseAvailability } from './callback/receive.ts'
+import { startReplaying } from './callback/replay.ts'
+import { type CallbackTokens, renderCallbackUrl } from './callback/token.ts'
+import type { CoreOptions } from './core-options.ts'
+import type { FindAccount } from './daraja/call.ts'
+import { toAccountReference } from './daraja/stk-push.ts'
+import { createUniqueReferences } from './daraja/unique-reference.ts'
+import { startPartitioning } from './partitioning.ts'
+import { startForgettingCounts } from './partners/forget-counts.ts'
+import type { KeyUse } from './partners/key-use.ts'
+import { startPulling } from './reconcile/pull-transactions.ts'
+import { startReconciling } from './reconcile/reconcile.ts'
+import { startSubmitting } from './submit/submit.ts'
+
+/** What the loops share with the services. */
+export type Shared = {
+  tokens: CallbackTokens
+  availability: DatabaseAvailability
+  keyUse: KeyUse
+  findAccount: FindAccount
+}
+
+export type CoreLoops = { submitting: Loop; interpreting: Loop; all: readonly Loop[] }
+
+/** Starts the loops of the core. */
+export const startLoops = (options: CoreOptions, shared: Shared): CoreLoops => {
+  const { config, database, log, metrics } = options
+  const { availability } = shared
+  const interpreting = startInterpreting({ database, log, metrics, onSettled: options.onDeliveriesDue })
+  const replaying = startReplaying({
+    database,
+    spool: options.spool,
+    availability,
+    log,
+    onReceived: interpreting.wake,
+  })
+  const { submitting, ...others } = startAskingDaraja(options, shared)
+  const all = [
+    submitting,
+    interpreting,
+    replaying,
+    others.reconciling,
+    others.pulling,
+    shared.keyUse.start(),
+    startPartitioning({ database, keepDays: config.keepDays, log }),
+    startForgettingCounts({ database, log }),
+    startForgettingStrangers({
+      database,
+      list: config.callbacks.sources.list,
+      keepDays: config.keepDays.strangers,
+      log,
+    }),
+  ]
+  return { submitting, interpreting, all }
+}
+
+/** Starts the loops that call Daraja. */
+const startAskingDaraja = (options: CoreOptions, { tokens, findAccount }: Shared) => {
+  const { config, database, log, metrics, nowMs, random } = options
+  const { timeoutMs, pushesPerSecond, queriesPerSecond } = config.daraja
+  const { publicUrl } = config.callbacks
+  const references = createUniqueReferences(config.keys)
+  const reconcileAfterMs = config.reconcile.afterMs
+  const onSettled = options.onDeliveriesDue
+  const submitting = startSubmitting({
+    database,
+    findAccount,
+    darajaCallbackUrlOf: ({ paymentId, callbackNonce: nonce }) =>
+      renderCallbackUrl({ publicUrl, token: tokens.issue(paymentId), nonce }),
+    accountReferenceOf: ({ paymentId, reference, callbackNonce }, { uniqueReference }) =>
+      uniqueReference ? references.issue(paymentId, callbackNonce) : toAccountReference(reference, paymentId),
+    concurrency: config.submit.concurrency,
+    pushesPerSecond,
+    timeoutMs,
+    reconcileAfterMs,
+    nowMs,
+    random,
+    log,
+    metrics,
+    onSettled,
+  })
+  const reconciling = startReconciling({
+    database,
+    findAccount,
+    queriesPerSecond,
+    reconcileAfterMs,
+    timeoutMs,
+    random,
+    nowMs,
+    log,
+    metrics,
+    onSettled,
+  })
+  const pulling = startPulling({
+    database,
+    findAccount,
+    references,
+    // Daraja requires an address; what it posts there is kept like every callback of a token that nobody issued.
+    darajaCallbackUrl: `${publicUrl}/callbacks/stk/pull`,
+    queriesPerSecond,
+    reconcileAfterMs,
+    random,
+    nowMs,
+    log,
+    metrics,
+    onSettled,
+  })
+  return { submitting, reconciling, pulling }
+}
