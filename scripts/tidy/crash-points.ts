@@ -22,7 +22,7 @@ const WRITES = /\b(?:INSERT INTO|UPDATE (?!OF\b|SKIP\b)\w+|DELETE FROM)/
 
 /** What leaves the process, what is acknowledged, and what makes a file durable or takes it away. */
 const SENDS =
-  /\b(?:pushStk|queryStk|registerPull|pullPage)\(|\bposter\.post\(|\bqueue\.publish\(|\bmessage\.ack\(\)|(?<!\btransaction\s*)\.(?:insertInto|updateTable|deleteFrom)\(|\.(?:sync|datasync)\(\)|\b(?:rename|unlink|rm)\(/g
+  /\b(?:pushStk|queryStk|registerPull|pullPage)\(|\bposter\.post\(|\bqueue\.publish\(|\bmessage\.ack\(\)|(?<!\b(?:transaction|query)\s*)\.(?:insertInto|updateTable|deleteFrom)\(|\.(?:sync|datasync)\(\)|\b(?:rename|unlink|rm)\(/g
 
 /** Something found in a file at an offset; `name` is a crash point's, without its side. */
 type Mark = { at: number; line: number; kind: 'transaction' | 'send' | 'before' | 'after'; name?: string }

@@ -1,4 +1,4 @@
-import { type AliasedRawBuilder, type SelectType, sql } from 'kysely'
+import { type AliasedRawBuilder, type RawBuilder, type SelectType, sql } from 'kysely'
 import { COLUMNS } from './schema/columns.ts'
 import type { PostgresType, PostgresTypes } from './schema/postgres-types.ts'
 import type { Schema } from './schema/schema.ts'
@@ -42,6 +42,15 @@ export const givenRowsInOrder = <Row, const Kinds extends Record<string, Kind>>(
   rows: readonly Row[],
   columns: GivenColumns<Row, Kinds>,
 ): GivenTable<Kinds & { position: 'int8' }> => unnest(rows, columns, ' WITH ORDINALITY')
+
+/**
+ * Any of these values, for a column of the schema: `where('id', '=', anyOf('payments.id', ids))`. One array, so that the text, and
+ * so its prepared plan, is the same for any number of values.
+ */
+export const anyOf = <Like extends ColumnName>(
+  like: Like,
+  values: readonly NonNullable<ValueOf<Like>>[],
+): RawBuilder<NonNullable<ValueOf<Like>>> => sql`ANY (${values}::${sql.raw(typeOf(like))}[])`
 
 const unnest = <Row, const Kinds extends Record<string, Kind>, Given extends Record<string, Kind>>(
   rows: readonly Row[],

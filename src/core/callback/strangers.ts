@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { givenRows } from '../../database/given-rows.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type AddressList, includesAddress } from '../../values/address-list.ts'
 import { type ReceivedCallback, renderHeaders, toStorable } from './callback.ts'
@@ -111,17 +112,18 @@ export const insertStrangers = async (
   strangers: readonly ReceivedCallback[],
 ): Promise<void> => {
   crashPoint('strangers.before_commit', strangers.length)
+  const given = givenRows(strangers, {
+    id: ['stranger_callbacks.id', (one) => one.id],
+    received_at: ['stranger_callbacks.received_at', (one) => one.receivedAt],
+    is_refused: ['stranger_callbacks.is_refused', (one) => one.isRefused],
+    source_address: ['stranger_callbacks.source_address', (one) => toStorable(one.sourceAddress)],
+    headers: ['text', (one) => JSON.stringify(renderHeaders(one))],
+    body: ['stranger_callbacks.body', (one) => Buffer.from(one.body)],
+    body_bytes: ['int4', (one) => one.strangerBodyBytes],
+  })
   await sql`
     INSERT INTO stranger_callbacks (id, received_at, is_refused, source_address, headers, body, body_bytes)
-    SELECT * FROM unnest(
-      ${strangers.map((one) => one.id)}::uuid[],
-      ${strangers.map((one) => one.receivedAt.toISOString())}::timestamptz[],
-      ${strangers.map((one) => one.isRefused)}::boolean[],
-      ${strangers.map((one) => toStorable(one.sourceAddress))}::text[],
-      ${strangers.map((one) => JSON.stringify(renderHeaders(one)))}::json[],
-      ${strangers.map((one) => Buffer.from(one.body))}::bytea[],
-      ${strangers.map((one) => one.strangerBodyBytes)}::integer[]
-    )
+    SELECT id, received_at, is_refused, source_address, headers::json, body, body_bytes FROM ${given}
     ON CONFLICT (id) DO NOTHING
   `.execute(database)
   crashPoint('strangers.after_commit', strangers.length)

@@ -1,16 +1,11 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import type { Schema } from '../../database/schema/schema.ts'
+import { givenRows } from '../../database/given-rows.ts'
+import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 
 /** A callback that is to be interpreted. */
-export type DueCallback = {
-  id: string
-  received_at: Date
-  payment_id: bigint
-  nonce: string | null
-  body: Buffer
-}
+export type DueCallback = RowOf<'callbacks', 'id' | 'received_at' | 'nonce' | 'body'> & { payment_id: bigint }
 
 /** Which of the callbacks that are due: the oldest, or the one of this id. */
 export type Which = { limit: number } | { id: string }
@@ -46,10 +41,14 @@ export const takeDue = async (transaction: Transaction<Schema>, which: Which): P
 
 /** The ids of the oldest callbacks that are due, without taking them. */
 export const listDue = async (database: Database, limit: number): Promise<string[]> => {
-  const { rows } = await sql<{ id: string }>`
-    SELECT callback_id AS id FROM to_interpret WHERE due_at <= now() ORDER BY callback_id LIMIT ${limit}
-  `.execute(database)
-  return rows.map(({ id }) => id)
+  const rows = await database
+    .selectFrom('to_interpret')
+    .select('callback_id')
+    .where('due_at', '<=', sql<Date>`now()`)
+    .orderBy('callback_id')
+    .limit(limit)
+    .execute()
+  return rows.map(({ callback_id }) => callback_id)
 }
 
 /** Gives callbacks their duty again, in the transaction that took it: they wait for the reply to their push. */
@@ -58,34 +57,42 @@ export const letWait = async (
   callbacks: readonly DueCallback[],
 ): Promise<void> => {
   if (callbacks.length === 0) return
-  await sql`
-    INSERT INTO to_interpret (callback_id, received_at, due_at)
-    SELECT id, received_at, now() + ${pauseOf({ least: LEAST_WAIT_SECONDS, most: MOST_WAIT_SECONDS })}
-    FROM unnest(
-      ${callbacks.map(({ id }) => id)}::uuid[],
-      ${callbacks.map((callback) => callback.received_at)}::timestamptz[]
-    ) AS given (id, received_at)
-  `.execute(transaction)
+  const given = givenRows(callbacks, {
+    id: ['to_interpret.callback_id', (callback) => callback.id],
+    received_at: ['to_interpret.received_at', (callback) => callback.received_at],
+  })
+  await transaction
+    .insertInto('to_interpret')
+    .columns(['callback_id', 'received_at', 'due_at'])
+    .expression((query) =>
+      query
+        .selectFrom(given)
+        .select(['id', 'received_at'])
+        .select(afterPause({ least: LEAST_WAIT_SECONDS, most: MOST_WAIT_SECONDS }).as('due_at')),
+    )
+    .execute()
 }
 
 /** Has one callback tried again later, if it still is to be interpreted; resolves with when, s from now. */
 export const putOff = async (database: Database, id: string): Promise<number> => {
   crashPoint('put_off.before_commit')
-  const { rows } = await sql<{ seconds: number }>`
-    UPDATE to_interpret SET due_at = now() + ${pauseOf({ least: LEAST_PAUSE_SECONDS, most: MOST_PAUSE_SECONDS })}
-    WHERE callback_id = ${id} RETURNING round(extract(epoch FROM due_at - now()))::float8 AS seconds
-  `.execute(database)
+  const row = await database
+    .updateTable('to_interpret')
+    .set({ due_at: afterPause({ least: LEAST_PAUSE_SECONDS, most: MOST_PAUSE_SECONDS }) })
+    .where('callback_id', '=', id)
+    .returning(sql<number>`round(extract(epoch FROM due_at - now()))::float8`.as('seconds'))
+    .executeTakeFirst()
   crashPoint('put_off.after_commit')
-  return rows[0]?.seconds ?? 0
+  return row?.seconds ?? 0
 }
 
 /** Ends the duty of one callback that can never be interpreted: it is kept, and not tried for ever. */
 export const giveUp = async (database: Database, id: string): Promise<void> => {
   crashPoint('give_up_callback.before_commit')
-  await sql`DELETE FROM to_interpret WHERE callback_id = ${id}`.execute(database)
+  await database.deleteFrom('to_interpret').where('callback_id', '=', id).execute()
   crashPoint('give_up_callback.after_commit')
 }
 
-/** Grows with the time since the callback came, so that nobody has to count. */
-const pauseOf = ({ least, most }: { least: number; most: number }) =>
-  sql`least(greatest((now() - received_at) / 2, make_interval(secs => ${least})), make_interval(secs => ${most}))`
+/** The instant after a pause that grows with the time since the callback came, so that nobody has to count. */
+const afterPause = ({ least, most }: { least: number; most: number }) =>
+  sql<Date>`now() + least(greatest((now() - received_at) / 2, make_interval(secs => ${least})), make_interval(secs => ${most}))`

@@ -50,14 +50,19 @@ const LEVEL = sql`greatest(${unlessSetBack(sql.ref('next_at'))}, now())`
 
 /** How far the bucket's level is in the future, ms; negative when it has been empty for a while. */
 const lockBucket = async (transaction: Transaction<Schema>, budget: Budget): Promise<number> => {
-  const { rows } = await sql<{ ahead_ms: number }>`
-    SELECT (extract(epoch FROM ${LEVEL} - now()) * 1000)::float8 AS ahead_ms
-    FROM daraja_budgets WHERE shortcode = ${budget.shortcode} AND call = ${budget.call} FOR UPDATE
-  `.execute(transaction)
-  if (rows[0]) return rows[0].ahead_ms
-  await sql`
-    INSERT INTO daraja_budgets (shortcode, call) VALUES (${budget.shortcode}, ${budget.call}) ON CONFLICT DO NOTHING
-  `.execute(transaction)
+  const row = await transaction
+    .selectFrom('daraja_budgets')
+    .select(sql<number>`(extract(epoch FROM ${LEVEL} - now()) * 1000)::float8`.as('ahead_ms'))
+    .where('shortcode', '=', budget.shortcode)
+    .where('call', '=', budget.call)
+    .forUpdate()
+    .executeTakeFirst()
+  if (row) return row.ahead_ms
+  await transaction
+    .insertInto('daraja_budgets')
+    .values({ shortcode: budget.shortcode, call: budget.call })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
   return lockBucket(transaction, budget)
 }
 
@@ -69,10 +74,12 @@ export const spend = async (
 ): Promise<void> => {
   if (budget.perSecond === null || calls === 0) return
   const seconds = (calls * toBucket(budget.perSecond).intervalMs) / 1000
-  await sql`
-    UPDATE daraja_budgets SET next_at = ${LEVEL} + make_interval(secs => ${seconds})
-    WHERE shortcode = ${budget.shortcode} AND call = ${budget.call}
-  `.execute(transaction)
+  await transaction
+    .updateTable('daraja_budgets')
+    .set({ next_at: sql`${LEVEL} + make_interval(secs => ${seconds})` })
+    .where('shortcode', '=', budget.shortcode)
+    .where('call', '=', budget.call)
+    .execute()
 }
 
 /** The longest pause between two looks at the budget, ms. */

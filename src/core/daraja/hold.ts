@@ -29,12 +29,14 @@ export type Hold = {
 
 /** Reads whether the account may be asked anything now. */
 export const readHold = async (database: Database, shortcode: string): Promise<Hold> => {
-  const { rows } = await sql<{ for_ms: number; recent_holds: number }>`
-    SELECT (extract(epoch FROM greatest(${HELD_UNTIL}, now()) - now()) * 1000)::float8 AS for_ms,
-           CASE WHEN ${isRecent} THEN holds ELSE 0 END AS recent_holds
-    FROM daraja_accounts WHERE shortcode = ${shortcode}
-  `.execute(database)
-  const [row] = rows
+  const row = await database
+    .selectFrom('daraja_accounts')
+    .select([
+      sql<number>`(extract(epoch FROM greatest(${HELD_UNTIL}, now()) - now()) * 1000)::float8`.as('for_ms'),
+      sql<number>`CASE WHEN ${isRecent} THEN holds ELSE 0 END`.as('recent_holds'),
+    ])
+    .where('shortcode', '=', shortcode)
+    .executeTakeFirst()
   return { forMs: Math.ceil(row?.for_ms ?? 0), recentHolds: row?.recent_holds ?? 0 }
 }
 
@@ -47,19 +49,28 @@ export const holdAccount = async (
   options: { shortcode: string; afterMs: number },
 ): Promise<number | null> => {
   const firstSeconds = options.afterMs / 1000
-  const { rows } = await sql<{ for_ms: number }>`
-    INSERT INTO daraja_accounts (shortcode, held_until, holds)
-    VALUES (${options.shortcode}, now() + make_interval(secs => ${firstSeconds}), 1)
-    ON CONFLICT (shortcode) DO UPDATE SET
-      holds = CASE WHEN ${isRecent} THEN daraja_accounts.holds + 1 ELSE 1 END,
-      held_until = now() + make_interval(secs => least(
-        ${firstSeconds}::float8 * CASE WHEN ${isRecent} THEN power(2, least(daraja_accounts.holds, 10)) ELSE 1 END,
-        ${MAX_HOLD_MS / 1000}::float8
-      ))
-    WHERE ${HELD_UNTIL} <= now()
-    RETURNING (extract(epoch FROM held_until - now()) * 1000)::float8 AS for_ms
-  `.execute(database)
-  return rows[0] ? Math.round(rows[0].for_ms) : null
+  const held = await database
+    .insertInto('daraja_accounts')
+    .values({
+      shortcode: options.shortcode,
+      held_until: sql`now() + make_interval(secs => ${firstSeconds})`,
+      holds: 1,
+    })
+    .onConflict((conflict) =>
+      conflict
+        .column('shortcode')
+        .doUpdateSet({
+          holds: sql`CASE WHEN ${isRecent} THEN daraja_accounts.holds + 1 ELSE 1 END`,
+          held_until: sql`now() + make_interval(secs => least(
+            ${firstSeconds}::float8 * CASE WHEN ${isRecent} THEN power(2, least(daraja_accounts.holds, 10)) ELSE 1 END,
+            ${MAX_HOLD_MS / 1000}::float8
+          ))`,
+        })
+        .where(HELD_UNTIL, '<=', sql<Date>`now()`),
+    )
+    .returning(sql<number>`(extract(epoch FROM held_until - now()) * 1000)::float8`.as('for_ms'))
+    .executeTakeFirst()
+  return held ? Math.round(held.for_ms) : null
 }
 
 /** An answer by which Daraja turned something away for the time being. */

@@ -1,4 +1,5 @@
 import { sql, type Transaction } from 'kysely'
+import { givenRows } from '../../database/given-rows.ts'
 import type { Outcome } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { endpointHost } from '../../values/endpoint.ts'
@@ -55,14 +56,14 @@ export const enqueueDeliveries = async (
   await sql`
     WITH added AS (
       INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, host, body)
-      SELECT * FROM unnest(
-        ${events.map((event) => event.paymentId)}::bigint[],
-        ${events.map((event) => event.partnerId)}::bigint[],
-        ${events.map((event) => `msg_${event.paymentId}_${event.outcome}`)}::text[],
-        ${events.map((event) => event.callbackUrl)}::text[],
-        ${events.map((event) => endpointHost(event.callbackUrl))}::text[],
-        ${events.map(renderBody)}::text[]
-      )
+      SELECT * FROM ${givenRows(events, {
+        payment_id: ['deliveries.payment_id', (event) => event.paymentId],
+        partner_id: ['deliveries.partner_id', (event) => event.partnerId],
+        webhook_id: ['deliveries.webhook_id', (event) => `msg_${event.paymentId}_${event.outcome}`],
+        callback_url: ['deliveries.callback_url', (event) => event.callbackUrl],
+        host: ['deliveries.host', (event) => endpointHost(event.callbackUrl)],
+        body: ['deliveries.body', renderBody],
+      })}
       RETURNING id, partner_id, host
     )
     INSERT INTO to_deliver (delivery_id, partner_id, host) SELECT id, partner_id, host FROM added

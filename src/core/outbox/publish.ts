@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { givenRows } from '../../database/given-rows.ts'
 import { isOutage } from '../../database/outage.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 import type { DeliveryQueue } from '../../queue/delivery-queue.ts'
 import type { Due } from '../../queue/delivery-stream.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
@@ -71,7 +73,7 @@ const createPause = (options: { log: Log; nowMs: () => number }) => {
   }
 }
 
-type DueRow = { delivery_id: bigint; publish_number: number; partner_id: bigint; host: string }
+type DueRow = RowOf<'to_deliver', 'delivery_id' | 'publish_number' | 'partner_id' | 'host'>
 
 /**
  * Takes what is due, not held, not yet published (or published so long ago that the message must be lost) and with no dispatcher,
@@ -103,19 +105,28 @@ export const takeUnpublished = async (database: Database): Promise<Due[]> => {
 /** Makes rows due to be published again, unless somebody has done so meanwhile. */
 const markUnpublished = async (database: Database, rows: readonly Due[]): Promise<void> => {
   crashPoint('mark_unpublished.before_commit')
-  await sql`
-    WITH unsure AS (
-      SELECT to_deliver.delivery_id FROM to_deliver
-      JOIN unnest(
-        ${rows.map((row) => row.deliveryId)}::bigint[],
-        ${rows.map((row) => row.publishNumber)}::integer[]
-      ) AS given (delivery_id, publish_number)
-        ON to_deliver.delivery_id = given.delivery_id AND to_deliver.publish_number = given.publish_number
-      ORDER BY to_deliver.delivery_id
-      FOR UPDATE OF to_deliver SKIP LOCKED
+  const given = givenRows(rows, {
+    delivery_id: ['to_deliver.delivery_id', (row) => row.deliveryId],
+    publish_number: ['to_deliver.publish_number', (row) => row.publishNumber],
+  })
+  await database
+    .with('unsure', (query) =>
+      query
+        .selectFrom('to_deliver')
+        .innerJoin(given, (join) =>
+          join
+            .onRef('to_deliver.delivery_id', '=', 'given.delivery_id')
+            .onRef('to_deliver.publish_number', '=', 'given.publish_number'),
+        )
+        .select('to_deliver.delivery_id')
+        .orderBy('to_deliver.delivery_id')
+        .forUpdate('to_deliver')
+        .skipLocked(),
     )
-    UPDATE to_deliver SET publish_at = now()
-    FROM unsure WHERE to_deliver.delivery_id = unsure.delivery_id
-  `.execute(database)
+    .updateTable('to_deliver')
+    .from('unsure')
+    .set({ publish_at: sql`now()` })
+    .whereRef('to_deliver.delivery_id', '=', 'unsure.delivery_id')
+    .execute()
   crashPoint('mark_unpublished.after_commit')
 }

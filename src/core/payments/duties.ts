@@ -1,4 +1,5 @@
 import { sql, type Transaction } from 'kysely'
+import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 
 // The duties of payments, as one stage leaves them to the next: always in the transaction that makes them necessary, or
@@ -7,20 +8,28 @@ import type { Schema } from '../../database/schema/schema.ts'
 /** When something is to be done about a payment, ms from now. */
 export type Due = { paymentId: bigint; afterMs: number }
 
+/** The instant that many ms after the transaction's, which a column holds. */
+const inMs = (column: string) => sql<Date>`now() + make_interval(secs => ${sql.ref(column)} / 1000)`
+
 /** Daraja is to be asked about payments that it gave its ids for. One that has the duty already keeps it. */
 export const addQueries = async (transaction: Transaction<Schema>, dues: readonly Due[]): Promise<void> => {
   if (dues.length === 0) return
-  await sql`
-    INSERT INTO to_query (payment_id, due_at, account_id)
-    SELECT payment_id, now() + make_interval(secs => after_ms / 1000), payments.account_id
-    FROM unnest(
-      ${dues.map((due) => due.paymentId)}::bigint[],
-      ${dues.map((due) => due.afterMs)}::double precision[]
-    ) AS given (payment_id, after_ms)
-    JOIN payments ON payments.id = given.payment_id
-    WHERE payments.checkout_request_id IS NOT NULL
-    ON CONFLICT DO NOTHING
-  `.execute(transaction)
+  const given = givenRows(dues, {
+    payment_id: ['payments.id', (due) => due.paymentId],
+    after_ms: ['float8', (due) => due.afterMs],
+  })
+  await transaction
+    .insertInto('to_query')
+    .columns(['payment_id', 'due_at', 'account_id'])
+    .expression((query) =>
+      query
+        .selectFrom(given)
+        .innerJoin('payments', 'payments.id', 'given.payment_id')
+        .where('payments.checkout_request_id', 'is not', null)
+        .select(['given.payment_id', inMs('given.after_ms').as('due_at'), 'payments.account_id']),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
 }
 
 /**
@@ -34,13 +43,20 @@ export const hastenQueries = async (
   paymentIds: readonly bigint[],
 ): Promise<void> => {
   if (paymentIds.length === 0) return
-  await sql`
-    UPDATE to_query SET due_at = CASE WHEN leased_until > now() THEN now() ELSE least(due_at, now()) END
-    FROM (
-      SELECT payment_id FROM to_query WHERE payment_id = ANY(${paymentIds}::bigint[]) FOR UPDATE SKIP LOCKED
-    ) AS free
-    WHERE to_query.payment_id = free.payment_id
-  `.execute(transaction)
+  await transaction
+    .updateTable('to_query')
+    .from((query) =>
+      query
+        .selectFrom('to_query')
+        .select('payment_id')
+        .where('payment_id', '=', anyOf('to_query.payment_id', paymentIds))
+        .forUpdate()
+        .skipLocked()
+        .as('free'),
+    )
+    .set({ due_at: sql`CASE WHEN leased_until > now() THEN now() ELSE least(due_at, now()) END` })
+    .whereRef('to_query.payment_id', '=', 'free.payment_id')
+    .execute()
 }
 
 /**
@@ -57,15 +73,22 @@ export const askAgain = async (
     failedIds.map((paymentId) => ({ paymentId, afterMs: 0 })),
   )
   await hastenQueries(transaction, paymentIds)
-  // `infinity`: M-PESA's records do not go back so far.
-  await sql`
-    UPDATE to_confirm SET due_at = least(due_at, now())
-    FROM (
-      SELECT payment_id FROM to_confirm
-      WHERE payment_id = ANY(${paymentIds}::bigint[]) AND due_at <> 'infinity' FOR UPDATE SKIP LOCKED
-    ) AS free
-    WHERE to_confirm.payment_id = free.payment_id
-  `.execute(transaction)
+  await transaction
+    .updateTable('to_confirm')
+    .from((query) =>
+      query
+        .selectFrom('to_confirm')
+        .select('payment_id')
+        .where('payment_id', '=', anyOf('to_confirm.payment_id', paymentIds))
+        // `infinity`: M-PESA's records do not go back so far.
+        .where('due_at', '<>', sql<Date>`'infinity'`)
+        .forUpdate()
+        .skipLocked()
+        .as('free'),
+    )
+    .set({ due_at: sql`least(due_at, now())` })
+    .whereRef('to_confirm.payment_id', '=', 'free.payment_id')
+    .execute()
 }
 
 /** M-PESA's records are to confirm payments. */
@@ -74,11 +97,17 @@ export const addConfirmations = async (
   paymentIds: readonly bigint[],
 ): Promise<void> => {
   if (paymentIds.length === 0) return
-  await sql`
-    INSERT INTO to_confirm (payment_id, account_id)
-    SELECT id, account_id FROM payments WHERE id = ANY(${paymentIds}::bigint[])
-    ON CONFLICT DO NOTHING
-  `.execute(transaction)
+  await transaction
+    .insertInto('to_confirm')
+    .columns(['payment_id', 'account_id'])
+    .expression((query) =>
+      query
+        .selectFrom('payments')
+        .select(['id', 'account_id'])
+        .where('id', '=', anyOf('payments.id', paymentIds)),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
 }
 
 /**
@@ -90,16 +119,19 @@ export const postponeSubmissions = async (
   dues: readonly Due[],
 ): Promise<void> => {
   if (dues.length === 0) return
-  await sql`
-    UPDATE to_submit SET
-      leased_until = '-infinity',
-      due_at = least(now() + make_interval(secs => given.after_ms / 1000), submit_by)
-    FROM unnest(
-      ${dues.map((due) => due.paymentId)}::bigint[],
-      ${dues.map((due) => due.afterMs)}::double precision[]
-    ) AS given (payment_id, after_ms)
-    WHERE to_submit.payment_id = given.payment_id
-  `.execute(transaction)
+  const given = givenRows(dues, {
+    payment_id: ['to_submit.payment_id', (due) => due.paymentId],
+    after_ms: ['float8', (due) => due.afterMs],
+  })
+  await transaction
+    .updateTable('to_submit')
+    .from(given)
+    .set({
+      leased_until: sql`'-infinity'`,
+      due_at: sql`least(${inMs('given.after_ms')}, submit_by)`,
+    })
+    .whereRef('to_submit.payment_id', '=', 'given.payment_id')
+    .execute()
 }
 
 /** Payments are not to be submitted any more. */
@@ -108,7 +140,10 @@ export const endSubmissions = async (
   paymentIds: readonly bigint[],
 ): Promise<void> => {
   if (paymentIds.length === 0) return
-  await sql`DELETE FROM to_submit WHERE payment_id = ANY(${paymentIds}::bigint[])`.execute(transaction)
+  await transaction
+    .deleteFrom('to_submit')
+    .where('payment_id', '=', anyOf('to_submit.payment_id', paymentIds))
+    .execute()
 }
 
 /** The longest pause between two queries for one payment, ms. */

@@ -1,4 +1,5 @@
 import { sql, type Transaction } from 'kysely'
+import { givenRowsInOrder } from '../../database/given-rows.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import type { Cause } from './payment.ts'
@@ -28,14 +29,14 @@ export const recordMoves = async (
   await sql`
     INSERT INTO payment_history (payment_id, from_state, to_state, cause, detail, operator, at)
     SELECT payment_id, from_state, to_state, cause, detail, operator, clock_timestamp() + position * interval '1 microsecond'
-    FROM unnest(
-      ${moves.map((move) => move.paymentId)}::bigint[],
-      ${moves.map((move) => move.from)}::payment_state[],
-      ${moves.map((move) => move.to)}::payment_state[],
-      ${moves.map((move) => move.cause)}::text[],
-      ${moves.map((move) => move.detail)}::text[],
-      ${moves.map((move) => move.operator)}::text[]
-    ) WITH ORDINALITY AS given (payment_id, from_state, to_state, cause, detail, operator, position)
+    FROM ${givenRowsInOrder(moves, {
+      payment_id: ['payment_history.payment_id', (move) => move.paymentId],
+      from_state: ['payment_history.from_state', (move) => move.from],
+      to_state: ['payment_history.to_state', (move) => move.to],
+      cause: ['payment_history.cause', (move) => move.cause],
+      detail: ['payment_history.detail', (move) => move.detail],
+      operator: ['payment_history.operator', (move) => move.operator],
+    })}
     ORDER BY position
   `.execute(transaction)
 }

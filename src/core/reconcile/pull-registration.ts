@@ -81,7 +81,7 @@ const register = async (
     log.warn({ event: 'pull_not_registered', shortcode, answer: reply.kind, reason: reasonOf(reply) })
     return false
   }
-  await recordRegistered(database, { shortcode, registeredAt: sql`now()` })
+  await recordRegistered(database, { shortcode, registeredAt: sql<Date>`now()` })
   log.info({ event: 'pull_registered', shortcode })
   return true
 }
@@ -89,13 +89,18 @@ const register = async (
 /** Whether the shortcode is registered; a null instant: it is not, and has to be again. */
 export const recordRegistered = async (
   database: Database,
-  { shortcode, registeredAt }: { shortcode: string; registeredAt: RawBuilder<unknown> },
+  { shortcode, registeredAt }: { shortcode: string; registeredAt: RawBuilder<Date | null> },
 ): Promise<void> => {
   crashPoint('pull_registered.before_commit')
-  await sql`
-    INSERT INTO daraja_accounts (shortcode, pull_registered_at) VALUES (${shortcode}, ${registeredAt})
-    ON CONFLICT (shortcode) DO UPDATE SET pull_registered_at = EXCLUDED.pull_registered_at
-  `.execute(database)
+  await database
+    .insertInto('daraja_accounts')
+    .values({ shortcode, pull_registered_at: registeredAt })
+    .onConflict((conflict) =>
+      conflict.column('shortcode').doUpdateSet((set) => ({
+        pull_registered_at: set.ref('excluded.pull_registered_at'),
+      })),
+    )
+    .execute()
   crashPoint('pull_registered.after_commit')
 }
 

@@ -132,7 +132,7 @@ const reportFailedPull = async (
   log.warn({ event: 'pull_failed', answer: reply.kind, reason: reasonOf(reply) })
   if (reply.kind === 'later') await backOff({ database, shortcode, log, metrics }, reply)
   if (reply.kind === 'refused') {
-    await recordRegistered(database, { shortcode, registeredAt: sql`NULL` })
+    await recordRegistered(database, { shortcode, registeredAt: sql<null>`NULL` })
   }
 }
 

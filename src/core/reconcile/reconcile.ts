@@ -224,26 +224,37 @@ const settleByQuery = async (
  * anew while it was asked for.
  */
 const endQuery = async (transaction: Transaction<Schema>, due: DueQuery): Promise<void> => {
-  await sql`
-    DELETE FROM to_query USING payments
-    WHERE to_query.payment_id = ${due.paymentId} AND to_query.due_at = ${due.dueAt}::timestamptz
-      AND payments.id = to_query.payment_id AND payments.state IN ('successful', 'failed')
-  `.execute(transaction)
+  await transaction
+    .deleteFrom('to_query')
+    .using('payments')
+    .where('to_query.payment_id', '=', due.paymentId)
+    .where('to_query.due_at', '=', sql<Date>`${due.dueAt}::timestamptz`)
+    .whereRef('payments.id', '=', 'to_query.payment_id')
+    .where('payments.state', 'in', ['successful', 'failed'])
+    .execute()
 }
 
 /** Unless it was made due anew while it was asked for. A settled payment is not asked for again and again for ever. */
 const postpone = async (database: Database, due: DueQuery, delayMs: number): Promise<void> => {
   crashPoint('postpone_query.before_commit')
-  await sql`
-    WITH ended AS (
-      DELETE FROM to_query USING payments
-      WHERE to_query.payment_id = ${due.paymentId} AND queries >= ${MAX_QUERIES_WHEN_SETTLED}
-        AND payments.id = to_query.payment_id AND payments.state IN ('successful', 'failed')
-      RETURNING to_query.payment_id
+  await database
+    .with('ended', (query) =>
+      query
+        .deleteFrom('to_query')
+        .using('payments')
+        .where('to_query.payment_id', '=', due.paymentId)
+        .where('queries', '>=', MAX_QUERIES_WHEN_SETTLED)
+        .whereRef('payments.id', '=', 'to_query.payment_id')
+        .where('payments.state', 'in', ['successful', 'failed'])
+        .returning('to_query.payment_id'),
     )
-    UPDATE to_query SET leased_until = '-infinity',
-      due_at = CASE WHEN due_at = ${due.dueAt}::timestamptz THEN now() + make_interval(secs => ${delayMs / 1000}) ELSE due_at END
-    WHERE payment_id = ${due.paymentId} AND payment_id NOT IN (SELECT payment_id FROM ended)
-  `.execute(database)
+    .updateTable('to_query')
+    .set({
+      leased_until: sql`'-infinity'`,
+      due_at: sql`CASE WHEN due_at = ${due.dueAt}::timestamptz THEN now() + make_interval(secs => ${delayMs / 1000}) ELSE due_at END`,
+    })
+    .where('payment_id', '=', due.paymentId)
+    .where('payment_id', 'not in', (query) => query.selectFrom('ended').select('payment_id'))
+    .execute()
   crashPoint('postpone_query.after_commit')
 }

@@ -1,6 +1,7 @@
-import { sql, type Transaction } from 'kysely'
+import { type SqlBool, sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import type { Schema } from '../../database/schema/schema.ts'
+import { anyOf, givenRows } from '../../database/given-rows.ts'
+import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { nextDelay } from '../payments/duties.ts'
 
@@ -23,14 +24,8 @@ const AFTER_MS = 3_600_000
 /** M-PESA's records go back two days; after that only operators look. */
 const RECORDS_REACH_MS = 47 * 3_600_000
 
-type DueRow = {
-  payment_id: bigint
-  pulls: number
-  created_at: Date
-  amount_kes: number
-  callback_nonce: string | null
-  too_old: boolean
-}
+type DueRow = RowOf<'to_confirm', 'payment_id' | 'pulls'> &
+  RowOf<'payments', 'created_at' | 'amount_kes' | 'callback_nonce'> & { too_old: SqlBool }
 
 /**
  * Takes the payments of an account that are due to be looked for and were accepted at about the same time; null when none is. They are put
@@ -69,32 +64,42 @@ export const takeConfirmations = async (options: {
 const idOf = (row: DueRow): bigint => row.payment_id
 const createdMs = (row: DueRow): number => row.created_at.getTime()
 
-const lockDue = async (transaction: Transaction<Schema>, accountId: bigint): Promise<DueRow[]> => {
-  const { rows } = await sql<DueRow>`
-    SELECT due.payment_id, due.pulls, payments.created_at, payments.amount_kes, payments.callback_nonce,
-           payments.created_at < now() - make_interval(secs => ${RECORDS_REACH_MS / 1000}) AS too_old
-    FROM (
-      SELECT payment_id, pulls FROM to_confirm WHERE account_id = ${accountId} AND due_at <= now()
-      ORDER BY due_at LIMIT ${LIMIT} FOR UPDATE SKIP LOCKED
-    ) due
-    JOIN payments ON payments.id = due.payment_id
-  `.execute(transaction)
-  return rows
-}
+const lockDue = (transaction: Transaction<Schema>, accountId: bigint): Promise<DueRow[]> =>
+  transaction
+    .selectFrom((query) =>
+      query
+        .selectFrom('to_confirm')
+        .select(['payment_id', 'pulls'])
+        .where('account_id', '=', accountId)
+        .where('due_at', '<=', sql<Date>`now()`)
+        .orderBy('due_at')
+        .limit(LIMIT)
+        .forUpdate()
+        .skipLocked()
+        .as('due'),
+    )
+    .innerJoin('payments', 'payments.id', 'due.payment_id')
+    .select(['due.payment_id', 'due.pulls', 'payments.created_at', 'payments.amount_kes', 'callback_nonce'])
+    .select(
+      sql<SqlBool>`payments.created_at < now() - make_interval(secs => ${RECORDS_REACH_MS / 1000})`.as(
+        'too_old',
+      ),
+    )
+    .execute()
 
 /** Unconfirmed ones stay, for operators to see; receipts that never came are given up. */
 const endOld = async (transaction: Transaction<Schema>, ids: readonly bigint[]): Promise<void> => {
   if (ids.length === 0) return
-  await sql`
-    WITH given_up AS (
-      DELETE FROM to_confirm USING payments
-      WHERE to_confirm.payment_id = ANY(${ids}::bigint[]) AND payments.id = to_confirm.payment_id
-        AND payments.state = 'successful'
-    )
-    UPDATE to_confirm SET due_at = 'infinity' FROM payments
-    WHERE to_confirm.payment_id = ANY(${ids}::bigint[]) AND payments.id = to_confirm.payment_id
-      AND payments.state <> 'successful'
-  `.execute(transaction)
+  const named = transaction.selectFrom('payments').select('id').where('id', '=', anyOf('payments.id', ids))
+  await transaction
+    .deleteFrom('to_confirm')
+    .where('payment_id', 'in', named.where('state', '=', 'successful'))
+    .execute()
+  await transaction
+    .updateTable('to_confirm')
+    .set({ due_at: sql`'infinity'` })
+    .where('payment_id', 'in', named.where('state', '<>', 'successful'))
+    .execute()
 }
 
 const putOff = async (
@@ -103,12 +108,17 @@ const putOff = async (
   options: { reconcileAfterMs: number; random: () => number },
 ): Promise<void> => {
   if (due.length === 0) return
-  const delays = due.map((row) =>
-    nextDelay({ firstMs: options.reconcileAfterMs, queries: row.pulls, random: options.random }),
-  )
-  await sql`
-    UPDATE to_confirm SET pulls = pulls + 1, due_at = now() + make_interval(secs => delay_ms / 1000)
-    FROM unnest(${due.map(idOf)}::bigint[], ${delays}::double precision[]) AS given (payment_id, delay_ms)
-    WHERE to_confirm.payment_id = given.payment_id
-  `.execute(transaction)
+  const given = givenRows(due, {
+    payment_id: ['to_confirm.payment_id', idOf],
+    delay_ms: [
+      'float8',
+      (row) => nextDelay({ firstMs: options.reconcileAfterMs, queries: row.pulls, random: options.random }),
+    ],
+  })
+  await transaction
+    .updateTable('to_confirm')
+    .from(given)
+    .set({ pulls: sql`pulls + 1`, due_at: sql`now() + make_interval(secs => delay_ms / 1000)` })
+    .whereRef('to_confirm.payment_id', '=', 'given.payment_id')
+    .execute()
 }

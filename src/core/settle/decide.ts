@@ -1,4 +1,5 @@
 import type { PaymentStateName } from '../../database/schema/payments.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 import type { OutcomeEvent } from '../outbox/enqueue.ts'
 import type { Move } from '../payments/history.ts'
 import { decideSettlement, type SettleDecision } from '../payments/payment.ts'
@@ -7,24 +8,25 @@ import { type Finding, findCollisions } from './findings.ts'
 import { judgeIdentity } from './identity.ts'
 import type { ReceiptHolders } from './receipts.ts'
 
-/** A payment as it was locked; deciding brings it to where the evidence leads. */
-export type PaymentRow = {
-  id: bigint
-  partner_id: bigint
-  state: PaymentStateName
-  msisdn: string
-  amount_kes: number
-  callback_url: string
-  callback_nonce: string | null
-  merchant_request_id: string | null
-  checkout_request_id: string | null
-  result_code: string | null
-  result_desc: string | null
-  receipt: string | null
-  transaction_date: Date | null
-  /** The transaction's time, ms. */
-  now_ms: number
-}
+/** What settling reads of a payment. */
+export const SETTLED_COLUMNS = [
+  'id',
+  'partner_id',
+  'state',
+  'msisdn',
+  'amount_kes',
+  'callback_url',
+  'callback_nonce',
+  'merchant_request_id',
+  'checkout_request_id',
+  'result_code',
+  'result_desc',
+  'receipt',
+  'transaction_date',
+] as const
+
+/** A payment as it was locked, with the transaction's time, ms; deciding brings it to where the evidence leads. */
+export type PaymentRow = RowOf<'payments', (typeof SETTLED_COLUMNS)[number]> & { now_ms: number }
 
 /** What one piece of evidence did. */
 export type Settlement = {

@@ -1,4 +1,5 @@
-import { sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
+import { givenRows } from '../../database/given-rows.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { cutText } from '../../values/outside-text.ts'
@@ -52,15 +53,20 @@ export const recordFindings = async (
   findings: readonly Finding[],
 ): Promise<Finding[]> => {
   if (findings.length === 0) return []
-  const { rows } = await sql<{ payment_id: bigint; kind: FindingKind; detail: string }>`
-    INSERT INTO payment_findings (payment_id, kind, detail)
-    SELECT DISTINCT * FROM unnest(
-      ${findings.map((finding) => finding.paymentId)}::bigint[],
-      ${findings.map((finding) => finding.kind)}::text[],
-      ${findings.map((finding) => finding.detail)}::text[]
+  const given = givenRows(findings, {
+    payment_id: ['payment_findings.payment_id', (finding) => finding.paymentId],
+    kind: ['payment_findings.kind', (finding) => finding.kind],
+    detail: ['payment_findings.detail', (finding) => finding.detail],
+  })
+  const rows = await transaction
+    .insertInto('payment_findings')
+    .columns(['payment_id', 'kind', 'detail'])
+    .expression((query) =>
+      query.selectFrom(given).select(['payment_id', 'given.kind', 'given.detail']).distinct(),
     )
-    ON CONFLICT DO NOTHING
-    RETURNING payment_id, kind, detail
-  `.execute(transaction)
+    .onConflict((conflict) => conflict.doNothing())
+    .returning(['payment_id', 'kind', 'detail'])
+    .$narrowType<{ kind: FindingKind }>()
+    .execute()
   return rows.map((row) => ({ paymentId: row.payment_id, kind: row.kind, detail: row.detail }))
 }

@@ -1,4 +1,4 @@
-import type { PaymentStateName } from '../../database/schema/payments.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 import { maskCheckoutRequestId } from '../../values/checkout-request-id.ts'
 import { maskMsisdn } from '../../values/msisdn.ts'
 import type { Evidence } from './evidence.ts'
@@ -10,14 +10,10 @@ import type { Finding, FindingKind } from './findings.ts'
 // at, and Daraja is asked for the outcome.
 
 /** What makes a payment this one and no other. */
-type Known = {
-  state: PaymentStateName
-  msisdn: string
-  amount_kes: number
-  merchant_request_id: string | null
-  checkout_request_id: string | null
-  callback_nonce: string | null
-}
+type Known = RowOf<
+  'payments',
+  'state' | 'msisdn' | 'amount_kes' | 'merchant_request_id' | 'checkout_request_id' | 'callback_nonce'
+>
 
 export type Identity =
   | { kind: 'same' }

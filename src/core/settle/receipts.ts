@@ -1,4 +1,5 @@
-import { sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
+import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 
 /** The payment that each receipt proves, as far as it was looked at. */
@@ -15,13 +16,19 @@ export const claimReceipts = async (
   holders: ReceiptHolders,
 ): Promise<void> => {
   const receipts = [...claims.keys()]
-  const { rows } = await sql<{ receipt: string }>`
-    INSERT INTO receipts (receipt, payment_id)
-    SELECT * FROM unnest(${receipts}::text[], ${[...claims.values()]}::bigint[]) AS given (receipt, payment_id)
-    ORDER BY receipt
-    ON CONFLICT (receipt) DO NOTHING
-    RETURNING receipt
-  `.execute(transaction)
+  const given = givenRows([...claims], {
+    receipt: ['receipts.receipt', ([receipt]) => receipt],
+    payment_id: ['receipts.payment_id', ([, paymentId]) => paymentId],
+  })
+  const rows = await transaction
+    .insertInto('receipts')
+    .columns(['receipt', 'payment_id'])
+    .expression((query) =>
+      query.selectFrom(given).select(['given.receipt', 'payment_id']).orderBy('given.receipt'),
+    )
+    .onConflict((conflict) => conflict.column('receipt').doNothing())
+    .returning('receipt')
+    .execute()
   const entered = new Set(rows.map(({ receipt }) => receipt))
   for (const [receipt, paymentId] of claims) if (entered.has(receipt)) holders.set(receipt, paymentId)
   await findHolders(
@@ -38,8 +45,10 @@ const findHolders = async (
   holders: ReceiptHolders,
 ): Promise<void> => {
   if (receipts.length === 0) return
-  const { rows } = await sql<{ receipt: string; payment_id: bigint }>`
-    SELECT receipt, payment_id FROM receipts WHERE receipt = ANY(${receipts}::text[])
-  `.execute(transaction)
+  const rows = await transaction
+    .selectFrom('receipts')
+    .select(['receipt', 'payment_id'])
+    .where('receipt', '=', anyOf('receipts.receipt', receipts))
+    .execute()
   for (const row of rows) holders.set(row.receipt, row.payment_id)
 }

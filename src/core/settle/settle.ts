@@ -1,4 +1,5 @@
 import { sql, type Transaction } from 'kysely'
+import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { enqueueDeliveries } from '../outbox/enqueue.ts'
@@ -10,6 +11,7 @@ import {
   decideBatch,
   isChange,
   type PaymentRow,
+  SETTLED_COLUMNS,
   type Settlement,
 } from './decide.ts'
 import type { Evidence } from './evidence.ts'
@@ -109,12 +111,14 @@ const lockPayments = async (
   transaction: Transaction<Schema>,
   ids: readonly bigint[],
 ): Promise<Map<bigint, PaymentRow>> => {
-  const { rows } = await sql<PaymentRow>`
-    SELECT id, partner_id, state, msisdn, amount_kes, callback_url, callback_nonce, merchant_request_id,
-           checkout_request_id, result_code, result_desc, receipt, transaction_date,
-           extract(epoch FROM now())::float8 * 1000 AS now_ms
-    FROM payments WHERE id = ANY(${ids}::bigint[]) ORDER BY id FOR NO KEY UPDATE
-  `.execute(transaction)
+  const rows = await transaction
+    .selectFrom('payments')
+    .select(SETTLED_COLUMNS)
+    .select(sql<number>`extract(epoch FROM now())::float8 * 1000`.as('now_ms'))
+    .where('id', '=', anyOf('payments.id', ids))
+    .orderBy('id')
+    .forNoKeyUpdate()
+    .execute()
   return new Map(rows.map((row) => [row.id, row]))
 }
 
@@ -127,20 +131,7 @@ const writePayments = async (
   if (rows.length === 0) return
   const ids = rows.map((row) => row.id)
   const { rows: counted } = await sql<{ written: bigint }>`
-    WITH given AS (
-      SELECT * FROM unnest(
-        ${ids}::bigint[],
-        ${rows.map((row) => locked.get(row.id)?.state)}::payment_state[],
-        ${rows.map((row) => row.state)}::payment_state[],
-        ${rows.map((row) => row.merchant_request_id)}::text[],
-        ${rows.map((row) => row.checkout_request_id)}::text[],
-        ${rows.map((row) => row.result_code)}::text[],
-        ${rows.map((row) => row.result_desc)}::text[],
-        ${rows.map((row) => row.receipt)}::text[],
-        ${rows.map((row) => row.transaction_date)}::timestamptz[]
-      ) AS given (id, from_state, state, merchant_request_id, checkout_request_id, result_code, result_desc, receipt,
-                  transaction_date)
-    ), written AS (
+    WITH written AS (
       UPDATE payments SET
         state = given.state,
         merchant_request_id = given.merchant_request_id,
@@ -149,14 +140,25 @@ const writePayments = async (
         result_desc = given.result_desc,
         receipt = given.receipt,
         transaction_date = given.transaction_date
-      FROM given WHERE payments.id = given.id AND payments.state = given.from_state
+      FROM ${givenRows(rows, {
+        id: ['payments.id', (row) => row.id],
+        from_state: ['payment_state', (row) => locked.get(row.id)?.state ?? null],
+        state: ['payments.state', (row) => row.state],
+        merchant_request_id: ['payments.merchant_request_id', (row) => row.merchant_request_id],
+        checkout_request_id: ['payments.checkout_request_id', (row) => row.checkout_request_id],
+        result_code: ['payments.result_code', (row) => row.result_code],
+        result_desc: ['payments.result_desc', (row) => row.result_desc],
+        receipt: ['payments.receipt', (row) => row.receipt],
+        transaction_date: ['payments.transaction_date', (row) => row.transaction_date],
+      })}
+      WHERE payments.id = given.id AND payments.state = given.from_state
       RETURNING payments.id
     ), submitted AS (
-      DELETE FROM to_submit WHERE payment_id = ANY(${ids}::bigint[])
+      DELETE FROM to_submit WHERE payment_id = ${anyOf('to_submit.payment_id', ids)}
     ), queried AS (
-      DELETE FROM to_query WHERE payment_id = ANY(${ids}::bigint[])
+      DELETE FROM to_query WHERE payment_id = ${anyOf('to_query.payment_id', ids)}
     ), confirmed AS (
-      DELETE FROM to_confirm WHERE payment_id = ANY(${ids}::bigint[])
+      DELETE FROM to_confirm WHERE payment_id = ${anyOf('to_confirm.payment_id', ids)}
     )
     SELECT count(*) AS written FROM written
   `.execute(transaction)

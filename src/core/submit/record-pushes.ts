@@ -1,7 +1,7 @@
-import { sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import type { PaymentStateName } from '../../database/schema/payments.ts'
-import type { Schema } from '../../database/schema/schema.ts'
+import { anyOf, givenRows } from '../../database/given-rows.ts'
+import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { maskCheckoutRequestId } from '../../values/checkout-request-id.ts'
 import type { PushOutcome } from '../daraja/stk-push.ts'
@@ -140,17 +140,20 @@ const isKind =
     push.outcome.kind === kind
 
 /** What is known of a payment before the record. */
-type Known = { id: bigint; state: PaymentStateName; checkout_request_id: string | null }
+type Known = RowOf<'payments', 'id' | 'state' | 'checkout_request_id'>
 
 /** In the order of their ids, as every stage does: two transactions that lock the same payments cannot deadlock. */
 const lockPayments = async (
   transaction: Transaction<Schema>,
   pushes: readonly Pushed[],
 ): Promise<Map<bigint, Known>> => {
-  const { rows } = await sql<Known>`
-    SELECT id, state, checkout_request_id FROM payments WHERE id = ANY(${pushes.map(idOf)}::bigint[])
-    ORDER BY id FOR NO KEY UPDATE
-  `.execute(transaction)
+  const rows = await transaction
+    .selectFrom('payments')
+    .select(['id', 'state', 'checkout_request_id'])
+    .where('id', '=', anyOf('payments.id', pushes.map(idOf)))
+    .orderBy('id')
+    .forNoKeyUpdate()
+    .execute()
   return new Map(rows.map((row) => [row.id, row]))
 }
 
@@ -164,11 +167,13 @@ const readLastTakes = async (
   pushes: readonly Pushed[],
 ): Promise<Map<bigint, number>> => {
   if (pushes.length === 0) return new Map()
-  const { rows } = await sql<{ payment_id: bigint; takes: bigint }>`
-    SELECT payment_id, count(*) AS takes FROM payment_history
-    WHERE payment_id = ANY(${pushes.map(idOf)}::bigint[]) AND to_state = 'submitting'
-    GROUP BY payment_id
-  `.execute(transaction)
+  const rows = await transaction
+    .selectFrom('payment_history')
+    .select((query) => ['payment_id', query.fn.countAll<bigint>().as('takes')])
+    .where('payment_id', '=', anyOf('payment_history.payment_id', pushes.map(idOf)))
+    .where('to_state', '=', 'submitting')
+    .groupBy('payment_id')
+    .execute()
   return new Map(rows.map((row) => [row.payment_id, Number(row.takes)]))
 }
 
@@ -247,15 +252,19 @@ const fillInIds = async (
   pushes: readonly PushedAs<'accepted'>[],
 ): Promise<void> => {
   if (pushes.length === 0) return
-  await sql`
-    UPDATE payments SET
-      merchant_request_id = coalesce(payments.merchant_request_id, given.merchant_request_id),
-      checkout_request_id = coalesce(payments.checkout_request_id, given.checkout_request_id)
-    FROM unnest(
-      ${pushes.map((push) => push.paymentId)}::bigint[],
-      ${pushes.map((push) => push.outcome.merchantRequestId)}::text[],
-      ${pushes.map((push) => push.outcome.checkoutRequestId)}::text[]
-    ) AS given (id, merchant_request_id, checkout_request_id)
-    WHERE payments.id = given.id
-  `.execute(transaction)
+  await transaction
+    .updateTable('payments')
+    .from(
+      givenRows(pushes, {
+        id: ['payments.id', (push) => push.paymentId],
+        merchant_request_id: ['payments.merchant_request_id', (push) => push.outcome.merchantRequestId],
+        checkout_request_id: ['payments.checkout_request_id', (push) => push.outcome.checkoutRequestId],
+      }),
+    )
+    .set((set) => ({
+      merchant_request_id: set.fn.coalesce('payments.merchant_request_id', 'given.merchant_request_id'),
+      checkout_request_id: set.fn.coalesce('payments.checkout_request_id', 'given.checkout_request_id'),
+    }))
+    .whereRef('payments.id', '=', 'given.id')
+    .execute()
 }

@@ -1,7 +1,7 @@
-import { sql, type Transaction } from 'kysely'
+import { type SqlBool, sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import type { PaymentStateName } from '../../database/schema/payments.ts'
-import type { Schema } from '../../database/schema/schema.ts'
+import { anyOf } from '../../database/given-rows.ts'
+import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Budget, nextInMs, readAllowance, spend } from '../daraja/budget.ts'
 import { type Hold, readHold } from '../daraja/hold.ts'
@@ -39,16 +39,10 @@ export type TakenPayments = {
   hold: Hold
 }
 
-type DueRow = {
-  id: bigint
-  state: PaymentStateName
-  msisdn: string
-  amount_kes: number
-  reference: string | null
-  callback_nonce: string | null
+type DueRow = RowOf<'payments', 'id' | 'state' | 'msisdn' | 'amount_kes' | 'reference' | 'callback_nonce'> & {
   too_old: boolean
   /** Its partner is disabled: nobody is prompted for it. */
-  is_stopped: boolean
+  is_stopped: SqlBool
 }
 
 /** Payments past their deadline that one transaction takes. */
@@ -109,7 +103,7 @@ const lockDuties = async (
   transaction: Transaction<Schema>,
   options: { accountId: bigint; limit: number; oldLimit: number },
 ): Promise<bigint[]> => {
-  const { rows } = await sql<{ payment_id: bigint }>`
+  const { rows } = await sql<RowOf<'to_submit', 'payment_id'>>`
     WITH old AS (
       SELECT payment_id FROM to_submit
       WHERE account_id = ${options.accountId}
@@ -132,12 +126,26 @@ const lockDuties = async (
  */
 const lockPayments = async (transaction: Transaction<Schema>, ids: readonly bigint[]): Promise<DueRow[]> => {
   if (ids.length === 0) return []
-  const { rows } = await sql<DueRow>`
-    SELECT id, state, msisdn, amount_kes, reference, callback_nonce, submit_by <= now() AS too_old,
-           EXISTS (SELECT FROM partners WHERE id = partner_id AND disabled_at IS NOT NULL) AS is_stopped
-    FROM payments WHERE id = ANY(${ids}::bigint[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-  `.execute(transaction)
-  return rows
+  return transaction
+    .selectFrom('payments')
+    .select(['id', 'state', 'msisdn', 'amount_kes', 'reference', 'callback_nonce'])
+    .select((query) => [
+      sql<boolean>`submit_by <= now()`.as('too_old'),
+      query
+        .exists(
+          query
+            .selectFrom('partners')
+            .select('partners.id')
+            .whereRef('partners.id', '=', 'payments.partner_id')
+            .where('disabled_at', 'is not', null),
+        )
+        .as('is_stopped'),
+    ])
+    .where('payments.id', '=', anyOf('payments.id', ids))
+    .orderBy('payments.id')
+    .forNoKeyUpdate()
+    .skipLocked()
+    .execute()
 }
 
 /** Leases duties; each payment with the number of its taking. */
@@ -146,11 +154,15 @@ const leaseDuties = async (
   options: { ids: readonly bigint[]; leaseMs: number },
 ): Promise<Map<bigint, number>> => {
   if (options.ids.length === 0) return new Map()
-  const { rows } = await sql<{ payment_id: bigint; takes: number }>`
-    UPDATE to_submit SET leased_until = now() + make_interval(secs => ${options.leaseMs / 1000}), takes = takes + 1
-    WHERE payment_id = ANY(${options.ids}::bigint[])
-    RETURNING payment_id, takes
-  `.execute(transaction)
+  const rows = await transaction
+    .updateTable('to_submit')
+    .set({
+      leased_until: sql`now() + make_interval(secs => ${options.leaseMs / 1000})`,
+      takes: sql`takes + 1`,
+    })
+    .where('payment_id', '=', anyOf('to_submit.payment_id', options.ids))
+    .returning(['payment_id', 'takes'])
+    .execute()
   return new Map(rows.map((row) => [row.payment_id, row.takes]))
 }
 

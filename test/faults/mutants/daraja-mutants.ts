@@ -111,9 +111,9 @@ export const DARAJA_MUTANTS: readonly Mutant[] = [
     file: 'src/core/payments/duties.ts',
     changes: [
       {
-        find: 'SELECT payment_id FROM to_query WHERE payment_id = ANY(${paymentIds}::bigint[]) FOR UPDATE SKIP LOCKED',
+        find: ".where('payment_id', '=', anyOf('to_query.payment_id', paymentIds))",
         replace:
-          'SELECT payment_id FROM to_query WHERE payment_id = ANY(${paymentIds}::bigint[]) AND false FOR UPDATE SKIP LOCKED',
+          ".where('payment_id', '=', anyOf('to_query.payment_id', paymentIds)).where(sql<boolean>`false`)",
       },
     ],
     killedBy: {
