@@ -9,7 +9,7 @@ import {
   callOutcomesAsMarkdown,
   outcomesAsMarkdown,
   rareOutcomesAsMarkdown,
-} from '../../src/simulator/outcomes-table.ts'
+} from '../../src/simulator/outcome-tables.ts'
 import type { Finding, ProjectFile, Rule } from './project.ts'
 
 /** A part of a page that is written from the code: it stands between `<!-- name:start -->` and `<!-- name:end -->`. */

@@ -1,9 +1,83 @@
+import { createHash } from 'node:crypto'
 import { Agent } from 'undici'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import type { Ledger, PostedCallback, Prompt } from './ledger.ts'
-import { maskCallbackUrl } from './mask.ts'
-import type { Result } from './results.ts'
+import { toDarajaTimestamp } from '../values/instant.ts'
+import type { Entry, Ledger, PostedCallback, Prompt, Transaction } from './ledger.ts'
+import type { Behaviour, Result } from './outcomes.ts'
+
+/** An item of the metadata; without `Value` where Daraja leaves it out. */
+type Item = { Name: string; Value?: number | string }
+
+/** What the old forms say as the balance; the amount is nobody's. */
+const BALANCE = 49_197
+
+/** What a callback tells of, and how. `transaction` is the money that moved, null when none did. */
+type Told = {
+  prompt: {
+    entry: Pick<Entry, 'merchant_request_id' | 'checkout_request_id' | 'amount' | 'phone'>
+    behaviour: Behaviour
+  }
+  result: Result
+  transaction: Transaction | null
+  endedAt: Date
+}
+
+/** The code of an ending, whose text says that it is none. */
+export const STILL_PROCESSING_RESULT = {
+  ResultCode: 1037,
+  ResultDesc: 'The transaction is still under processing',
+}
+
+/** The body of a callback, field by field in the recorded order. Times are East Africa Time. */
+export const callbackBody = (told: Told): string => {
+  const { entry, behaviour } = told.prompt
+  const items = itemsOf(told)
+  const stkCallback = {
+    MerchantRequestID: entry.merchant_request_id,
+    CheckoutRequestID: entry.checkout_request_id,
+    ...resultFields(behaviour, told.result),
+    ...(items && { CallbackMetadata: { Item: items } }),
+  }
+  const plain = JSON.stringify({ Body: { stkCallback } })
+  // The old forms write money as `1.00`, which no JavaScript number keeps.
+  const body = behaviour.items
+    ? plain.replaceAll(/("Name":"(?:Amount|Balance)","Value":"?\d+)/g, '$1.00')
+    : plain
+  if (behaviour.spelling === 'byte-order-mark') return `\ufeff${body}`
+  return behaviour.spelling === 'code-twice' ? body.replace('"ResultCode":', '"ResultCode":1032,$&') : body
+}
+
+const resultFields = (behaviour: Behaviour, { code, callbackDescription: ResultDesc }: Result) => {
+  if (behaviour.spelling === 'still-processing') return STILL_PROCESSING_RESULT
+  if (behaviour.spelling === 'odd-code') return { ResultCode: `0${code}`, ResultDesc }
+  return { ResultCode: behaviour.stringsInCallback ? String(code) : code, ResultDesc }
+}
+
+/** The metadata; null when there is none, which is usual where no money moved. */
+const itemsOf = ({ prompt: { entry, behaviour }, transaction, endedAt }: Told): unknown[] | null => {
+  if (!transaction && !behaviour.failureItems) return null
+  const items: Item[] = [
+    { Name: 'Amount', Value: (transaction ?? entry).amount },
+    { Name: 'MpesaReceiptNumber', ...(transaction && { Value: transaction.receipt }) },
+    ...(behaviour.items
+      ? [{ Name: 'Balance', ...(behaviour.items === 'balance' && { Value: BALANCE }) }]
+      : []),
+    { Name: 'TransactionDate', Value: Number(toDarajaTimestamp(transaction?.at ?? endedAt)) },
+    { Name: 'PhoneNumber', Value: phoneIn(behaviour, entry.phone) },
+  ]
+  const written = items.map(({ Name, Value }): Item => {
+    if (Value === undefined || (!transaction && behaviour.failureItems === 'empty')) return { Name }
+    return { Name, Value: behaviour.stringsInCallback ? String(Value) : Value }
+  })
+  return behaviour.spelling === 'odd-items' ? [null, {}, ...written, [], { Name: null, Value: 0 }] : written
+}
+
+/** The number itself, `2547 ***** 126`, or SHA-256 of the number. */
+const phoneIn = ({ phoneForm }: Behaviour, phone: string): number | string => {
+  if (phoneForm === 'masked') return `${phone.slice(0, 4)} ***** ${phone.slice(-3)}`
+  return phoneForm === 'hashed' ? createHash('sha256').update(phone).digest('hex') : Number(phone)
+}
 
 const CONNECT_TIMEOUT_MS = 5_000
 const ANSWER_TIMEOUT_MS = 30_000
@@ -12,7 +86,7 @@ const CONNECTIONS_PER_RECEIVER = 64
 
 export type CallbackSender = {
   /** Posts a callback so many times at once with the same bytes. Resolves when all were answered or failed. */
-  tell(prompt: Prompt, callback: { result: Result; body: string; times: number }): Promise<void>
+  post(prompt: Prompt, callback: { result: Result; body: string; times: number }): Promise<void>
   /** Ends what is under way. */
   close(): Promise<void>
 }
@@ -28,53 +102,60 @@ export const createCallbackSender = (options: { ledger: Ledger; clock: Clock; lo
     bodyTimeout: ANSWER_TIMEOUT_MS,
   })
 
-  const send = async (prompt: Prompt, callback: PostedCallback): Promise<void> => {
+  const postOnce = async ({ entry }: Prompt, callback: PostedCallback): Promise<void> => {
+    const { origin, pathname, search } = new URL(entry.callback_url)
+    const headers = {
+      'Content-Type': 'application/json;charset=UTF-8',
+      Businessshortcode: entry.shortcode,
+    }
     try {
-      callback.status = await post({ agent, prompt, body: callback.body })
+      const { body } = callback
+      const response = await agent.request({
+        origin,
+        path: `${pathname}${search}`,
+        method: 'POST',
+        headers,
+        body,
+      })
+      // An answer that breaks off after its status has still been given.
+      response.body.dump().catch(() => undefined)
+      callback.status = response.statusCode
     } catch (error) {
       callback.error = describeFailure(error)
     }
-    callback.answeredAt = clock()
-    report({ ledger, log, prompt, callback })
+    callback.answered_at = clock()
+    const line = {
+      merchantRequestId: entry.merchant_request_id,
+      callbackUrl: maskCallbackUrl(entry.callback_url),
+      resultCode: callback.result_code,
+      status: callback.status,
+      error: callback.error,
+    }
+    if (callback.status !== null && callback.status >= 200 && callback.status < 300) {
+      log.info(line, 'callback answered')
+      return
+    }
+    ledger.totals.callbacks_failed += 1
+    log.warn(line, 'callback failed: it is not repeated')
   }
 
-  const tell: CallbackSender['tell'] = async (prompt, { result, body, times }) => {
-    const postedAt = clock()
-    const callbacks = Array.from(
-      { length: times },
-      (): PostedCallback => ({
-        postedAt,
-        resultCode: result.code,
+  return {
+    post: async (prompt, { result, body, times }) => {
+      const posted = {
+        posted_at: clock(),
+        result_code: result.code,
         status: null,
         error: null,
-        answeredAt: null,
+        answered_at: null,
         body,
-      }),
-    )
-    prompt.callbacks.push(...callbacks)
-    ledger.totals().callbacksPosted += times
-    await Promise.all(callbacks.map((callback) => send(prompt, callback)))
-  }
-
-  return { tell, close: () => agent.destroy() }
-}
-
-/** Posts one callback; resolves with the HTTP status of the answer, whose body is of no interest. */
-const post = async (options: { agent: Agent; prompt: Prompt; body: string }): Promise<number> => {
-  const url = new URL(options.prompt.callbackUrl)
-  const response = await options.agent.request({
-    origin: url.origin,
-    path: `${url.pathname}${url.search}`,
-    method: 'POST',
-    headers: {
-      'Content-Type': 'application/json;charset=UTF-8',
-      Businessshortcode: options.prompt.shortcode,
+      }
+      const callbacks = Array.from({ length: times }, (): PostedCallback => ({ ...posted }))
+      prompt.entry.callbacks.push(...callbacks)
+      ledger.totals.callbacks_posted += times
+      await Promise.all(callbacks.map((callback) => postOnce(prompt, callback)))
     },
-    body: options.body,
-  })
-  // An answer that breaks off after its status has still been given.
-  response.body.dump().catch(() => undefined)
-  return response.statusCode
+    close: () => agent.destroy(),
+  }
 }
 
 const describeFailure = (error: unknown): string => {
@@ -82,19 +163,8 @@ const describeFailure = (error: unknown): string => {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message
 }
 
-const report = (options: { ledger: Ledger; log: Log; prompt: Prompt; callback: PostedCallback }): void => {
-  const { prompt, callback } = options
-  const line = {
-    merchantRequestId: prompt.merchantRequestId,
-    callbackUrl: maskCallbackUrl(prompt.callbackUrl),
-    resultCode: callback.resultCode,
-    status: callback.status,
-    error: callback.error,
-  }
-  if (callback.status !== null && callback.status >= 200 && callback.status < 300) {
-    options.log.info(line, 'callback answered')
-    return
-  }
-  options.ledger.totals().callbacksFailed += 1
-  options.log.warn(line, 'callback failed: it is not repeated')
+/** A callback URL as logs may show it: without its last path segment, which is the payment's token, and what follows. */
+export const maskCallbackUrl = (callbackUrl: string): string => {
+  const { origin, pathname } = new URL(callbackUrl)
+  return `${origin}${pathname.slice(0, pathname.lastIndexOf('/'))}/***`
 }

@@ -1,108 +1,128 @@
-import type { Behaviour } from './behaviour.ts'
-import { createBoundedMap } from './bounded-map.ts'
-import type { Outcome } from './outcome.ts'
-import type { Result } from './results.ts'
+import type { FastifyInstance } from 'fastify'
+import { LRUCache } from 'lru-cache'
+import type { Behaviour, Outcome, Result } from './outcomes.ts'
 
 /** One POST to a payment's callback URL. `status` and `error` are null until it is answered or has failed. */
 export type PostedCallback = {
-  postedAt: Date
-  resultCode: Result['code']
+  posted_at: Date
+  result_code: Result['code']
   status: number | null
   error: string | null
-  answeredAt: Date | null
+  answered_at: Date | null
   body: string
 }
 
-/** Money that moved: its receipt, when, and how much. */
-export type Transaction = { receipt: string; paidAt: Date; amountKes: number }
+/** Money that moved. */
+export type Transaction = { receipt: string; amount: number; at: Date }
 
-/** One prompt on a payer's phone: the accepted push, what it comes to, and what was posted about it. */
-export type Prompt = {
-  readonly checkoutRequestId: string
-  readonly merchantRequestId: string
-  readonly shortcode: string
-  readonly phone: string
-  readonly amountKes: number
-  readonly accountReference: string
-  readonly callbackUrl: string
-  readonly warnings: readonly string[]
-  /** The names of the outcomes that say how it goes. */
-  readonly outcomes: readonly string[]
-  readonly behaviour: Behaviour
-  /** What phone number and amount chose. */
-  readonly chosen: readonly Outcome[]
-  /** Its name in the draws of the run. */
-  readonly subject: string
-  readonly promptedAt: Date
-  /** What the query answers with now; null while the payment is open. */
-  result: Result | null
+/** One prompt on a payer's phone as `GET /_ledger` shows it: the accepted push and what was posted about it. */
+export type Entry = {
+  checkout_request_id: string
+  merchant_request_id: string
+  shortcode: string
+  phone: string
+  amount: number
+  account_reference: string
+  callback_url: string
+  /** The names of the outcomes that say how it goes, joined by `+`. */
+  outcome: string
+  /** Where the push leaves the documentation in ways that Daraja lets pass. */
+  warnings: string[]
+  at: Date
   /** How often the query asked for it. */
   queries: number
-  readonly transactions: Transaction[]
-  readonly callbacks: PostedCallback[]
+  transactions: Transaction[]
+  callbacks: PostedCallback[]
 }
 
-/** The names of the outcomes of a prompt as one word. */
-export const outcomeName = ({ outcomes }: Pick<Prompt, 'outcomes'>): string => outcomes.join('+') || 'paid'
+/** A prompt as the simulator plays it. */
+export type Prompt = {
+  entry: Entry
+  behaviour: Behaviour
+  /** What phone number and amount chose. */
+  chosen: readonly Outcome[]
+  /** Its name in the draws of the run. */
+  subject: string
+  /** What the query answers with now; null while the payment is open. */
+  result: Result | null
+}
 
-/** Counts since the start, or since the ledger was last cleared. */
-export type LedgerTotals = {
-  pushes: number
-  refused: number
-  prompts: number
-  queries: number
-  callbacksPosted: number
-  callbacksFailed: number
+const NOTHING = {
+  pushes: 0,
+  refused: 0,
+  prompts: 0,
+  forgotten: 0,
+  queries: 0,
+  callbacks_posted: 0,
+  callbacks_failed: 0,
 }
 
 /** What the simulator did, kept so that tests can hold it against what the gateway believes. */
 export type Ledger = {
-  /** Counts that others may raise; `prompts` is raised by `add`. */
-  totals(): LedgerTotals
+  /** Counts since the start, or since the ledger was last cleared. */
+  totals: typeof NOTHING
   /** How often each outcome happened that is not plain, by name. */
-  misbehaviours(): Record<string, number>
-  countMisbehaviours(names: readonly string[]): void
+  misbehaviours: Map<string, number>
   add(prompt: Prompt): void
   find(checkoutRequestId: string): Prompt | undefined
   /** The prompts that the ledger still holds, oldest first. */
   prompts(): Prompt[]
-  /** How many prompts have made room for newer ones. */
-  forgotten(): number
   clear(): void
-}
-
-const NOTHING: LedgerTotals = {
-  pushes: 0,
-  refused: 0,
-  prompts: 0,
-  queries: 0,
-  callbacksPosted: 0,
-  callbacksFailed: 0,
 }
 
 /** Creates a ledger that holds the newest `maxPrompts` prompts; its totals count every one. */
 export const createLedger = (options: { maxPrompts: number }): Ledger => {
-  const held = createBoundedMap<string, Prompt>(options.maxPrompts)
-  const byName = new Map<string, number>()
-  let totals = { ...NOTHING }
-
-  return {
-    totals: () => totals,
-    misbehaviours: () => Object.fromEntries(byName),
-    countMisbehaviours: (names) => {
-      for (const name of names) byName.set(name, (byName.get(name) ?? 0) + 1)
-    },
+  const held = new LRUCache<string, Prompt>({ max: options.maxPrompts })
+  const ledger: Ledger = {
+    totals: { ...NOTHING },
+    misbehaviours: new Map(),
     add: (prompt) => {
-      totals.prompts += 1
-      held.add(prompt.checkoutRequestId, prompt)
+      ledger.totals.prompts += 1
+      if (held.size === options.maxPrompts) ledger.totals.forgotten += 1
+      held.set(prompt.entry.checkout_request_id, prompt)
     },
-    find: (checkoutRequestId) => held.get(checkoutRequestId),
-    prompts: () => held.values(),
-    forgotten: () => held.forgotten(),
+    // A look does not make a prompt newer.
+    find: (checkoutRequestId) => held.peek(checkoutRequestId),
+    prompts: () => [...held.rvalues()].filter((prompt) => prompt !== undefined),
     clear: () => {
-      totals = { ...NOTHING }
-      byName.clear()
+      Object.assign(ledger.totals, NOTHING)
+      ledger.misbehaviours.clear()
       held.clear()
     },
   }
+  return ledger
+}
+
+/**
+ * `GET /_ledger`: totals of everything, and the prompts, all or those whose `callback_url` or `phone` is exactly the one
+ * asked for. A payment's callback URL is its own, so `prompts_by_callback_url` counts the prompts of each payment.
+ * `DELETE /_ledger`: forgets all; what is already under way still comes to its end.
+ */
+export const registerLedgerRoutes = (server: FastifyInstance, options: { ledger: Ledger }): void => {
+  const { ledger } = options
+
+  server.get<{ Querystring: { callback_url?: string; phone?: string } }>('/_ledger', (request, reply) => {
+    const { callback_url: callbackUrl, phone } = request.query
+    const entries = ledger
+      .prompts()
+      .map(({ entry }) => entry)
+      .filter((entry) => callbackUrl === undefined || entry.callback_url === callbackUrl)
+      .filter((entry) => phone === undefined || entry.phone === phone)
+    const promptsByCallbackUrl: Record<string, number> = {}
+    for (const { callback_url: url } of entries) {
+      promptsByCallbackUrl[url] = (promptsByCallbackUrl[url] ?? 0) + 1
+    }
+    const view = {
+      ...ledger.totals,
+      misbehaviours: Object.fromEntries(ledger.misbehaviours),
+      prompts_by_callback_url: promptsByCallbackUrl,
+      entries,
+    }
+    return reply.send(view)
+  })
+
+  server.delete('/_ledger', (_request, reply) => {
+    ledger.clear()
+    return reply.code(204).send()
+  })
 }

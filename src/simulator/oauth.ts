@@ -1,40 +1,70 @@
-import type { FastifyInstance } from 'fastify'
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../runtime/clock.ts'
+import type { Route } from './calls.ts'
 import type { Choose } from './choose.ts'
-import { type DarajaError, errorBody, INVALID_AUTHENTICATION, INVALID_GRANT_TYPE } from './daraja-errors.ts'
 import type { Ids } from './ids.ts'
-import type { Wait } from './timers.ts'
-import { TOKEN_LIFETIME_SECONDS, type Tokens } from './tokens.ts'
-import { answer } from './wrong-reply.ts'
 
-export const OAUTH_PATH = '/oauth/v1/generate'
+import {
+  INVALID_ACCESS_TOKEN,
+  INVALID_AUTHENTICATION,
+  INVALID_AUTHENTICATION_HEADER,
+  INVALID_GRANT_TYPE,
+  Refused,
+} from './wrong-reply.ts'
 
-/**
- * The consumer key of a Basic header that names a key and a secret, else null. Any two are good: the simulator knows no
- * accounts.
- */
-const consumerKeyOf = (authorization: string | undefined): string | null => {
+/** How long a token is good for, in seconds: what Daraja says in every answer. */
+const TOKEN_LIFETIME_SECONDS = 3599
+/** The newest tokens that are known. Some clients fetch one for every call, so there can be very many. */
+const MAX_TOKENS = 10_000
+
+/** The access tokens that were issued and have not run out. */
+export type Tokens = {
+  /** A new token of a consumer key, which may end the ones that the key had before. */
+  issue(consumerKey: string, options: { endsEarlier: boolean }): string
+  /** Whose live token an `Authorization` header carries; throws `Refused` when it carries none. */
+  consumerKeyOf(authorization: string | undefined): string
+}
+
+export const createTokens = (options: { clock: Clock; ids: Ids }): Tokens => {
+  const { clock, ids } = options
+  const tokens = new LRUCache<string, { consumerKey: string; expiresAtMs: number }>({ max: MAX_TOKENS })
+  return {
+    issue: (consumerKey, { endsEarlier }) => {
+      for (const earlier of endsEarlier ? tokens.values() : []) {
+        if (earlier.consumerKey === consumerKey) earlier.expiresAtMs = 0
+      }
+      const token = ids.accessToken()
+      tokens.set(token, { consumerKey, expiresAtMs: clock().getTime() + TOKEN_LIFETIME_SECONDS * 1000 })
+      return token
+    },
+    consumerKeyOf: (authorization) => {
+      const token = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
+      if (token === undefined) throw new Refused(INVALID_AUTHENTICATION_HEADER)
+      const known = tokens.peek(token)
+      if (!known || known.expiresAtMs <= clock().getTime()) throw new Refused(INVALID_ACCESS_TOKEN)
+      return known.consumerKey
+    },
+  }
+}
+
+/** The consumer key of a Basic header that names a key and a secret, else undefined. Any two are good. */
+const basicKeyOf = (authorization: string | undefined): string | undefined => {
   const encoded = /^Basic +(\S+)$/i.exec(authorization ?? '')?.[1] ?? ''
-  return /^([^:]+):.+$/s.exec(Buffer.from(encoded, 'base64').toString())?.[1] ?? null
+  return /^([^:]+):.+$/s.exec(Buffer.from(encoded, 'base64').toString())?.[1]
 }
 
 /** `GET /oauth/v1/generate?grant_type=client_credentials` with HTTP Basic: a token, good for 3599 s. */
-export const registerOAuth = (
-  server: FastifyInstance,
-  options: { tokens: Tokens; choose: Choose; ids: Ids; wait: Wait },
-): void => {
-  const { tokens, choose, ids, wait } = options
-  server.get<{ Querystring: { grant_type?: string } }>(OAUTH_PATH, (request, reply) => {
-    const requestId = ids.requestId()
-    const refuse = (error: DarajaError): unknown => reply.code(error.status).send(errorBody(error, requestId))
-    const consumerKey = consumerKeyOf(request.headers.authorization)
-    if (consumerKey === null) return refuse(INVALID_AUTHENTICATION)
-    if (request.query.grant_type !== 'client_credentials') return refuse(INVALID_GRANT_TYPE)
-    const { behaviour } = choose.token(consumerKey)
-    const { tokenFault: wrong, expiresIn, endsEarlierTokens: endsEarlier } = behaviour
+export const registerOAuth = (route: Route, options: { tokens: Tokens; choose: Choose }): void => {
+  const { tokens, choose } = options
+  route('GET', '/oauth/v1/generate', ({ headers, query }) => {
+    const consumerKey = basicKeyOf(headers.authorization)
+    if (consumerKey === undefined) throw new Refused(INVALID_AUTHENTICATION)
+    if (query['grant_type'] !== 'client_credentials') throw new Refused(INVALID_GRANT_TYPE)
+    const { fault: wrong, numbersInAnswer, endsEarlierTokens = false } = choose.token(consumerKey)
     const right = {
-      access_token: tokens.issue(consumerKey, { endsEarlier }),
-      expires_in: expiresIn === 'number' ? TOKEN_LIFETIME_SECONDS : String(TOKEN_LIFETIME_SECONDS),
+      access_token: tokens.issue(consumerKey, { endsEarlier: endsEarlierTokens }),
+      expires_in: numbersInAnswer ? TOKEN_LIFETIME_SECONDS : String(TOKEN_LIFETIME_SECONDS),
     }
-    return answer({ wrong, right, requestId, wait, request, reply })
+    return { right, wrong }
   })
 }

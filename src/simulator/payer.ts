@@ -1,58 +1,44 @@
 import type { Clock } from '../runtime/clock.ts'
-import type { Ending } from './behaviour.ts'
-import type { CallbackSender } from './callback.ts'
-import { callbackBody } from './callback-body.ts'
+import { type CallbackSender, callbackBody } from './callback.ts'
 import type { Ids } from './ids.ts'
-import type { Prompt, Transaction } from './ledger.ts'
-import { isPaid } from './results.ts'
-import type { Timers, Wait } from './timers.ts'
-
-/** What the acting out of an outcome needs: its one unit of time, and ways to wait and to tell. */
-export type Stage = {
-  callbackDelayMs: number
-  timers: Timers
-  wait: Wait
-  callbacks: CallbackSender
-  ids: Ids
-  clock: Clock
-}
+import type { Prompt } from './ledger.ts'
+import { type Ending, PAID_ENDINGS } from './outcomes.ts'
+import type { Wait } from './wrong-reply.ts'
 
 /**
- * Lets a payment come to an ending now: the query knows it from here on, money moves where it is paid, and its callbacks go
- * out. Resolves when they were answered or failed.
+ * Plays a payment's endings from now on, each when its time is there. Where the push is answered after the callback, resolves
+ * when the callbacks of all endings were answered or failed, else at once.
  */
-const reach = async (stage: Stage, prompt: Prompt, ending: Ending): Promise<void> => {
-  const { result } = ending
-  const { behaviour } = prompt
-  const endedAt = stage.clock()
-  prompt.result = result
-  const transaction = isPaid(result) ? pay(stage, prompt, endedAt) : null
-  if (behaviour.callbackTimes === 0) return
-  const body = callbackBody({ prompt, result, transaction, form: behaviour, endedAt })
-  if (behaviour.callbackLateBy > 0) await stage.wait(behaviour.callbackLateBy)
-  await stage.callbacks.tell(prompt, { result, body, times: behaviour.callbackTimes })
-}
+export type Play = (prompt: Prompt) => Promise<void>
 
-/** Moves the money: each success has a receipt of its own. */
-const pay = (stage: Stage, prompt: Prompt, paidAt: Date): Transaction => {
-  const more = prompt.behaviour.paidAmount === 'one-more' ? 1 : 0
-  const transaction = {
-    receipt: stage.ids.receipt(paidAt),
-    paidAt,
-    amountKes: prompt.amountKes + more,
+export const createPlay = (options: {
+  ids: Ids
+  clock: Clock
+  wait: Wait
+  callbacks: CallbackSender
+}): Play => {
+  const { ids, clock, wait, callbacks } = options
+
+  /** The query knows the ending from here on, money moves where it is paid, with a receipt of its own, callbacks go out. */
+  const reach = async (prompt: Prompt, { result }: Ending): Promise<void> => {
+    const { entry, behaviour } = prompt
+    const { callbackTimes: times = 1, callbackLateBy, paysOneMore } = behaviour
+    const endedAt = clock()
+    prompt.result = result
+    const amount = entry.amount + (paysOneMore ? 1 : 0)
+    const transaction = result.code === 0 ? { receipt: ids.receipt(endedAt), amount, at: endedAt } : null
+    if (transaction) entry.transactions.push(transaction)
+    if (times === 0) return
+    const body = callbackBody({ prompt, result, transaction, endedAt })
+    if (callbackLateBy !== undefined) await wait(callbackLateBy)
+    await callbacks.post(prompt, { result, body, times })
   }
-  prompt.transactions.push(transaction)
-  return transaction
-}
 
-/** Lets a payment come to each of its endings when its time is there, counted from now. */
-export const playEndings = (stage: Stage, prompt: Prompt): void => {
-  for (const ending of prompt.behaviour.endings) {
-    stage.timers.after(ending.afterDelays * stage.callbackDelayMs, () => void reach(stage, prompt, ending))
+  return async (prompt) => {
+    const { answer, endings = PAID_ENDINGS } = prompt.behaviour
+    for (const ending of endings) {
+      if (answer === 'after-callback') await reach(prompt, ending)
+      else void wait(ending.afterDelays).then(() => reach(prompt, ending))
+    }
   }
-}
-
-/** Lets a payment come to all of its endings at once; resolves when their callbacks were answered or failed. */
-export const playEndingsNow = async (stage: Stage, prompt: Prompt): Promise<void> => {
-  for (const ending of prompt.behaviour.endings) await reach(stage, prompt, ending)
 }

@@ -1,86 +1,66 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { z } from 'zod'
+import { LRUCache } from 'lru-cache'
+import { z } from 'zod'
 import type { Clock } from '../runtime/clock.ts'
-import { toGuideInstant } from '../values/instant.ts'
-import type { Behaviour } from './behaviour.ts'
-import { createBoundedMap } from './bounded-map.ts'
+import { fromDarajaTimestamp, toGuideInstant } from '../values/instant.ts'
+import { parseMsisdn } from '../values/msisdn.ts'
+import { field, type Route, readFields, shortcodeField } from './calls.ts'
 import type { Choose } from './choose.ts'
-import { ALREADY_REGISTERED, errorBody, UNKNOWN_MERCHANT } from './daraja-errors.ts'
-import { readFields } from './fields.ts'
-import type { Ids } from './ids.ts'
-import type { Ledger, Prompt, Transaction } from './ledger.ts'
-import { PULL, REGISTRATION } from './pull-request.ts'
-import type { Wait } from './timers.ts'
-import type { Tokens } from './tokens.ts'
-import { answer, refusal, type WrongReply } from './wrong-reply.ts'
+import type { Entry, Ledger, Transaction } from './ledger.ts'
+import type { Tokens } from './oauth.ts'
 
-export const PULL_REGISTER_PATH = '/pulltransactions/v1/register'
-export const PULL_QUERY_PATH = '/pulltransactions/v1/query'
+import { Refused, UNKNOWN_MERCHANT } from './wrong-reply.ts'
 
 /** Rows in one answer at most. */
-export const ROWS_A_PAGE = 100
+const ROWS_A_PAGE = 100
 /** How far back transactions are told. */
 const TOLD_FOR_MS = 48 * 60 * 60 * 1000
 const MAX_SHORTCODES = 1_000
 
-type Row = { prompt: Prompt; transaction: Transaction }
-
-/** A row as the API writes it: the amount is text, the date UTC. */
-const rowView = ({ prompt, transaction }: Row): Record<string, unknown> => ({
-  transactionId: transaction.receipt,
-  trxDate: toGuideInstant(transaction.paidAt),
-  msisdn: Number(prompt.phone),
-  billreference: prompt.accountReference,
-  amount: transaction.amountKes.toFixed(2),
+const REGISTRATION = z.object({
+  ShortCode: shortcodeField,
+  RequestType: field((text) => text === 'Pull').optional(),
+  NominatedNumber: field((text) => parseMsisdn(text).ok).optional(),
+  CallBackURL: field((text) => URL.canParse(text)).optional(),
 })
 
-/** A page of what a shortcode was paid from `StartDate` to `EndDate`, both included, in the order of payment. */
-const pageOf = (options: {
-  ledger: Ledger
-  asked: z.infer<typeof PULL>
-  behaviour: Behaviour
-  now: Date
-}): Row[] => {
-  const { ledger, asked, behaviour, now } = options
-  const from = Math.max(asked.StartDate.getTime(), now.getTime() - TOLD_FOR_MS)
+/** `2026-05-04 21:04:10` in East Africa Time; null when it names no instant. */
+const instantOf = (text: string): Date | null =>
+  /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(text) ? fromDarajaTimestamp(text.replaceAll(/\D/g, '')) : null
+
+const instantField = field((text) => instantOf(text) !== null).transform(
+  (text) => instantOf(text)?.getTime() ?? 0,
+)
+
+const PULL = z.object({
+  ShortCode: shortcodeField,
+  StartDate: instantField,
+  EndDate: instantField,
+  /** Counts rows. */
+  OffSetValue: field((text) => /^\d{1,9}$/.test(text)).transform(Number),
+})
+
+type Row = { entry: Entry; transaction: Transaction }
+
+/** A row as the API writes it: the amount is text, the date UTC. */
+const rowView = ({ entry, transaction }: Row): Record<string, unknown> => ({
+  transactionId: transaction.receipt,
+  trxDate: toGuideInstant(transaction.at),
+  msisdn: Number(entry.phone),
+  billreference: entry.account_reference,
+  amount: transaction.amount.toFixed(2),
+})
+
+/** What a shortcode was paid from `StartDate` to `EndDate`, both included, in the order of payment. */
+const rowsOf = (ledger: Ledger, asked: z.infer<typeof PULL>, now: Date): Row[] => {
+  const from = Math.max(asked.StartDate, now.getTime() - TOLD_FOR_MS)
   // The end names a whole second.
-  const until = asked.EndDate.getTime() + 1000
-  const rows = ledger
+  const until = asked.EndDate + 1000
+  return ledger
     .prompts()
-    .filter((prompt) => prompt.shortcode === asked.ShortCode)
-    .flatMap((prompt) => prompt.transactions.map((transaction) => ({ prompt, transaction })))
-    .filter(({ transaction: { paidAt } }) => paidAt.getTime() >= from && paidAt.getTime() < until)
-    .sort((one, other) => one.transaction.paidAt.getTime() - other.transaction.paidAt.getTime())
-  const offset = behaviour.pullOffset === 'stands-still' ? 0 : asked.OffSetValue
-  return rows.slice(offset, offset + ROWS_A_PAGE)
-}
-
-const pageBody = (rows: Row[], behaviour: Behaviour, requestId: string): Record<string, unknown> => {
-  if (rows.length === 0) {
-    return {
-      ResponseRefID: requestId,
-      ResponseCode: '1001',
-      ResponseMessage: 'No transactions found',
-      Response: [],
-    }
-  }
-  const views = rows.map(rowView)
-  return {
-    ResponseRefID: requestId,
-    ResponseCode: '1000',
-    ResponseMessage: 'Success',
-    // A list in a list: so it is documented.
-    Response: behaviour.pullRows === 'nested' ? [views] : views,
-  }
-}
-
-/** The right answer of a call, and what comes in its place all the same. */
-type Act = { right: Record<string, unknown>; wrong: WrongReply | null }
-
-const REGISTERED: Record<Behaviour['pullRegistered'], WrongReply | null> = {
-  'http-200': null,
-  'http-400': { kind: 'status', status: 400 },
-  error: refusal(ALREADY_REGISTERED),
+    .filter(({ entry }) => entry.shortcode === asked.ShortCode)
+    .flatMap(({ entry }) => entry.transactions.map((transaction) => ({ entry, transaction })))
+    .filter(({ transaction: { at } }) => at.getTime() >= from && at.getTime() < until)
+    .sort((one, other) => one.transaction.at.getTime() - other.transaction.at.getTime())
 }
 
 /**
@@ -88,48 +68,44 @@ const REGISTERED: Record<Behaviour['pullRegistered'], WrongReply | null> = {
  * what the shortcode was paid in a window of time, a page at a time.
  */
 export const registerPull = (
-  server: FastifyInstance,
-  options: { tokens: Tokens; choose: Choose; ledger: Ledger; ids: Ids; clock: Clock; wait: Wait },
+  route: Route,
+  options: { tokens: Tokens; choose: Choose; ledger: Ledger; clock: Clock },
 ): void => {
-  const { tokens, choose, ledger, ids, clock, wait } = options
-  const registered = createBoundedMap<string, true>(MAX_SHORTCODES)
+  const { tokens, choose, ledger, clock } = options
+  const registered = new LRUCache<string, true>({ max: MAX_SHORTCODES })
 
-  /** Takes a call of the given shape, and answers with what `act` makes of it, or with the fault that was chosen. */
-  const serve = <Shape extends z.ZodObject<{ ShortCode: z.ZodType<string> }>>(
-    path: string,
-    shape: Shape,
-    act: (asked: z.infer<Shape>, behaviour: Behaviour, requestId: string) => Act,
-  ): void => {
-    server.post(path, (request: FastifyRequest, reply: FastifyReply) => {
-      const requestId = ids.requestId()
-      const caller = tokens.judge(request.headers.authorization)
-      if (!caller.ok) return reply.code(caller.error.status).send(errorBody(caller.error, requestId))
-      const read = readFields(request.body, shape)
-      if (!read.ok) return reply.code(read.error.status).send(errorBody(read.error, requestId))
-      const { behaviour } = choose.pull(read.value.ShortCode, caller.consumerKey)
-      const { right, wrong } = act(read.value, behaviour, requestId)
-      return answer({ wrong: wrong ?? behaviour.pullFault, right, requestId, wait, request, reply })
-    })
-  }
-
-  serve(PULL_REGISTER_PATH, REGISTRATION, ({ ShortCode }, behaviour, requestId) => {
-    const isKnown = registered.get(ShortCode) === true
-    if (!isKnown) registered.add(ShortCode, true)
+  route('POST', '/pulltransactions/v1/register', ({ headers, body, id }) => {
+    const consumerKey = tokens.consumerKeyOf(headers.authorization)
+    const { ShortCode } = readFields(body, REGISTRATION)
+    const { fault, secondRegistration } = choose.pull(ShortCode, consumerKey)
+    const isKnown = registered.has(ShortCode)
+    registered.set(ShortCode, true)
     const right = {
-      ResponseRefID: requestId,
+      ResponseRefID: id,
       ResponseStatus: isKnown ? '1001' : '1000',
       ShortCode,
       ResponseDescription: `ShortCode ${isKnown ? 'already Registered' : 'Registered Successfully'}`,
     }
-    return { right, wrong: isKnown ? REGISTERED[behaviour.pullRegistered] : null }
+    return { right, wrong: (isKnown ? secondRegistration : undefined) ?? fault }
   })
 
-  serve(PULL_QUERY_PATH, PULL, (asked, behaviour, requestId) =>
-    registered.get(asked.ShortCode)
-      ? {
-          right: pageBody(pageOf({ ledger, asked, behaviour, now: clock() }), behaviour, requestId),
-          wrong: null,
-        }
-      : { right: {}, wrong: refusal(UNKNOWN_MERCHANT) },
-  )
+  route('POST', '/pulltransactions/v1/query', ({ headers, body, id }) => {
+    const consumerKey = tokens.consumerKeyOf(headers.authorization)
+    const asked = readFields(body, PULL)
+    const { fault, pullRows, offsetStandsStill } = choose.pull(asked.ShortCode, consumerKey)
+    if (!registered.has(asked.ShortCode)) throw new Refused(UNKNOWN_MERCHANT)
+    const offset = offsetStandsStill ? 0 : asked.OffSetValue
+    const rows = rowsOf(ledger, asked, clock())
+      .slice(offset, offset + ROWS_A_PAGE)
+      .map(rowView)
+    const isEmpty = rows.length === 0
+    const right = {
+      ResponseRefID: id,
+      ResponseCode: isEmpty ? '1001' : '1000',
+      ResponseMessage: isEmpty ? 'No transactions found' : 'Success',
+      // A list in a list: so it is documented.
+      Response: isEmpty || pullRows === 'flat' ? rows : [rows],
+    }
+    return { right, wrong: fault }
+  })
 }

@@ -1,108 +1,150 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { z } from 'zod'
+import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import { maskMsisdn } from '../values/msisdn.ts'
+import { parseKes } from '../values/amount.ts'
+import { fromDarajaTimestamp } from '../values/instant.ts'
+import { maskMsisdn, parseMsisdn } from '../values/msisdn.ts'
+import { maskCallbackUrl } from './callback.ts'
+import { checkPassword, field, type Route, readFields, SIGNED, shortcodeField } from './calls.ts'
 import type { Choose } from './choose.ts'
-import { SUBSCRIBER_LOCKED } from './daraja-errors.ts'
 import type { Ids } from './ids.ts'
-import { type Ledger, outcomeName, type Prompt } from './ledger.ts'
-import { maskCallbackUrl } from './mask.ts'
-import { playEndings, playEndingsNow, type Stage } from './payer.ts'
-import { type Push, readPush } from './push-request.ts'
-import type { Tokens } from './tokens.ts'
-import { answer, refusal, type WrongReply, wrongReplyText } from './wrong-reply.ts'
+import type { Entry, Ledger, Prompt } from './ledger.ts'
+import type { Tokens } from './oauth.ts'
+import type { Play } from './payer.ts'
+import { Refused, SUBSCRIBER_LOCKED } from './wrong-reply.ts'
 
-export const STK_PUSH_PATH = '/mpesa/stkpush/v1/processrequest'
+/** Daraja refuses a CallBackURL that holds one of these anywhere, in upper or lower case. */
+const FORBIDDEN_IN_CALLBACK_URL = /mpesa|safaricom|exe|exec|cmd|sql|query/i
+const MAX_ACCOUNT_REFERENCE_CHARACTERS = 12
+const MAX_DESCRIPTION_CHARACTERS = 13
+const EAT_OFFSET_MS = 3 * 60 * 60 * 1000
+/** How far a sender's clock may be off before its timestamp is called wrong. */
+const TIMESTAMP_TOLERANCE_MS = 5 * 60 * 1000
 
-/** A request under way, with the id that an error answer to it has. */
-type Exchange = { request: FastifyRequest; reply: FastifyReply; requestId: string }
+const isCallbackUrl = (text: string): boolean =>
+  /^https?:\/\//i.test(text) && URL.canParse(text) && !FORBIDDEN_IN_CALLBACK_URL.test(text)
+
+/** Strict where Daraja is known to refuse; `warningsAbout` tells where clients get away with more than is documented. */
+const PUSH = SIGNED.extend({
+  TransactionType: field((text) => /^(CustomerPayBillOnline|CustomerBuyGoodsOnline)$/.test(text.trim())),
+  Amount: field((text) => /^\d+$/.test(text) && parseKes(Number(text)).ok),
+  PartyA: field((text) => parseMsisdn(text).ok),
+  PartyB: shortcodeField,
+  PhoneNumber: field((text) => parseMsisdn(text).ok),
+  CallBackURL: field(isCallbackUrl),
+  AccountReference: field((text) => text !== '' && text.length <= MAX_ACCOUNT_REFERENCE_CHARACTERS),
+  // Documented as optional; recorded: a push without it is refused.
+  TransactionDesc: field((text) => text !== ''),
+})
+
+type Push = z.infer<typeof PUSH>
+
+const warningsAbout = (push: Push, now: Date): string[] =>
+  [
+    isNear(push.Timestamp, now) ? [] : 'Timestamp is now neither in East Africa Time nor in UTC',
+    push.TransactionType === push.TransactionType.trim() ? [] : 'TransactionType has blanks around it',
+    /^[A-Za-z0-9]+$/.test(push.AccountReference) ? [] : 'AccountReference holds more than letters and digits',
+    push.TransactionDesc.length <= MAX_DESCRIPTION_CHARACTERS
+      ? []
+      : `TransactionDesc is longer than ${MAX_DESCRIPTION_CHARACTERS} characters`,
+  ].flat()
+
+/** Whether the digits, read as East Africa Time or as UTC, name about this instant. */
+const isNear = (timestamp: string, now: Date): boolean => {
+  const asEatMs = fromDarajaTimestamp(timestamp)?.getTime() ?? 0
+  return [asEatMs, asEatMs + EAT_OFFSET_MS].some(
+    (readMs) => Math.abs(readMs - now.getTime()) <= TIMESTAMP_TOLERANCE_MS,
+  )
+}
 
 /**
  * `POST /mpesa/stkpush/v1/processrequest`: prompts a payer. Nothing is idempotent here: every push that is not refused is a
  * prompt of its own, also when it repeats another to the byte.
  */
 export const registerStkPush = (
-  server: FastifyInstance,
-  options: { stage: Stage; tokens: Tokens; choose: Choose; ledger: Ledger; log: Log },
+  route: Route,
+  options: {
+    tokens: Tokens
+    choose: Choose
+    ledger: Ledger
+    ids: Ids
+    clock: Clock
+    play: Play
+    log: Log
+  },
 ): void => {
-  const { stage, tokens, choose, ledger, log } = options
-  const { ids, clock, wait } = stage
+  const { tokens, choose, ledger, ids, clock, play, log } = options
 
-  const refuse = (exchange: Exchange, wrong: WrongReply): Promise<FastifyReply> => {
-    ledger.totals().refused += 1
-    log.warn({ requestId: exchange.requestId, answer: wrongReplyText(wrong) }, 'push refused')
-    return answer({ wrong, right: {}, wait, ...exchange })
-  }
-
-  const prompt = (push: Push, choice: ReturnType<Choose['push']>): Prompt => {
-    const prompted: Prompt = {
-      ...push,
-      ...idsFor(push, choice.behaviour.ids, ids),
-      outcomes: choice.names,
-      behaviour: choice.behaviour,
-      chosen: choice.chosen,
-      subject: choice.subject,
-      promptedAt: clock(),
-      result: null,
+  const prompt = (push: Push, consumerKey: string): Prompt => {
+    const { PhoneNumber: phone } = push
+    const amount = Number(push.Amount)
+    const { behaviour, names, chosen, subject } = choose.push({ phone, amountKes: amount, consumerKey })
+    const { answer, locksPayer, oldIds } = behaviour
+    if (answer && answer !== 'after-callback' && !answer.prompted) throw new Refused(answer.wrong)
+    if (locksPayer && hasOpenPrompt(ledger, phone)) throw new Refused(SUBSCRIBER_LOCKED)
+    const entry: Entry = {
+      checkout_request_id: oldIds ? ids.oldCheckoutRequestId() : ids.checkoutRequestId(phone),
+      merchant_request_id: oldIds ? ids.oldRequestId() : ids.requestId(),
+      shortcode: push.BusinessShortCode,
+      phone,
+      amount,
+      account_reference: push.AccountReference,
+      callback_url: push.CallBackURL,
+      outcome: names.join('+') || 'paid',
+      warnings: warningsAbout(push, clock()),
+      at: clock(),
       queries: 0,
       transactions: [],
       callbacks: [],
     }
+    const prompted = { entry, behaviour, chosen, subject, result: null }
     ledger.add(prompted)
-    log.info(promptLine(prompted), 'payer prompted')
+    log.info(promptLine(entry), 'payer prompted')
     return prompted
   }
 
-  const handle = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const exchange = { request, reply, requestId: ids.requestId() }
-    ledger.totals().pushes += 1
-    const caller = tokens.judge(request.headers.authorization)
-    if (!caller.ok) return refuse(exchange, refusal(caller.error))
-    const push = readPush(request.body, clock())
-    if (!push.ok) return refuse(exchange, refusal(push.error))
-    const choice = choose.push({ ...push.value, consumerKey: caller.consumerKey })
-    const { answer: chosen } = choice.behaviour
-    if (chosen.kind === 'refused') return refuse(exchange, chosen.wrong)
-    if (choice.behaviour.locksPayer && hasOpenPrompt(ledger, push.value.phone)) {
-      return refuse(exchange, refusal(SUBSCRIBER_LOCKED))
+  const handle = async (push: Push, consumerKey: string) => {
+    const prompted = prompt(push, consumerKey)
+    await play(prompted)
+    const { answer, numbersInAnswer } = prompted.behaviour
+    const right = {
+      MerchantRequestID: prompted.entry.merchant_request_id,
+      CheckoutRequestID: prompted.entry.checkout_request_id,
+      ResponseCode: numbersInAnswer ? 0 : '0',
+      ResponseDescription: ACCEPTED,
+      CustomerMessage: ACCEPTED,
     }
-    const prompted = prompt(push.value, choice)
-    if (chosen.kind === 'accepted-after-callback') await playEndingsNow(stage, prompted)
-    else playEndings(stage, prompted)
-    const wrong = chosen.kind === 'prompted' ? chosen.wrong : null
-    return answer({ wrong, right: acceptedBody(prompted), wait, ...exchange })
+    return { right, wrong: answer === 'after-callback' ? undefined : answer?.wrong }
   }
 
-  server.post(STK_PUSH_PATH, handle)
+  route('POST', '/mpesa/stkpush/v1/processrequest', async ({ headers, body, id }) => {
+    ledger.totals.pushes += 1
+    try {
+      const consumerKey = tokens.consumerKeyOf(headers.authorization)
+      const push = readFields(body, PUSH)
+      checkPassword(push)
+      return await handle(push, consumerKey)
+    } catch (error) {
+      if (error instanceof Refused) {
+        ledger.totals.refused += 1
+        log.warn({ requestId: id, answer: error.message }, 'push refused')
+      }
+      throw error
+    }
+  })
 }
-
-const hasOpenPrompt = (ledger: Ledger, phone: string): boolean =>
-  ledger.prompts().some((prompt) => prompt.phone === phone && prompt.result === null)
-
-const idsFor = (
-  push: Push,
-  form: 'modern' | 'old',
-  ids: Ids,
-): Pick<Prompt, 'merchantRequestId' | 'checkoutRequestId'> =>
-  form === 'old'
-    ? { merchantRequestId: ids.oldRequestId(), checkoutRequestId: ids.oldCheckoutRequestId() }
-    : { merchantRequestId: ids.requestId(), checkoutRequestId: ids.checkoutRequestId(push.phone) }
 
 const ACCEPTED = 'Success. Request accepted for processing'
 
-const acceptedBody = (prompt: Prompt): Record<string, string | number> => ({
-  MerchantRequestID: prompt.merchantRequestId,
-  CheckoutRequestID: prompt.checkoutRequestId,
-  ResponseCode: prompt.behaviour.pushCode === 'number' ? 0 : '0',
-  ResponseDescription: ACCEPTED,
-  CustomerMessage: ACCEPTED,
-})
+const hasOpenPrompt = (ledger: Ledger, phone: string): boolean =>
+  ledger.prompts().some(({ entry, result }) => entry.phone === phone && result === null)
 
 /** Without the CheckoutRequestID, which holds the phone number. */
-const promptLine = (prompt: Prompt): Record<string, unknown> => ({
-  merchantRequestId: prompt.merchantRequestId,
-  phone: maskMsisdn(prompt.phone),
-  amountKes: prompt.amountKes,
-  outcome: outcomeName(prompt),
-  callbackUrl: maskCallbackUrl(prompt.callbackUrl),
-  ...(prompt.warnings.length > 0 && { warnings: prompt.warnings }),
+const promptLine = (entry: Entry): Record<string, unknown> => ({
+  merchantRequestId: entry.merchant_request_id,
+  phone: maskMsisdn(entry.phone),
+  amountKes: entry.amount,
+  outcome: entry.outcome,
+  callbackUrl: maskCallbackUrl(entry.callback_url),
+  ...(entry.warnings.length > 0 && { warnings: entry.warnings }),
 })

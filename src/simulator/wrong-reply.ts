@@ -1,148 +1,155 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type DarajaError, errorBody } from './daraja-errors.ts'
-import type { Wait } from './timers.ts'
 
-/** An answer that a call gets in the place of the right one. */
-export type WrongReply =
-  | { kind: 'error'; error: DarajaError }
-  /** Not from Daraja but from what stands before it, or nothing at all. */
-  | { kind: 'page'; status: number; type: 'html' | 'json'; body: string; says: string }
-  /** The right answer under an HTTP status that contradicts it. */
-  | { kind: 'status'; status: number }
-  /** HTTP 200 and the right answer, without its second half. */
-  | { kind: 'half' }
-  /** The connection ends without one byte of an answer. */
-  | { kind: 'cut' }
-  /** The connection ends in the midst of the right answer. */
-  | { kind: 'cut-midway' }
-  /** Nothing comes, and the connection stays. */
-  | { kind: 'silence' }
-  /** The right answer, but so many callback delays later. */
-  | { kind: 'late'; afterDelays: number }
+/** Resolves after so many callback delays; never when the simulator closes before. */
+export type Wait = (delays: number) => Promise<void>
 
-/** A refusal in Daraja's own form. */
-export const refusal = (error: DarajaError): WrongReply => ({ kind: 'error', error })
+/** A call to answer: `right` is the body of its right answer, the request's id that of an error answer. */
+export type Call = { request: FastifyRequest; reply: FastifyReply; right: object; wait: Wait }
 
-/** The page of the edge in front of Daraja (Imperva). */
-const edgePage = (status: number): WrongReply => ({
-  kind: 'page',
-  status,
-  type: 'html',
-  body: '<html><body>Request unsuccessful. Incapsula incident ID: 1234000560123456789-987654321012345678</body></html>',
-  says: "the edge's HTML",
+/** An answer that a call gets in the place of the right one: what it is, for the documentation, and how it is sent. */
+export type WrongReply = { says: string; send(call: Call): FastifyReply | Promise<FastifyReply> }
+
+/** Thrown by whatever finds that a call is to be refused. */
+export class Refused extends Error {
+  readonly reply: WrongReply
+  constructor(reply: WrongReply) {
+    super(reply.says)
+    this.reply = reply
+  }
+}
+
+/** A refusal in Daraja's own form. The first three digits of nearly every code are the HTTP status that it comes with. */
+const refusal = (code: string, message: string, status = Number(code.slice(0, 3))): WrongReply => ({
+  says: `HTTP ${status}, ${code} ${message}`,
+  send: ({ request, reply }) =>
+    reply.code(status).send({ requestId: request.id, errorCode: code, errorMessage: message }),
 })
 
-export const EDGE_FORBIDDEN = edgePage(403)
-export const EDGE_UNAVAILABLE = edgePage(503)
+/** The refusal of a field: Daraja names the field in the message. */
+export const invalidField = (name: string): WrongReply =>
+  refusal('400.002.02', `Bad Request - Invalid ${name}`)
+
+export const INVALID_AUTHENTICATION = refusal('400.008.01', 'Invalid Authentication passed')
+export const INVALID_GRANT_TYPE = refusal('400.008.02', 'Invalid grant type passed')
+export const INVALID_PAYLOAD = refusal('400.002.05', 'Invalid Request Payload')
+export const INVALID_SHORTCODE = refusal('400.003.01', 'Bad Request - Invalid ShortCode')
+export const INVALID_REQUEST = refusal('400.003.02', 'Bad Request - Invalid Request')
+export const RESOURCE_NOT_FOUND = refusal('404.001.01', 'Resource not found')
+export const NO_PRODUCT = refusal('404.003.01', 'Invalid API call as no apiproduct match found')
+export const INVALID_ACCESS_TOKEN = refusal('404.001.03', 'Invalid Access Token')
+/** The same refusal under the codes that are reported beside the documented one. */
+export const INVALID_TOKEN_AS_400 = refusal('400.003.01', 'Invalid Access Token')
+export const INVALID_TOKEN_AS_401 = refusal('401.002.01', 'Error Occurred - Invalid Access Token - x')
+export const INVALID_AUTHENTICATION_HEADER = refusal('404.001.04', 'Invalid Authentication Header')
+export const METHOD_NOT_ALLOWED = refusal('405.001', 'Method Not Allowed')
+export const WRONG_CREDENTIALS = refusal('500.001.1001', 'Wrong credentials')
+export const UNKNOWN_MERCHANT = refusal('500.001.1001', 'Merchant does not exist')
+export const NO_SUCH_TRANSACTION = refusal('500.001.1001', 'The transaction does not Exist')
+export const STILL_PROCESSING = refusal('500.001.1001', 'The transaction is being processed')
+/** What the query says between right answers: the code is recorded, the words are ours. */
+export const NO_ANSWER = refusal('500.001.1001', 'Internal Server Error')
+export const SUBSCRIBER_LOCKED = refusal(
+  '500.001.1001',
+  'Unable to lock subscriber, a transaction is already in process for the current subscriber',
+)
+export const SPIKE_ARREST = refusal('500.003.02', 'Error Occurred: Spike Arrest Violation')
+export const QUOTA_VIOLATION = refusal('500.003.03', 'Error Occurred: Quota Violation', 429)
+export const SYSTEM_BUSY = refusal('500.003.02', 'System is busy. Please try again in few minutes.')
+export const ALREADY_REGISTERED = refusal('500.003.1001', 'ShortCode already Registered')
+export const INTERNAL_SERVER_ERROR = refusal('500.003.1001', 'Internal server error')
+
+const HTML = 'text/html'
+const JSON_TYPE = 'application/json'
+
+/** An answer that is not Daraja's, but of what stands before it. */
+const page = (status: number, type: string, body: string, what: string): WrongReply => ({
+  says: `HTTP ${status} with ${what}`,
+  send: ({ reply }) => reply.code(status).type(type).send(body),
+})
+
+const INCAPSULA = 'Request unsuccessful. Incapsula incident ID: 1234000560123456789-987654321012345678'
+/** The page of the edge in front of Daraja (Imperva). */
+export const edgePage = (status: number): WrongReply =>
+  page(status, HTML, `<html><body>${INCAPSULA}</body></html>`, "the edge's HTML")
+
+const apigeeFault = (faultstring: string, errorcode: string, what: string): WrongReply =>
+  page(
+    401,
+    JSON_TYPE,
+    JSON.stringify({ fault: { faultstring, detail: { errorcode } } }),
+    `an Apigee fault that ${what}`,
+  )
 
 /** Apigee's own refusal of a token. */
-export const TOKEN_FAULT: WrongReply = {
-  kind: 'page',
-  status: 401,
-  type: 'json',
-  body: '{"fault":{"faultstring":"Invalid Access Token","detail":{"errorcode":"keymanagement.service.invalid_access_token"}}}',
-  says: 'an Apigee fault that names the token',
-}
+export const TOKEN_FAULT = apigeeFault(
+  'Invalid Access Token',
+  'keymanagement.service.invalid_access_token',
+  'names the token',
+)
 
 /** Apigee's refusal for another reason than the token. */
-export const KEY_FAULT: WrongReply = {
-  kind: 'page',
-  status: 401,
-  type: 'json',
-  body: '{"fault":{"faultstring":"Invalid ApiKey for given resource","detail":{"errorcode":"oauth.v2.InvalidApiKeyForGivenResource"}}}',
-  says: 'an Apigee fault that does not name the token',
-}
+export const KEY_FAULT = apigeeFault(
+  'Invalid ApiKey for given resource',
+  'oauth.v2.InvalidApiKeyForGivenResource',
+  'does not name the token',
+)
 
-export const GATEWAY_TIMEOUT: WrongReply = {
-  kind: 'page',
-  status: 504,
-  type: 'html',
-  body: '<html><body><h1>504 Gateway Time-out</h1></body></html>',
-  says: 'HTML',
-}
+export const GATEWAY_TIMEOUT = page(
+  504,
+  HTML,
+  '<html><body><h1>504 Gateway Time-out</h1></body></html>',
+  'HTML',
+)
 
-export const emptyPage = (status: number): WrongReply => ({
-  kind: 'page',
-  status,
-  type: 'json',
-  body: '',
-  says: 'an empty body',
+export const emptyPage = (status: number): WrongReply => page(status, JSON_TYPE, '', 'an empty body')
+
+/** The right answer under an HTTP status that contradicts it. */
+export const rightUnder = (status: number): WrongReply => ({
+  says: `HTTP ${status} with the right answer`,
+  send: ({ reply, right }) => reply.code(status).send(right),
 })
 
-/** A wrong reply in words, for the documentation. */
-export const wrongReplyText = (wrong: WrongReply): string => {
-  switch (wrong.kind) {
-    case 'error':
-      return `HTTP ${wrong.error.status}, ${wrong.error.code} ${wrong.error.message}`
-    case 'page':
-      return `HTTP ${wrong.status} with ${wrong.says}`
-    case 'status':
-      return `HTTP ${wrong.status} with the right answer`
-    case 'half':
-      return 'HTTP 200 with half of the JSON'
-    case 'cut':
-      return 'connection cut without an answer'
-    case 'cut-midway':
-      return 'connection cut in the midst of the answer'
-    case 'silence':
-      return 'no answer, the connection stays open'
-    case 'late':
-      return `answered after ${wrong.afterDelays} delays`
-    default:
-      return wrong satisfies never
-  }
-}
-
-/** Answers a call with `right`, HTTP 200, or with what is to come in its place. */
-export const answer = async (options: {
-  wrong: WrongReply | null
-  right: Record<string, unknown>
-  requestId: string
-  wait: Wait
-  request: FastifyRequest
-  reply: FastifyReply
-}): Promise<FastifyReply> => {
-  const { wrong, right, request, reply } = options
-  switch (wrong?.kind) {
-    case undefined:
-      return reply.send(right)
-    case 'error':
-      return reply.code(wrong.error.status).send(errorBody(wrong.error, options.requestId))
-    case 'page':
-      return reply.code(wrong.status).type(CONTENT_TYPES[wrong.type]).send(wrong.body)
-    case 'status':
-      return reply.code(wrong.status).send(right)
-    case 'half':
-      return reply.type(CONTENT_TYPES.json).send(firstHalf(right))
-    case 'cut':
-      reply.hijack()
-      request.raw.socket.destroy()
-      return reply
-    case 'cut-midway':
-      return cutMidway(reply, right)
-    case 'silence':
-      reply.hijack()
-      return reply
-    case 'late':
-      await options.wait(wrong.afterDelays)
-      return reply.send(right)
-    default:
-      return wrong satisfies never
-  }
-}
-
-const CONTENT_TYPES = { html: 'text/html', json: 'application/json' }
-
-const firstHalf = (right: Record<string, unknown>): string => {
+const firstHalf = (right: object): string => {
   const whole = JSON.stringify(right)
   return whole.slice(0, Math.floor(whole.length / 2))
 }
 
+export const HALF: WrongReply = {
+  says: 'HTTP 200 with half of the JSON',
+  send: ({ reply, right }) => reply.type(JSON_TYPE).send(firstHalf(right)),
+}
+
+export const CUT: WrongReply = {
+  says: 'connection cut without an answer',
+  send: ({ request, reply }) => {
+    reply.hijack()
+    request.raw.socket.destroy()
+    return reply
+  },
+}
+
 /** Promises the whole answer, sends half of it and ends the connection. */
-const cutMidway = (reply: FastifyReply, right: Record<string, unknown>): FastifyReply => {
-  reply.hijack()
-  const length = Buffer.byteLength(JSON.stringify(right))
-  reply.raw.writeHead(200, { 'content-type': CONTENT_TYPES.json, 'content-length': length })
-  reply.raw.write(firstHalf(right), () => reply.raw.destroy())
-  return reply
+export const CUT_MIDWAY: WrongReply = {
+  says: 'connection cut in the midst of the answer',
+  send: ({ reply, right }) => {
+    reply.hijack()
+    const length = Buffer.byteLength(JSON.stringify(right))
+    reply.raw.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': length })
+    reply.raw.write(firstHalf(right), () => reply.raw.destroy())
+    return reply
+  },
+}
+
+export const SILENCE: WrongReply = {
+  says: 'no answer, the connection stays open',
+  send: ({ reply }) => reply.hijack(),
+}
+
+const LATE_BY_DELAYS = 20
+export const LATE: WrongReply = {
+  says: `answered after ${LATE_BY_DELAYS} delays`,
+  send: async ({ reply, right, wait }) => {
+    await wait(LATE_BY_DELAYS)
+    return reply.send(right)
+  },
 }

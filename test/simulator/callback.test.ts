@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { callbackBody } from '../../src/simulator/callback.ts'
+import { type Behaviour, OUTCOMES, PAID_ENDINGS, type Result } from '../../src/simulator/outcomes.ts'
 import { eventually, openReceiver, openSimulator, pushBody } from './harness.ts'
 
 test('a payment is told to its own URL, unchanged, in the form of 2026', async () => {
@@ -80,4 +82,90 @@ test('no log line holds a whole phone number or the token of a callback URL', as
   expect(log).not.toContain('712345678')
   expect(log).not.toContain('700000031')
   expect(log).not.toContain('secret-token')
+})
+
+const entry = {
+  merchant_request_id: '2654-4b64-97ff-b827b542881d3130',
+  checkout_request_id: 'ws_CO_04052026210410237712345678',
+  amount: 1,
+  phone: '254712345678',
+}
+const endedAt = new Date('2026-05-04T18:04:28Z')
+const resultOf = (outcome: string): Result => {
+  const [ending] = OUTCOMES.find(({ name }) => name === outcome)?.does.endings ?? PAID_ENDINGS
+  if (!ending) throw new Error(`${outcome} has no ending`)
+  return ending.result
+}
+
+const paid = (behaviour: Behaviour = {}): string => {
+  const transaction = { receipt: 'UE4A11B2C3', at: endedAt, amount: 1 }
+  return callbackBody({ prompt: { entry, behaviour }, result: resultOf('paid'), transaction, endedAt })
+}
+
+const failed = (outcome: string, behaviour: Behaviour = {}): string => {
+  const prompt = { entry, behaviour }
+  return callbackBody({ prompt, result: resultOf(outcome), transaction: null, endedAt })
+}
+
+describe('the body of a success', () => {
+  test('is the recorded one to the byte', () => {
+    expect(paid()).toBe(
+      '{"Body":{"stkCallback":{"MerchantRequestID":"2654-4b64-97ff-b827b542881d3130","CheckoutRequestID":"ws_CO_04052026210410237712345678","ResultCode":0,"ResultDesc":"The service request is processed successfully.","CallbackMetadata":{"Item":[{"Name":"Amount","Value":1},{"Name":"MpesaReceiptNumber","Value":"UE4A11B2C3"},{"Name":"TransactionDate","Value":20260504210428},{"Name":"PhoneNumber","Value":254712345678}]}}}}',
+    )
+  })
+
+  test.each<[string, Behaviour, string]>([
+    [
+      'with a balance',
+      { items: 'balance' },
+      '[{"Name":"Amount","Value":1.00},{"Name":"MpesaReceiptNumber","Value":"UE4A11B2C3"},{"Name":"Balance","Value":49197.00},{"Name":"TransactionDate","Value":20260504210428},{"Name":"PhoneNumber","Value":254712345678}]',
+    ],
+    [
+      'with an empty balance',
+      { items: 'empty-balance' },
+      '[{"Name":"Amount","Value":1.00},{"Name":"MpesaReceiptNumber","Value":"UE4A11B2C3"},{"Name":"Balance"},{"Name":"TransactionDate","Value":20260504210428},{"Name":"PhoneNumber","Value":254712345678}]',
+    ],
+    [
+      'in strings',
+      { stringsInCallback: true },
+      '[{"Name":"Amount","Value":"1"},{"Name":"MpesaReceiptNumber","Value":"UE4A11B2C3"},{"Name":"TransactionDate","Value":"20260504210428"},{"Name":"PhoneNumber","Value":"254712345678"}]',
+    ],
+    [
+      'in strings with a balance',
+      { stringsInCallback: true, items: 'balance' },
+      '[{"Name":"Amount","Value":"1.00"},{"Name":"MpesaReceiptNumber","Value":"UE4A11B2C3"},{"Name":"Balance","Value":"49197.00"},{"Name":"TransactionDate","Value":"20260504210428"},{"Name":"PhoneNumber","Value":"254712345678"}]',
+    ],
+  ])('%s', (_name, form, items) => {
+    expect(paid(form)).toContain(`"CallbackMetadata":{"Item":${items}}`)
+  })
+
+  test('has its result code as a string among strings', () => {
+    expect(paid({ stringsInCallback: true })).toContain('"ResultCode":"0"')
+  })
+
+  test('hides the phone number', () => {
+    expect(paid({ phoneForm: 'masked' })).toContain('{"Name":"PhoneNumber","Value":"2547 ***** 678"}')
+    expect(paid({ phoneForm: 'hashed' })).toMatch(/\{"Name":"PhoneNumber","Value":"[0-9a-f]{64}"\}/)
+  })
+})
+
+describe('the body of a failure', () => {
+  test('has no metadata', () => {
+    expect(failed('cancelled')).toBe(
+      '{"Body":{"stkCallback":{"MerchantRequestID":"2654-4b64-97ff-b827b542881d3130","CheckoutRequestID":"ws_CO_04052026210410237712345678","ResultCode":1032,"ResultDesc":"Request cancelled by user"}}}',
+    )
+  })
+
+  test('has metadata without values, or with all but a receipt', () => {
+    expect(failed('cancelled', { failureItems: 'empty' })).toContain(
+      '"CallbackMetadata":{"Item":[{"Name":"Amount"},{"Name":"MpesaReceiptNumber"},{"Name":"TransactionDate"},{"Name":"PhoneNumber"}]}',
+    )
+    expect(failed('cancelled', { failureItems: 'filled' })).toContain(
+      '"CallbackMetadata":{"Item":[{"Name":"Amount","Value":1},{"Name":"MpesaReceiptNumber"},{"Name":"TransactionDate","Value":20260504210428},{"Name":"PhoneNumber","Value":254712345678}]}',
+    )
+  })
+
+  test('has a code that need not be a number', () => {
+    expect(failed('bad-debt')).toContain('"ResultCode":"E3008"')
+  })
 })

@@ -6,6 +6,7 @@ import { onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
 import { type Clock, systemClock } from '../../src/runtime/clock.ts'
 import { createLog } from '../../src/runtime/log.ts'
+import { OUTCOMES } from '../../src/simulator/outcomes.ts'
 import type { RunPlan } from '../../src/simulator/plan.ts'
 import { startSimulator } from '../../src/simulator/server.ts'
 import { toDarajaTimestamp } from '../../src/values/instant.ts'
@@ -167,4 +168,18 @@ export const listeningUrl = (server: Server): string => {
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('the server does not listen on a port')
   return `http://127.0.0.1:${address.port}`
+}
+
+/** A simulator and a receiver, and a push that the outcome's phone number, or its amount, chooses. */
+export const openStage = async (options: SimulatorOptions) => {
+  const simulator = await openSimulator(options)
+  const receiver = await openReceiver()
+  const body = (outcome: string, amount = 150) => {
+    const phone = OUTCOMES.find(({ name }) => name === outcome)?.phones[0] ?? '254712345678'
+    // Daraja refuses callback URLs with "query" in them.
+    const CallBackURL = `${receiver.url}/callbacks/stk/${outcome.replace('query', 'asked')}`
+    return pushBody({ PartyA: phone, PhoneNumber: phone, Amount: amount, CallBackURL })
+  }
+  const told = () => receiver.received.map((post) => JSON.parse(post.body).Body.stkCallback)
+  return { simulator, receiver, body, told, push: (outcome: string) => simulator.push(body(outcome)) }
 }

@@ -15,7 +15,7 @@ const openStage = async (options: { callbackDelayMs: number }) => {
       pushBody({
         PartyA: phone,
         PhoneNumber: phone,
-        Amount: (chooseBy === 'amount' && outcome?.amountsKes[0]) || 150,
+        Amount: (chooseBy === 'amount' && outcome?.amountKes) || 150,
         CallBackURL: `${receiver.url}/callbacks/stk/${outcomeName}`,
       }),
     )

@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Behaviour } from '../../src/simulator/behaviour.ts'
-import { OUTCOMES } from '../../src/simulator/outcomes.ts'
-import { eventually, type openSimulator, signature } from './harness.ts'
-import { openStage } from './stage.ts'
+import { type Behaviour, OUTCOMES } from '../../src/simulator/outcomes.ts'
+import { basic, eventually, fetchAnswer, openSimulator, openStage, pushBody, signature } from './harness.ts'
 import { type AskRaw, answersOf, expectWrong, faultsOf } from './wrong-replies.ts'
 
 const A_MINUTE_MS = 60_000
@@ -10,13 +8,13 @@ const PUSH = '/mpesa/stkpush/v1/processrequest'
 const QUERY = '/mpesa/stkpushquery/v1/query'
 
 describe('the push', () => {
-  test.each(answersOf('refused'))('%s: nobody is prompted', async (name, wrong) => {
+  test.each(answersOf(false))('%s: nobody is prompted', async (name, wrong) => {
     const { simulator, body } = await openStage({ callbackDelayMs: 0 })
     await expectWrong(wrong, () => simulator.postRaw(PUSH, body(name)))
     expect(await simulator.ledger()).toMatchObject({ pushes: 1, refused: 1, prompts: 0, entries: [] })
   })
 
-  test.each(answersOf('prompted'))('%s: the payer was prompted, and pays', async (name, wrong) => {
+  test.each(answersOf(true))('%s: the payer was prompted, and pays', async (name, wrong) => {
     const { simulator, body, told } = await openStage({ callbackDelayMs: 1 })
     await expectWrong(wrong, () => simulator.postRaw(PUSH, body(name)))
     await eventually(() => expect(told()).toMatchObject([{ ResultCode: 0 }]))
@@ -121,7 +119,7 @@ describe('the callback', () => {
     expect(postedAt - paidAt).toBeGreaterThanOrEqual(199)
   })
 
-  test.each<[string, Partial<Behaviour>, RegExp]>([
+  test.each<[string, Behaviour, RegExp]>([
     [
       'callback-with-balance',
       { items: 'balance' },
@@ -132,7 +130,7 @@ describe('the callback', () => {
       { items: 'empty-balance' },
       /"Amount","Value":150\.00\}.*\{"Name":"Balance"\}/,
     ],
-    ['callback-in-strings', { numbers: 'strings' }, /"ResultCode":"0".*"Amount","Value":"150"/],
+    ['callback-in-strings', { stringsInCallback: true }, /"ResultCode":"0".*"Amount","Value":"150"/],
     ['masked-phone', { phoneForm: 'masked' }, /"PhoneNumber","Value":"2547 \*{5} 305"/],
     ['hashed-phone', { phoneForm: 'hashed' }, /"PhoneNumber","Value":"[0-9a-f]{64}"/],
     [
@@ -148,7 +146,7 @@ describe('the callback', () => {
       { spelling: 'still-processing' },
       /"ResultCode":1037,"ResultDesc":"The transaction is still under processing"/,
     ],
-    ['other-amount', { paidAmount: 'one-more' }, /"Amount","Value":151\}/],
+    ['other-amount', { paysOneMore: true }, /"Amount","Value":151\}/],
     ['failure-with-empty-items', { failureItems: 'empty' }, /"ResultCode":1032.*\{"Name":"Amount"\}/],
     ['failure-with-items', { failureItems: 'filled' }, /"ResultCode":1032.*"Amount","Value":150/],
   ])('%s', async (name, does, body) => {
@@ -166,7 +164,7 @@ describe('the query', () => {
     return () => simulator.postRaw(QUERY, body)
   }
 
-  test.each(faultsOf('queryFault'))('%s on every other query', async (name, wrong) => {
+  test.each(faultsOf('query'))('%s on every other query', async (name, wrong) => {
     const { simulator, body, receiver } = await openStage({ callbackDelayMs: 1 })
     const { body: pushed } = await simulator.push(body(name))
     await eventually(() => expect(receiver.received).toHaveLength(1))
@@ -233,7 +231,7 @@ describe('the query', () => {
 
   test('an amount can choose what the query does, and the phone number the rest', async () => {
     const { simulator, body, receiver } = await openStage({ callbackDelayMs: 0 })
-    const amount = OUTCOMES.find(({ name }) => name === 'query-spike-arrest')?.amountsKes[0]
+    const amount = OUTCOMES.find(({ name }) => name === 'query-spike-arrest')?.amountKes ?? 0
     const { body: pushed } = await simulator.push(body('never-calls-back', amount))
     const asking = ask(simulator, pushed['CheckoutRequestID'])
     await eventually(async () => {
@@ -241,5 +239,60 @@ describe('the query', () => {
       expect(texts).toMatch(/Spike Arrest.*"ResultCode":"0"/)
     })
     expect(receiver.received).toEqual([])
+  })
+})
+
+const PULL = '/pulltransactions/v1/query'
+
+describe('a call that a consumer key chooses', () => {
+  const oauth =
+    (simulator: { url: string }, key: string): AskRaw =>
+    () =>
+      fetchAnswer(`${simulator.url}/oauth/v1/generate?grant_type=client_credentials`, {
+        authorization: basic(`${key}:secret`),
+      })
+
+  test.each(faultsOf('token'))('%s', async (name, wrong) => {
+    const simulator = await openSimulator({ callbackDelayMs: 1 })
+    await expectWrong(wrong, oauth(simulator, name))
+    expect((await simulator.ledger()).misbehaviours).toEqual({ [name]: 1 })
+  })
+
+  test('token-expires-in-a-number', async () => {
+    const simulator = await openSimulator({ callbackDelayMs: 1 })
+    const answer = await oauth(simulator, 'token-expires-in-a-number')()
+    expect(JSON.parse(answer.text)).toMatchObject({ expires_in: 3599 })
+  })
+
+  test('tokens-end-earlier-ones', async () => {
+    const simulator = await openSimulator({ callbackDelayMs: 1, consumerKey: 'tokens-end-earlier-ones' })
+    expect((await simulator.push(pushBody())).status).toBe(200)
+    await simulator.fetchToken('another')
+    expect((await simulator.push(pushBody())).status).toBe(200)
+    await simulator.fetchToken()
+    expect((await simulator.push(pushBody())).body['errorCode']).toBe('404.001.03')
+  })
+
+  test.each(faultsOf('pull'))('%s', async (name, wrong) => {
+    const simulator = await openSimulator({ callbackDelayMs: 1, consumerKey: name })
+    const window = { StartDate: '2026-05-04 12:00:00', EndDate: '2026-05-05 12:00:00', OffSetValue: 0 }
+    const { text } = await simulator.postRaw(
+      '/pulltransactions/v1/register',
+      { ShortCode: '174379' },
+      await simulator.fetchToken('key'),
+    )
+    expect(text).toContain('Registered')
+    await expectWrong(wrong, () => simulator.postRaw(PULL, { ShortCode: '174379', ...window }))
+  })
+
+  test('a push and a query by it', async () => {
+    const simulator = await openSimulator({ callbackDelayMs: 0, consumerKey: 'old-ids+query-denies' })
+    const { body } = await simulator.push(pushBody())
+    expect(body['CheckoutRequestID']).toMatch(/^ws_CO_\d{18}$/)
+    for (let round = 0; round < 2; round += 1) {
+      expect((await simulator.query(body['CheckoutRequestID'])).body['errorMessage']).toBe(
+        'The transaction does not Exist',
+      )
+    }
   })
 })
