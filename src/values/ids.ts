@@ -1,8 +1,3 @@
-import type { Brand } from './brand.ts'
-
-/** A partner that exists: only the database hands one out. */
-export type PartnerId = Brand<bigint, 'PartnerId'>
-
 /** The largest id Postgres's bigint holds. */
 const MAX_ID = 9_223_372_036_854_775_807n
 

@@ -4,7 +4,6 @@ import { createPartner } from '../../src/core/partners/partner.ts'
 import { setAccount } from '../../src/core/partners/partner-account.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { createVault } from '../../src/runtime/seal.ts'
-import type { PartnerId } from '../../src/values/ids.ts'
 import { testActor } from '../support/actor.ts'
 import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
 
@@ -60,7 +59,7 @@ const readEndpoint = async (database: Database): Promise<unknown> => {
   return rows
 }
 
-const addPartner = async (database: Database): Promise<PartnerId> => {
+const addPartner = async (database: Database): Promise<bigint> => {
   const partner = { name: 'Duka', vault: testVault, actor: testActor, randomBytes }
   const { partnerId } = await createPartner({ database, ...partner })
   await forgetAudit(database)

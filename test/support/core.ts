@@ -20,7 +20,6 @@ import { createLog, type Log } from '../../src/runtime/log.ts'
 import { createWrongSecrets } from '../../src/runtime/wrong-secrets.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts'
 import { parseAddressList } from '../../src/values/address-list.ts'
-import type { PartnerId } from '../../src/values/ids.ts'
 import { testActor } from './actor.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { forgetfulNumbers } from './forgetful-numbers.ts'
@@ -33,7 +32,7 @@ export type TestCore = {
   database: Database
   databaseUrl: string
   simulator: Simulator
-  partnerId: PartnerId
+  partnerId: bigint
   apiKey: string
   /** The header by which calls prove to be the partner's. */
   headers: { 'x-api-key': string }

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { fromNow, isNotOver, now } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
-import type { PartnerId } from '../../values/ids.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
 import { lockPartner } from './lock-partner.ts'
 import { makeSecret, recordOf } from './secret.ts'
@@ -9,7 +9,7 @@ import { makeSecret, recordOf } from './secret.ts'
 /** A key as operators see it: never the key itself. */
 export type ApiKey = {
   keyId: bigint
-  partnerId: PartnerId
+  partnerId: bigint
   name: string
   displayPrefix: string
   createdAt: Date
@@ -45,7 +45,7 @@ type RandomBytes = (count: number) => Buffer
 export const addKey = async (
   transaction: Transaction<Schema>,
   options: {
-    partnerId: PartnerId
+    partnerId: bigint
     name: string
     expiresAt: Date | RawBuilder<Date> | null
     randomBytes: RandomBytes
@@ -66,8 +66,6 @@ export const addKey = async (
     .executeTakeFirstOrThrow()
   return { kind: 'made', keyId: row.id, apiKey, expiresAt: row.expires_at }
 }
-
-const fromNow = (afterMs: number) => sql<Date>`now() + make_interval(secs => ${afterMs / 1000})`
 
 /** Gives a partner one more key, under a name of its own. `lifeMs`: null for one that does not expire. */
 export const createKey = (options: {
@@ -96,12 +94,15 @@ export const createKey = (options: {
   })
 
 /** How many keys of the partner work. */
-const countWorking = async (transaction: Transaction<Schema>, partnerId: PartnerId): Promise<number> => {
-  const { rows } = await sql<{ working: number }>`
-    SELECT count(*)::integer AS working FROM api_keys
-    WHERE partner_id = ${partnerId} AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
-  `.execute(transaction)
-  return rows[0]?.working ?? 0
+const countWorking = async (transaction: Transaction<Schema>, partnerId: bigint): Promise<number> => {
+  const { working } = await transaction
+    .selectFrom('api_keys')
+    .select(({ fn }) => fn.countAll().as('working'))
+    .where('partner_id', '=', partnerId)
+    .where('revoked_at', 'is', null)
+    .where(isNotOver('api_keys.expires_at'))
+    .executeTakeFirstOrThrow()
+  return Number(working)
 }
 
 /**
@@ -149,7 +150,7 @@ export const revokeKey = (options: { database: Database; keyId: bigint; actor: A
   options.database.transaction().execute(async (transaction) => {
     const revoked = await transaction
       .updateTable('api_keys')
-      .set({ revoked_at: sql<Date>`now()` })
+      .set({ revoked_at: now })
       .where('id', '=', options.keyId)
       .where('revoked_at', 'is', null)
       .returning(['partner_id', 'revoked_at'])
@@ -177,8 +178,8 @@ const lockKey = async (transaction: Transaction<Schema>, keyId: bigint) => {
   return transaction
     .selectFrom('api_keys')
     .select(['partner_id', 'name', 'expires_at'])
-    .select(
-      sql<boolean>`revoked_at IS NOT NULL OR (expires_at IS NOT NULL AND expires_at <= now())`.as('is_over'),
+    .select((eb) =>
+      eb.or([eb('revoked_at', 'is not', null), eb.not(isNotOver('api_keys.expires_at'))]).as('is_over'),
     )
     .where('id', '=', keyId)
     .forUpdate()
@@ -190,7 +191,7 @@ export const listKeys = async (database: Database, partnerId: bigint): Promise<A
   const partner = await database
     .selectFrom('partners')
     .select('id')
-    .where(sql<boolean>`id = ${partnerId}`)
+    .where('id', '=', partnerId)
     .executeTakeFirst()
   if (!partner) return null
   const rows = await database

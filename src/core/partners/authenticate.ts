@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import type { Database } from '../../database/connect.ts'
 import type { WrongSecrets } from '../../runtime/wrong-secrets.ts'
-import { type CallingPartner, toCallingPartner } from './calling-partner.ts'
+import { type CallingPartner, SETTINGS_COLUMNS, toCallingPartner } from './calling-partner.ts'
 import { hashSecret } from './secret.ts'
 import { createSecretCheck, MAX_REMEMBERED, REMEMBERED_MS, type Unproven } from './secret-check.ts'
 
@@ -47,7 +47,7 @@ const lookUpKey = async (parts: Parts, apiKey: string): Promise<KnownKey | null>
     .selectFrom('api_keys')
     .innerJoin('partners', 'partners.id', 'api_keys.partner_id')
     .select(['api_keys.id as key_id', 'partners.id', 'partners.disabled_at', 'api_keys.revoked_at'])
-    .select(['callback_hosts', 'requests_per_second', 'max_payment_kes', 'max_daily_kes'])
+    .select(SETTINGS_COLUMNS)
     .select(sql<number | null>`(extract(epoch FROM expires_at - now()) * 1000)::float8`.as('expires_in_ms'))
     .where('api_keys.key_hash', '=', hashSecret(apiKey))
     .executeTakeFirst()
@@ -83,9 +83,8 @@ export const createPartnerCheck = (parts: { database: Database; nowMs: () => num
 const lookUpPartner = async (database: Database, partnerId: bigint): Promise<PartnerCheck> => {
   const row = await database
     .selectFrom('partners')
-    .select(['id', 'disabled_at', 'callback_hosts', 'requests_per_second', 'max_payment_kes'])
-    .select('max_daily_kes')
-    .where(sql<boolean>`id = ${partnerId}`)
+    .select(['id', 'disabled_at', ...SETTINGS_COLUMNS])
+    .where('id', '=', partnerId)
     .executeTakeFirst()
   if (!row) return { kind: 'unknown' }
   return row.disabled_at === null ? { kind: 'partner', partner: toCallingPartner(row) } : { kind: 'disabled' }

@@ -1,4 +1,4 @@
-import type { PartnerId } from '../../values/ids.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 
 /** What operators set for a partner; null: nothing in particular. */
 export type PartnerSettings = {
@@ -13,15 +13,17 @@ export type PartnerSettings = {
 }
 
 /** A partner that may ask, and within which bounds. */
-export type CallingPartner = PartnerSettings & { partnerId: PartnerId }
+export type CallingPartner = PartnerSettings & { partnerId: bigint }
 
 /** The columns of `partners` that hold what operators set. */
-export type PartnerSettingsRow = {
-  callback_hosts: string[] | null
-  requests_per_second: number | null
-  max_payment_kes: number | null
-  max_daily_kes: bigint | null
-}
+export const SETTINGS_COLUMNS = [
+  'callback_hosts',
+  'requests_per_second',
+  'max_payment_kes',
+  'max_daily_kes',
+] as const
+
+export type PartnerSettingsRow = RowOf<'partners', (typeof SETTINGS_COLUMNS)[number]>
 
 export const toPartnerSettings = (row: PartnerSettingsRow): PartnerSettings => ({
   callbackHosts: row.callback_hosts,
@@ -30,7 +32,7 @@ export const toPartnerSettings = (row: PartnerSettingsRow): PartnerSettings => (
   maxDailyKes: row.max_daily_kes === null ? null : Number(row.max_daily_kes),
 })
 
-export const toCallingPartner = (row: PartnerSettingsRow & { id: PartnerId }): CallingPartner => ({
+export const toCallingPartner = (row: PartnerSettingsRow & { id: bigint }): CallingPartner => ({
   partnerId: row.id,
   ...toPartnerSettings(row),
 })

@@ -1,5 +1,6 @@
-import { sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { now } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
 import { type PartnerSettings, toPartnerSettings } from './calling-partner.ts'
@@ -16,7 +17,7 @@ export const setDisabled = (options: Change & { isDisabled: boolean }): Promise<
     if ((row.disabled_at !== null) === options.isDisabled) return
     const { disabled_at } = await transaction
       .updateTable('partners')
-      .set({ disabled_at: options.isDisabled ? sql<Date>`now()` : null })
+      .set({ disabled_at: options.isDisabled ? now : null })
       .where('id', '=', row.id)
       .returning('disabled_at')
       .executeTakeFirstOrThrow()

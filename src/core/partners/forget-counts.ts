@@ -22,12 +22,19 @@ export const startForgettingCounts = (options: { database: Database; log: Log })
 
 /** Rows that are in use just now are left for the next time. */
 export const forgetCounts = async (database: Database): Promise<void> => {
-  await sql`
-    DELETE FROM payer_prompts USING (
-      SELECT partner_id, msisdn FROM payer_prompts WHERE touched_at < now() - interval '1 hour'
-      FOR UPDATE SKIP LOCKED
-    ) old
-    WHERE payer_prompts.partner_id = old.partner_id AND payer_prompts.msisdn = old.msisdn
-  `.execute(database)
-  await sql`DELETE FROM partner_days WHERE day < current_date - 7`.execute(database)
+  await database
+    .deleteFrom('payer_prompts')
+    .using((eb) =>
+      eb
+        .selectFrom('payer_prompts')
+        .select(['partner_id', 'msisdn'])
+        .where('touched_at', '<', sql<Date>`now() - interval '1 hour'`)
+        .forUpdate()
+        .skipLocked()
+        .as('old'),
+    )
+    .whereRef('payer_prompts.partner_id', '=', 'old.partner_id')
+    .whereRef('payer_prompts.msisdn', '=', 'old.msisdn')
+    .execute()
+  await database.deleteFrom('partner_days').where('day', '<', sql<Date>`current_date - 7`).execute()
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { givenRows } from '../../database/given-rows.ts'
 import { isOutage } from '../../database/outage.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
@@ -50,14 +51,21 @@ export const createKeyUse = (options: { database: Database; clock: Clock; log: L
 
 /** Rows that another replica is writing just now are left to it: what it writes is as good. */
 const writeUses = async (database: Database, uses: readonly (readonly [bigint, Date])[]): Promise<void> => {
-  await sql`
-    WITH given AS (
-      SELECT id, at FROM unnest(${uses.map(([id]) => id)}::bigint[], ${uses.map(([, at]) => at)}::timestamptz[]) AS given (id, at)
-    ), stale AS (
-      SELECT api_keys.id, given.at FROM api_keys JOIN given USING (id)
-      WHERE last_used_at IS NULL OR last_used_at <= given.at - interval '1 minute'
-      ORDER BY id FOR NO KEY UPDATE OF api_keys SKIP LOCKED
+  const given = givenRows(uses, { id: ['api_keys.id', ([id]) => id], at: ['timestamptz', ([, at]) => at] })
+  await database
+    .with('stale', (cte) =>
+      cte
+        .selectFrom('api_keys')
+        .innerJoin(given, 'given.id', 'api_keys.id')
+        .select(['api_keys.id', 'given.at'])
+        .where(sql<boolean>`last_used_at IS NULL OR last_used_at <= given.at - interval '1 minute'`)
+        .orderBy('api_keys.id')
+        .forNoKeyUpdate('api_keys')
+        .skipLocked(),
     )
-    UPDATE api_keys SET last_used_at = stale.at FROM stale WHERE api_keys.id = stale.id
-  `.execute(database)
+    .updateTable('api_keys')
+    .from('stale')
+    .set((eb) => ({ last_used_at: eb.ref('stale.at').$notNull() }))
+    .whereRef('api_keys.id', '=', 'stale.id')
+    .execute()
 }

@@ -1,10 +1,9 @@
-import { sql, type Transaction } from 'kysely'
-import type { Schema } from '../../database/schema/schema.ts'
-import type { PartnerId } from '../../values/ids.ts'
-import type { PartnerSettingsRow } from './calling-partner.ts'
+import type { Transaction } from 'kysely'
+import type { RowOf, Schema } from '../../database/schema/schema.ts'
+import { type PartnerSettingsRow, SETTINGS_COLUMNS } from './calling-partner.ts'
 
 /** What a change of a partner looks at before it decides. */
-export type LockedPartner = PartnerSettingsRow & { id: PartnerId; disabled_at: Date | null }
+export type LockedPartner = PartnerSettingsRow & RowOf<'partners', 'id' | 'disabled_at'>
 
 /**
  * Locks a partner's row until the transaction ends, so that two changes of the partner come one after the other; undefined when
@@ -16,8 +15,7 @@ export const lockPartner = (
 ): Promise<LockedPartner | undefined> =>
   transaction
     .selectFrom('partners')
-    .select(['id', 'disabled_at', 'callback_hosts', 'requests_per_second', 'max_payment_kes'])
-    .select('max_daily_kes')
-    .where(sql<boolean>`id = ${partnerId}`)
+    .select(['id', 'disabled_at', ...SETTINGS_COLUMNS])
+    .where('id', '=', partnerId)
     .forNoKeyUpdate()
     .executeTakeFirst()

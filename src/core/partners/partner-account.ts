@@ -1,5 +1,6 @@
 import { type Selectable, sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { now } from '../../database/expressions.ts'
 import type { PartnerAccountsTable } from '../../database/schema/accounts.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import {
@@ -119,10 +120,14 @@ export const endAccount = async (options: {
 }
 
 const endCurrent = async (transaction: Transaction<Schema>, partnerId: bigint): Promise<bigint | null> => {
-  const { rows } = await sql<{ id: bigint }>`
-    UPDATE partner_accounts SET ended_at = now() WHERE partner_id = ${partnerId} AND ended_at IS NULL RETURNING id
-  `.execute(transaction)
-  return rows[0]?.id ?? null
+  const ended = await transaction
+    .updateTable('partner_accounts')
+    .set({ ended_at: now })
+    .where('partner_id', '=', partnerId)
+    .where('ended_at', 'is', null)
+    .returning('id')
+    .executeTakeFirst()
+  return ended?.id ?? null
 }
 
 /** The account that the partner had with the same receiver. */

@@ -1,16 +1,22 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { isNotOver } from '../../database/expressions.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 import type { Vault } from '../../runtime/seal.ts'
-import type { PartnerId } from '../../values/ids.ts'
 import { invalid, type Parsed, valid } from '../../values/parsed.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
 import { addKey } from './api-key.ts'
-import { type PartnerSettings, type PartnerSettingsRow, toPartnerSettings } from './calling-partner.ts'
+import {
+  type PartnerSettings,
+  type PartnerSettingsRow,
+  SETTINGS_COLUMNS,
+  toPartnerSettings,
+} from './calling-partner.ts'
 import { addSigningSecret } from './signing-secret.ts'
 
 /** A partner as operators see it. */
 export type Partner = {
-  id: PartnerId
+  id: bigint
   name: string
   createdAt: Date
   disabledAt: Date | null
@@ -35,7 +41,7 @@ export const createPartner = (options: {
   vault: Vault
   actor: Actor
   randomBytes: (count: number) => Buffer
-}): Promise<{ partnerId: PartnerId; apiKey: string; signingSecret: string }> =>
+}): Promise<{ partnerId: bigint; apiKey: string; signingSecret: string }> =>
   options.database.transaction().execute(async (transaction) => {
     const { id: partnerId } = await transaction
       .insertInto('partners')
@@ -62,7 +68,7 @@ export const listPartners = async (options: {
   after: bigint | null
 }): Promise<Partner[]> => {
   const rows = await partnersOf(options.database)
-    .where(sql<boolean>`partners.id > ${options.after ?? 0n}`)
+    .where('partners.id', '>', options.after ?? 0n)
     .limit(options.limit)
     .execute()
   return rows.map(toPartner)
@@ -70,32 +76,29 @@ export const listPartners = async (options: {
 
 /** One partner; null when there is none of this id. */
 export const findPartner = async (database: Database, partnerId: bigint): Promise<Partner | null> => {
-  const row = await partnersOf(database).where(sql<boolean>`partners.id = ${partnerId}`).executeTakeFirst()
+  const row = await partnersOf(database).where('partners.id', '=', partnerId).executeTakeFirst()
   return row ? toPartner(row) : null
 }
 
 const partnersOf = (database: Database) =>
   database
     .selectFrom('partners')
-    .select(['partners.id', 'name', 'created_at', 'disabled_at'])
-    .select(['callback_hosts', 'requests_per_second', 'max_payment_kes', 'max_daily_kes'])
-    .select(
-      sql<string[]>`ARRAY(
-        SELECT display_prefix FROM api_keys
-        WHERE partner_id = partners.id AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
-        ORDER BY api_keys.id
-      )`.as('prefixes'),
-    )
+    .select(['partners.id', 'name', 'created_at', 'disabled_at', ...SETTINGS_COLUMNS])
+    .select((eb) => {
+      const prefixes = eb
+        .selectFrom('api_keys')
+        .select('display_prefix')
+        .whereRef('partner_id', '=', 'partners.id')
+        .where('revoked_at', 'is', null)
+        .where(isNotOver('api_keys.expires_at'))
+        .orderBy('api_keys.id')
+      return sql<string[]>`ARRAY${prefixes}`.as('prefixes')
+    })
     .orderBy('partners.id')
 
 const toPartner = (
-  row: PartnerSettingsRow & {
-    id: PartnerId
-    name: string
-    created_at: Date
-    disabled_at: Date | null
-    prefixes: string[]
-  },
+  row: RowOf<'partners', 'id' | 'name' | 'created_at' | 'disabled_at'> &
+    PartnerSettingsRow & { prefixes: string[] },
 ): Partner => ({
   id: row.id,
   name: row.name,

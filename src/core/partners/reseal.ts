@@ -1,5 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { givenRows } from '../../database/given-rows.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import {
   ACCOUNT_SECRETS,
@@ -66,10 +67,7 @@ const resealBatch = async (options: {
     for (const [column, ofColumn] of Map.groupBy(fresh, (one) => one.column)) {
       await sql`
         UPDATE ${sql.table(table.name)} SET ${sql.ref(column)} = given.sealed
-        FROM unnest(
-          ${ofColumn.map(({ id }) => id)}::bigint[],
-          ${ofColumn.map(({ again }) => again)}::text[]
-        ) AS given (id, sealed)
+        FROM ${givenRows(ofColumn, { id: ['int8', ({ id }) => id], sealed: ['text', ({ again }) => again] })}
         WHERE ${sql.ref(`${table.name}.id`)} = given.id
       `.execute(transaction)
     }

@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { now } from '../../database/expressions.ts'
 import type { WrongSecrets } from '../../runtime/wrong-secrets.ts'
 import { type Actor, type AuditEntry, recordAudit } from '../audit/record-audit.ts'
 import { hashSecret, makeSecret, recordOf } from './secret.ts'
@@ -72,7 +72,7 @@ export const revokeServiceToken = (options: {
   options.database.transaction().execute(async (transaction) => {
     const revoked = await transaction
       .updateTable('service_tokens')
-      .set({ revoked_at: sql<Date>`now()` })
+      .set({ revoked_at: now })
       .where('id', '=', options.tokenId)
       .where('revoked_at', 'is', null)
       .returning('revoked_at')

@@ -1,5 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { fromNow, isNotOver, now } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { identityOfSigningSecret } from '../../database/sealed-columns.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
@@ -88,11 +89,13 @@ export const rotateSigningSecret = async (
 /** How many secrets of the partner sign, its row locked so that two rotations come one after the other; null: no partner. */
 const lockAndCount = async (transaction: Transaction<Schema>, partnerId: bigint): Promise<number | null> => {
   if (!(await lockPartner(transaction, partnerId))) return null
-  const { rows } = await sql<{ count: number }>`
-    SELECT count(*)::integer AS count FROM signing_secrets
-    WHERE partner_id = ${partnerId} AND (expires_at IS NULL OR expires_at > now())
-  `.execute(transaction)
-  return rows[0]?.count ?? 0
+  const { signing } = await transaction
+    .selectFrom('signing_secrets')
+    .select(({ fn }) => fn.countAll().as('signing'))
+    .where('partner_id', '=', partnerId)
+    .where(isNotOver('signing_secrets.expires_at'))
+    .executeTakeFirstOrThrow()
+  return Number(signing)
 }
 
 /** Those before sign for a while still, or no more; resolves with until when. */
@@ -100,23 +103,28 @@ const endPrevious = async (
   transaction: Transaction<Schema>,
   options: { partnerId: bigint; overlapMs: number },
 ): Promise<Date> => {
-  const until = sql`now() + make_interval(secs => ${options.overlapMs / 1000})`
-  await sql`
-    UPDATE signing_secrets SET expires_at = least(expires_at, ${until}) WHERE partner_id = ${options.partnerId}
-  `.execute(transaction)
-  await sql`
-    DELETE FROM signing_secrets WHERE partner_id = ${options.partnerId} AND expires_at <= now()
-  `.execute(transaction)
-  const { rows } = await sql<{ until: Date }>`SELECT ${until} AS until`.execute(transaction)
-  return rows[0]?.until ?? new Date()
+  const until = fromNow(options.overlapMs)
+  await transaction
+    .updateTable('signing_secrets')
+    .set({ expires_at: sql<Date>`least(expires_at, ${until})` })
+    .where('partner_id', '=', options.partnerId)
+    .execute()
+  await transaction
+    .deleteFrom('signing_secrets')
+    .where('partner_id', '=', options.partnerId)
+    .where('expires_at', '<=', now)
+    .execute()
+  return (await transaction.selectNoFrom(until.as('until')).executeTakeFirstOrThrow()).until
 }
 
 /** The signing secrets of a partner that sign now, newest first. */
 export const listSigningSecrets = async (database: Database, partnerId: bigint): Promise<SigningSecret[]> => {
-  const { rows } = await sql<SigningSecret>`
-    SELECT id, created_at AS "createdAt", expires_at AS "expiresAt" FROM signing_secrets
-    WHERE partner_id = ${partnerId} AND (expires_at IS NULL OR expires_at > now())
-    ORDER BY id DESC
-  `.execute(database)
-  return rows
+  const rows = await database
+    .selectFrom('signing_secrets')
+    .select(['id', 'created_at', 'expires_at'])
+    .where('partner_id', '=', partnerId)
+    .where(isNotOver('signing_secrets.expires_at'))
+    .orderBy('id', 'desc')
+    .execute()
+  return rows.map((row) => ({ id: row.id, createdAt: row.created_at, expiresAt: row.expires_at }))
 }

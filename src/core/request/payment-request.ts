@@ -5,7 +5,6 @@ import { type Kes, parseKes } from '../../values/amount.ts'
 import { leadsToHost } from '../../values/callback-host.ts'
 import { type CallbackUrl, type CallbackUrlPolicy, parseCallbackUrl } from '../../values/callback-url.ts'
 import { type IdempotencyKey, parseBlankEndedKey, parseIdempotencyKey } from '../../values/idempotency-key.ts'
-import type { PartnerId } from '../../values/ids.ts'
 import { type Msisdn, parseMsisdn } from '../../values/msisdn.ts'
 import { type Parsed, valid } from '../../values/parsed.ts'
 import { parseReference, type Reference } from '../../values/reference.ts'
@@ -90,7 +89,7 @@ const refuse = (field: string, problem: string): { refusal: Refusal } => ({ refu
  */
 export const findBlankEndedKey = async (
   database: Database,
-  partnerId: PartnerId,
+  partnerId: bigint,
   text: string | null | undefined,
 ): Promise<IdempotencyKey | null> => {
   const key = parseBlankEndedKey(text ?? '')

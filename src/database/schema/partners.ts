@@ -1,9 +1,8 @@
 import type { ColumnType, Generated } from 'kysely'
-import type { PartnerId } from '../../values/ids.ts'
 
 /** Who may ask for payments. */
 export type PartnersTable = {
-  id: Generated<PartnerId>
+  id: Generated<bigint>
   name: string
   created_at: Generated<Date>
   /** Set while the partner is disabled: its requests are answered 403 and nobody is prompted for it. */
@@ -21,7 +20,7 @@ export type PartnersTable = {
 /** A partner's secrets for `X-API-KEY`; only their hashes. */
 export type ApiKeysTable = {
   id: Generated<bigint>
-  partner_id: PartnerId
+  partner_id: bigint
   /** SHA-256 of the whole key. */
   key_hash: Buffer
   /** The key's first 12 characters, to tell keys apart on a screen. */

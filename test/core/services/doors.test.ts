@@ -228,12 +228,12 @@ describe('the doors of the core', () => {
     await test.database
       .updateTable('api_keys')
       .set({ revoked_at: now })
-      .where('partner_id', '=', brand(revoked))
+      .where('partner_id', '=', revoked.partnerId)
       .execute()
     await test.database
       .updateTable('partners')
       .set({ disabled_at: now })
-      .where('id', '=', brand(disabled))
+      .where('id', '=', disabled.partnerId)
       .execute()
     for (const { apiKey } of [revoked, disabled]) {
       const error = await refusalOf(
@@ -247,5 +247,3 @@ describe('the doors of the core', () => {
 /** A state that this release does not know. */
 // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- what a newer client may send
 const UNKNOWN_STATE = 99 as PaymentState
-
-const brand = (created: { partnerId: bigint }) => created.partnerId as TestCore['partnerId']
