@@ -18,21 +18,12 @@ export const startPartitioning = (options: { database: Database; keepDays: KeepD
     round: async () => {
       await ensurePartitions(options.database)
       for (const table of ['attempts', 'callbacks'] as const) {
-        await forget({ ...options, table, keepDays: options.keepDays[table] })
+        const keepDays = options.keepDays[table]
+        for (const partition of await forgetOldMonths({ database: options.database, table, keepDays }))
+          options.log.info({ event: 'partition_dropped', partition, keep_days: keepDays })
       }
       return false
     },
     isOutage,
     log: options.log,
   })
-
-const forget = async (options: {
-  database: Database
-  table: keyof KeepDays
-  keepDays: number
-  log: Log
-}): Promise<void> => {
-  for (const partition of await forgetOldMonths(options)) {
-    options.log.info({ event: 'partition_dropped', partition, keep_days: options.keepDays })
-  }
-}

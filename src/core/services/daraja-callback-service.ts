@@ -51,7 +51,7 @@ export const createDarajaCallbackService = (parts: Parts): ServiceImpl<typeof Da
         const { callback } = judged
         await keep(parts, callback)
         if (verdict === 'reported')
-          parts.log.warn({ event: 'callback_from_unlisted_address', ...about(callback) })
+          parts.log.warn(lineOf({ event: 'callback_from_unlisted_address' }, callback))
         if (callback.isRefused) refuse(parts, callback)
         return {}
       }),
@@ -86,16 +86,19 @@ const keep = async (parts: Parts, callback: ReceivedCallback): Promise<void> => 
     )
   })
   parts.metrics.calledBack(callback.paymentId === null ? 'unknown' : 'known')
-  const line = { ...about(callback), kept_in: where }
   if (callback.strangerBodyBytes !== null) parts.callbackMetrics.keptOfStranger(callback.body.length)
-  if (callback.paymentId === null) parts.log.warn({ event: 'callback_of_unknown_token', ...line })
-  else parts.log.info({ event: 'callback_received', payment_id: Number(callback.paymentId), ...line })
+  if (callback.paymentId === null)
+    parts.log.warn(lineOf({ event: 'callback_of_unknown_token', kept_in: where }, callback))
+  else {
+    const paymentId = Number(callback.paymentId)
+    parts.log.info(lineOf({ event: 'callback_received', payment_id: paymentId, kept_in: where }, callback))
+  }
   parts.onReceived()
 }
 
 const refuse = (parts: Parts, callback: ReceivedCallback): never => {
   parts.callbackMetrics.refused({ isKept: true })
-  parts.log.warn({ event: 'callback_refused', ...about(callback) })
+  parts.log.warn(lineOf({ event: 'callback_refused' }, callback))
   throw notFromThere()
 }
 
@@ -109,14 +112,16 @@ const turnAway = (
   { spent, isFirst }: Extract<StrangerVerdict, { kind: 'turned_away' }>,
 ): never => {
   parts.callbackMetrics.refused({ isKept: false })
-  if (isFirst) parts.log.warn({ event: 'strangers_turned_away', spent, ...about(callback) })
+  if (isFirst) parts.log.warn(lineOf({ event: 'strangers_turned_away', spent }, callback))
   if (callback.isRefused) throw notFromThere()
   throw new ConnectError('too many callbacks whose token is none of ours', Code.ResourceExhausted, {
     'retry-after': '60',
   })
 }
 
-const about = (callback: ReceivedCallback) => ({
+/** A line of the log about a callback. */
+const lineOf = <Fields extends { event: string }>(fields: Fields, callback: ReceivedCallback) => ({
+  ...fields,
   callback_id: callback.id,
   source_address: callback.sourceAddress,
   bytes: callback.strangerBodyBytes ?? callback.body.length,
