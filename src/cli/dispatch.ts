@@ -14,12 +14,12 @@ import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
 import { announceReady } from '../runtime/ready.ts'
 import { createVault } from '../runtime/seal.ts'
-import { untilAskedToStop } from '../runtime/shutdown.ts'
+import { untilAskedToStop, untilStopOrDefect } from '../runtime/shutdown.ts'
 import { type Environment, hasParent } from './environment.ts'
 import { readinessOf } from './readiness.ts'
 import { DATABASE_PATIENCE_MS, requireSchema } from './require-schema.ts'
 
-/** How long the ready line waits for the queue, so that it tells what is usual; nothing else does, ms. */
+/** How long the ready line waits for the queue, so that it shows the usual state; nothing else waits for it, ms. */
 const QUEUE_PATIENCE_MS = 1_000
 
 /** `dispatch`: delivers outcomes to partners. Any number of replicas. */
@@ -28,55 +28,36 @@ export const dispatchCommand = (environment: Environment): Command =>
     .description('run the dispatcher: tells partners the outcomes, with retries')
     .option('--json', 'print one line of JSON when it is ready')
     .action(async (options: { json?: true }) => {
-      process.exitCode = await runDispatch({ json: options.json === true, environment })
+      const stopRequested = untilAskedToStop({ withParent: hasParent(environment) })
+      const config = readDispatchConfig(environment)
+      const log = createLog({ name: 'dispatch', level: config.logLevel, secrets: secretsOf(environment) })
+      await dispatch({ config, log, stopRequested, json: options.json === true })
+      log.info({ event: 'stopped' })
+      await flushLog(log)
     })
 
 /**
- * Runs the dispatcher until the process is asked to stop, or a defect shows. Resolves with the exit code: 0 when everything
- * under way was finished, 1 after a defect. Rejects when it cannot start: bad settings, no database, a port that is taken.
+ * Runs the dispatcher until the process is asked to stop, or a defect shows: then the exit code is 1. Rejects when it cannot
+ * start: no database, a port that is taken. What is opened is closed in the opposite order, whatever happens.
  */
-export const runDispatch = async (options: { json: boolean; environment: Environment }): Promise<number> => {
-  const asked = untilAskedToStop({ withParent: hasParent(options.environment) })
-  const config = readDispatchConfig(options.environment)
-  const log = createLog({
-    name: 'dispatch',
-    level: config.logLevel,
-    secrets: secretsOf(options.environment),
-  })
-  const dispatch = await assemble(config, log)
-  await queueSettled(dispatch.queueState)
-  const fields = { process: 'dispatch', ops_url: dispatch.opsUrl, queue: dispatch.queueState() }
-  announceReady({ json: options.json, text: textOf(fields), fields })
-  log.info({ event: 'ready', process: fields.process, ops_url: fields.ops_url, queue: fields.queue })
-  const code = await Promise.race([asked, dispatch.failed]).then(
-    (reason) => {
-      log.info({ event: 'stopping', reason })
-      return 0
-    },
-    (error: unknown) => {
-      log.fatal({ event: 'defect', err: error })
-      return 1
-    },
-  )
-  await dispatch.stop()
-  log.info({ event: 'stopped' })
-  await flushLog(log)
-  return code
-}
-
-/** Starts the parts, one after the other; when one cannot, those before it are stopped again. */
-const assemble = async (config: DispatchConfig, log: Log) => {
-  await using starting = new AsyncDisposableStack()
+const dispatch = async (options: {
+  config: DispatchConfig
+  log: Log
+  stopRequested: Promise<string>
+  json: boolean
+}): Promise<void> => {
+  const { config, log, stopRequested, json } = options
+  await using open = new AsyncDisposableStack()
   const database = openDatabase(config.database, log)
-  starting.defer(() => database.destroy())
+  open.defer(() => database.destroy())
   await retryWhileUnavailable(DATABASE_PATIENCE_MS, () => requireSchema(database))
   const time = createDatabaseClock({ own: systemClock, nowMs, log })
   await retryWhileUnavailable(DATABASE_PATIENCE_MS, () => time.ask(database))
   const keepingTime = startFollowingClock({ time, database, log })
-  starting.defer(() => keepingTime.stop().catch(() => undefined))
+  open.defer(() => keepingTime.stop().catch(() => undefined))
   const queue = openQueue(config.queue, log)
-  const queueState = (): string => queue?.state() ?? 'none'
-  starting.defer(() => queue?.close())
+  open.defer(() => queue?.close())
+
   const registry = createMetrics()
   let isStopping = false
   const operations = await startOperationsServer({
@@ -86,7 +67,8 @@ const assemble = async (config: DispatchConfig, log: Log) => {
     readiness: () => readinessOf({ database, queue, isStopping }),
     log,
   })
-  starting.defer(() => operations.close())
+  open.defer(() => operations.close())
+
   const dispatcher = startDispatcher({
     database,
     queue,
@@ -106,18 +88,14 @@ const assemble = async (config: DispatchConfig, log: Log) => {
     nowMs,
     random: Math.random,
   })
-  starting.defer(() => dispatcher.stop())
-  starting.defer(() => {
-    isStopping = true
-  })
-  const started = starting.move()
-  const stop = (): Promise<void> => started.disposeAsync()
-  return {
-    opsUrl: operations.url,
-    queueState,
-    failed: Promise.race([dispatcher.failed, keepingTime.ended]),
-    stop,
-  }
+  open.defer(() => dispatcher.stop())
+
+  await queueSettled(queue)
+  const fields = { process: 'dispatch', ops_url: operations.url, queue: queue?.state() ?? 'none' }
+  announceReady({ json, text: textOf(fields), fields })
+  log.info({ event: 'ready', process: fields.process, ops_url: fields.ops_url, queue: fields.queue })
+  await untilStopOrDefect([stopRequested, dispatcher.failed, keepingTime.ended], log)
+  isStopping = true
 }
 
 const nowMs = (): number => performance.now()
@@ -137,9 +115,9 @@ const openDatabase = ({ url, poolSize }: DispatchConfig['database'], log: Log): 
 const openQueue = ({ natsUrl, stream }: DispatchConfig['queue'], log: Log): DeliveryQueue | null =>
   natsUrl === null ? null : openDeliveryQueue({ natsUrl, stream, name: 'dispatch', log })
 
-const queueSettled = async (queueState: () => string): Promise<void> => {
-  const untilMs = performance.now() + QUEUE_PATIENCE_MS
-  while (queueState() === 'away' && performance.now() < untilMs) await pause(10)
+const queueSettled = async (queue: DeliveryQueue | null): Promise<void> => {
+  const untilMs = nowMs() + QUEUE_PATIENCE_MS
+  while (queue?.state() === 'away' && nowMs() < untilMs) await pause(10)
 }
 
 const textOf = (fields: { ops_url: string; queue: string }): string =>

@@ -28,7 +28,7 @@ import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
 import { announceReady } from '../runtime/ready.ts'
 import { readServeConfig, type ServeConfig } from '../runtime/serve-config.ts'
-import { untilAskedToStop } from '../runtime/shutdown.ts'
+import { untilAskedToStop, untilStopOrDefect } from '../runtime/shutdown.ts'
 import { createWrongSecrets, type WrongSecrets } from '../runtime/wrong-secrets.ts'
 import { type Environment, hasParent } from './environment.ts'
 import { readinessOf } from './readiness.ts'
@@ -221,16 +221,6 @@ const limitsOf = ({ connections }: ServeConfig): ConnectionLimits => ({
   keepAliveMs: connections.keepAliveMs,
   checkEveryMs: CONNECTION_LIMITS.checkEveryMs,
 })
-
-/** Resolves when the process was asked to stop, or met a defect, which ends it. */
-const untilStopOrDefect = (ends: readonly Promise<unknown>[], log: Log): Promise<void> =>
-  Promise.race(ends).then(
-    (reason) => log.info({ event: 'stopping', reason }),
-    (error: unknown) => {
-      log.fatal({ event: 'defect', err: error })
-      process.exitCode = 1
-    },
-  )
 
 const textOf = (urls: { http_url: string; grpc_url: string; connect_url: string }): string =>
   `The gateway serves REST at ${urls.http_url}, gRPC at ${urls.grpc_url}, Connect and gRPC-Web at ${urls.connect_url}`

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net'
+import type { Log } from './log.ts'
 
 /** Within this time two are one, ms. */
 const TWICE_MS = 1_000
@@ -27,3 +28,16 @@ export const untilAskedToStop = (options: { withParent: boolean }): Promise<stri
     // Else a process that cannot start, or has stopped, would stay for as long as its parent. A file has no `unref`.
     if (process.stdin instanceof Socket) process.stdin.unref()
   })
+
+/**
+ * Resolves with the first end: the process was asked to stop, or a part of it rejected with a defect, which is logged and makes
+ * the exit code 1.
+ */
+export const untilStopOrDefect = (ends: readonly Promise<unknown>[], log: Log): Promise<void> =>
+  Promise.race(ends).then(
+    (reason) => log.info({ event: 'stopping', reason }),
+    (error: unknown) => {
+      log.fatal({ event: 'defect', err: error })
+      process.exitCode = 1
+    },
+  )
