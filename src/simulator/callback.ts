@@ -3,8 +3,10 @@ import { Agent } from 'undici'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { toDarajaTimestamp } from '../values/instant.ts'
+import type { Ids } from './ids.ts'
 import type { Entry, Ledger, PostedCallback, Prompt, Transaction } from './ledger.ts'
-import type { Behaviour, Result } from './outcomes.ts'
+import { type Behaviour, type Ending, PAID_ENDINGS, type Result } from './outcomes.ts'
+import type { Wait } from './wrong-reply.ts'
 
 /** An item of the metadata; without `Value` where Daraja leaves it out. */
 type Item = { Name: string; Value?: number | string }
@@ -167,4 +169,42 @@ const describeFailure = (error: unknown): string => {
 export const maskCallbackUrl = (callbackUrl: string): string => {
   const { origin, pathname } = new URL(callbackUrl)
   return `${origin}${pathname.slice(0, pathname.lastIndexOf('/'))}/***`
+}
+
+/**
+ * Plays a payment's endings from now on, each when its time is there. Where the push is answered after the callback, resolves
+ * when the callbacks of all endings were answered or failed, else at once.
+ */
+export type Play = (prompt: Prompt) => Promise<void>
+
+export const createPlay = (options: {
+  ids: Ids
+  clock: Clock
+  wait: Wait
+  callbacks: CallbackSender
+}): Play => {
+  const { ids, clock, wait, callbacks } = options
+
+  /** The query knows the ending from here on, money moves where it is paid, with a receipt of its own, callbacks go out. */
+  const reach = async (prompt: Prompt, { result }: Ending): Promise<void> => {
+    const { entry, behaviour } = prompt
+    const { callbackTimes: times = 1, callbackLateBy, paysOneMore } = behaviour
+    const endedAt = clock()
+    prompt.result = result
+    const amount = entry.amount + (paysOneMore ? 1 : 0)
+    const transaction = result.code === 0 ? { receipt: ids.receipt(endedAt), amount, at: endedAt } : null
+    if (transaction) entry.transactions.push(transaction)
+    if (times === 0) return
+    const body = callbackBody({ prompt, result, transaction, endedAt })
+    if (callbackLateBy !== undefined) await wait(callbackLateBy)
+    await callbacks.post(prompt, { result, body, times })
+  }
+
+  return async (prompt) => {
+    const { answer, endings = PAID_ENDINGS } = prompt.behaviour
+    for (const ending of endings) {
+      if (answer === 'after-callback') await reach(prompt, ending)
+      else void wait(ending.afterDelays).then(() => reach(prompt, ending))
+    }
+  }
 }

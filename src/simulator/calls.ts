@@ -3,17 +3,8 @@ import { z } from 'zod'
 import type { Log } from '../runtime/log.ts'
 import { fromDarajaTimestamp } from '../values/instant.ts'
 import type { Ids } from './ids.ts'
-import {
-  INTERNAL_SERVER_ERROR,
-  INVALID_PAYLOAD,
-  invalidField,
-  METHOD_NOT_ALLOWED,
-  RESOURCE_NOT_FOUND,
-  Refused,
-  type Wait,
-  WRONG_CREDENTIALS,
-  type WrongReply,
-} from './wrong-reply.ts'
+import type { Wait, WrongReply } from './wrong-reply.ts'
+import * as wrong from './wrong-reply.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
 
@@ -48,20 +39,26 @@ export const createServer = (options: {
   const route: Route = (method, url, handle) => {
     paths.add(url)
     const handler = async (request: Request, reply: FastifyReply) => {
-      const { right, wrong } = await handle(request)
-      return wrong ? wrong.send({ request, reply, right, wait }) : reply.send(right)
+      const answer = await handle(request)
+      const { right } = answer
+      return answer.wrong ? answer.wrong.send({ request, reply, right, wait }) : reply.send(right)
     }
     server.route({ method, url, handler })
   }
   server.setNotFoundHandler((request, reply) => {
     const isKnown = paths.has(request.url.split('?', 1)[0] ?? '')
-    return (isKnown ? METHOD_NOT_ALLOWED : RESOURCE_NOT_FOUND).send({ request, reply, right: {}, wait })
+    return (isKnown ? wrong.METHOD_NOT_ALLOWED : wrong.RESOURCE_NOT_FOUND).send({
+      request,
+      reply,
+      right: {},
+      wait,
+    })
   })
   server.setErrorHandler<Error & { statusCode?: number }>((thrown, request, reply) => {
     const isTheirs = thrown.statusCode !== undefined && thrown.statusCode < 500
-    const refused = thrown instanceof Refused
+    const refused = thrown instanceof wrong.Refused
     if (!isTheirs && !refused) log.error({ err: thrown }, 'request failed')
-    const other = isTheirs ? INVALID_PAYLOAD : INTERNAL_SERVER_ERROR
+    const other = isTheirs ? wrong.INVALID_PAYLOAD : wrong.INTERNAL_SERVER_ERROR
     return (refused ? thrown.reply : other).send({ request, reply, right: {}, wait })
   })
   return { server, route }
@@ -89,8 +86,8 @@ export const readFields = <Shape extends z.ZodObject>(bytes: unknown, shape: Sha
   const parsed = shape.safeParse(parseJson(bytes))
   if (parsed.success) return parsed.data
   const field = parsed.error.issues[0]?.path[0]
-  if (typeof field !== 'string') throw new Refused(INVALID_PAYLOAD)
-  throw new Refused(invalidField(field === 'TransactionDesc' ? 'Remarks' : field))
+  if (typeof field !== 'string') throw new wrong.Refused(wrong.INVALID_PAYLOAD)
+  throw new wrong.Refused(wrong.invalidField(field === 'TransactionDesc' ? 'Remarks' : field))
 }
 
 /** What bytes say as JSON; undefined when they are none. */
@@ -117,5 +114,5 @@ export const checkPassword = (signed: {
     decoded.startsWith(shortcode) &&
     decoded.endsWith(timestamp) &&
     decoded.length > shortcode.length + timestamp.length
-  if (!isRight) throw new Refused(WRONG_CREDENTIALS)
+  if (!isRight) throw new wrong.Refused(wrong.WRONG_CREDENTIALS)
 }

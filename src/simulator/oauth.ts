@@ -3,14 +3,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Route } from './calls.ts'
 import type { Choose } from './choose.ts'
 import type { Ids } from './ids.ts'
-
-import {
-  INVALID_ACCESS_TOKEN,
-  INVALID_AUTHENTICATION,
-  INVALID_AUTHENTICATION_HEADER,
-  INVALID_GRANT_TYPE,
-  Refused,
-} from './wrong-reply.ts'
+import * as wrong from './wrong-reply.ts'
 
 /** How long a token is good for, in seconds: what Daraja says in every answer. */
 const TOKEN_LIFETIME_SECONDS = 3599
@@ -39,9 +32,10 @@ export const createTokens = (options: { clock: Clock; ids: Ids }): Tokens => {
     },
     consumerKeyOf: (authorization) => {
       const token = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
-      if (token === undefined) throw new Refused(INVALID_AUTHENTICATION_HEADER)
+      if (token === undefined) throw new wrong.Refused(wrong.INVALID_AUTHENTICATION_HEADER)
       const known = tokens.peek(token)
-      if (!known || known.expiresAtMs <= clock().getTime()) throw new Refused(INVALID_ACCESS_TOKEN)
+      if (!known || known.expiresAtMs <= clock().getTime())
+        throw new wrong.Refused(wrong.INVALID_ACCESS_TOKEN)
       return known.consumerKey
     },
   }
@@ -58,13 +52,13 @@ export const registerOAuth = (route: Route, options: { tokens: Tokens; choose: C
   const { tokens, choose } = options
   route('GET', '/oauth/v1/generate', ({ headers, query }) => {
     const consumerKey = basicKeyOf(headers.authorization)
-    if (consumerKey === undefined) throw new Refused(INVALID_AUTHENTICATION)
-    if (query['grant_type'] !== 'client_credentials') throw new Refused(INVALID_GRANT_TYPE)
-    const { fault: wrong, numbersInAnswer, endsEarlierTokens = false } = choose.token(consumerKey)
+    if (consumerKey === undefined) throw new wrong.Refused(wrong.INVALID_AUTHENTICATION)
+    if (query['grant_type'] !== 'client_credentials') throw new wrong.Refused(wrong.INVALID_GRANT_TYPE)
+    const { fault, numbersInAnswer, endsEarlierTokens = false } = choose.token(consumerKey)
     const right = {
       access_token: tokens.issue(consumerKey, { endsEarlier: endsEarlierTokens }),
       expires_in: numbersInAnswer ? TOKEN_LIFETIME_SECONDS : String(TOKEN_LIFETIME_SECONDS),
     }
-    return { right, wrong }
+    return { right, wrong: fault }
   })
 }

@@ -1,14 +1,19 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import { createCallbackSender } from './callback.ts'
+import { createCallbackSender, createPlay } from './callback.ts'
 import { createServer } from './calls.ts'
-import { createChoose } from './choose.ts'
+import {
+  createChoose,
+  createPlan,
+  planView,
+  type RunPlan,
+  registerPlanRoutes,
+  unknownNames,
+} from './choose.ts'
 import { createIds } from './ids.ts'
 import { createLedger, registerLedgerRoutes } from './ledger.ts'
 import { createTokens, registerOAuth } from './oauth.ts'
 import { outcomesAsText } from './outcome-tables.ts'
-import { createPlay } from './payer.ts'
-import { createPlan, planView, type RunPlan, registerPlanRoutes, unknownNames } from './plan.ts'
 import { registerPull } from './pull.ts'
 import { registerQuery } from './query.ts'
 import { registerStkPush } from './stk-push.ts'

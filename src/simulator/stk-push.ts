@@ -4,13 +4,12 @@ import type { Log } from '../runtime/log.ts'
 import { parseKes } from '../values/amount.ts'
 import { fromDarajaTimestamp } from '../values/instant.ts'
 import { maskMsisdn, parseMsisdn } from '../values/msisdn.ts'
-import { maskCallbackUrl } from './callback.ts'
+import { maskCallbackUrl, type Play } from './callback.ts'
 import { checkPassword, field, type Route, readFields, SIGNED, shortcodeField } from './calls.ts'
 import type { Choose } from './choose.ts'
 import type { Ids } from './ids.ts'
 import type { Entry, Ledger, Prompt } from './ledger.ts'
 import type { Tokens } from './oauth.ts'
-import type { Play } from './payer.ts'
 import { Refused, SUBSCRIBER_LOCKED } from './wrong-reply.ts'
 
 /** Daraja refuses a CallBackURL that holds one of these anywhere, in upper or lower case. */
@@ -63,15 +62,7 @@ const isNear = (timestamp: string, now: Date): boolean => {
  */
 export const registerStkPush = (
   route: Route,
-  options: {
-    tokens: Tokens
-    choose: Choose
-    ledger: Ledger
-    ids: Ids
-    clock: Clock
-    play: Play
-    log: Log
-  },
+  options: { tokens: Tokens; choose: Choose; ledger: Ledger; ids: Ids; clock: Clock; play: Play; log: Log },
 ): void => {
   const { tokens, choose, ledger, ids, clock, play, log } = options
 

@@ -1,6 +1,6 @@
 import { request } from 'undici'
 import { describe, expect, test } from 'vitest'
-import { createPlan, unknownNames } from '../../src/simulator/plan.ts'
+import { createPlan, unknownNames } from '../../src/simulator/choose.ts'
 import { eventually, openSimulator, openStage, pushBody } from './harness.ts'
 
 const A_MINUTE_MS = 60_000
