@@ -1,6 +1,6 @@
 import type { Database } from '../database/connect.ts'
+import { warnOfLostCommits } from '../database/connect.ts'
 import type { DatabaseClock } from '../database/database-clock.ts'
-import { warnOfLostCommits } from '../database/durability.ts'
 import type { NumberGuard } from '../database/mark/number-guard.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import type { Log } from '../runtime/log.ts'

@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely'
+import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely'
 import { Pool, TypeOverrides, types } from 'pg'
 import type { Log } from '../runtime/log.ts'
 import { lendConnections } from './lend-connections.ts'
@@ -95,4 +95,22 @@ const bigintTypes = (): TypeOverrides => {
   const overrides = new TypeOverrides()
   overrides.setTypeParser(types.builtins.INT8, BigInt)
   return overrides
+}
+
+/**
+ * Warns loudly when the server could lose what it called committed: with `fsync` or `full_page_writes` off, a crash of its
+ * machine breaks law 1 whatever we do.
+ */
+export const warnOfLostCommits = async (database: Database, log: Log): Promise<void> => {
+  const { rows } = await sql<{ name: string; setting: string }>`
+    SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')
+  `.execute(database)
+  for (const { name, setting } of rows) {
+    if (setting !== 'off') continue
+    log.error({
+      event: 'database_not_durable',
+      setting: name,
+      help: `set ${name} = on: answered payments can be lost`,
+    })
+  }
 }

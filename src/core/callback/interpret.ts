@@ -1,7 +1,6 @@
 import type { Transaction } from 'kysely'
-import { isOfItsContent } from '../../database/blame.ts'
 import type { Database } from '../../database/connect.ts'
-import { isOutage } from '../../database/outage.ts'
+import { isOfItsContent, isOutage } from '../../database/outage.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'

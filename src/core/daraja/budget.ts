@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { unlessSetBack } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
-import { unlessSetBack } from '../../database/set-back.ts'
 import { readHold } from './hold.ts'
 
 // How much may be asked of Daraja. Nobody outside knows the limits, which are agreed for each shortcode, so ours are

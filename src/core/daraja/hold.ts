@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { unlessSetBack } from '../../database/expressions.ts'
 import { isOutage } from '../../database/outage.ts'
-import { unlessSetBack } from '../../database/set-back.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { CoreMetrics } from '../metrics.ts'
 

@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import { joinLastErrorClass } from '../../database/last-error-class.ts'
+import { joinLastErrorClass } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Actor, nameOf, recordAudits } from '../audit/record-audit.ts'

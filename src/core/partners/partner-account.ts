@@ -1,7 +1,7 @@
 import { type Selectable, sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { now } from '../../database/expressions.ts'
-import type { PartnerAccountsTable } from '../../database/schema/accounts.ts'
+import type { PartnerAccountsTable } from '../../database/schema/partners.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import {
   ACCOUNT_SECRETS,

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import type { Database } from '../../database/connect.ts'
-import { unlessSetBack } from '../../database/set-back.ts'
+import { unlessSetBack } from '../../database/expressions.ts'
 import type { CallingPartner } from './calling-partner.ts'
 
 // How much a partner may ask for in a second, all replicas together. The bucket is a row of Postgres that holds a second's

@@ -1,5 +1,4 @@
 import type { Database } from '../connect.ts'
-import { knownOf } from './known.ts'
 import {
   type Alarm,
   alarmOf,
@@ -13,7 +12,8 @@ import {
   type Verdict,
 } from './mark.ts'
 import { readMarks } from './mark-files.ts'
-import { raiseNumbers } from './raise-numbers.ts'
+import { knownOf } from './mark-keeper.ts'
+import { raiseNumbers } from './number-guard.ts'
 import { readFound } from './read-found.ts'
 
 /** What the marks of a folder say of a database. */

@@ -1,8 +1,9 @@
 import { type FileHandle, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { z } from 'zod'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Mark, mergeMarks } from './mark.ts'
-import { decodeMark, encodeMark } from './mark-record.ts'
 
 // Each process that gives out numbers writes a mark of its own, `<name>.mark`, whole or not at all: a new file takes the place
 // of the last by one rename. A process that starts takes over what others have left, dead or alive: what it read is durable
@@ -136,3 +137,56 @@ const syncAfter = async (
 
 const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ENOENT'
+
+/** A mark as a file: JSON on one line, and its checksum on the next. */
+const encodeMark = (mark: Mark): string => {
+  const json = toJson({ version: 1, ...mark })
+  return `${json}\n${checksumOf(json)}\n`
+}
+
+/** True when both say the same, whenever they were written. */
+export const isSameMark = (one: Mark, other: Mark): boolean =>
+  toJson({ ...one, writtenAtMs: 0 }) === toJson({ ...other, writtenAtMs: 0 })
+
+const toJson = (value: unknown): string =>
+  JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? one.toString() : one))
+
+/** Reads a mark; null when it is torn, damaged, or not one that this release understands. */
+const decodeMark = (text: string): Mark | null => {
+  const [json = '', checksum, end] = text.split('\n')
+  if (end !== '' || checksum !== checksumOf(json)) return null
+  const parsed = recordedMark.safeParse(parseJson(json))
+  return parsed.success ? parsed.data : null
+}
+
+const checksumOf = (text: string): string => crc32(text).toString(16).padStart(8, '0')
+
+const number = z.string().regex(/^\d+$/).transform(BigInt)
+const numbers = z.record(z.string(), number)
+
+const recordedMark = z.object({
+  version: z.literal(1),
+  writtenAtMs: z.number(),
+  identity: z.object({ system: z.string(), timeline: z.string(), database: z.string(), epoch: z.string() }),
+  lineage: z.string(),
+  seen: numbers,
+  ceilings: numbers,
+  newestPayment: number.nullable(),
+  alarm: z
+    .object({
+      kind: z.enum(['older', 'another']),
+      at: z.string(),
+      epoch: z.string(),
+      fell: z.array(z.object({ sequence: z.string(), found: number, seen: number })),
+      missing: z.object({ above: number, upTo: number }),
+    })
+    .nullable(),
+})
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

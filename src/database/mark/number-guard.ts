@@ -1,12 +1,22 @@
+import { sql } from 'kysely'
 import type { Clock } from '../../runtime/clock.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Database } from '../connect.ts'
 import { DatabaseUnavailable, isOutage } from '../outage.ts'
-import { adopted, alarmed, committed, followed, PAYMENT_IDS } from './known.ts'
+import { ensurePartitionsOf } from '../partitions.ts'
+import type { Numbers } from './mark.ts'
 import { type Alarm, alarmOf, type Found, highest, judge, lowestOf, type Verdict } from './mark.ts'
 import { openMarkFile, quarantineDamaged, readMarks } from './mark-files.ts'
-import { createMarkKeeper, type MarkKeeper } from './mark-keeper.ts'
-import { raiseNumbers } from './raise-numbers.ts'
+import {
+  adopted,
+  alarmed,
+  committed,
+  createMarkKeeper,
+  followed,
+  type MarkKeeper,
+  PAYMENT_IDS,
+} from './mark-keeper.ts'
 import { readFound } from './read-found.ts'
 import { reportAlarm } from './report-alarm.ts'
 
@@ -151,3 +161,17 @@ const notDefect = (look: Promise<void>): Promise<void> =>
     if (isOutage(error)) throw error
     throw new DatabaseUnavailable(error)
   })
+
+/**
+ * Lets sequences give no number up to `lowest` any more; one that is above already stays. What the numbers that follow need
+ * is made before. Safe to repeat, and to run from many places at once, beside processes that give numbers out.
+ */
+export const raiseNumbers = async (database: Database, lowest: Numbers): Promise<void> => {
+  crashPoint('raise_numbers.before_commit')
+  await ensurePartitionsOf(database, lowest)
+  for (const [sequence, number] of Object.entries(lowest)) {
+    // One statement each: a transaction with several would wait for one that drew the same numbers in another order.
+    await sql`SELECT raise_sequence(${sequence}::text::regclass, ${number})`.execute(database)
+  }
+  crashPoint('raise_numbers.after_commit')
+}

@@ -25,3 +25,22 @@ export type PayerPromptsTable = {
   /** Payments of the last hour, oldest first, with the time of each in ms since 1970. */
   recent: ColumnType<{ id: number; atMs: number }[], string | undefined, string>
 }
+
+/** What all replicas must know of an account at Daraja; a row appears when there is something to know. */
+export type DarajaAccountsTable = {
+  shortcode: string
+  /** Until then nothing is asked of Daraja for this account, for it was turned away. */
+  held_until: Generated<Date>
+  /** How often in a row it was held; a minute without trouble starts the count anew. */
+  holds: Generated<number>
+  /** When its Pull Transactions were registered; null: not yet. */
+  pull_registered_at: Date | null
+}
+
+/** How much may be asked of Daraja, for one account and one kind of call: a bucket shared by all replicas. */
+export type DarajaBudgetsTable = {
+  shortcode: string
+  call: string
+  /** The bucket's level, as the instant at which it is empty again. */
+  next_at: Generated<Date>
+}

@@ -1,13 +1,22 @@
 import type { Selectable } from 'kysely'
-import type { PartnerAccountsTable } from './accounts.ts'
-import type { AuditTable } from './audit.ts'
+import type { AuditTable, EpochsTable } from './audit.ts'
 import type { CallbacksTable, StrangerCallbacksTable, ToInterpretTable } from './callbacks.ts'
-import type { DarajaAccountsTable, DarajaBudgetsTable } from './daraja.ts'
 import type { AttemptsTable, DeliveriesTable, ToDeliverTable } from './deliveries.ts'
 import type { DeadDeliveriesTable, EndpointsTable } from './endpoints.ts'
-import type { EpochsTable } from './epochs.ts'
-import type { PartnerBucketsTable, PartnerDaysTable, PayerPromptsTable } from './limits.ts'
-import type { ApiKeysTable, PartnersTable, ServiceTokensTable } from './partners.ts'
+import type {
+  DarajaAccountsTable,
+  DarajaBudgetsTable,
+  PartnerBucketsTable,
+  PartnerDaysTable,
+  PayerPromptsTable,
+} from './limits.ts'
+import type {
+  ApiKeysTable,
+  PartnerAccountsTable,
+  PartnersTable,
+  ServiceTokensTable,
+  SigningSecretsTable,
+} from './partners.ts'
 import type {
   IdempotencyKeysTable,
   PaymentFindingsTable,
@@ -18,7 +27,6 @@ import type {
   ToQueryTable,
   ToSubmitTable,
 } from './payments.ts'
-import type { SigningSecretsTable } from './signing.ts'
 
 /** Every table, as the newest migration leaves it. */
 export type Schema = {

@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely'
+import { joinLastErrorClass } from '../../database/expressions.ts'
 import { givenRows } from '../../database/given-rows.ts'
-import { joinLastErrorClass } from '../../database/last-error-class.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import type { Endpoint } from '../../values/endpoint.ts'
 import type { Expired } from '../report.ts'
