@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { type DeliveryParts, deliveryMethods } from '../core/services/delivery-methods.ts'
+import type { DeliveryParts } from '../core/services/delivery-methods.ts'
 import { createOperatorClient, type OperatorClient } from '../core/services/operator-methods.ts'
 import type { PartnerParts } from '../core/services/partner-keys.ts'
-import { partnerMethods } from '../core/services/partner-methods.ts'
 import { type FieldProblem, Refused } from '../core/services/refused.ts'
-import { DeliveryService } from '../gen/mpesa/gateway/v1/deliveries_pb.js'
-import { PartnerService } from '../gen/mpesa/gateway/v1/partners_pb.js'
+import type { DeliveryService } from '../gen/mpesa/gateway/v1/deliveries_pb.js'
+import type { PartnerService } from '../gen/mpesa/gateway/v1/partners_pb.js'
 import { createLog } from '../runtime/log.ts'
 import type { Vault } from '../runtime/seal.ts'
 import { useDatabase } from './database.ts'
@@ -16,6 +15,8 @@ import { CommandError } from './output.ts'
 /** A command prints what it did; the events of the methods are for the log of a service. */
 const log = createLog({ name: 'gateway', level: 'silent' })
 
+// The methods are imported where they are used, so that a command reads the sources of one service only.
+
 /** Calls methods of PartnerService in this process, as the operator at this shell; `by` is what `--by` gave. */
 export const usePartners = <Result>(
   environment: Environment,
@@ -23,11 +24,11 @@ export const usePartners = <Result>(
   work: (partners: OperatorClient<typeof PartnerService>) => Promise<Result>,
 ): Promise<Result> => {
   const actor = toOperator(by)
-  return useDatabase(environment, (database, openVault) => {
+  return useDatabase(environment, async (database, openVault) => {
+    const { PartnerService: service } = await import('../gen/mpesa/gateway/v1/partners_pb.js')
+    const { partnerMethods: methods } = await import('../core/services/partner-methods.ts')
     const parts: PartnerParts = { database, vault: openedWhenUsed(openVault), randomBytes, log }
-    return answered(
-      work(createOperatorClient({ service: PartnerService, methods: partnerMethods, parts, actor })),
-    )
+    return answered(work(createOperatorClient({ service, methods, parts, actor })))
   })
 }
 
@@ -38,11 +39,11 @@ export const useDeliveries = <Result>(
   work: (deliveries: OperatorClient<typeof DeliveryService>) => Promise<Result>,
 ): Promise<Result> => {
   const actor = toOperator(by)
-  return useDatabase(environment, (database) => {
+  return useDatabase(environment, async (database) => {
+    const { DeliveryService: service } = await import('../gen/mpesa/gateway/v1/deliveries_pb.js')
+    const { deliveryMethods: methods } = await import('../core/services/delivery-methods.ts')
     const parts: DeliveryParts = { database, log, onDeliveriesDue: () => undefined }
-    return answered(
-      work(createOperatorClient({ service: DeliveryService, methods: deliveryMethods, parts, actor })),
-    )
+    return answered(work(createOperatorClient({ service, methods, parts, actor })))
   })
 }
 
