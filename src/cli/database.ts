@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { connectDatabase, type Database } from '../database/connect.ts'
 import { keepAboveMarks } from '../database/mark/judge-by-marks.ts'
+import { isMigrated } from '../database/migrate.ts'
 import { readRunning, readRunningSecretKey } from '../local/running.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { readConfig } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
 import { createVault, type Vault } from '../runtime/seal.ts'
 import type { Environment } from './environment.ts'
-import { requireSchema } from './require-schema.ts'
+import { CommandError } from './output.ts'
 
 /**
  * The environment with a `DATABASE_URL` and what goes with it (`NATS_URL`, `SPOOL_DIR`, `SECRET_KEY`, `DARAJA_BASE_URL`): its own,
@@ -66,5 +67,12 @@ export const useDatabase = async <Result>(
     return await work(database, () => openVaultOf(found))
   } finally {
     await database.destroy()
+  }
+}
+
+/** Throws a message for a person when the database is not at the schema of this release. */
+export const requireSchema = async (database: Database): Promise<void> => {
+  if (!(await isMigrated(database))) {
+    throw new CommandError('the database does not have the current schema: run `gateway migrate` first')
   }
 }

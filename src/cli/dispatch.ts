@@ -15,12 +15,15 @@ import { startOperationsServer } from '../runtime/operations-server.ts'
 import { announceReady } from '../runtime/ready.ts'
 import { createVault } from '../runtime/seal.ts'
 import { untilAskedToStop, untilStopOrDefect } from '../runtime/shutdown.ts'
+import { requireSchema } from './database.ts'
 import { type Environment, hasParent } from './environment.ts'
 import { readinessOf } from './readiness.ts'
-import { DATABASE_PATIENCE_MS, requireSchema } from './require-schema.ts'
 
 /** How long the ready line waits for the queue, so that it shows the usual state; nothing else waits for it, ms. */
 const QUEUE_PATIENCE_MS = 1_000
+
+/** How long it waits at its start for a database that is away, ms. */
+const DATABASE_PATIENCE_MS = 60_000
 
 /** `dispatch`: delivers outcomes to partners. Any number of replicas. */
 export const dispatchCommand = (environment: Environment): Command =>

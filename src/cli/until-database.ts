@@ -4,7 +4,7 @@ import type { DatabaseClock } from '../database/database-clock.ts'
 import type { NumberGuard } from '../database/mark/number-guard.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import type { Log } from '../runtime/log.ts'
-import { requireSchema } from './require-schema.ts'
+import { requireSchema } from './database.ts'
 
 /**
  * Waits for a database that is away, however long: callbacks are taken meanwhile, and a process that ended would not take
