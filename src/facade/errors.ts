@@ -4,7 +4,7 @@ import { FieldViolationSchema } from '../gen/mpesa/gateway/v1/errors_pb.js'
 /** The content type of every JSON answer. */
 export const JSON_TYPE = 'application/json; charset=utf-8'
 
-/** A request that is refused here, before the core sees it: what its caller is told. */
+/** A request that is refused here, before the core sees it, and the answer that its caller gets. */
 export class Refusal extends Error {
   override name = 'Refusal'
   readonly status: number
@@ -17,7 +17,7 @@ export class Refusal extends Error {
   }
 }
 
-/** What a caller is told of an error. The body of every error is made of `message` alone. */
+/** The answer to an error. The body of every error is made of `message` alone. */
 export type ErrorAnswer = { status: number; message: string; headers: Readonly<Record<string, string>> }
 
 /** The largest body that a partner's request may have, bytes. */
@@ -51,14 +51,14 @@ export const MESSAGES = {
     'the gateway cannot answer just now: repeat the request, with the same X-Idempotency-Key if it had one',
 } as const
 
-/** Told of a body over the limit. */
+/** The message about a body over the limit. */
 export const tooLarge = (maxBytes: number): string => `the body must be at most ${maxBytes} bytes`
 
-/** Told of an address that shows one wrong key after the other. */
+/** The message to an address that shows one wrong key after the other. */
 export const tooManyWrongKeys = (waitSeconds: number): string =>
   `too many wrong API keys came from your address: try again in ${waitSeconds} s`
 
-/** Told of a defect of ours: nothing of the inside, only how to find it in the log. */
+/** The message about a defect of ours: nothing of the inside, only how to find it in the log. */
 const internalError = (requestId: string): string =>
   `internal error: quote the request id ${requestId} when you report it`
 
@@ -66,7 +66,7 @@ const internalError = (requestId: string): string =>
 export const renderError = (message: string): string =>
   `{"status":"error","message":${JSON.stringify(message)}}`
 
-/** Decides what a caller is told of whatever was thrown while its request was answered. */
+/** Decides the answer to whatever was thrown while a request was answered. */
 export const toErrorAnswer = (
   error: unknown,
   options: { requestId: string; maxBodyBytes: number },

@@ -2,7 +2,7 @@ import { type Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { JSON_TYPE, MESSAGES, renderError, tooManyWrongKeys } from './errors.ts'
 
-/** What is told of HTTP that Node's parser gave up on, by the error's code; everything else is a 400. */
+/** The answers to HTTP that Node's parser gave up on, by the error's code; everything else is a 400. */
 const ANSWERS: ReadonlyMap<string, { status: string; message: string }> = new Map([
   [
     'HPE_HEADER_OVERFLOW',

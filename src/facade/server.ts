@@ -37,7 +37,7 @@ export type FacadeOptions = {
   darajaCallbacks: Client<typeof DarajaCallbackService>
   log: Log
   randomBytes: (count: number) => Buffer
-  /** The pause before each attempt to deliver an outcome, ms: partners are told. */
+  /** The pause before each attempt to deliver an outcome, ms: for the OpenAPI document. */
   deliveryScheduleMs: readonly number[]
   /** Whose `X-Forwarded-For` is believed; nobody's when left out. */
   trustedProxies?: AddressList
@@ -109,7 +109,7 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
   return server
 }
 
-/** `GET /healthz`: this process is alive and answers. Whether it can take a payment is told on the operations port. */
+/** `GET /healthz`: this process is alive and answers. Whether it can take a payment, the operations port says. */
 const registerHealth = (server: FastifyInstance): void => {
   server.get('/healthz', (_request, reply) => {
     reply.header('content-type', JSON_TYPE).send('{"status":"ok"}')

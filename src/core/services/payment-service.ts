@@ -41,7 +41,7 @@ export type PaymentServiceParts = {
   onAccepted: () => void
 }
 
-/** The one implementation of PaymentService: every door leads here. */
+/** The one implementation of PaymentService, for REST, gRPC and Connect. */
 export const createPaymentService = (parts: PaymentServiceParts): ServiceImpl<typeof PaymentService> => ({
   requestPayment: (request, context) =>
     withErrorMapping(parts.log, context, () => requestPayment(parts, request, context)),

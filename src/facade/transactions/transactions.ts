@@ -1,11 +1,13 @@
+import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt'
 import type { Client } from '@connectrpc/connect'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { PaymentService } from '../../gen/mpesa/gateway/v1/payments_pb.js'
+import type { Payment, PaymentService } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 import { parseId } from '../../values/ids.ts'
-import { PAYMENT_STATE_NAMES, parsePaymentState } from '../../values/payment-state.ts'
+import { toGuideInstant } from '../../values/instant.ts'
+import { PAYMENT_STATE_NAMES, parsePaymentState, toPaymentStateName } from '../../values/payment-state.ts'
+import { toWireResultCode } from '../../values/result-code.ts'
 import { callOptions } from '../authenticate.ts'
 import { JSON_TYPE, MESSAGES, Refusal } from '../errors.ts'
-import { toTransaction } from './transaction.ts'
 
 export const TRANSACTIONS_PATH = '/api/v1/mpesa/transactions'
 
@@ -93,3 +95,23 @@ const toUndelivered = (delivery: string | string[]): true => {
   if (delivery !== 'undelivered') throw new Refusal(400, 'delivery must be undelivered, or left out')
   return true
 }
+
+/** A payment as partners see it: the guide's field names, in the order of its callback; instants in UTC. */
+const toTransaction = (payment: Payment): Record<string, string | number | null> => ({
+  transaction_id: Number(payment.paymentId),
+  status: toPaymentStateName(payment.state),
+  phone: payment.msisdn,
+  amount: payment.amountKes,
+  reference: payment.reference ?? null,
+  callback_url: payment.callbackUrl,
+  merchant_request_id: payment.merchantRequestId ?? null,
+  checkout_request_id: payment.checkoutRequestId ?? null,
+  result_code: payment.resultCode === undefined ? null : toWireResultCode(payment.resultCode),
+  result_desc: payment.resultDesc ?? null,
+  mpesa_receipt: payment.receipt ?? null,
+  transaction_date: toInstant(payment.transactionDate),
+  created_at: toInstant(payment.createdAt),
+})
+
+const toInstant = (timestamp: Timestamp | undefined): string | null =>
+  timestamp === undefined ? null : toGuideInstant(timestampDate(timestamp))

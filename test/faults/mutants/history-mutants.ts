@@ -117,7 +117,7 @@ export const HISTORY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a payment is read with another amount than was asked for',
     law: 1,
-    file: 'src/facade/transactions/transaction.ts',
+    file: 'src/facade/transactions/transactions.ts',
     changes: [{ find: 'amount: payment.amountKes,', replace: 'amount: payment.amountKes + 1,' }],
     killedBy: IN_CALM,
   },
