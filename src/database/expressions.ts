@@ -9,6 +9,9 @@ export const now = sql<Date>`now()`
 export const fromNow = (afterMs: number): RawBuilder<Date> =>
   sql<Date>`now() + make_interval(secs => ${afterMs / 1000})`
 
+/** Any of these ids, to compare one with: a single array, so that the text is the same for any number of them. */
+export const anyOf = (ids: readonly bigint[]): RawBuilder<bigint> => sql<bigint>`any(${ids}::bigint[])`
+
 /** True where an instant is ahead, or there is none: of what has not expired, or never does. */
 export const isNotOver = (
   expiry: 'api_keys.expires_at' | 'signing_secrets.expires_at',

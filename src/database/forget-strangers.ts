@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import { type AddressList, includesAddress } from '../values/address-list.ts'
 import type { Database } from './connect.ts'
+import { givenRows } from './given-rows.ts'
+import type { RowOf } from './schema/schema.ts'
 
 /** Rows that one statement deletes: few enough that nobody waits for it. */
 const BATCH = 1_000
@@ -46,21 +48,22 @@ export const forgetStrangersAmongCallbacks = async (options: {
   }
 }
 
-type Unclaimed = { id: string; received_at: Date; source_address: string }
+type Unclaimed = RowOf<'callbacks', 'id' | 'received_at' | 'source_address'>
 
 /** Old callbacks of no payment, but for those from addresses that are known to be on the list: these stay. */
-const findUnclaimed = async (options: {
+const findUnclaimed = (options: {
   database: Database
   keepDays: number
   listed: readonly string[]
 }): Promise<Unclaimed[]> => {
-  const { rows } = await sql<Unclaimed>`
-    SELECT id, received_at, source_address FROM callbacks
-    WHERE payment_id IS NULL AND received_at < now() - make_interval(days => ${options.keepDays})
-      AND source_address <> ALL (${options.listed}::text[])
-    LIMIT ${BATCH}
-  `.execute(options.database)
-  return rows
+  return options.database
+    .selectFrom('callbacks')
+    .select(['id', 'received_at', 'source_address'])
+    .where('payment_id', 'is', null)
+    .where('received_at', '<', sql<Date>`now() - make_interval(days => ${options.keepDays})`)
+    .where(sql<boolean>`source_address <> ALL (${options.listed}::text[])`)
+    .limit(BATCH)
+    .execute()
 }
 
 const partition = <Item>(items: readonly Item[], test: (item: Item) => boolean): [Item[], Item[]] => [
@@ -69,11 +72,16 @@ const partition = <Item>(items: readonly Item[], test: (item: Item) => boolean):
 ]
 
 const deleteCallbacks = async (database: Database, rows: readonly Unclaimed[]): Promise<number> => {
-  const { numAffectedRows = 0n } = await sql`
-    DELETE FROM callbacks USING unnest(
-      ${rows.map((row) => row.id)}::uuid[], ${rows.map((row) => row.received_at.toISOString())}::timestamptz[]
-    ) AS old (id, received_at)
-    WHERE callbacks.id = old.id AND callbacks.received_at = old.received_at AND callbacks.payment_id IS NULL
-  `.execute(database)
-  return Number(numAffectedRows)
+  const given = givenRows(rows, {
+    id: ['callbacks.id', (row) => row.id],
+    received_at: ['callbacks.received_at', (row) => row.received_at],
+  })
+  const { numDeletedRows } = await database
+    .deleteFrom('callbacks')
+    .using(given)
+    .whereRef('callbacks.id', '=', 'given.id')
+    .whereRef('callbacks.received_at', '=', 'given.received_at')
+    .where('callbacks.payment_id', 'is', null)
+    .executeTakeFirstOrThrow()
+  return Number(numDeletedRows)
 }

@@ -1,4 +1,5 @@
-import type { Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
+import { givenRows } from '../../database/given-rows.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 
 /** Who did something by hand, and from where. */
@@ -47,27 +48,48 @@ export type AuditEntry = {
 export const recordAudit = (transaction: Transaction<Schema>, entry: AuditEntry): Promise<void> =>
   recordAudits(transaction, [entry])
 
+const GIVEN_AS_THEY_ARE = [
+  'actor_kind',
+  'actor_id',
+  'actor_name',
+  'operator',
+  'source',
+  'action',
+  'subject_kind',
+  'subject_id',
+  'partner_id',
+] as const
+
 /** The same for many things at once, at most some thousands. */
 export const recordAudits = async (
   transaction: Transaction<Schema>,
   entries: readonly AuditEntry[],
 ): Promise<void> => {
-  if (entries.length > 0) await transaction.insertInto('audit').values(entries.map(toRow)).execute()
+  if (entries.length === 0) return
+  const given = givenRows(entries, {
+    actor_kind: ['audit.actor_kind', ({ actor }) => actor.kind],
+    actor_id: ['audit.actor_id', ({ actor }) => (actor.kind === 'service' ? actor.tokenId : null)],
+    actor_name: ['audit.actor_name', ({ actor }) => actor.name],
+    operator: ['audit.operator', ({ actor }) => (actor.kind === 'service' ? actor.operator : null)],
+    source: ['audit.source', ({ actor }) => actor.from],
+    action: ['audit.action', ({ action }) => action],
+    subject_kind: ['audit.subject_kind', ({ subject }) => subject.kind],
+    subject_id: ['audit.subject_id', ({ subject }) => String(subject.id)],
+    partner_id: ['audit.partner_id', ({ partnerId }) => partnerId],
+    before: ['text', ({ before }) => toJson(before)],
+    after: ['text', ({ after }) => toJson(after)],
+  })
+  await transaction
+    .insertInto('audit')
+    .columns([...GIVEN_AS_THEY_ARE, 'before', 'after'])
+    .expression((eb) =>
+      eb
+        .selectFrom(given)
+        .select(GIVEN_AS_THEY_ARE)
+        .select([sql`before::jsonb`.as('before'), sql`after::jsonb`.as('after')]),
+    )
+    .execute()
 }
-
-const toRow = ({ actor, ...entry }: AuditEntry) => ({
-  actor_kind: actor.kind,
-  actor_id: actor.kind === 'service' ? actor.tokenId : null,
-  actor_name: actor.name,
-  operator: actor.kind === 'service' ? actor.operator : null,
-  source: actor.from,
-  action: entry.action,
-  subject_kind: entry.subject.kind,
-  subject_id: String(entry.subject.id),
-  partner_id: entry.partnerId,
-  before: toJson(entry.before),
-  after: toJson(entry.after),
-})
 
 const toJson = (fields: Readonly<Record<string, unknown>> | null): string | null =>
   fields === null

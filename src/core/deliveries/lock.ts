@@ -1,4 +1,5 @@
 import { sql, type Transaction } from 'kysely'
+import { anyOf } from '../../database/expressions.ts'
 import type { DeliveryStateName } from '../../database/schema/deliveries.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 
@@ -34,14 +35,20 @@ export const lockDeliveries = async (
   transaction: Transaction<Schema>,
   ids: readonly bigint[],
 ): Promise<Map<bigint, LockedDelivery>> => {
-  const { rows: duties } = await sql<{ delivery_id: bigint; is_under_way: boolean; is_held: boolean }>`
-    SELECT delivery_id, leased_until > now() AS is_under_way, held_at IS NOT NULL AS is_held
-    FROM to_deliver WHERE delivery_id = ANY(${ids}::bigint[])
-    ORDER BY delivery_id FOR UPDATE
-  `.execute(transaction)
-  const { rows: deliveries } = await sql<{ id: bigint; partner_id: bigint; state: DeliveryStateName }>`
-    SELECT id, partner_id, state FROM deliveries WHERE id = ANY(${ids}::bigint[]) ORDER BY id FOR UPDATE
-  `.execute(transaction)
+  const duties = await transaction
+    .selectFrom('to_deliver')
+    .select(['delivery_id', 'held_at', sql<boolean>`leased_until > now()`.as('is_under_way')])
+    .where('delivery_id', '=', anyOf(ids))
+    .orderBy('delivery_id')
+    .forUpdate()
+    .execute()
+  const deliveries = await transaction
+    .selectFrom('deliveries')
+    .select(['id', 'partner_id', 'state'])
+    .where('id', '=', anyOf(ids))
+    .orderBy('id')
+    .forUpdate()
+    .execute()
   const dutyOf = new Map(duties.map((duty) => [duty.delivery_id, duty]))
   return new Map(
     deliveries.map(({ id, partner_id, state }) => {
@@ -52,7 +59,7 @@ export const lockDeliveries = async (
           partnerId: partner_id,
           state,
           isUnderWay: duty?.is_under_way ?? false,
-          isHeld: duty?.is_held ?? false,
+          isHeld: (duty?.held_at ?? null) !== null,
           hasDuty: duty !== undefined,
         },
       ]

@@ -1,5 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { givenRows } from '../../database/given-rows.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Actor, type AuditEntry, recordAudits } from '../audit/record-audit.ts'
@@ -70,10 +71,17 @@ const makeDue = async (
   options: { delaySeconds: number; spacingSeconds: number },
 ): Promise<void> => {
   if (ids.length === 0) return
-  const delays = ids.map((_id, index) => options.delaySeconds + index * options.spacingSeconds)
+  const delays = ids.map((id, index) => ({
+    id,
+    seconds: options.delaySeconds + index * options.spacingSeconds,
+  }))
+  const given = givenRows(delays, {
+    delivery_id: ['deliveries.id', ({ id }) => id],
+    delay_seconds: ['float8', ({ seconds }) => seconds],
+  })
   await sql`
     WITH given AS (
-      SELECT * FROM unnest(${ids}::bigint[], ${delays}::double precision[]) AS given (delivery_id, delay_seconds)
+      SELECT * FROM ${given}
     ),
     begun AS (
       UPDATE deliveries

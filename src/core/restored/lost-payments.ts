@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { givenRows } from '../../database/given-rows.ts'
 import { maskMsisdn } from '../../values/msisdn.ts'
 import { listRecordFiles, readRecordFile, systemDisk } from '../callback/spool-files.ts'
 import { decodeRecords } from '../callback/spool-record.ts'
@@ -78,10 +79,13 @@ const readSpooled = async (folder: string): Promise<Callback[]> => {
 }
 
 const withoutPayment = async (database: Database, ids: readonly bigint[]): Promise<Set<bigint>> => {
-  const { rows } = await sql<{ id: bigint }>`
-    SELECT id FROM unnest(${ids}::bigint[]) AS given (id)
-    WHERE NOT EXISTS (SELECT FROM payments WHERE payments.id = given.id)
-  `.execute(database)
+  const rows = await database
+    .selectFrom(givenRows(ids, { id: ['payments.id', (id) => id] }))
+    .select('given.id')
+    .where((eb) =>
+      eb.not(eb.exists(eb.selectFrom('payments').select('id').whereRef('payments.id', '=', 'given.id'))),
+    )
+    .execute()
   return new Set(rows.map(({ id }) => id))
 }
 
