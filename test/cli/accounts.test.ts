@@ -87,7 +87,8 @@ describe('gateway accounts', () => {
   })
 
   it('are the default one for a partner without its own', async () => {
-    expect((await run(['end', '--partner', partner])).code).toBe(0)
+    const ended = await run(['end', '--partner', partner, '--json'])
+    expect(JSON.parse(ended.stdout)).toEqual({ partner_id: Number(partner), ended: true })
     expect((await run(['end', '--partner', partner])).code).toBe(2)
     const byDefault = await run(['check', '--partner', partner, '--json'], '', {
       DARAJA_CONSUMER_KEY: 'key',

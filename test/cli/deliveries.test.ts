@@ -1,18 +1,13 @@
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { deliveriesCommand } from '../../src/cli/deliveries.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { attempted, clear, end, hold } from '../core/deliveries/harness.ts'
+import { type Typed, typeCommand } from '../support/command.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { addDeliveries, addDelivery, readDelivery, readDuty } from '../support/deliveries.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const SHOP = 'https://shop.co.ke/told'
-
-type Ended = { code: number | null; stdout: string; stderr: string }
 
 describe('gateway deliveries', () => {
   let own: TestDatabase
@@ -35,14 +30,8 @@ describe('gateway deliveries', () => {
   })
   beforeEach(() => clear(database))
 
-  const run = async (...words: string[]): Promise<Ended> =>
-    promisify(execFile)(process.execPath, [MAIN, 'deliveries', ...words], {
-      env: { PATH: process.env['PATH'], DATABASE_URL: own.url },
-      timeout: 25_000,
-    }).then(
-      (ended) => ({ code: 0, ...ended }),
-      (error: Ended) => error,
-    )
+  const run = (...words: string[]): Promise<Typed> =>
+    typeCommand(['deliveries', ...words], { DATABASE_URL: own.url })
 
   const runJson = async (...words: string[]) => {
     const { stdout, stderr } = await run(...words, '--json')
@@ -98,6 +87,20 @@ describe('gateway deliveries', () => {
     expect(await run(...words)).toMatchObject({
       code: 1,
       stdout: expect.stringContaining('already_ended'),
+    })
+  })
+
+  it('takes as many ids as a shell hands over, but not at a rate when they are more than a request takes', async () => {
+    const [id = 0n] = await addDeliveries(database, [SHOP])
+    await end(database, id, 'dead')
+    const ids = [...Array.from({ length: 1000 }, (_none, index) => String(5_000_000 + index)), String(id)]
+    const retried = await runJson('retry', ...ids)
+    expect(retried).toMatchObject({ found: 1, retried: 1 })
+    expect(retried.changes).toHaveLength(1001)
+    expect(retried.changes.at(-1)).toEqual({ delivery_id: Number(id), outcome: 'retried' })
+    expect(await run('retry', ...ids, '--rate', '5')).toMatchObject({
+      code: 2,
+      stderr: '--rate is for at most 1000 ids: name more by --state and other options\n',
     })
   })
 

@@ -1,13 +1,7 @@
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Typed, typeCommand } from '../support/command.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { TEST_SECRET_KEY } from '../support/vault.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-
-type Ended = { code: number | null; stdout: string; stderr: string }
 
 describe('gateway partners, tokens and audit', { timeout: 120_000 }, () => {
   let own: TestDatabase
@@ -16,17 +10,8 @@ describe('gateway partners, tokens and audit', { timeout: 120_000 }, () => {
   })
   afterAll(() => own.drop())
 
-  const run = (...words: string[]): Promise<Ended> => {
-    const env = {
-      PATH: process.env['PATH'],
-      DATABASE_URL: own.url,
-      SECRET_KEY: TEST_SECRET_KEY,
-    }
-    return promisify(execFile)(process.execPath, [MAIN, ...words], { env, timeout: 60_000 }).then(
-      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-      (error: Ended) => error,
-    )
-  }
+  const run = (...words: string[]): Promise<Typed> =>
+    typeCommand(words, { DATABASE_URL: own.url, SECRET_KEY: TEST_SECRET_KEY })
 
   const json = async (...words: string[]) => {
     const ended = await run(...words, '--json')

@@ -1,18 +1,13 @@
-import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { type Running, writeRunning } from '../../src/local/running.ts'
-import { typeCommand } from '../support/command.ts'
+import { type Typed, typeCommand } from '../support/command.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { acceptPayment } from '../support/payments.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 /** The number of the payments that tests make. */
 const NUMBER = '254712345678'
@@ -33,8 +28,6 @@ const RUNNING: Omit<Running, 'database_url'> = {
   pids: { start: process.pid },
 }
 
-type Ended = { code: number | null; stdout: string; stderr: string }
-
 describe('gateway payers erase', () => {
   let own: TestDatabase
   let database: Database
@@ -51,13 +44,8 @@ describe('gateway payers erase', () => {
     await rm(spool, { recursive: true, force: true })
   })
 
-  const run = (words: string[]): Promise<Ended> => {
-    const env = { PATH: process.env['PATH'], DATABASE_URL: own.url, SPOOL_DIR: spool }
-    return promisify(execFile)(process.execPath, [MAIN, ...words], { env, timeout: 60_000 }).then(
-      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-      (error: Ended) => error,
-    )
-  }
+  const run = (words: string[]): Promise<Typed> =>
+    typeCommand(words, { DATABASE_URL: own.url, SPOOL_DIR: spool })
 
   it('says what to do while a payment is open, then blanks the number and counts what it changed', async () => {
     const id = await acceptPayment(database)
@@ -73,7 +61,12 @@ describe('gateway payers erase', () => {
 
     await database.updateTable('payments').set({ state: 'failed' }).where('id', '=', id).execute()
     const erased = await run(['payers', 'erase', '--phone', NUMBER, '--by', 'wanjiku', '--json'])
-    expect(erased).toEqual({ code: 0, stdout: '{"payments":1,"deliveries":0,"callbacks":0}\n', stderr: '' })
+    expect(erased).toEqual({
+      code: 0,
+      signal: null,
+      stdout: '{"payments":1,"deliveries":0,"callbacks":0}\n',
+      stderr: '',
+    })
     expect((await run(['payments', 'show', String(id), '--whole'])).stdout).toContain('254000000000')
   }, 120_000)
 

@@ -1,15 +1,9 @@
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { type Typed, typeCommand } from '../support/command.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { acceptPayment, readBodies, takePayments } from '../support/payments.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-
-type Ended = { code: number | null; signal: string | null; stdout: string; stderr: string }
 
 describe('gateway payments', () => {
   let own: TestDatabase
@@ -24,15 +18,8 @@ describe('gateway payments', () => {
     await own.drop()
   })
 
-  const run = async (words: string[], environment: Record<string, string> = {}): Promise<Ended> => {
-    const env = { PATH: process.env['PATH'], DATABASE_URL: own.url, ...environment }
-    const options = { env, timeout: 25_000 }
-    const ended = { code: 0, signal: null }
-    return promisify(execFile)(process.execPath, [MAIN, 'payments', ...words], options).then(
-      ({ stdout, stderr }) => ({ ...ended, stdout, stderr }),
-      (error: Ended) => error,
-    )
-  }
+  const run = (words: string[], environment: Record<string, string> = {}): Promise<Typed> =>
+    typeCommand(['payments', ...words], { DATABASE_URL: own.url, ...environment })
 
   /** A payment whose submitter died. */
   const makeUnconfirmed = async (): Promise<string> => {

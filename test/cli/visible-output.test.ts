@@ -1,20 +1,16 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { attempted } from '../core/deliveries/harness.ts'
 import { testActor } from '../support/actor.ts'
+import { typeCommand } from '../support/command.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { addDelivery } from '../support/deliveries.ts'
 import { acceptPayment } from '../support/payments.ts'
 import { testVault } from '../support/vault.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 /** Clears the screen, moves to its top, writes a title, begins a sequence in one character, and turns the direction. */
 const HOSTILE = '\u001b[2J\u001b[H\u001b]0;paid\u0007\u009b31m\u202edevolc\r\nDelivered.'
@@ -58,9 +54,9 @@ afterAll(async () => {
 })
 
 const run = async (words: readonly string[]): Promise<string> => {
-  const env = { PATH: process.env['PATH'], DATABASE_URL: own.url }
-  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...words], { env, timeout: 25_000 })
-  return stdout
+  const typed = await typeCommand(words, { DATABASE_URL: own.url })
+  expect(typed).toMatchObject({ code: 0, stderr: '' })
+  return typed.stdout
 }
 
 /** What a terminal would obey, the ends of lines aside. */
@@ -94,6 +90,6 @@ describe('what others wrote is shown and not obeyed', () => {
 })
 
 it('what was typed wrongly is not obeyed either', async () => {
-  const error = await run(['payments', 'show', HOSTILE]).catch((reason: { stderr: string }) => reason)
-  expect(error).toMatchObject({ stderr: expect.not.stringMatching(OBEYED) })
+  const typed = await typeCommand(['payments', 'show', HOSTILE], { DATABASE_URL: own.url })
+  expect(typed).toMatchObject({ code: 2, stderr: expect.not.stringMatching(OBEYED) })
 })
