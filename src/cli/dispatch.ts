@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Command } from 'commander'
 import { ANSWER_WITHIN_MS, connectDatabase, type Database } from '../database/connect.ts'
 import { createDatabaseClock, startFollowingClock } from '../database/database-clock.ts'
-import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
+import { overAfter, retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { startDispatcher } from '../dispatcher/dispatcher.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
 import { systemClock } from '../runtime/clock.ts'
@@ -53,9 +53,9 @@ const dispatch = async (options: {
   await using open = new AsyncDisposableStack()
   const database = openDatabase(config.database, log)
   open.defer(() => database.destroy())
-  await retryWhileUnavailable(DATABASE_PATIENCE_MS, () => requireSchema(database))
+  await retryWhileUnavailable(() => requireSchema(database), { isOver: overAfter(DATABASE_PATIENCE_MS) })
   const time = createDatabaseClock({ own: systemClock, nowMs, log })
-  await retryWhileUnavailable(DATABASE_PATIENCE_MS, () => time.ask(database))
+  await retryWhileUnavailable(() => time.ask(database), { isOver: overAfter(DATABASE_PATIENCE_MS) })
   const keepingTime = startFollowingClock({ time, database, log })
   open.defer(() => keepingTime.stop().catch(() => undefined))
   const queue = openQueue(config.queue, log)

@@ -5,6 +5,7 @@ import { textOfAlarm } from '../database/mark/report-alarm.ts'
 import { DatabaseReadOnly } from '../database/outage.ts'
 import type { DeliveryQueue } from '../queue/delivery-queue.ts'
 import type { Readiness } from '../runtime/operations-server.ts'
+import { inTime } from '../runtime/time-limit.ts'
 
 /** How long a look at the database may take before it counts as away, ms. */
 const DATABASE_TIMEOUT_MS = 2_000
@@ -38,14 +39,13 @@ export const readinessOf = async (options: {
 
 /** Why the database cannot be used, for an operator's eyes; null: it can. A session that may only read is of no use. */
 const troubleOf = async (database: Database): Promise<string | null> => {
-  const late = new Promise<string>((resolve) => {
-    setTimeout(() => resolve(`no answer within ${DATABASE_TIMEOUT_MS} ms`), DATABASE_TIMEOUT_MS).unref()
-  })
-  const asked = requireWritable(database).then(
-    () => null,
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
-  )
-  return Promise.race([asked, late])
+  try {
+    const late = (): Error => new Error(`no answer within ${DATABASE_TIMEOUT_MS} ms`)
+    await inTime(requireWritable(database), DATABASE_TIMEOUT_MS, late)
+    return null
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
 }
 
 const requireWritable = async (database: Database): Promise<void> => {

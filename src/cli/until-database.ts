@@ -34,7 +34,7 @@ export const untilDatabase = async (options: {
     }
   }
   try {
-    await retryWhileUnavailable(Number.POSITIVE_INFINITY, look, waiting.signal)
+    await retryWhileUnavailable(look, { isOver: () => false, signal: waiting.signal })
     return true
   } catch (error) {
     if (waiting.signal.aborted) return false

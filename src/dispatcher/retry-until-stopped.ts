@@ -1,5 +1,5 @@
 import { isOutage } from '../database/outage.ts'
-import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
+import { overAfter, retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import type { Log } from '../runtime/log.ts'
 
 /** Runs work on Postgres until it succeeds, however long Postgres is away. The work must be safe to repeat. */
@@ -25,7 +25,7 @@ export const createRetryUntilStopped = (options: { giveUp: AbortSignal; log: Log
   return async (work) => {
     for (;;) {
       try {
-        const result = await retryWhileUnavailable(LOGGED_AFTER_MS, work)
+        const result = await retryWhileUnavailable(work, { isOver: overAfter(LOGGED_AFTER_MS) })
         reportAvailable()
         return result
       } catch (error) {

@@ -14,6 +14,7 @@ import {
   serverTimes,
 } from '../runtime/connection-guard.ts'
 import { createDropReporter } from '../runtime/drop-reporter.ts'
+import { closeWithin } from '../runtime/listen.ts'
 import type { Log } from '../runtime/log.ts'
 import type { WrongSecrets } from '../runtime/wrong-secrets.ts'
 import { type AddressList, includesAddress } from '../values/address-list.ts'
@@ -64,10 +65,12 @@ export const startFacade = async (
   // For the name `localhost` Fastify would open a second server, without what this one does for malformed HTTP.
   const { address } = await lookup(options.host)
   const url = await server.listen({ host: address, port: options.port })
-  const close = async (): Promise<void> => {
-    const impatience = setTimeout(() => server.server.closeAllConnections(), CLOSE_GRACE_MS)
-    await server.close().finally(() => clearTimeout(impatience))
-  }
+  const close = (): Promise<void> =>
+    closeWithin(
+      CLOSE_GRACE_MS,
+      () => server.close(),
+      () => server.server.closeAllConnections(),
+    )
   return { url, close }
 }
 

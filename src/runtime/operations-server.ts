@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client'
 import { CONNECTION_LIMITS, guardConnections, serverTimes } from './connection-guard.ts'
 import { createDropReporter } from './drop-reporter.ts'
 import { refuseFaultyFraming } from './framing.ts'
+import { listen } from './listen.ts'
 import type { Log } from './log.ts'
 import { createRedact } from './redact.ts'
 
@@ -30,24 +31,20 @@ export const startOperationsServer = async (options: {
     refuseFaultyFraming(answer(options), (error) => JSON.stringify({ error })),
   )
   const nowMs = (): number => performance.now()
-  const onCut = createDropReporter({ ...options, door: 'operations', nowMs })
+  const onCut = createDropReporter({
+    door: 'operations',
+    log: options.log,
+    registry: options.registry,
+    nowMs,
+  })
   const makeRoom = (): void => server.closeIdleConnections()
   guardConnections(server, { limits: CONNECTION_LIMITS, makeRoom, nowMs, onCut })
-  await listen(server, options)
-  return { url: urlOf(server, options.host), close: () => close(server) }
+  const port = await listen(server, options.host, options.port)
+  return { url: urlOf(options.host, port), close: () => close(server) }
 }
 
-const urlOf = (server: Server, host: string): string => {
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the server listens on no port')
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
-}
-
-const listen = (server: Server, options: { host: string; port: number }): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port, options.host, resolve)
-  })
+const urlOf = (host: string, port: number): string =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 
 const close = (server: Server): Promise<void> =>
   new Promise((resolve) => {
@@ -88,7 +85,8 @@ const render = async (
       return json(200, { alive: true })
     case '/readyz': {
       const { ready, parts } = await options.readiness()
-      return json(ready ? 200 : 503, { ready, ...parts })
+      const found = { ready, ...parts }
+      return json(ready ? 200 : 503, found)
     }
     case '/metrics':
       return {

@@ -7,6 +7,6 @@ export const announceReady = (options: {
   text: string
   fields: Record<string, unknown>
 }): void => {
-  const line = options.json ? JSON.stringify({ ready: true, ...options.fields }) : options.text
-  process.stdout.write(`${line}\n`)
+  const line = { ready: true, ...options.fields }
+  process.stdout.write(`${options.json ? JSON.stringify(line) : options.text}\n`)
 }

@@ -1,6 +1,7 @@
 import type { Database } from '../../database/connect.ts'
 import { createBatcher } from '../../runtime/batch.ts'
 import type { Log } from '../../runtime/log.ts'
+import { inTime } from '../../runtime/time-limit.ts'
 import type { ReceivedCallback } from './callback.ts'
 import type { Spool } from './spool.ts'
 import { storeCallbacks } from './store.ts'
@@ -40,7 +41,7 @@ export const createReceiver = (options: {
     // The connection was lost while these callbacks waited in the batcher.
     if (availability.isDown()) throw new DatabaseTooSlow('Postgres is away')
     try {
-      return await inTime(storeCallbacks(database, callbacks), patienceMs)
+      return await storeInTime(database, callbacks, patienceMs)
     } catch (error) {
       availability.markDown(error)
       throw error
@@ -70,20 +71,17 @@ export const createReceiver = (options: {
   }
 }
 
-/** Rejects with `DatabaseTooSlow` when `work` takes longer; it goes on, and whatever it does then changes nothing. */
-export const inTime = async <Result>(work: Promise<Result>, patienceMs: number): Promise<Result> => {
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(
-    () => late.reject(new DatabaseTooSlow(`Postgres did not answer within ${patienceMs} ms`)),
+/** Rejects with `DatabaseTooSlow` when Postgres takes longer to store the callbacks; whether it has is then unknown. */
+export const storeInTime = (
+  database: Database,
+  callbacks: readonly ReceivedCallback[],
+  patienceMs: number,
+): Promise<('stored' | Error)[]> =>
+  inTime(
+    storeCallbacks(database, callbacks),
     patienceMs,
+    () => new DatabaseTooSlow(`Postgres did not answer within ${patienceMs} ms`),
   )
-  work.catch(() => undefined)
-  try {
-    return await Promise.race([work, late.promise])
-  } finally {
-    clearTimeout(timer)
-  }
-}
 
 /** Whether Postgres takes callbacks at present, as far as this process knows. */
 export type DatabaseAvailability = {

@@ -2,10 +2,8 @@ import type { Database } from '../../database/connect.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import type { ReceivedCallback } from './callback.ts'
-import type { DatabaseAvailability } from './receive.ts'
-import { inTime } from './receive.ts'
+import { type DatabaseAvailability, storeInTime } from './receive.ts'
 import type { Spool } from './spool.ts'
-import { storeCallbacks } from './store.ts'
 
 /** Callbacks that one transaction takes. */
 const BATCH = 500
@@ -43,7 +41,7 @@ export const startReplaying = (parts: Parts): Loop =>
 const replayOne = async (parts: Parts): Promise<boolean> => {
   const { database, availability, spool } = parts
   if (availability.isDown()) {
-    await inTime(storeCallbacks(database, []), PATIENCE_MS)
+    await storeInTime(database, [], PATIENCE_MS)
     availability.markUp()
   }
   const file = await spool.nextFile()
@@ -52,7 +50,7 @@ const replayOne = async (parts: Parts): Promise<boolean> => {
   let refused = 0
   for (let from = 0; from < callbacks.length; from += BATCH) {
     const some = callbacks.slice(from, from + BATCH)
-    const results = await inTime(storeCallbacks(database, some), PATIENCE_MS)
+    const results = await storeInTime(database, some, PATIENCE_MS)
     const bad = some.filter((_one, index) => results[index] instanceof Error)
     for (const callback of bad) await quarantine(parts, file, callback)
     refused += bad.length

@@ -8,6 +8,7 @@ import {
   serverTimes,
 } from '../../runtime/connection-guard.ts'
 import { refuseFaultyFraming } from '../../runtime/framing.ts'
+import { closeWithin, listen } from '../../runtime/listen.ts'
 import { createConnectHandler } from './connect-handler.ts'
 import { type ServerTls, toTlsOptions } from './server-tls.ts'
 import type { Services } from './services.ts'
@@ -32,40 +33,33 @@ export const startConnectServer = async (options: {
   const closing = new AbortController()
   const handle = createConnectHandler({ services: options.services, shutdownSignal: closing.signal })
   const refused = (message: string): string => JSON.stringify({ code: 'invalid_argument', message })
-  const server = createDoor(options.tls ?? null, limits, refuseFaultyFraming(handle, refused))
+  const server = createListener(options.tls ?? null, limits, refuseFaultyFraming(handle, refused))
   const makeRoom = (): void => server.closeIdleConnections()
   guardConnections(server, { limits, makeRoom, nowMs: () => performance.now(), onCut })
-  const port = await listen(server, options)
+  const port = await listen(server, options.host, options.port)
   return { port, close: () => close(server, closing) }
 }
 
-const createDoor = (tls: ServerTls | null, limits: ConnectionLimits, handle: RequestListener): Server =>
-  tls === null
-    ? createServer(serverTimes(limits), handle)
-    : createTlsServer({ ...serverTimes(limits), ...toTlsOptions(tls, limits.headersTimeoutMs) }, handle)
-
-const listen = (server: Server, options: { host: string; port: number }): Promise<number> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port, options.host, () => {
-      server.off('error', reject)
-      const address = server.address()
-      resolve(typeof address === 'object' && address !== null ? address.port : options.port)
-    })
-  })
+const createListener = (tls: ServerTls | null, limits: ConnectionLimits, handle: RequestListener): Server => {
+  const times = serverTimes(limits)
+  if (tls === null) return createServer(times, handle)
+  const secure = { ...times, ...toTlsOptions(tls, limits.headersTimeoutMs) }
+  return createTlsServer(secure, handle)
+}
 
 /** How long calls under way may take to finish when the server closes, ms. */
 const CLOSE_MS = 10_000
 
 const close = (server: Server, closing: AbortController): Promise<void> =>
-  new Promise((resolve) => {
-    const deadline = setTimeout(() => {
+  closeWithin(
+    CLOSE_MS,
+    () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeIdleConnections()
+      }),
+    () => {
       closing.abort()
       server.closeAllConnections()
-    }, CLOSE_MS)
-    server.close(() => {
-      clearTimeout(deadline)
-      resolve()
-    })
-    server.closeIdleConnections()
-  })
+    },
+  )

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { type ConnectionLimits, type CutReason, guardConnections } from '../../runtime/connection-guard.ts'
+import { listen } from '../../runtime/listen.ts'
 import { type ServerTls, toTlsOptions } from './server-tls.ts'
 
 /** The preface of HTTP/2 and the header of the SETTINGS frame that follows it (RFC 9113, section 3.4), bytes. */
@@ -42,18 +43,15 @@ export const listenForGrpc = async (options: {
     socket.destroy()
     if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') onCut('sender')
   })
-  await listen(server, options)
-  const address = server.address()
-  return {
-    port: typeof address === 'object' && address !== null ? address.port : options.port,
-    close: () => server.close(),
-  }
+  const port = await listen(server, options.host, options.port)
+  return { port, close: () => server.close() }
 }
 
-const createListener = (tls: ServerTls | null, limits: ConnectionLimits): Server =>
-  tls === null
-    ? createServer({ noDelay: true })
-    : createTlsServer({ noDelay: true, ALPNProtocols: ['h2'], ...toTlsOptions(tls, limits.headersTimeoutMs) })
+const createListener = (tls: ServerTls | null, limits: ConnectionLimits): Server => {
+  if (tls === null) return createServer({ noDelay: true })
+  const secure = { noDelay: true, ALPNProtocols: ['h2'], ...toTlsOptions(tls, limits.headersTimeoutMs) }
+  return createTlsServer(secure)
+}
 
 /** However steadily it drips: what counts is what has come by then. */
 const requirePreface = (socket: Socket, withinMs: number, onCut: (reason: CutReason) => void): void => {
@@ -64,12 +62,3 @@ const requirePreface = (socket: Socket, withinMs: number, onCut: (reason: CutRea
   }, withinMs).unref()
   socket.once('close', () => clearTimeout(deadline))
 }
-
-const listen = (server: Server, options: { host: string; port: number }): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port, options.host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })

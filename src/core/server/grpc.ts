@@ -18,6 +18,7 @@ import {
 } from '@grpc/grpc-js'
 import { clientAddress } from '../../runtime/call-context.ts'
 import { CONNECTION_LIMITS, type ConnectionLimits, type CutReason } from '../../runtime/connection-guard.ts'
+import { closeWithin } from '../../runtime/listen.ts'
 import { toPlainAddress } from '../../values/address-list.ts'
 import { type GrpcListener, listenForGrpc } from './grpc-connections.ts'
 import type { ServerTls } from './server-tls.ts'
@@ -40,7 +41,7 @@ const LIMITS = {
 
 /**
  * Serves the services over native gRPC. `grpc-js` is measured at 3.5 times what the HTTP/2 server of `connect-node` does, so
- * it carries this door; the implementations are the same. `port` 0 takes a free one. Rejects when the port is taken.
+ * it carries native gRPC; the implementations are the same. `port` 0 takes a free one. Rejects when the port is taken.
  */
 export const startGrpcServer = async (options: {
   services: Services
@@ -68,7 +69,14 @@ export const startGrpcServer = async (options: {
   // TLS, where there is any, ends at the listener.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   const inject = (socket: Socket): void => injector.injectConnection(socket)
-  const listener = await listenForGrpc({ ...options, tls, limits, onCut, inject })
+  const listener = await listenForGrpc({
+    host: options.host,
+    port: options.port,
+    tls,
+    limits,
+    onCut,
+    inject,
+  })
   return { port: listener.port, close: () => close(server, listener) }
 }
 
@@ -76,14 +84,15 @@ export const startGrpcServer = async (options: {
 const CLOSE_MS = 10_000
 
 const close = (server: Server, listener: GrpcListener): Promise<void> =>
-  new Promise((resolve) => {
-    listener.close()
-    const deadline = setTimeout(() => server.forceShutdown(), CLOSE_MS)
-    server.tryShutdown(() => {
-      clearTimeout(deadline)
-      resolve()
-    })
-  })
+  closeWithin(
+    CLOSE_MS,
+    () =>
+      new Promise<void>((resolve) => {
+        listener.close()
+        server.tryShutdown(() => resolve())
+      }),
+    () => server.forceShutdown(),
+  )
 
 type Unary = Extract<MethodImplSpec, { kind: 'unary' }>
 
@@ -121,7 +130,7 @@ const decode = (input: Unary['method']['input'], bytes: Buffer): Request | Conne
 const toHandler =
   (spec: Unary): handleUnaryCall<Request | ConnectError, Parameters<typeof toBinary>[1]> =>
   (call, answer) => {
-    const context = createHandlerContext({
+    const about = {
       service: spec.method.parent,
       method: spec.method,
       protocolName: 'grpc',
@@ -130,7 +139,8 @@ const toHandler =
       requestHeader: toHeaders(call.metadata),
       contextValues: createContextValues().set(clientAddress, addressOf(call.getPeer())),
       ...remainingTime(call.getDeadline()),
-    })
+    }
+    const context = createHandlerContext(about)
     call.on('cancelled', () => context.abort())
     void run(spec, call.request, context)
       .then(

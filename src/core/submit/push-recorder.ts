@@ -1,6 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from '../../database/connect.ts'
-import { isOutage } from '../../database/outage.ts'
+import { retryWhileUnavailable } from '../../database/retry-while-unavailable.ts'
 import { runRows } from '../../database/run-rows.ts'
 import { createBatcher } from '../../runtime/batch.ts'
 import type { Log } from '../../runtime/log.ts'
@@ -10,9 +9,6 @@ import { type Pushed, recordPushes } from './record-pushes.ts'
 
 /** After `last`, for how long records still wait for a Postgres that is away, ms. */
 const LAST_RECORDING_MS = 60_000
-
-/** The longest pause between two tries to record, ms. */
-const MAX_PAUSE_MS = 2_000
 
 /**
  * Records outcomes, many in one transaction. An outcome is known to nobody else, so its record is tried for as long as Postgres
@@ -43,16 +39,8 @@ export const createPushRecorder = (options: {
       }),
   })
 
-  const add = async (pushed: Pushed): Promise<void> => {
-    for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
-      try {
-        return await batcher.add(pushed)
-      } catch (error) {
-        if (!isOutage(error) || nowMs() + pauseMs > untilMs) throw error
-        await pause(pauseMs)
-      }
-    }
-  }
+  const add = (pushed: Pushed): Promise<void> =>
+    retryWhileUnavailable(() => batcher.add(pushed), { isOver: (pauseMs) => nowMs() + pauseMs > untilMs })
 
   const last = (): void => {
     untilMs = nowMs() + LAST_RECORDING_MS
