@@ -1,5 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { anyOf } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { type Msisdn, maskMsisdn } from '../../values/msisdn.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
@@ -43,12 +44,18 @@ export const erasePayer = async (options: {
  */
 const findPayments = async (database: Database, msisdn: Msisdn): Promise<bigint[]> => {
   const { digits } = toNineDigits(msisdn)
-  const { rows } = await sql<{ id: bigint }>`
-    SELECT id FROM payments
-    WHERE msisdn = ${msisdn}
-      OR concat_ws(' ', reference, callback_url, result_desc) ~ ${`(^|[^0-9])(254|0)${digits}($|[^0-9])`}
-    ORDER BY id
-  `.execute(database)
+  const rows = await database
+    .selectFrom('payments')
+    .select('id')
+    .where((eb) => {
+      const texts = sql`concat_ws(' ', reference, callback_url, result_desc)`
+      return eb.or([
+        eb('msisdn', '=', msisdn),
+        sql<boolean>`${texts} ~ ${`(^|[^0-9])(254|0)${digits}($|[^0-9])`}`,
+      ])
+    })
+    .orderBy('id')
+    .execute()
   return rows.map(({ id }) => id)
 }
 
@@ -56,13 +63,26 @@ const lockAndFindOpen = async (
   transaction: Transaction<Schema>,
   ids: readonly bigint[],
 ): Promise<bigint[]> => {
-  const { rows } = await sql<{ id: bigint; is_open: boolean }>`
-    SELECT id, state NOT IN ('successful', 'failed')
-      OR EXISTS (SELECT FROM deliveries WHERE payment_id = payments.id AND deliveries.state = 'pending')
-      OR EXISTS (
-        SELECT FROM callbacks JOIN to_interpret ON callback_id = callbacks.id WHERE payment_id = payments.id
-      ) AS is_open
-    FROM payments WHERE id = ANY(${ids}::bigint[]) ORDER BY id FOR UPDATE
-  `.execute(transaction)
+  const rows = await transaction
+    .selectFrom('payments')
+    .select('id')
+    .select((eb) => {
+      const pending = eb
+        .selectFrom('deliveries')
+        .select('deliveries.id')
+        .whereRef('deliveries.payment_id', '=', 'payments.id')
+        .where('deliveries.state', '=', 'pending')
+      const uninterpreted = eb
+        .selectFrom('callbacks')
+        .innerJoin('to_interpret', 'to_interpret.callback_id', 'callbacks.id')
+        .select('callbacks.id')
+        .whereRef('callbacks.payment_id', '=', 'payments.id')
+      const isUnsettled = eb('payments.state', 'not in', ['successful', 'failed'])
+      return eb.or([isUnsettled, eb.exists(pending), eb.exists(uninterpreted)]).as('is_open')
+    })
+    .where('id', '=', anyOf(ids))
+    .orderBy('id')
+    .forUpdate()
+    .execute()
   return rows.filter((row) => row.is_open).map(({ id }) => id)
 }
