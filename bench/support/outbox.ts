@@ -10,18 +10,18 @@ import type { DeliveryServices } from './delivery-services.ts'
 
 /** What partners are told, as settling payments renders it. */
 export const BODY = renderBody({
-  paymentId: 102n,
-  partnerId: 1n,
-  callbackUrl: '',
+  id: 102n,
+  partner_id: 1n,
+  callback_url: '',
   msisdn: '254712345678',
-  amountKes: 150,
-  merchantRequestId: '2654-4b64-97ff-b827b542881d3130',
-  checkoutRequestId: 'ws_CO_04052026210410237712345678',
-  resultCode: '0',
-  resultDesc: 'The service request is processed successfully.',
+  amount_kes: 150,
+  merchant_request_id: '2654-4b64-97ff-b827b542881d3130',
+  checkout_request_id: 'ws_CO_04052026210410237712345678',
+  result_code: '0',
+  result_desc: 'The service request is processed successfully.',
   receipt: 'UE4A11B2C3',
-  transactionDate: new Date('2026-05-04T18:04:28Z'),
-  outcome: 'successful',
+  transaction_date: new Date('2026-05-04T18:04:28Z'),
+  state: 'successful',
 })
 
 /** Puts so many deliveries to one URL into the outbox, the partners in turn; their ids are `msg_<prefix>_<number>`, from 1. */

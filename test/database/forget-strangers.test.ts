@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { storeCallbacks } from '../../src/core/callback/store.ts'
+import { storeCallbacks } from '../../src/core/callback/receive.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { forgetStrangers, forgetStrangersAmongCallbacks } from '../../src/database/forget-strangers.ts'
 import { parseAddressList } from '../../src/values/address-list.ts'

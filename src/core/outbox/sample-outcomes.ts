@@ -1,6 +1,6 @@
 import { toDarajaTimestamp } from '../../values/instant.ts'
 import { NOT_PROMPTED } from '../payments/payment.ts'
-import { type OutcomeEvent, renderBody } from './enqueue.ts'
+import { renderBody, type SettledPayment } from './enqueue.ts'
 
 /** One POST of a rehearsal. */
 export type SampleOutcome = {
@@ -17,25 +17,25 @@ const FIRST_SAMPLE_ID = 2_147_480_001n
 /** A number that no phone has. */
 const MSISDN = '254700000000'
 
-type SampleEvent = Pick<OutcomeEvent, 'outcome' | 'resultCode' | 'resultDesc'> & Partial<OutcomeEvent>
+type Sample = Pick<SettledPayment, 'state' | 'result_code' | 'result_desc'> & Partial<SettledPayment>
 
-const paid = (more: Partial<OutcomeEvent> = {}): SampleEvent => ({
-  outcome: 'successful',
-  resultCode: '0',
-  resultDesc: 'The service request is processed successfully.',
+const paid = (more: Partial<SettledPayment> = {}): Sample => ({
+  state: 'successful',
+  result_code: '0',
+  result_desc: 'The service request is processed successfully.',
   receipt: 'RKT7S9T2UB',
   ...more,
 })
 
-const failed = (resultCode: string, resultDesc: string, more: Partial<OutcomeEvent> = {}): SampleEvent => ({
-  outcome: 'failed',
-  resultCode,
-  resultDesc,
+const failed = (code: string, description: string, more: Partial<SettledPayment> = {}): Sample => ({
+  state: 'failed',
+  result_code: code,
+  result_desc: description,
   ...more,
 })
 
 /** What M-PESA gave no ids for. */
-const NO_IDS = { merchantRequestId: null, checkoutRequestId: null }
+const NO_IDS = { merchant_request_id: null, checkout_request_id: null }
 
 const TIMED_OUT = failed('1037', 'No response from user.')
 
@@ -43,22 +43,25 @@ const TIMED_OUT = failed('1037', 'No response from user.')
  * What a partner can get, each with a name and all deliveries of one payment, in order. In the last two a partner hears
  * of one payment twice: once as an answer got lost, once as M-PESA took a failure back.
  */
-const SAMPLES: readonly { name: string; events: readonly SampleEvent[] }[] = [
-  { name: 'paid', events: [paid()] },
-  { name: 'paid-without-receipt', events: [paid({ receipt: null })] },
-  { name: 'cancelled', events: [failed('1032', 'Request cancelled by user')] },
-  { name: 'wrong-pin', events: [failed('2001', 'The initiator information is invalid.')] },
+const SAMPLES: readonly { name: string; outcomes: readonly Sample[] }[] = [
+  { name: 'paid', outcomes: [paid()] },
+  { name: 'paid-without-receipt', outcomes: [paid({ receipt: null })] },
+  { name: 'cancelled', outcomes: [failed('1032', 'Request cancelled by user')] },
+  { name: 'wrong-pin', outcomes: [failed('2001', 'The initiator information is invalid.')] },
   {
     name: 'insufficient-funds',
-    events: [failed('1', 'The balance is insufficient for the transaction.')],
+    outcomes: [failed('1', 'The balance is insufficient for the transaction.')],
   },
-  { name: 'timeout', events: [TIMED_OUT] },
-  { name: 'code-as-text', events: [failed('SFC_IC0003', 'The operator does not exist.')] },
-  { name: 'refused', events: [failed('400.002.02', 'Bad Request - Invalid PhoneNumber', NO_IDS)] },
-  { name: 'not-prompted', events: [failed(NOT_PROMPTED.resultCode, NOT_PROMPTED.resultDesc, NO_IDS)] },
-  { name: 'not-paid', events: [failed('NOT_PAID', 'Found not paid by an operator of the gateway.', NO_IDS)] },
-  { name: 'told-twice', events: [paid(), paid()] },
-  { name: 'late-success', events: [TIMED_OUT, paid()] },
+  { name: 'timeout', outcomes: [TIMED_OUT] },
+  { name: 'code-as-text', outcomes: [failed('SFC_IC0003', 'The operator does not exist.')] },
+  { name: 'refused', outcomes: [failed('400.002.02', 'Bad Request - Invalid PhoneNumber', NO_IDS)] },
+  { name: 'not-prompted', outcomes: [failed(NOT_PROMPTED.resultCode, NOT_PROMPTED.resultDesc, NO_IDS)] },
+  {
+    name: 'not-paid',
+    outcomes: [failed('NOT_PAID', 'Found not paid by an operator of the gateway.', NO_IDS)],
+  },
+  { name: 'told-twice', outcomes: [paid(), paid()] },
+  { name: 'late-success', outcomes: [TIMED_OUT, paid()] },
 ]
 
 export const SAMPLE_NAMES: readonly string[] = SAMPLES.map(({ name }) => name)
@@ -68,24 +71,24 @@ export const SAMPLE_NAMES: readonly string[] = SAMPLES.map(({ name }) => name)
  * ended at `now`.
  */
 export const sampleOutcomes = (names: readonly string[], now: Date): SampleOutcome[] =>
-  SAMPLES.flatMap(({ name, events }, index) => {
+  SAMPLES.flatMap(({ name, outcomes }, index) => {
     if (!names.includes(name)) return []
-    const blank = blankEvent(FIRST_SAMPLE_ID + BigInt(index), now)
-    const bodies = events.map((event) => {
-      const whole = { ...blank, ...event }
+    const blank = blankPayment(FIRST_SAMPLE_ID + BigInt(index), now)
+    const bodies = outcomes.map((outcome) => {
+      const whole = { ...blank, ...outcome }
       return renderBody(whole)
     })
     return bodies.map((body, at) => ({ name, body, attempt: at > 0 && body === bodies[at - 1] ? 2 : 1 }))
   })
 
-const blankEvent = (paymentId: bigint, now: Date) => ({
-  paymentId,
-  partnerId: 0n,
-  callbackUrl: '',
+const blankPayment = (id: bigint, now: Date) => ({
+  id,
+  partner_id: 0n,
+  callback_url: '',
   msisdn: MSISDN,
-  amountKes: 150,
-  merchantRequestId: `29115-${paymentId}-1`,
-  checkoutRequestId: `ws_CO_${toDarajaTimestamp(now)}${MSISDN.slice(3)}`,
+  amount_kes: 150,
+  merchant_request_id: `29115-${id}-1`,
+  checkout_request_id: `ws_CO_${toDarajaTimestamp(now)}${MSISDN.slice(3)}`,
   receipt: null,
-  transactionDate: now,
+  transaction_date: now,
 })

@@ -1,6 +1,6 @@
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
-import type { OutcomeEvent } from '../outbox/enqueue.ts'
+import type { SettledPayment } from '../outbox/enqueue.ts'
 import type { Move } from '../payments/history.ts'
 import { decideSettlement, type SettleDecision } from '../payments/payment.ts'
 import type { Evidence } from './evidence.ts'
@@ -39,7 +39,7 @@ export type Settlement = {
 }
 
 /** A settlement before it is written, with what is to be written beside the payment itself. */
-export type Decided = Settlement & { move?: Move; event?: OutcomeEvent }
+export type Decided = Settlement & { move?: Move; settled?: SettledPayment }
 
 /** Everything that a batch of evidence comes to: `rows` as they are to be, and the receipts that it is to be known to whom they belong. */
 export type DecidedBatch = { rows: Map<bigint, PaymentRow>; decided: Decided[]; claims: ReceiptHolders }
@@ -84,12 +84,12 @@ const decide = (row: PaymentRow | undefined, evidence: Evidence, holderOf: Holde
   const { receipt } = evidence
   const holder = receipt === null ? row.id : holderOf(receipt, row.id)
   if (holder !== row.id) return receiptOfAnother({ evidence, from, holder })
-  if (decision.kind === 'move') applyOutcome(row, evidence)
-  else fillInReceipt(row, evidence)
-  const settled = { evidence, from, decision, findings }
-  return decision.kind === 'move'
-    ? { ...settled, move: toMove(from, evidence), event: toEvent(row, evidence) }
-    : settled
+  if (decision.kind === 'move') {
+    const settled = applyOutcome(row, evidence)
+    return { evidence, from, decision, findings, move: toMove(from, evidence), settled }
+  }
+  fillInReceipt(row, evidence)
+  return { evidence, from, decision, findings }
 }
 
 /** True when the payment's row is to be written. */
@@ -123,13 +123,18 @@ const fillInIds = (row: PaymentRow, evidence: Evidence): void => {
   row.checkout_request_id ??= evidence.checkoutRequestId
 }
 
-const applyOutcome = (row: PaymentRow, evidence: Evidence): void => {
+/** Brings the row to the outcome, and returns it as it is now: later evidence of the batch may change the row again. */
+const applyOutcome = (row: PaymentRow, evidence: Evidence): SettledPayment => {
   fillInIds(row, evidence)
-  row.state = evidence.outcome
-  row.result_code = evidence.resultCode
-  row.result_desc = evidence.resultDesc
-  row.receipt = evidence.receipt
-  row.transaction_date = evidence.transactionDate ?? new Date(row.now_ms)
+  const outcome = {
+    state: evidence.outcome,
+    result_code: evidence.resultCode,
+    result_desc: evidence.resultDesc,
+    receipt: evidence.receipt,
+    transaction_date: evidence.transactionDate ?? new Date(row.now_ms),
+  }
+  Object.assign(row, outcome)
+  return { ...row, ...outcome }
 }
 
 const toMove = (from: PaymentStateName, evidence: Evidence): Move => ({
@@ -139,19 +144,4 @@ const toMove = (from: PaymentStateName, evidence: Evidence): Move => ({
   cause: evidence.cause,
   detail: evidence.byHand?.reason ?? evidence.resultCode,
   operator: evidence.byHand?.operator ?? null,
-})
-
-const toEvent = (row: PaymentRow, evidence: Evidence): OutcomeEvent => ({
-  paymentId: row.id,
-  partnerId: row.partner_id,
-  callbackUrl: row.callback_url,
-  msisdn: row.msisdn,
-  amountKes: row.amount_kes,
-  merchantRequestId: row.merchant_request_id,
-  checkoutRequestId: row.checkout_request_id,
-  resultCode: evidence.resultCode,
-  resultDesc: evidence.resultDesc,
-  receipt: evidence.receipt,
-  transactionDate: row.transaction_date ?? new Date(row.now_ms),
-  outcome: evidence.outcome,
 })

@@ -46,7 +46,7 @@ export const settle = async (
   )
   await enqueueDeliveries(
     transaction,
-    decided.flatMap(({ event }) => event ?? []),
+    decided.flatMap(({ settled }) => settled ?? []),
   )
   const fresh = await recordFindings(
     transaction,

@@ -8,11 +8,11 @@ import {
   createDatabaseAvailability,
   createReceiver,
   type DatabaseAvailability,
+  storeCallbacks,
 } from '../../../src/core/callback/receive.ts'
 import { startReplaying } from '../../../src/core/callback/replay.ts'
 import type { Spool } from '../../../src/core/callback/spool.ts'
 import { encodeRecord } from '../../../src/core/callback/spool-record.ts'
-import { storeCallbacks } from '../../../src/core/callback/store.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import type { Loop } from '../../../src/runtime/loop.ts'
 import { openTestSpool, quietLog } from '../../support/core.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { storeCallbacks } from '../../../src/core/callback/store.ts'
+import { storeCallbacks } from '../../../src/core/callback/receive.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { quietLog } from '../../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'

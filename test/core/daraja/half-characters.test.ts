@@ -116,18 +116,18 @@ describe('what a partner is sent of it', () => {
 
   it('has it in none of its fields, whoever said them', () => {
     const body = renderBody({
-      paymentId: 1n,
-      partnerId: 1n,
-      callbackUrl: 'https://duka.example/',
+      id: 1n,
+      partner_id: 1n,
+      callback_url: 'https://duka.example/',
       msisdn: '254712345678',
-      amountKes: 1,
-      merchantRequestId: 'm\ud83d',
-      checkoutRequestId: 'c\ud83d',
-      resultCode: 'r\ud83d',
-      resultDesc: 'd\ud83d',
+      amount_kes: 1,
+      merchant_request_id: 'm\ud83d',
+      checkout_request_id: 'c\ud83d',
+      result_code: 'r\ud83d',
+      result_desc: 'd\ud83d',
       receipt: 'e\ud83d',
-      transactionDate: new Date(0),
-      outcome: 'failed',
+      transaction_date: new Date(0),
+      state: 'failed',
     })
     expect(body).not.toMatch(/\\u|[\ud800-\udfff]/)
     expect(body.match(/\ufffd/g)).toHaveLength(5)

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { storeCallbacks } from '../../../src/core/callback/store.ts'
+import { storeCallbacks } from '../../../src/core/callback/receive.ts'
 import { type Erasure, erasePayer } from '../../../src/core/payers/erase.ts'
 import { type Msisdn, parseMsisdn } from '../../../src/values/msisdn.ts'
 import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'

@@ -164,18 +164,18 @@ describe('the OpenAPI document', () => {
 
   it('describes what partners are told, in the order in which they are told it', () => {
     const body = renderBody({
-      paymentId: 102n,
-      partnerId: 1n,
-      callbackUrl: 'https://yourapp.example.com/payment_callback',
+      id: 102n,
+      partner_id: 1n,
+      callback_url: 'https://yourapp.example.com/payment_callback',
       msisdn: '254712345678',
-      amountKes: 150,
-      merchantRequestId: null,
-      checkoutRequestId: null,
-      resultCode: '1032',
-      resultDesc: 'Request cancelled by user.',
+      amount_kes: 150,
+      merchant_request_id: null,
+      checkout_request_id: null,
+      result_code: '1032',
+      result_desc: 'Request cancelled by user.',
       receipt: null,
-      transactionDate: new Date(0),
-      outcome: 'failed',
+      transaction_date: new Date(0),
+      state: 'failed',
     })
     const schema = document.components.schemas['Callback']
     expect(Object.keys(z.record(z.string(), z.unknown()).parse(schema?.['properties']))).toEqual(
