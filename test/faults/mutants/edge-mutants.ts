@@ -47,7 +47,12 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
     name: 'a key that is stored with blanks at its ends is refused',
     law: 2,
     file: 'src/core/services/payment-service.ts',
-    changes: [{ find: '{ ...partner, storedKey }', replace: '{ ...partner, storedKey: storedKey && null }' }],
+    changes: [
+      {
+        find: 'maxPaymentKes: partner.maxPaymentKes, storedKey }',
+        replace: 'maxPaymentKes: partner.maxPaymentKes, storedKey: storedKey && null }',
+      },
+    ],
     killedBy: { file: 'test/contract/idempotency-blanks.test.ts', test: 'is a duplicate still' },
   },
   {

@@ -151,7 +151,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
     name: 'an outcome is settled without its delivery',
     law: 5,
     file: 'src/core/outbox/enqueue.ts',
-    changes: [{ find: 'if (events.length === 0) return', replace: 'if (events.length >= 0) return' }],
+    changes: [{ find: 'if (settled.length === 0) return', replace: 'if (settled.length >= 0) return' }],
     killedBy: {
       file: 'test/core/settle/life-of-a-payment.test.ts',
       test: 'that is paid: every step leaves its trace',
@@ -176,7 +176,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
     name: 'a second outcome is told under the webhook-id of the first',
     law: 6,
     file: 'src/core/outbox/enqueue.ts',
-    changes: [{ find: '`msg_${event.paymentId}_${event.outcome}`', replace: '`msg_${event.paymentId}`' }],
+    changes: [{ find: '`msg_${payment.id}_${payment.state}`', replace: '`msg_${payment.id}`' }],
     killedBy: {
       file: 'test/core/settle/life-of-a-payment.test.ts',
       test: 'that fails and then succeeds: two deliveries, each under its own webhook-id',

@@ -72,7 +72,7 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
     name: 'a request id may be any text',
     law: 8,
     file: 'src/values/request-id.ts',
-    changes: [{ find: ' && SANE_ID.test(given) ?', replace: ' ?' }],
+    changes: [{ find: ' && REQUEST_ID_PATTERN.test(given) ?', replace: ' ?' }],
     killedBy: { file: 'test/core/services/request-ids.test.ts', test: 'stands nowhere when it is a b' },
   },
   {
