@@ -22,8 +22,8 @@ export const handOverTables = async (
   database: Database,
   role: string = APPLICATION_ROLE,
 ): Promise<HandOver> => {
-  const { user, exists, mayMake } = await readRights(database, role)
-  if (!exists && !mayMake) return notDone(user, role, `CREATE ROLE ${role} NOLOGIN; `)
+  const { user, exists, may_make } = await readRights(database, role)
+  if (!exists && !may_make) return notDone(user, role, `CREATE ROLE ${role} NOLOGIN; `)
   if (!exists) await makeRole(database, role)
   if (!(await join(database, role))) return notDone(user, role, '')
   await database.transaction().execute((transaction) => handOver(transaction, role))
@@ -41,11 +41,11 @@ const notDone = (user: string, role: string, first: string): HandOver => ({
   help: `until then the audit log is protected from nobody: have an administrator run ${first}GRANT ${role} TO ${user}; and run gateway migrate again`,
 })
 
-type Rights = { user: string; exists: boolean; mayMake: boolean }
+type Rights = { user: string; exists: boolean; may_make: boolean }
 
 const readRights = async (database: Database, role: string): Promise<Rights> => {
   const { rows } = await sql<Rights>`
-    SELECT quote_ident(rolname) AS "user", rolsuper OR rolcreaterole AS "mayMake",
+    SELECT quote_ident(rolname) AS "user", rolsuper OR rolcreaterole AS may_make,
            EXISTS (SELECT FROM pg_roles WHERE rolname = ${role}) AS exists
     FROM pg_roles WHERE rolname = current_user
   `.execute(database)

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import type { EndpointStateName } from '../../database/schema/endpoints.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Endpoint } from '../../values/endpoint.ts'
 import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
@@ -9,15 +9,10 @@ import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
 const FIRST_RELEASE = 1
 
 /** An endpoint as operators see it. */
-export type ListedEndpoint = {
-  partner_id: bigint
-  host: string
-  state: EndpointStateName
-  /** Failed attempts in a row. */
-  failures: number
-  open_until: Date | null
-  paused_at: Date | null
-  paused_by: string | null
+export type ListedEndpoint = RowOf<
+  'endpoints',
+  'partner_id' | 'host' | 'state' | 'failures' | 'open_until' | 'paused_at' | 'paused_by'
+> & {
   /** Deliveries that wait for an attempt or have one under way; that are held; that are dead or cancelled. */
   pending: number
   held: number

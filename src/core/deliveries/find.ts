@@ -1,28 +1,28 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 import { type DeliveryFilter, matching, type ShownDeliveryState } from './filter.ts'
 
 /** A delivery as operators see it. */
-export type ListedDelivery = {
-  delivery_id: bigint
-  payment_id: bigint
-  partner_id: bigint
-  host: string
-  webhook_id: string
-  state: ShownDeliveryState
-  attempts: number
-  is_under_way: boolean
-  created_at: Date
-  next_attempt_at: Date | null
-  held_at: Date | null
-  ended_at: Date | null
-  /** Why the last attempt that has ended failed; null when it did not, or there was none. */
-  error_class: string | null
-  /** The HTTP status of that attempt. */
-  status: number | null
-  /** Why it is dead or cancelled. */
-  reason: string | null
-}
+export type ListedDelivery = RowOf<
+  'deliveries',
+  | 'payment_id'
+  | 'partner_id'
+  | 'host'
+  | 'webhook_id'
+  | 'attempts'
+  | 'created_at'
+  | 'next_attempt_at'
+  | 'ended_at'
+> &
+  RowOf<'to_deliver', 'delivery_id' | 'held_at'> &
+  /** Why the last attempt that has ended failed, null when it did not, or there was none; and its HTTP status. */
+  RowOf<'attempts', 'error_class' | 'status'> & {
+    state: ShownDeliveryState
+    is_under_way: boolean
+    /** Why it is dead or cancelled. */
+    reason: string | null
+  }
 
 /** Attempts that `findAttempts` shows at most: a schedule has fourteen, and each retry may begin it anew. */
 const MAX_ATTEMPTS = 200
@@ -50,8 +50,8 @@ export const listDeliveries = async (options: {
 export const findDelivery = async (
   database: Database,
   deliveryId: bigint,
-): Promise<(ListedDelivery & { callback_url: string }) | undefined> => {
-  const { rows } = await sql<ListedDelivery & { callback_url: string }>`
+): Promise<(ListedDelivery & RowOf<'deliveries', 'callback_url'>) | undefined> => {
+  const { rows } = await sql<ListedDelivery & RowOf<'deliveries', 'callback_url'>>`
     ${shown(sql`SELECT ${deliveryId}::bigint AS id`, sql`, d.callback_url`)}
   `.execute(database)
   return rows[0]
