@@ -1,4 +1,4 @@
-import { type Selectable, sql, type Transaction } from 'kysely'
+import type { Selectable, Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { now } from '../../database/expressions.ts'
 import type { PartnerAccountsTable } from '../../database/schema/partners.ts'
@@ -7,6 +7,7 @@ import {
   ACCOUNT_SECRETS,
   type AccountSecretColumn,
   identityOfAccountSecret,
+  nextId,
 } from '../../database/sealed-columns.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Vault } from '../../runtime/seal.ts'
@@ -86,7 +87,7 @@ export const setAccount = async (options: {
   const accountId = await options.database.transaction().execute(async (transaction) => {
     if (!(await lockPartner(transaction, options.partnerId))) return null
     await endCurrent(transaction, options.partnerId)
-    const id = (await findSame(transaction, options)) ?? (await nextId(transaction))
+    const id = (await findSame(transaction, options)) ?? (await nextId(transaction, 'partner_accounts'))
     const row = toRow(options, id)
     await transaction
       .insertInto('partner_accounts')
@@ -144,14 +145,6 @@ const findSame = async (
     .where('party_b', '=', options.account.partyB)
     .executeTakeFirst()
   return found?.id ?? null
-}
-
-/** The id is part of what the secrets are sealed for, so it must be known first. */
-const nextId = async (transaction: Transaction<Schema>): Promise<bigint> => {
-  const { rows } = await sql<{ id: bigint }>`
-    SELECT nextval(pg_get_serial_sequence('partner_accounts', 'id')) AS id
-  `.execute(transaction)
-  return rows[0]?.id ?? 0n
 }
 
 const toRow = (

@@ -2,7 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { fromNow, isNotOver, now } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
-import { identityOfSigningSecret } from '../../database/sealed-columns.ts'
+import { identityOfSigningSecret, nextId } from '../../database/sealed-columns.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Vault } from '../../runtime/seal.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
@@ -46,11 +46,7 @@ const insertSecret = async (
   options: Making,
 ): Promise<{ id: bigint; secret: string }> => {
   const secret = `whsec_${options.randomBytes(SECRET_BYTES).toString('base64')}`
-  // The id is part of what the secret is sealed for, so it must be known first.
-  const { rows } = await sql<{ id: bigint }>`
-    SELECT nextval(pg_get_serial_sequence('signing_secrets', 'id')) AS id
-  `.execute(transaction)
-  const row = { id: rows[0]?.id ?? 0n, partner_id: options.partnerId }
+  const row = { id: await nextId(transaction, 'signing_secrets'), partner_id: options.partnerId }
   await transaction
     .insertInto('signing_secrets')
     .values({ ...row, secret_sealed: options.vault.seal(secret, identityOfSigningSecret(row)) })
