@@ -52,6 +52,9 @@ export const connectDatabase = (options: {
     application_name: 'mpesa-gateway',
     synchronous_commit: 'on',
     timezone: 'UTC',
+    // Statements take milliseconds, and compiling one takes tens to hundreds. Postgres compiles what it thinks is expensive,
+    // such as each scan of a small table under `enable_seqscan = off`.
+    jit: 'off',
     idle_in_transaction_session_timeout: LONGEST_IDLE_IN_TRANSACTION,
     // The trigger that does it for processes of the release before leaves ours alone.
     'mpesa_gateway.enters_receipts': 'on',
