@@ -6,6 +6,7 @@ import { importRule } from './tidy/import-rule.ts'
 import { links } from './tidy/links.ts'
 import { namedColumns } from './tidy/named-columns.ts'
 import { operatorsWords } from './tidy/operators-words.ts'
+import { pageWidth } from './tidy/page-width.ts'
 import { type Finding, type ProjectFile, type Rule, readProject } from './tidy/project.ts'
 import { risks } from './tidy/risks.ts'
 import { standsAlone } from './tidy/stands-alone.ts'
@@ -24,6 +25,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'stands alone': standsAlone,
   risks,
   links,
+  'page width': pageWidth,
 }
 
 const run = (files: readonly ProjectFile[]): string[] =>
