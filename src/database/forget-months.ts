@@ -23,8 +23,9 @@ export const forgetOldMonths = async (options: {
   keepDays: number
 }): Promise<string[]> => {
   const dropped: string[] = []
+  const { database, table } = options
   for (const partition of await findOldMonths(options)) {
-    if (await dropPartition({ ...options, partition })) dropped.push(partition)
+    if (await dropPartition({ database, table, partition })) dropped.push(partition)
   }
   return dropped
 }

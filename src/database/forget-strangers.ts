@@ -34,11 +34,11 @@ export const forgetStrangersAmongCallbacks = async (options: {
   keepDays: number
   list: AddressList
 }): Promise<number> => {
-  const { database, list } = options
+  const { database, keepDays, list } = options
   const listed = new Set<string>()
   let forgotten = 0
   for (;;) {
-    const found = await findUnclaimed({ ...options, listed: [...listed] })
+    const found = await findUnclaimed({ database, keepDays, listed: [...listed] })
     const [ours, strangers] = partition(found, (row) => includesAddress(list, row.source_address))
     for (const { source_address } of ours) listed.add(source_address)
     const deleted = strangers.length === 0 ? 0 : await deleteCallbacks(database, strangers)
@@ -55,8 +55,8 @@ const findUnclaimed = (options: {
   database: Database
   keepDays: number
   listed: readonly string[]
-}): Promise<Unclaimed[]> => {
-  return options.database
+}): Promise<Unclaimed[]> =>
+  options.database
     .selectFrom('callbacks')
     .select(['id', 'received_at', 'source_address'])
     .where('payment_id', 'is', null)
@@ -64,7 +64,6 @@ const findUnclaimed = (options: {
     .where(sql<boolean>`source_address <> ALL (${options.listed}::text[])`)
     .limit(BATCH)
     .execute()
-}
 
 const partition = <Item>(items: readonly Item[], test: (item: Item) => boolean): [Item[], Item[]] => [
   items.filter(test),

@@ -60,7 +60,8 @@ export const lendConnections = (options: {
   const tryNew = async (client: PoolClient): Promise<void> => {
     try {
       if (options.mustWrite) await refuseReadOnly(client, send)
-      await options.look?.({ ...lend(client), release: () => undefined })
+      const looked = { ...lend(client), release: () => undefined }
+      await options.look?.(looked)
     } catch (error) {
       client.release(true)
       throw error instanceof DatabaseUnavailable ? error : new DatabaseUnavailable(error)

@@ -52,7 +52,7 @@ const migratorOf = (database: Database): Migrator =>
  * takes a lock. Throws what the failing statement threw, after rolling it back.
  */
 export const migrateToLatest = async (options: { databaseUrl: string; log: Log }): Promise<string[]> => {
-  const database = connectDatabase({ ...options, poolSize: 2 })
+  const database = connectDatabase({ databaseUrl: options.databaseUrl, log: options.log, poolSize: 2 })
   try {
     const startedAt = await readClock(database)
     const results = (await isOfLaterRelease(database)) ? [] : await runMigrations(database)
@@ -95,8 +95,8 @@ const isOfLaterRelease = async (database: Database): Promise<boolean> => {
 }
 
 /** Undoes every migration, and so deletes everything; for tests of the way down. */
-export const migrateToNothing = (options: { databaseUrl: string; log: Log }): Promise<void> =>
-  migrateBack({ ...options, to: NO_MIGRATIONS })
+export const migrateToNothing = ({ databaseUrl, log }: { databaseUrl: string; log: Log }): Promise<void> =>
+  migrateBack({ databaseUrl, log, to: NO_MIGRATIONS })
 
 /** Undoes the migrations after `to`, and so deletes what they brought; for tests of the way down, and up again with data. */
 export const migrateBack = async (options: {
@@ -104,7 +104,7 @@ export const migrateBack = async (options: {
   log: Log
   to: string | typeof NO_MIGRATIONS
 }): Promise<void> => {
-  const database = connectDatabase({ ...options, poolSize: 1 })
+  const database = connectDatabase({ databaseUrl: options.databaseUrl, log: options.log, poolSize: 1 })
   try {
     const { error } = await migratorOf(database).migrateTo(options.to)
     if (error) throw error

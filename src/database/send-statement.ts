@@ -36,7 +36,8 @@ export const createSend = (options: { pool: Pool; answerWithinMs: number | undef
   return async (client, statement) => {
     const timer = answerWithinMs === undefined ? undefined : setTimeout(() => end(client), answerWithinMs)
     try {
-      const result = await client.query({ ...statement, values: [...statement.values] })
+      const { name, text, values } = statement
+      const result = await client.query({ name, text, values: [...values] })
       if (unreplicated.delete(client)) throw new DatabaseUnavailable(new Error(UNREPLICATED))
       return result
     } catch (error) {

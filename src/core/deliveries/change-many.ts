@@ -35,11 +35,13 @@ export const retryMany = (options: {
   sendDeliveredAgain: boolean
   perSecond: number | null
 }): Promise<Changed> => {
-  const { perSecond } = options
+  const { database, actor, sendDeliveredAgain, perSecond } = options
   return changeMany(options, (ids, changed) =>
     retryDeliveries({
-      ...options,
+      database,
+      actor,
       ids,
+      sendDeliveredAgain,
       delaySeconds: perSecond === null ? 0 : changed / perSecond,
       spacingSeconds: perSecond === null ? 0 : 1 / perSecond,
     }),
@@ -49,7 +51,10 @@ export const retryMany = (options: {
 /** Cancels deliveries, oldest first, or in the order they were named; in transactions of some hundreds. */
 export const cancelMany = (
   options: Omit<CancelOptions, 'ids'> & { selection: Selection },
-): Promise<Changed> => changeMany(options, (ids) => cancelDeliveries({ ...options, ids }))
+): Promise<Changed> => {
+  const { database, actor, reason } = options
+  return changeMany(options, (ids) => cancelDeliveries({ database, actor, reason, ids }))
+}
 
 const changeMany = async (
   options: { database: Database; selection: Selection },

@@ -81,7 +81,12 @@ export const createKey = (options: {
     if (!partner) return { kind: 'no_such_partner' }
     if ((await countWorking(transaction, partner.id)) >= MAX_WORKING_KEYS) return { kind: 'too_many' }
     const expiresAt = options.lifeMs === null ? null : fromNow(options.lifeMs)
-    const made = await addKey(transaction, { ...options, partnerId: partner.id, expiresAt })
+    const made = await addKey(transaction, {
+      partnerId: partner.id,
+      name: options.name,
+      expiresAt,
+      randomBytes: options.randomBytes,
+    })
     await recordAudit(transaction, {
       actor: options.actor,
       action: 'created',
@@ -129,10 +134,10 @@ export const rotateKey = (options: {
       .returning('expires_at')
       .executeTakeFirstOrThrow()
     const made = await addKey(transaction, {
-      ...options,
       partnerId: key.partner_id,
       name: key.name,
       expiresAt: key.expires_at,
+      randomBytes: options.randomBytes,
     })
     await recordAudit(transaction, {
       actor: options.actor,

@@ -89,10 +89,11 @@ export const setAccount = async (options: {
     await endCurrent(transaction, options.partnerId)
     const id = (await findSame(transaction, options)) ?? (await nextId(transaction, 'partner_accounts'))
     const row = toRow(options, id)
+    const again = { ...row, ended_at: null }
     await transaction
       .insertInto('partner_accounts')
       .values(row)
-      .onConflict((conflict) => conflict.column('id').doUpdateSet({ ...row, ended_at: null }))
+      .onConflict((conflict) => conflict.column('id').doUpdateSet(again))
       .execute()
     await audit(transaction, options, { action: 'set', accountId: id, after: features(options) })
     crashPoint('set_account.before_commit')

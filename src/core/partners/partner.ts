@@ -48,8 +48,17 @@ export const createPartner = (options: {
       .values({ name: options.name })
       .returning('id')
       .executeTakeFirstOrThrow()
-    const { apiKey } = await addKey(transaction, { ...options, partnerId, name: 'first', expiresAt: null })
-    const signingSecret = await addSigningSecret(transaction, { ...options, partnerId })
+    const { apiKey } = await addKey(transaction, {
+      partnerId,
+      name: 'first',
+      expiresAt: null,
+      randomBytes: options.randomBytes,
+    })
+    const signingSecret = await addSigningSecret(transaction, {
+      vault: options.vault,
+      partnerId,
+      randomBytes: options.randomBytes,
+    })
     await recordAudit(transaction, {
       actor: options.actor,
       action: 'created',

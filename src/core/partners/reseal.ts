@@ -45,7 +45,14 @@ export const resealSecrets = async (options: {
   const done: Resealed = { resealed: 0, current: 0, unreadable: [] }
   for (const table of SEALED_TABLES) {
     for (let after: bigint | null = 0n; after !== null; ) {
-      after = await resealBatch({ ...options, table, after, done })
+      after = await resealBatch({
+        database: options.database,
+        vault: options.vault,
+        actor: options.actor,
+        table,
+        after,
+        done,
+      })
     }
   }
   return done
@@ -63,11 +70,11 @@ const resealBatch = async (options: {
   const batch = await options.database.transaction().execute(async (transaction) => {
     const found = await table.read(transaction, { after: options.after, limit: ROWS_AT_ONCE })
     const judged = found.map((one) => Object.assign(one, sealAgain(vault, one)))
-    const fresh = judged.flatMap(({ again, ...one }) => (again === undefined ? [] : [{ ...one, again }]))
+    const fresh = judged.filter((one) => one.again !== undefined)
     for (const [column, ofColumn] of Map.groupBy(fresh, (one) => one.column)) {
       await sql`
         UPDATE ${sql.table(table.name)} SET ${sql.ref(column)} = given.sealed
-        FROM ${givenRows(ofColumn, { id: ['int8', ({ id }) => id], sealed: ['text', ({ again }) => again] })}
+        FROM ${givenRows(ofColumn, { id: ['int8', ({ id }) => id], sealed: ['text', ({ again }) => again ?? null] })}
         WHERE ${sql.ref(`${table.name}.id`)} = given.id
       `.execute(transaction)
     }

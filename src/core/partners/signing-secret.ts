@@ -47,10 +47,8 @@ const insertSecret = async (
 ): Promise<{ id: bigint; secret: string }> => {
   const secret = `whsec_${options.randomBytes(SECRET_BYTES).toString('base64')}`
   const row = { id: await nextId(transaction, 'signing_secrets'), partner_id: options.partnerId }
-  await transaction
-    .insertInto('signing_secrets')
-    .values({ ...row, secret_sealed: options.vault.seal(secret, identityOfSigningSecret(row)) })
-    .execute()
+  const sealed = { ...row, secret_sealed: options.vault.seal(secret, identityOfSigningSecret(row)) }
+  await transaction.insertInto('signing_secrets').values(sealed).execute()
   return { id: row.id, secret }
 }
 

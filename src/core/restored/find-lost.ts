@@ -24,7 +24,11 @@ export const findLost = async (options: {
   stored: Stored | null
 }): Promise<Lost> => {
   const { database, judged, stored } = options
-  const payments = await findLostPayments({ ...options, above: judged.alarm?.missing.above ?? 0n })
+  const payments = await findLostPayments({
+    database,
+    folder: options.folder,
+    above: judged.alarm?.missing.above ?? 0n,
+  })
   const deliveries = await findLostDeliveries(database, stored?.due ?? [])
   const known: Numbers = {
     payments_id_seq: largest(payments.map(({ payment_id }) => payment_id)),

@@ -140,13 +140,18 @@ const isMissing = (error: unknown): boolean =>
 
 /** A mark as a file: JSON on one line, and its checksum on the next. */
 const encodeMark = (mark: Mark): string => {
-  const json = toJson({ version: 1, ...mark })
+  const versioned = { version: 1, ...mark }
+  const json = toJson(versioned)
   return `${json}\n${checksumOf(json)}\n`
 }
 
 /** True when both say the same, whenever they were written. */
-export const isSameMark = (one: Mark, other: Mark): boolean =>
-  toJson({ ...one, writtenAtMs: 0 }) === toJson({ ...other, writtenAtMs: 0 })
+export const isSameMark = (one: Mark, other: Mark): boolean => withoutTime(one) === withoutTime(other)
+
+const withoutTime = (mark: Mark): string => {
+  const timeless = { ...mark, writtenAtMs: 0 }
+  return toJson(timeless)
+}
 
 const toJson = (value: unknown): string =>
   JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? one.toString() : one))

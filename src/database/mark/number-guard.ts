@@ -62,7 +62,8 @@ export const openNumberGuard = async (options: {
   const { mark, damaged } = await readMarks(folder)
   for (const path of damaged) log.error({ event: 'mark_damaged', file: await quarantineDamaged(path) })
   const first = mark && (await file.takeOver(mark))
-  return createGuard({ ...options, keeper: createMarkKeeper({ file, first, log, clock: options.clock }) })
+  const { clock, nowMs } = options
+  return createGuard({ keeper: createMarkKeeper({ file, first, log, clock }), log, clock, nowMs })
 }
 
 type Parts = { keeper: MarkKeeper; log: Log; clock: Clock; nowMs: () => number }
@@ -128,9 +129,9 @@ const raise = async (parts: Parts, { connection, found, verdict }: Looked): Prom
   await raiseNumbers(connection, lowest)
   keeper.set(adopted(keeper.known(), found, lowest))
   await keeper.flush()
-  const fields = { payments_from: Number(upTo) + 1 }
-  if (verdict.kind === 'moved') log.info({ event: 'database_moved', ...fields })
-  else log.warn({ event: 'numbers_raised', ...fields })
+  const paymentsFrom = Number(upTo) + 1
+  if (verdict.kind === 'moved') log.info({ event: 'database_moved', payments_from: paymentsFrom })
+  else log.warn({ event: 'numbers_raised', payments_from: paymentsFrom })
 }
 
 const createPaymentNumbers = (keeper: MarkKeeper, check: () => Promise<void>): PaymentNumbers => ({

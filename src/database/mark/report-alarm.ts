@@ -13,16 +13,16 @@ export const fallsOf = ({ fell }: Alarm): Record<string, string> =>
 
 /** Says in the log when an alarm begins, and when it is over; once each. */
 export const reportAlarm = (log: Log): ((alarm: Alarm | null) => void) => {
-  let told: string | null = null
+  let reported: string | null = null
   return (alarm) => {
-    if (told === (alarm?.at ?? null)) return
-    told = alarm?.at ?? null
+    if (reported === (alarm?.at ?? null)) return
+    reported = alarm?.at ?? null
     if (alarm === null) return log.info({ event: 'database_restored_known' })
     const { above, upTo } = alarm.missing
     const missing = `above ${above} up to ${upTo}`
+    const event = alarm.kind === 'older' ? { event: 'database_older' } : { event: 'database_another' }
     const fields = { noticed_at: alarm.at, payments_missing: missing, fell: fallsOf(alarm) }
-    const help = textOfAlarm(alarm)
-    if (alarm.kind === 'older') log.error({ event: 'database_older', help, ...fields })
-    else log.error({ event: 'database_another', help, ...fields })
+    const line = { ...event, help: textOfAlarm(alarm), ...fields }
+    log.error(line)
   }
 }
