@@ -7,7 +7,7 @@ import type { Schema } from './schema/schema.ts'
 
 /**
  * The group that the gateway's own logins belong to. It owns every table but the audit log, which stays with whoever migrates:
- * the gateway adds lines to it and reads them, and cannot change or delete one. docs/operations.md says how to use it.
+ * the gateway adds rows to it and reads them, and cannot change or delete one. docs/operations.md says how to use it.
  */
 export const APPLICATION_ROLE = 'mpesa_gateway_app'
 
@@ -16,7 +16,7 @@ export type HandOver = { kind: 'done' } | { kind: 'not_done'; help: string }
 
 /**
  * Hands the tables over to the group `role`, which is made where it is missing, and leaves it of the audit log what it needs.
- * Safe to repeat and to run from many places at once. Not done when this user may neither make the group nor join it.
+ * Safe to repeat and to run from several processes at once. Not done when this user may neither make the group nor join it.
  */
 export const handOverTables = async (
   database: Database,
@@ -30,7 +30,7 @@ export const handOverTables = async (
   return { kind: 'done' }
 }
 
-/** Hands the tables over, and tells when that could not be done. */
+/** Hands the tables over, and logs when that could not be done. */
 export const handOverOrWarn = async (database: Database, log: Log): Promise<void> => {
   const handedOver = await handOverTables(database)
   if (handedOver.kind === 'not_done') log.warn({ event: 'application_role_missing', help: handedOver.help })

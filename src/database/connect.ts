@@ -38,7 +38,7 @@ export const connectDatabase = (options: {
   answerWithinMs?: number
   /**
    * True: a connection whose session may only read is refused, as one that cannot be had. What reads a standby, or a primary that
-   * was fenced, may be told of a past that another process has gone beyond.
+   * was fenced, may be answered from a state that another process has gone beyond.
    */
   mustWrite?: boolean
   /** Settings of Postgres for these connections, by name. */

@@ -68,6 +68,6 @@ const readTime = async (database: Database): Promise<number> => {
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms
   `.execute(database)
   const [row] = rows
-  if (!row) throw new Error('Postgres did not tell its time')
+  if (!row) throw new Error('Postgres did not return its time')
   return row.now_ms
 }

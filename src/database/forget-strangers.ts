@@ -8,7 +8,7 @@ import type { RowOf } from './schema/schema.ts'
 const BATCH = 1_000
 
 /**
- * Deletes strangers' callbacks that were kept for `keepDays` days, by the database's clock; resolves with how many. A row that
+ * Deletes unknown senders' callbacks that were kept for `keepDays` days, by the database's clock; resolves with how many. A row that
  * another process has in hand is left to it.
  */
 export const forgetStrangers = async (options: { database: Database; keepDays: number }): Promise<number> => {

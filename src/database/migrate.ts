@@ -48,7 +48,7 @@ const migratorOf = (database: Database): Migrator =>
 /**
  * Brings the database to the current schema, makes the partitions that are needed next, and hands the tables over to the
  * gateway's own group, where that is allowed; resolves with the names of the migrations that ran. A schema that a later release
- * has left is as good: nothing runs, so that whoever goes back may run this too. Safe to run from many places at once: Kysely
+ * has left is as good: nothing runs, so that whoever goes back may run this too. Safe to run from several processes at once: Kysely
  * takes a lock. Throws what the failing statement threw, after rolling it back.
  */
 export const migrateToLatest = async (options: { databaseUrl: string; log: Log }): Promise<string[]> => {

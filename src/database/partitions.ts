@@ -24,7 +24,7 @@ const FILLED: Partial<Record<(typeof BY_MONTH)[number], number>> = { attempts: 4
 
 /**
  * Creates the partitions that the coming rows need: for tables by id the one in use and the next, for tables by month the
- * present month and three more. Safe to run from many places at once; what exists is left alone.
+ * present month and three more. Safe to run from several processes at once; what exists is left alone.
  */
 export const ensurePartitions = async (database: Database): Promise<void> => {
   await database.transaction().execute(async (transaction) => {

@@ -15,7 +15,7 @@ const REPLICATION_WAIT = 'SyncRepWaitForLSN'
 /**
  * Sends statements on the connections of a pool. One without an answer within `answerWithinMs` ends its connection, for a
  * network can swallow everything without breaking one. A commit whose wait for the standby was given up fails, as one whose
- * outcome is unknown: a fail-over would take it back, and nobody may be told of it as done (law 1).
+ * outcome is unknown: a fail-over would take it back, and it must not be reported as done (law 1).
  */
 export const createSend = (options: { pool: Pool; answerWithinMs: number | undefined }): Send => {
   const { pool, answerWithinMs } = options

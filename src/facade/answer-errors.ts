@@ -4,7 +4,7 @@ import { type ErrorAnswer, JSON_TYPE, MESSAGES, Refusal, renderError, toErrorAns
 
 /**
  * Gives every error of `server` its answer: what routes and hooks throw, and paths and methods that no route takes. Call
- * it before the routes are registered. What is our fault goes to the log with its cause; the partner's to its debug lines.
+ * it before the routes are registered. What is our fault goes to the log with its cause; the partner's is logged at debug level.
  */
 export const answerErrors = (server: FastifyInstance, log: Log): void => {
   const allowedMethods = collectAllowedMethods(server)

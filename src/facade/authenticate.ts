@@ -14,7 +14,7 @@ export const requireApiKey: onRequestHookHandler = (request, _reply, done) => {
 
 /**
  * What goes along with every call to the core: who asks, from where, and by which id the call is found in the logs; and the
- * core's names of `unreadable` fields, whose values no message can hold. The core refuses those, each in its turn, so that the
+ * core's names of `unreadable` fields, whose values no message can hold. The core refuses those, each where it is validated, so that the
  * order of the checks and their messages exist once.
  */
 export const callOptions = (request: FastifyRequest, unreadable: readonly string[] = []): CallOptions => ({
@@ -26,7 +26,7 @@ export const callOptions = (request: FastifyRequest, unreadable: readonly string
   contextValues: createContextValues().set(clientAddress, request.clientAddress),
 })
 
-/** Two header lines come joined by a comma, which no key contains: the core knows no such key. */
+/** A repeated header is joined by a comma, which no key contains: the core knows no such key. */
 const apiKeyOf = (request: FastifyRequest): string | undefined => {
   const given = request.headers['x-api-key']
   return typeof given === 'string' ? given : undefined

@@ -48,7 +48,7 @@ export const createBlockedAddresses = (options: {
 /**
  * Refuses the first request of a blocked address and ends its connection; what was sent behind it is thrown away with it. New
  * connections of such an address are refused unread (`guardConnections`), so that a flood costs its sender connections, and us
- * nearly nothing. For the partners' routes, whose answers tell the wrong keys from the right ones.
+ * nearly nothing. For the partners' routes, whose answers reveal whether a key is valid.
  */
 export const refuseBlocked = (server: FastifyInstance, blockedAddresses: BlockedAddresses): void => {
   const ending = new WeakSet<Socket>()

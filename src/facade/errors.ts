@@ -26,7 +26,7 @@ export const MAX_BODY_BYTES = 16 * 1024
 /** The longest URL, characters: far above ours, and room for an id or a token that its own route refuses by name. */
 export const MAX_URL_CHARACTERS = 8 * 1024
 
-/** How many header lines a request may have; all of them together have 16 KiB, which is Node's own limit. */
+/** How many headers a request may have; all of them together have 16 KiB, which is Node's own limit. */
 export const MAX_HEADERS = 100
 
 /** Every message of the facade's own. Those about fields are the core's, with the field's name on this wire. */

@@ -84,7 +84,7 @@ const CONSUMER_CONFIG: Partial<ConsumerConfig> = {
 
 /**
  * Makes the stream and its consumer where they are missing; what exists is left as an operator may have set it (replicas,
- * limits). Safe to run from many places at once. Throws when NATS does not answer or refuses, and when a stream of this name
+ * limits). Safe to run from several processes at once. Throws when NATS does not answer or refuses, and when a stream of this name
  * exists that was made for something else.
  */
 export const ensureDeliveryStream = async (options: {

@@ -1,4 +1,4 @@
-/** One item that waits for its batch, and how its caller is told. */
+/** One item that waits for its batch, and how its caller gets the result. */
 type Waiting<Item, Result> = {
   item: Item
   resolve: (result: Result) => void
@@ -24,7 +24,7 @@ const settleOne = <Item, Result>(one: Waiting<Item, Result> | undefined, result:
 
 /**
  * Gathers single items into batches: one statement and one commit for many. It groups what is waiting and never waits in
- * order to group: a batch starts as soon as one of `maxRunning` places is free, with whatever has queued meanwhile, at most
+ * order to group: a batch starts as soon as one of `maxRunning` slots is free, with whatever has queued meanwhile, at most
  * `maxItems`. Beside one that runs already a batch starts only with `besideFrom` items or more, for what waits shares the
  * next commit otherwise. `run` returns one result an item, in the items' order; an `Error` among them is thrown to
  * that item's caller alone. No more than `maxWaiting` items wait.
@@ -71,7 +71,7 @@ export const createBatcher = <Item, Result>(options: {
     whenDrained = []
   }
 
-  // Starting at the end of the present turn of the event loop, not inside `add`, lets every request that the same turn
+  // Starting at the end of the current tick of the event loop, not inside `add`, lets every request that the same tick
   // parsed join the batch.
   const schedule = (): void => {
     if (scheduled || !mayStart()) return

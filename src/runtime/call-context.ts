@@ -10,13 +10,13 @@ export const inProcessCall = createContextKey(false, { description: 'the call ca
  */
 export const clientAddress = createContextKey('', { description: 'where the call came from' })
 
-/** The id that the call's lines in the log carry; undefined where its caller gave none that may stand there. */
+/** The id that the call's log lines carry; undefined where its caller gave none that may stand there. */
 export const requestIdOf = (context: Pick<HandlerContext, 'requestHeader'>): string | undefined =>
   parseRequestId(context.requestHeader.get('x-request-id'))
 
 /** Metadata: names of fields, with commas, that were given to the caller in a form that the message cannot hold. */
 export const UNREADABLE_FIELDS = 'x-unreadable-fields'
 
-/** The fields that were given as something that the message cannot hold: each is refused in its turn, and in its own words. */
+/** The fields that were given as something that the message cannot hold: each is refused where it is validated, with its own message. */
 export const unreadableFieldsOf = (context: Pick<HandlerContext, 'requestHeader'>): readonly string[] =>
   context.requestHeader.get(UNREADABLE_FIELDS)?.split(',') ?? []

@@ -31,7 +31,7 @@ const readSetting = (
 
 /**
  * Reads the named settings from an environment. Throws `BadSettings` with every problem at once, so that one run of a
- * misconfigured process tells all there is to mend; a secret's value is never part of a message.
+ * misconfigured process reports every setting to correct; a secret's value is never part of a message.
  */
 export const readConfig = <Name extends SettingName>(
   environment: Record<string, string | undefined>,

@@ -36,7 +36,7 @@ const countersOf = (registry: Registry): Counter => {
   if (known instanceof Counter) return known
   return new Counter({
     name: CUT,
-    help: 'Connections that were cut to protect a door, by the door and why',
+    help: 'Connections that were cut to protect a listener, by listener (`door`) and reason',
     labelNames: ['door', 'reason'],
     registers: [registry],
   })

@@ -56,7 +56,7 @@ const faultOf = ({ httpVersion, headers, rawHeaders }: IncomingMessage): string 
 /** An empty one is allowed. */
 const isHost = (host: string): boolean => host === '' || (HOST.test(host) && URL.canParse(`http://${host}`))
 
-/** Node keeps the first of them only. Names and values stand in turn. */
+/** Node keeps the first of them only. Names and values alternate. */
 const countHosts = (rawHeaders: readonly string[]): number => {
   let count = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {

@@ -35,9 +35,9 @@ export const createLineWriter = (fd: number): LineWriter => {
 
   const settle = (): void => {
     process.off('exit', writeLast)
-    const told = whenOut
+    const callbacks = whenOut
     whenOut = []
-    for (const done of told) done()
+    for (const done of callbacks) done()
   }
 
   const close = (): void => {

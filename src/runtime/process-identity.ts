@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
-/** A process, told apart from any later one with the same pid. */
+/** A process, distinguished from any later one with the same pid. */
 export type ProcessIdentity = { readonly pid: number; readonly startedAt: string }
 
 /** When a process started, as its system writes it; null when it is gone. */

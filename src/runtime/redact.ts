@@ -9,7 +9,7 @@ const SHORTEST_KNOWN = 16
 /** Callback tokens have 48 hexadecimal digits, keys 64; request ids and trace ids fewer. */
 const LONG_HEX = 48
 
-/** How much of a key is shown, to tell keys apart: as much as is kept of it in the clear. */
+/** How much of a key is shown, to distinguish keys: as much as is kept of it in the clear. */
 const SHOWN_OF_KEY = 12
 
 /**
@@ -107,7 +107,7 @@ const maskPayer = (options: {
   return isJsonValue ? `"${maskMsisdn(found)}"` : maskMsisdn(found)
 }
 
-/** Tells whether a place in a text of JSON is inside a string; to be asked for places one after the other. */
+/** Returns whether a position in a text of JSON is inside a string; to be called with increasing positions. */
 const followStrings = (text: string): ((offset: number) => boolean) => {
   let [next, isInside] = [0, false]
   return (offset) => {

@@ -78,7 +78,7 @@ const read = (sealed: string): { keyId: string; bytes: Buffer } => {
 const associatedData = (keyId: string, identity: string): Buffer =>
   Buffer.from(`${VERSION}.${keyId}.${identity}`, 'utf8')
 
-/** The id tells keys apart and tells nothing of them. */
+/** The id distinguishes keys and reveals nothing of them. */
 const toKey = (secretKey: Uint8Array): Key => ({
   id: derive(secretKey, 'mpesa-gateway id of the key of sealed secrets', 4).toString('hex'),
   key: derive(secretKey, 'mpesa-gateway sealed secrets', 32),

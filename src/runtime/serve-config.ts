@@ -86,7 +86,9 @@ export const readServeConfig = (environment: Record<string, string | undefined>)
   const given = readConfigTree(environment, SERVE_SETTINGS)
   const { account, pull, uniqueReference } = given.daraja
   if (pull.isOn && !uniqueReference) {
-    throw new BadSettings('DARAJA_PULL needs DARAJA_UNIQUE_REFERENCE on: what is pulled is told apart by it')
+    throw new BadSettings(
+      'DARAJA_PULL needs DARAJA_UNIQUE_REFERENCE on: pulled transactions are matched by it',
+    )
   }
   return {
     ...given,
@@ -109,7 +111,7 @@ const FOR_REAL_PHONES: PayerLimits = { openPrompts: 1, promptsPerHour: 10 }
 const WITHOUT: PayerLimits = { openPrompts: null, promptsPerHour: null }
 
 /**
- * How often a payer may be asked. Where the account is at Safaricom phones ring, so they are protected unless an operator
+ * How often a payer may be asked. Where the account is at Safaricom, real phones are prompted, so payers are protected unless an operator
  * decides otherwise; where a simulator plays the payer, nobody is disturbed.
  */
 const toPayerLimits = (given: PayerLimits, darajaUrl: string): PayerLimits => {

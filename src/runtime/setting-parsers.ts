@@ -49,7 +49,7 @@ export const milliseconds = wholeNumber(1, 604_800_000)
 
 const SECONDS_PER_UNIT: Record<string, number> = { s: 1, m: 60, h: 3600 }
 
-/** `0s,2s,5m,1h` → milliseconds of each step. The first is 0: an outcome is told at once. */
+/** `0s,2s,5m,1h` → milliseconds of each step. The first is 0: an outcome is delivered at once. */
 export const schedule = z
   .string()
   .regex(/^0s(,\d{1,6}[smh])*$/, 'must be durations separated by commas, the first 0s, like "0s,2s,15m,1h"')

@@ -29,7 +29,7 @@ export const SETTINGS = {
       .string()
       .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, dashes or underscores'),
     default: 'deliveries',
-    help: 'the name of the stream (and of its subject) that tells the dispatchers what is due',
+    help: 'the name of the stream (and of its subject) on which due deliveries are published to the dispatchers',
   },
   ...DOOR_SETTINGS,
   ...PAYMENT_SETTINGS,

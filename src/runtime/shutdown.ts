@@ -4,7 +4,7 @@ import type { Log } from './log.ts'
 /** Within this time two are one, ms. */
 const TWICE_MS = 1_000
 
-/** 128 and the number of SIGINT, as shells tell it. */
+/** 128 and the number of SIGINT, as shells report it. */
 const ENDED_BY_CTRL_C = 130
 
 /**

@@ -15,7 +15,7 @@ export const parseAddressList = (text: string): Parsed<AddressList> => {
 }
 
 /**
- * An address in its one plain form, an IPv4 address that travels inside IPv6 (`::ffff:1.2.3.4`, as dual-stack sockets tell
+ * An address in its one plain form, an IPv4 address that travels inside IPv6 (`::ffff:1.2.3.4`, as dual-stack sockets report
  * it) as IPv4; null when the text is no address.
  */
 export const toPlainAddress = (text: string): string | null =>

@@ -6,7 +6,7 @@ const SHOWN_DIGITS = 3
 
 /**
  * A CheckoutRequestID as logs and findings may show it: `ws_CO_04052026210410237***678`. It ends with the payer's number; what
- * stands before is when it was made, and tells it from others.
+ * stands before is when it was made, and distinguishes it from others.
  */
 export const maskCheckoutRequestId = (id: string): string =>
   `${id.slice(0, -NUMBER_DIGITS)}***${id.slice(-SHOWN_DIGITS)}`

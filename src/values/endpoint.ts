@@ -1,4 +1,4 @@
-/** Where a partner is told: what fails, hangs or is paused, does so as one. */
+/** Where deliveries go: the unit that fails, hangs or is paused. */
 export type Endpoint = {
   partnerId: bigint
   /** The callback URL's host, with its port unless it is the usual one. */

@@ -8,7 +8,7 @@ export type Msisdn = Brand<string, 'Msisdn'>
 export const MSISDN_PATTERN = /^254[17]\d{8}$/
 
 /**
- * Parses `^254[17]\d{8}$` (design, "REST"); nothing is repaired, for a guessed number prompts a stranger. Null
+ * Parses `^254[17]\d{8}$` (design, "REST"); nothing is repaired, for a guessed number prompts somebody else. Null
  * is what is no string.
  */
 export const parseMsisdn = (text: string | null): Parsed<Msisdn> =>

@@ -57,7 +57,7 @@ describe('the settings of serve', () => {
 
   it('refuse Pull Transactions without unique references', () => {
     expect(() => read({ DARAJA_PULL: 'on' })).toThrow(
-      'DARAJA_PULL needs DARAJA_UNIQUE_REFERENCE on: what is pulled is told apart by it',
+      'DARAJA_PULL needs DARAJA_UNIQUE_REFERENCE on: pulled transactions are matched by it',
     )
     expect(read().daraja.pull).toBeNull()
     const { daraja } = read({ DARAJA_PULL: 'on', DARAJA_UNIQUE_REFERENCE: 'on' })

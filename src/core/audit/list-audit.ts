@@ -15,11 +15,11 @@ export type AuditLine = {
   after: Record<string, unknown> | null
 }
 
-/** Which lines; null: all. */
+/** Which entries; null: all. */
 export type AuditFilter = {
   partnerId: bigint | null
   subject: AuditSubject | null
-  /** Only lines with smaller ids: the last one's of the page before. */
+  /** Only entries with smaller ids: the last one's of the page before. */
   before: bigint | null
   limit: number
 }

@@ -6,8 +6,8 @@ export type CallbackMetrics = {
   notKept(): void
   /** Counts a callback from an address that may not call back, or one too many without a token of ours. */
   refused(options: { isKept: boolean }): void
-  /** Counts what was kept of a stranger's body, bytes. */
-  keptOfStranger(bytes: number): void
+  /** Counts what was stored of an unknown sender's body, bytes. */
+  countStrangerBytes(bytes: number): void
 }
 
 /** What is counted of callbacks beside `CoreMetrics`. What the spool holds is asked of its folder when the metrics are read. */
@@ -23,12 +23,12 @@ export const createCallbackMetrics = (registry: Registry, spool: Spool): Callbac
     labelNames: ['kept'] as const,
     registers: [registry],
   })
-  const ofStrangers = new Counter({
+  const strangerBytes = new Counter({
     name: 'gateway_stranger_bytes_total',
     help: 'Bytes that were kept of the bodies of callbacks without a token of ours, from none of Daraja’s addresses',
     registers: [registry],
   })
-  const aside = new Gauge({
+  const quarantined = new Gauge({
     name: 'gateway_spool_files_aside',
     help: 'Files of the spool that no replay could use, for an operator to look at',
     registers: [registry],
@@ -40,12 +40,12 @@ export const createCallbackMetrics = (registry: Registry, spool: Spool): Callbac
     collect: async () => {
       const counted = await spool.count()
       spooled.set(counted.callbacks)
-      aside.set(counted.aside)
+      quarantined.set(counted.quarantined)
     },
   })
   return {
     notKept: () => notKept.inc(),
-    keptOfStranger: (bytes) => ofStrangers.inc(bytes),
+    countStrangerBytes: (bytes) => strangerBytes.inc(bytes),
     refused: ({ isKept }) => refused.inc({ kept: isKept ? 'yes' : 'no' }),
   }
 }

@@ -16,7 +16,7 @@ export type ReceivedCallback = {
   /** True when it came from an address that may not call back: kept, and never interpreted. */
   isRefused: boolean
   /**
-   * Of a stranger's, which is kept apart, cut and for days only: how many bytes its body had when it came. Null for every
+   * Of an unknown sender's, which is kept apart, truncated and for days only: how many bytes its body had when it came. Null for every
    * other callback.
    */
   strangerBodyBytes: number | null

@@ -8,10 +8,10 @@ import type { AddressList } from '../../values/address-list.ts'
 /** How often, ms. */
 const EVERY_MS = 3_600_000
 
-/** Forgets what strangers posted once it was kept for `keepDays` days: every hour, on every replica. */
+/** Deletes unknown senders' callbacks that were kept for `keepDays` days: every hour, on every replica. */
 export const startForgettingStrangers = (options: {
   database: Database
-  /** Daraja's addresses, which are no strangers'. */
+  /** Daraja's addresses. */
   list: AddressList
   keepDays: number
   log: Log

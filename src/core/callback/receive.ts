@@ -124,8 +124,8 @@ export const createDatabaseAvailability = (options: {
 }
 
 /**
- * Stores callbacks in one commit, and beside it those of strangers in another, each with the duty to interpret it where it has a payment and was not refused. A callback
- * that is stored already, by its id, changes nothing: the same one may come from a request, whose commit was not heard of,
+ * Stores callbacks in one commit, and beside it those of unknown senders in another, each with the duty to interpret it where it has a payment and was not refused. A callback
+ * that is stored already, by its id, changes nothing: the same one may come from a request, whose commit was not confirmed,
  * and from the spool, in any order. Resolves with an `Error` in the place of a callback that Postgres refuses for what it
  * holds. Storing none resolves where Postgres would take one.
  */

@@ -11,7 +11,7 @@ import { crashPoint } from '../../runtime/crash-point.ts'
 /** The ends of the files' names. */
 export const OPEN = '.open'
 export const SEALED = '.sealed'
-const ASIDE = '.aside'
+const QUARANTINED = '.aside'
 
 /** Callbacks hold phone numbers: they are for the gateway's own user. */
 const FOLDER_MODE = 0o700
@@ -141,7 +141,7 @@ export const readRecordFile = async (disk: Disk, file: SpoolFile): Promise<Buffe
   (await readWhole(disk, file.path)) ?? readWhole(disk, join(dirname(file.path), file.name + SEALED))
 
 export const listQuarantined = (disk: Disk, folder: string): Promise<SpoolFile[]> =>
-  listFiles(disk, folder, ASIDE)
+  listFiles(disk, folder, QUARANTINED)
 
 /** What a file holds; null when it is gone. */
 export const readWhole = (disk: Disk, path: string): Promise<Buffer | null> =>
@@ -157,9 +157,9 @@ export const quarantineBytes = async (
   offset: number | string,
   bytes: Buffer,
 ): Promise<string> => {
-  const aside = `${path.slice(0, -SEALED.length)}-${offset}${ASIDE}`
-  await writeAndSync(disk, aside, bytes)
-  return aside
+  const quarantined = `${path.slice(0, -SEALED.length)}-${offset}${QUARANTINED}`
+  await writeAndSync(disk, quarantined, bytes)
+  return quarantined
 }
 
 const writeAndSync = async (disk: Disk, path: string, bytes: Buffer, callbacks = 1): Promise<void> => {

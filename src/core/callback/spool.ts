@@ -29,13 +29,13 @@ export type Spool = {
   add(callback: ReceivedCallback): Promise<void>
   /** The oldest file to be replayed, null without any: this process's own at once, another's once it was left behind. */
   nextFile(): Promise<SpoolFile | null>
-  /** What a file holds. What is damaged is kept aside before the file can be removed. */
+  /** What a file holds. Damaged bytes are quarantined before the file can be removed. */
   read(file: SpoolFile): Promise<SpoolContent>
-  /** Keeps a callback aside that Postgres refuses for what it holds. */
+  /** Quarantines a callback whose content Postgres refuses. */
   quarantine(file: SpoolFile, callback: ReceivedCallback): Promise<void>
   remove(file: SpoolFile): Promise<void>
-  /** What the folder holds, whoever wrote it: callbacks to be replayed, and files kept aside. */
-  count(): Promise<{ callbacks: number; aside: number }>
+  /** What the folder holds, whoever wrote it: callbacks to be replayed, and quarantined files. */
+  count(): Promise<{ callbacks: number; quarantined: number }>
   /** Waits for what is being added, and ends the file being written. */
   close(): Promise<void>
 }
@@ -72,8 +72,8 @@ export const openSpool = async (options: {
   const read = async (file: SpoolFile): Promise<SpoolContent> => {
     const content = decodeRecords((await readWhole(disk, file.path)) ?? Buffer.alloc(0))
     for (const { offset, bytes } of content.damaged) {
-      const aside = await quarantineBytes(disk, file.path, offset, bytes)
-      log.error({ event: 'spool_damaged', file: aside, bytes: bytes.length })
+      const quarantined = await quarantineBytes(disk, file.path, offset, bytes)
+      log.error({ event: 'spool_damaged', file: quarantined, bytes: bytes.length })
     }
     return content
   }
@@ -153,6 +153,6 @@ const createCount = (disk: Disk, folder: string, writer: SpoolWriter): Spool['co
     for (const name of known.keys()) if (!names.has(name)) known.delete(name)
     let callbacks = 0
     for (const file of files) callbacks += await countIn(file)
-    return { callbacks, aside: (await listQuarantined(disk, folder)).length }
+    return { callbacks, quarantined: (await listQuarantined(disk, folder)).length }
   }
 }

@@ -5,10 +5,11 @@ import { crashPoint } from '../../runtime/crash-point.ts'
 import { type AddressList, includesAddress } from '../../values/address-list.ts'
 import { type ReceivedCallback, renderHeaders, toStorable } from './callback.ts'
 
-// A stranger's callback names no payment of ours and comes from no address of Daraja's: anybody can send one, as large and as
-// often as it likes. A few of them, cut, show the operator what comes; all of them would fill the disk.
+// A callback from an unknown sender (`stranger` in settings, tables, metrics and the log) names no payment of ours and comes from
+// no address of Daraja's. Anybody can send one, of any size, at any rate. A few of them, truncated, are stored for operators; all
+// of them would fill the disk.
 
-/** What a process keeps of strangers' callbacks. */
+/** What a process stores of unknown senders' callbacks. */
 export type StrangerLimits = {
   /** How many in a minute. */
   perMinute: number
@@ -18,7 +19,7 @@ export type StrangerLimits = {
   maxBytes: number
 }
 
-/** What became of a stranger's callback: what is kept of it, or which budget is spent. */
+/** The decision on an unknown sender's callback: what is stored of it, or which budget is spent. */
 export type StrangerVerdict =
   | { kind: 'kept'; callback: ReceivedCallback }
   | { kind: 'turned_away'; spent: 'number' | 'bytes'; isFirst: boolean }
@@ -29,15 +30,15 @@ const ROW_BYTES = 256
 const WINDOW_MS = 60_000
 
 /**
- * Says whether a callback is a stranger's. Those from Daraja's addresses are not: they would be Daraja's, and we would be
- * wrong about our own tokens.
+ * Says whether a callback is from an unknown sender. One from an address of Daraja's is not: it is Daraja's, even when its
+ * token is not known.
  */
 export const isStranger = (list: AddressList, callback: ReceivedCallback): boolean =>
   callback.paymentId === null && !includesAddress(list, callback.sourceAddress)
 
 /**
- * The budget of this process for strangers' callbacks, number and bytes, by the minute. What is let in comes back cut; the
- * first that is turned away for a reason in its minute is marked, so that the log has one line of it. `nowMs` is a monotonic
+ * The budget of this process for unknown senders' callbacks, number and bytes, by the minute. One within it is returned
+ * truncated; the first that is refused for a reason in its minute is marked, so that the log has one line of it. `nowMs` is a monotonic
  * time in ms.
  */
 export const createStrangersBudget = (
@@ -47,7 +48,7 @@ export const createStrangersBudget = (
   const fresh = () => ({ beganMs: nowMs(), kept: 0, bytes: 0, reported: new Set<string>() })
   let minute = fresh()
 
-  const turnAway = (spent: 'number' | 'bytes'): StrangerVerdict => {
+  const refuse = (spent: 'number' | 'bytes'): StrangerVerdict => {
     const isFirst = !minute.reported.has(spent)
     minute.reported.add(spent)
     return { kind: 'turned_away', spent, isFirst }
@@ -55,18 +56,18 @@ export const createStrangersBudget = (
 
   return (whole) => {
     if (nowMs() - minute.beganMs >= WINDOW_MS) minute = fresh()
-    const callback = cutStranger(whole, limits.maxBytes)
+    const callback = truncateStranger(whole, limits.maxBytes)
     const bytes = bytesOf(callback)
-    if (minute.kept >= limits.perMinute) return turnAway('number')
-    if (minute.bytes + bytes > limits.bytesPerMinute) return turnAway('bytes')
+    if (minute.kept >= limits.perMinute) return refuse('number')
+    if (minute.bytes + bytes > limits.bytesPerMinute) return refuse('bytes')
     minute.kept += 1
     minute.bytes += bytes
     return { kind: 'kept', callback }
   }
 }
 
-/** What is kept of a stranger's callback: the beginning of its body, and those of its headers that fit, from the first on. */
-export const cutStranger = (callback: ReceivedCallback, maxBytes: number): ReceivedCallback => {
+/** What is stored of an unknown sender's callback: the beginning of its body, and its first headers that fit. */
+export const truncateStranger = (callback: ReceivedCallback, maxBytes: number): ReceivedCallback => {
   let left = maxBytes
   const fit = callback.headers.findIndex((header) => {
     left -= headerBytes(header)
@@ -104,8 +105,8 @@ export const judgeSource = ({ mode, list }: CallbackSources, address: string): S
 }
 
 /**
- * Stores strangers' callbacks in one commit, in a table of their own: `callbacks` is forgotten by the month, and what anybody
- * can write must not lie there as long as what Daraja sent. One that is stored already, by its id, changes nothing.
+ * Stores unknown senders' callbacks in one commit, in a table of their own: `callbacks` is deleted by the month, and what
+ * anybody can write must not be kept there as long as what Daraja sent. One that is stored already, by its id, changes nothing.
  */
 export const insertStrangers = async (
   database: Database,

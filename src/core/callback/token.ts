@@ -56,7 +56,7 @@ export const createCallbackTokens = (options: {
   }
 }
 
-/** As a key object: createHmac turns plain bytes into one each time, which costs more than the HMAC. */
+/** As a key object: createHmac makes one of plain bytes each time, which costs more than the HMAC. */
 const deriveKey = (secretKey: Uint8Array): KeyObject =>
   createSecretKey(
     Buffer.from(hkdfSync('sha256', secretKey, new Uint8Array(), 'mpesa-gateway callback token', 32)),

@@ -152,7 +152,7 @@ export const ERROR_RULES: readonly ErrorRule[] = [
 
 /**
  * The same for Apigee's `{"fault":{…}}`, by the HTTP status. A fault that refuses comes from the edge, so nothing was
- * processed. One with another status means trouble behind the edge, such as a time-out: what happened there is not known.
+ * processed. One with another status means a failure behind the edge, such as a time-out: what happened there is not known.
  */
 export const FAULT_RULES: readonly ErrorRule[] = [
   { code: ANY, text: NAMES_LIMIT, means: 'throttled' },

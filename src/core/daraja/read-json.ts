@@ -28,7 +28,7 @@ const UTF8 = new TextDecoder()
 const SPACE = ' \t\n\r'
 const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/y
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
-const WORD = /true|false|null/y
+const LITERAL = /true|false|null/y
 
 /**
  * Reads bytes as JSON in UTF-8; undefined when they are none. Takes and refuses what `JSON.parse` does, but for a byte order
@@ -62,11 +62,11 @@ const readValue = (rest: Rest, depth: number): Json => {
   if (first === '{') return readObject(rest, depth)
   if (first === '[') return readArray(rest, depth)
   if (first === '"') return readString(rest)
-  const word = take(rest, WORD)
-  return word === null ? new JsonNumber(expect(rest, NUMBER)) : (WORDS.get(word) ?? null)
+  const literal = take(rest, LITERAL)
+  return literal === null ? new JsonNumber(expect(rest, NUMBER)) : (LITERALS.get(literal) ?? null)
 }
 
-const WORDS: ReadonlyMap<string, boolean | null> = new Map([
+const LITERALS: ReadonlyMap<string, boolean | null> = new Map([
   ['true', true],
   ['false', false],
   ['null', null],
@@ -159,10 +159,10 @@ export const textOf = (value: Field): string | null => {
   return value instanceof JsonNumber ? value.text : null
 }
 
-/** One word of printable ASCII, such as an id or a receipt, without the blanks around it; null for anything else. */
+/** One token of printable ASCII, such as an id or a receipt, without the blanks around it; null for anything else. */
 export const wordOf = (value: Field, characters: number): string | null => {
-  const word = textOf(value)?.trim() ?? ''
-  return word.length <= characters && /^[\x21-\x7e]+$/.test(word) ? word : null
+  const token = textOf(value)?.trim() ?? ''
+  return token.length <= characters && /^[\x21-\x7e]+$/.test(token) ? token : null
 }
 
 /** A number, also one that is written as a string, in digits; null for anything else. */

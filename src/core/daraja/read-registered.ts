@@ -7,7 +7,7 @@ const TEXT_RULES: readonly { text: RegExp; registered: boolean }[] = [
   { text: /\b(?:already|previously)\W+(?:been )?registered|\bregistered already/i, registered: true },
 ]
 
-/** M-PESA's word for done, and the usual one of Daraja. */
+/** M-PESA's code for success, and the usual one of Daraja. */
 const DONE = new Set(['1000', '0'])
 
 /**

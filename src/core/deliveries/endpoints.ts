@@ -5,7 +5,7 @@ import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Endpoint } from '../../values/endpoint.ts'
 import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
 
-/** How many held deliveries are let go in the first second after a pause, as after trouble. */
+/** How many held deliveries are released in the first second after a pause, as after a failure. */
 const FIRST_RELEASE = 1
 
 /** An endpoint as operators see it. */
@@ -22,7 +22,7 @@ export type ListedEndpoint = RowOf<
 }
 
 /**
- * At most `limit` endpoints that had trouble, are paused, or have held, dead or cancelled deliveries, by partner and host, after
+ * At most `limit` endpoints that failed, are paused, or have held, dead or cancelled deliveries, by partner and host, after
  * the endpoint `after`. Those that are well are not listed: the history alone knows them.
  */
 export const listEndpoints = async (options: {
@@ -97,7 +97,7 @@ export const pauseEndpoint = async (
 
 /**
  * Resumes an endpoint that is paused; resolves with how many deliveries are held for it, null when it is not paused. They are
- * let go a little a second and then more, as after trouble; at an endpoint that is down, once it is back.
+ * released slowly at first and then faster, as after a failure; at an endpoint that is down, once it is back.
  */
 export const resumeEndpoint = async (
   options: Endpoint & { database: Database; actor: Actor },

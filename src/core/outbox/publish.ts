@@ -54,7 +54,7 @@ export const startPublishing = (options: {
   return startLoop({ name: 'publish', idleMs: IDLE_MS, round, isOutage, log: options.log })
 }
 
-/** The loop's pause after a failure; logged when the trouble begins and when it ends. */
+/** The loop's pause after a failure; logged when the failures begin and when they end. */
 const createPause = (options: { log: Log; nowMs: () => number }) => {
   let failures = 0
   let untilMs = 0

@@ -40,7 +40,7 @@ const NO_IDS = { merchant_request_id: null, checkout_request_id: null }
 const TIMED_OUT = failed('1037', 'No response from user.')
 
 /**
- * What a partner can get, each with a name and all deliveries of one payment, in order. In the last two a partner hears
+ * What a partner can get, each with a name and all deliveries of one payment, in order. In the last two a partner gets the outcomes
  * of one payment twice: once as an answer got lost, once as M-PESA took a failure back.
  */
 const SAMPLES: readonly { name: string; outcomes: readonly Sample[] }[] = [

@@ -2,7 +2,7 @@ import type { RowOf } from '../../database/schema/schema.ts'
 
 /** What operators set for a partner; null: nothing in particular. */
 export type PartnerSettings = {
-  /** Where its outcomes may be told: hosts, or `*.` and a name for every host below it. */
+  /** Where its outcomes may be delivered: hosts, or `*.` and a name for every host below it. */
   callbackHosts: readonly string[] | null
   /** To all replicas together. */
   requestsPerSecond: number | null

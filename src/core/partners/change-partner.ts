@@ -10,7 +10,7 @@ type Change = { database: Database; partnerId: bigint; actor: Actor }
 
 /**
  * Disables a partner, or enables it again. Every replica refuses its requests within five seconds, nobody is prompted for it
- * any more, and outcomes are told as ever. False when there is no such partner; one that is so already is left as it is.
+ * any more, and outcomes are delivered as before. False when there is no such partner; one that is so already is left as it is.
  */
 export const setDisabled = (options: Change & { isDisabled: boolean }): Promise<boolean> =>
   change(options, async (transaction, row) => {

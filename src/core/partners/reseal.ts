@@ -103,7 +103,7 @@ const resealBatch = async (options: {
 /** `again`: the same under the present key; nothing when it is under it already. `problem`: why it cannot be opened. */
 const sealAgain = (vault: Vault, { sealed, identity }: Sealed): { again?: string; problem?: string } => {
   try {
-    // Also what is current is opened: this is when to hear that it cannot be.
+    // A current one is opened too, so that one that cannot be opened is reported now.
     const secret = vault.open(sealed, identity)
     return vault.isCurrent(sealed) ? {} : { again: vault.seal(secret, identity) }
   } catch (error) {

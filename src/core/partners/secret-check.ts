@@ -21,7 +21,7 @@ export const MAX_REMEMBERED = 10_000
 /**
  * Makes the check of secrets with `prefix`. One with a wrong checksum never reaches the database, nor does one from an address
  * that has shown too many wrong ones, unless it was a good one before: nobody locks out another by sharing its address. `lookUp`
- * asks the database, null: it knows no such secret; `isGood` tells those that let their holder in. `nowMs` is a monotonic time.
+ * asks the database, null: it knows no such secret; `isGood` selects those that authenticate their holder. `nowMs` is a monotonic time.
  *
  * Answers are remembered, counted from when the database was asked, good ones and others in a cache each: whoever sends invented
  * secrets pushes out other invented ones only. Many who ask for one secret at once ask once. The caches know a secret by its

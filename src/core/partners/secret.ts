@@ -7,7 +7,7 @@ const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const RANDOM_DIGITS = 43
 const CHECKSUM_DIGITS = 6
 
-/** How many characters of a secret are kept in the clear, to tell secrets apart on a screen. */
+/** How many characters of a secret are kept in the clear, to distinguish secrets on a screen. */
 const DISPLAY_CHARACTERS = 12
 
 const toBase62 = (number: bigint, digits: number): string => {
@@ -29,7 +29,7 @@ export type SecretPrefix = 'mpg_' | 'mps_'
 export type SecretRecord = { hash: Buffer; displayPrefix: string }
 
 /**
- * Makes a secret: prefix, 256 random bits in base 62 and their CRC32, by which a mistyped or invented one is told without
+ * Makes a secret: prefix, 256 random bits in base 62 and their CRC32, by which a mistyped or invented one is recognised without
  * asking the database. `randomBytes` returns as many random bytes as it is asked for.
  */
 export const makeSecret = (prefix: SecretPrefix, randomBytes: (count: number) => Buffer): string => {

@@ -55,7 +55,7 @@ export const blankEverywhere = async (
   return { payments, deliveries, callbacks: callbacks + (await run(forgetStrangersWith(number))) }
 }
 
-/** What a stranger posted with the number in it settles nothing, and is no part of the books. */
+/** An unknown sender's callback with the number in it settles nothing, and is no accounting record. */
 const forgetStrangersWith = ({ digits }: NineDigits): RawBuilder<unknown> => sql`
   DELETE FROM stranger_callbacks
   WHERE position(${Buffer.from(digits)} IN body) > 0 OR strpos(headers::text, ${digits}) > 0

@@ -12,7 +12,7 @@ export type Erasure = { kind: 'erased'; rows: ErasedRows } | { kind: 'open'; pay
 /**
  * Takes a payer's number out of everything that is kept: zeros stand for it afterwards, and there is no way back. Amounts,
  * receipts, ids, partners and states stay, for the books need them. Nothing is done while a payment of the payer is open, or
- * its partner not told yet: both need the number. One transaction, with its line in the audit log, which names the payer by
+ * its outcome not delivered yet: both need the number. One transaction, with its row in the audit log, which names the payer by
  * the masked number.
  */
 export const erasePayer = async (options: {

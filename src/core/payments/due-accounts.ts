@@ -31,8 +31,8 @@ export const findDueAccounts = async (
 }
 
 /** The list from another beginning: whoever is served first takes the most. */
-export const beginningAt = <One>(list: readonly One[], turn: number): One[] => {
-  const start = list.length === 0 ? 0 : turn % list.length
+export const beginningAt = <One>(list: readonly One[], round: number): One[] => {
+  const start = list.length === 0 ? 0 : round % list.length
   return [...list.slice(start), ...list.slice(0, start)]
 }
 

@@ -43,7 +43,7 @@ export const findPayment = (
 
 /**
  * At most `limit` payments with an id below `before` (null: the newest), newest first. A keyset page: it costs the same
- * however far back it lies, and nothing is skipped or shown twice while new payments come in.
+ * however far back it is, and nothing is skipped or shown twice while new payments come in.
  */
 export const listPayments = (options: {
   database: Database

@@ -64,7 +64,7 @@ export type SettleDecision =
   | { kind: 'fill_in_receipt' }
   /** The same was known: nothing to do. */
   | { kind: 'known' }
-  /** A failure after a success: the money moved, so nothing changes, but somebody should hear of it. */
+  /** A failure after a success: the money moved, so nothing changes, but operators are notified. */
   | { kind: 'contradiction' }
   /** Of another payment, or not shown to be of this one. `receiptOf`: the payment whose receipt it brings, if that is why. */
   | { kind: 'not_believed'; receiptOf: bigint | null }

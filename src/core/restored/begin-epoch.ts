@@ -3,7 +3,7 @@ import type { Database } from '../../database/connect.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
 
-/** How many random bytes tell an epoch from every other. */
+/** How many random bytes identify an epoch. */
 const TOKEN_BYTES = 16
 
 /**

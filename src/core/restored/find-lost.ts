@@ -14,7 +14,7 @@ export type Lost = {
 }
 
 /**
- * Gathers what callbacks, the spool of `folder` and JetStream's messages tell of what the database does not have. `stored` is
+ * Gathers what callbacks, the spool of `folder` and JetStream's messages show that the database does not have. `stored` is
  * null when JetStream cannot be asked.
  */
 export const findLost = async (options: {

@@ -16,7 +16,7 @@ const MAX_MESSAGE_BYTES = 256 * 1024
 
 /**
  * Serves the services over Connect and gRPC-Web. In place of `connectNodeAdapter`: that throws where there is no Host line,
- * which would end the process, and tells bytes that are no message as a defect of ours.
+ * which would end the process, and reports bytes that are no message as a defect of ours.
  */
 export const createConnectHandler = (options: {
   services: Services

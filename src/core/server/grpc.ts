@@ -118,7 +118,7 @@ const toUnary = (spec: MethodImplSpec) => {
 
 type Request = Parameters<Unary['impl']>[0]
 
-/** The message; what is none becomes the refusal that its caller is told, where `grpc-js` would tell a defect of ours. */
+/** The message; bytes that are none are refused as the caller's fault, where `grpc-js` would report a defect of ours. */
 const decode = (input: Unary['method']['input'], bytes: Buffer): Request | ConnectError => {
   try {
     return fromBinary(input, bytes)

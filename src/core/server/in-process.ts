@@ -23,7 +23,7 @@ export type InProcessClients = {
 
 /**
  * Clients that call the implementations directly: no serialisation, no socket. A hop through a server costs more than the
- * database does. Requests get their defaults, errors come as ConnectError, as through any other door.
+ * database does. Requests get their defaults, errors come as ConnectError, as through any other listener.
  */
 export const createInProcessClients = (
   services: Pick<Services, 'payments' | 'darajaCallbacks'>,

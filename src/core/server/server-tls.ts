@@ -1,4 +1,4 @@
-/** What the doors of internal services show and ask for; PEM. */
+/** The certificates that the listeners of internal services present and require; PEM. */
 export type ServerTls = {
   /** The certificate, with those between it and its authority after it. */
   cert: Buffer

@@ -4,24 +4,24 @@ import { z } from 'zod'
 
 type UniversalResponse = Parameters<typeof universalResponseToNodeResponse>[0]
 
-/** What a caller is told whose bytes are no message of the method's. */
+/** The error for a caller whose bytes are no message of the method's. */
 export const notDecoded = (error: unknown): ConnectError =>
   new ConnectError(
     `the request cannot be decoded: ${error instanceof Error ? error.message : String(error)}`,
     Code.InvalidArgument,
   )
 
-/** How Connect's own handlers begin their message about such bytes, which they tell as a defect of the server's. */
+/** How Connect's own handlers begin their message about such bytes, which they report as a defect of the server's. */
 const BLAMED_ON_US = 'parse binary: '
 
-const told = z.object({ message: z.string().default('') })
+const errorBody = z.object({ message: z.string().default('') })
 
 /** An answer over Connect, or the bad request that it should be. gRPC-Web's status is in its trailers, and is left. */
 export const blameCaller = async (response: UniversalResponse): Promise<UniversalResponse> => {
   const isPlain = !new Headers(response.header).has('content-encoding')
   if (response.status !== 500 || response.body === undefined || !isPlain) return response
   const chunks = await Array.fromAsync(response.body)
-  const { message } = told.parse(JSON.parse(Buffer.concat(chunks).toString()))
+  const { message } = errorBody.parse(JSON.parse(Buffer.concat(chunks).toString()))
   if (!message.startsWith(BLAMED_ON_US)) return { ...response, body: chunksOf(chunks) }
   const error = notDecoded(message.slice(BLAMED_ON_US.length))
   const body = Buffer.from(JSON.stringify({ code: 'invalid_argument', message: error.rawMessage }))

@@ -10,7 +10,7 @@ import {
 import { type CheckToken, createTokenCheck } from '../partners/service-token.ts'
 import { createThrottle, type Throttle } from '../partners/throttle.ts'
 
-/** How callers are told apart. */
+/** How callers are identified. */
 export type CallerChecks = {
   checkKey: CheckKey
   checkToken: CheckToken

@@ -86,7 +86,7 @@ const keep = async (parts: Parts, callback: ReceivedCallback): Promise<void> => 
     )
   })
   parts.metrics.calledBack(callback.paymentId === null ? 'unknown' : 'known')
-  if (callback.strangerBodyBytes !== null) parts.callbackMetrics.keptOfStranger(callback.body.length)
+  if (callback.strangerBodyBytes !== null) parts.callbackMetrics.countStrangerBytes(callback.body.length)
   if (callback.paymentId === null)
     parts.log.warn(lineOf({ event: 'callback_of_unknown_token', kept_in: where }, callback))
   else {

@@ -38,7 +38,7 @@ const ENDPOINT_STATES: Readonly<Record<EndpointStateName, EndpointState>> = {
   ramping: EndpointState.RAMPING,
 }
 
-/** What became of a delivery, as the services tell it. */
+/** What became of a delivery, as the services return it. */
 export const CHANGE_OUTCOMES: Readonly<Record<ChangeOutcomeName, ChangeOutcome>> = {
   retried: ChangeOutcome.RETRIED,
   held: ChangeOutcome.HELD,
@@ -49,7 +49,7 @@ export const CHANGE_OUTCOMES: Readonly<Record<ChangeOutcomeName, ChangeOutcome>>
   not_found: ChangeOutcome.NOT_FOUND,
 }
 
-/** A delivery as the services tell it; `callback_url` where it was read. */
+/** A delivery as the services return it; `callback_url` where it was read. */
 export const toDeliveryMessage = (
   row: ListedDelivery & { callback_url?: string },
 ): MessageInitShape<typeof DeliverySchema> => ({
@@ -71,7 +71,7 @@ export const toDeliveryMessage = (
   callbackUrl: row.callback_url,
 })
 
-/** An attempt as the services tell it. */
+/** An attempt as the services return it. */
 export const toAttemptMessage = (
   row: Awaited<ReturnType<typeof findAttempts>>[number],
 ): MessageInitShape<typeof AttemptSchema> => ({
@@ -85,7 +85,7 @@ export const toAttemptMessage = (
   answer: row.answer ?? undefined,
 })
 
-/** An endpoint as the services tell it. */
+/** An endpoint as the services return it. */
 export const toEndpointMessage = (row: ListedEndpoint): MessageInitShape<typeof EndpointSchema> => ({
   partnerId: row.partner_id,
   host: row.host,

@@ -51,7 +51,7 @@ const answerList: Methods['listDeliveries'] = async ({ database }, request) => {
   const before = request.before ?? null
   if (before !== null && before < 1n) throw wrongField('before', 'must be a positive delivery id')
   const filter = readFilter(request.filter)
-  // One more than the page tells whether there is a next one.
+  // One more than the page shows whether there is a next one.
   const rows = await listDeliveries({ database, filter, limit: limit + 1, before })
   const page = rows.slice(0, limit)
   return {

@@ -18,7 +18,7 @@ import { type Partner, parsePartnerName } from '../partners/partner.ts'
 import { toTimestamp } from './message-fields.ts'
 import { wrongField } from './refused.ts'
 
-/** A partner as the services tell it. */
+/** A partner as the services return it. */
 export const toPartnerMessage = (partner: Partner): MessageInitShape<typeof PartnerSchema> => ({
   partnerId: partner.id,
   name: partner.name,
@@ -33,7 +33,7 @@ export const toPartnerMessage = (partner: Partner): MessageInitShape<typeof Part
   keyPrefixes: partner.keyPrefixes,
 })
 
-/** A key as the services tell it. */
+/** A key as the services return it. */
 export const toKeyMessage = (key: ApiKey): MessageInitShape<typeof ApiKeySchema> => ({
   keyId: key.keyId,
   partnerId: key.partnerId,

@@ -29,7 +29,7 @@ const answerCreate: Methods['createPartner'] = async (parts, request, actor) => 
 
 const answerList: Methods['listPartners'] = async ({ database }, request) => {
   const limit = readPageSize(request.pageSize, { usual: 100, max: 1000 })
-  // One more than the page tells whether there is a next one.
+  // One more than the page shows whether there is a next one.
   const found = await listPartners({ database, limit: limit + 1, after: request.after ?? null })
   const page = found.slice(0, limit)
   return {

@@ -123,7 +123,7 @@ const list = async (parts: PaymentServiceParts, request: ListPaymentsRequest, co
     throw invalidField('state', 'must be a state of payments')
   const before = request.before ?? null
   if (before !== null && before < 1n) throw invalidField('before', 'must be a positive payment id')
-  // One more than the page tells whether there is a next one.
+  // One more than the page shows whether there is a next one.
   const find = request.undeliveredOnly ? listUndeliveredPayments : listPayments
   const rows = await find({ database: parts.database, owner, limit: limit + 1, before, state })
   const page = rows.slice(0, limit)
@@ -133,7 +133,7 @@ const list = async (parts: PaymentServiceParts, request: ListPaymentsRequest, co
   }
 }
 
-/** A payment as the services tell it. */
+/** A payment as the services return it. */
 const toPaymentMessage = (row: PaymentRow): MessageInitShape<typeof PaymentSchema> => ({
   paymentId: row.id,
   partnerId: row.partner_id,

@@ -16,7 +16,7 @@ export type Evidence = {
   /** Daraja's ids, where the evidence has them. */
   merchantRequestId: string | null
   checkoutRequestId: string | null
-  /** Whose word it is and why, where it is an operator's; kept in the history. */
+  /** The operator who states it and the reason, where it is not from Daraja; kept in the history. */
   byHand?: { operator: string; reason: string }
   /** What only a callback has: the nonce of the URL that it came to, and the payer's whole number; null: not there. */
   callback?: { nonce: string | null; payerMsisdn: string | null }

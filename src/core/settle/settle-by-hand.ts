@@ -8,7 +8,7 @@ import type { Settlement } from './decide.ts'
 import type { Evidence } from './evidence.ts'
 import { settle } from './settle.ts'
 
-/** An operator's word on a payment. */
+/** An operator's settlement of a payment. */
 export type HandSettlement = {
   paymentId: bigint
   outcome: Outcome
@@ -35,7 +35,7 @@ const OUTCOMES = {
   failed: { resultCode: 'NOT_PAID', resultDesc: 'Found not paid by an operator of the gateway.' },
 }
 
-/** Thrown to roll back what an operator's word did beside moving the payment. */
+/** Thrown to roll back what an operator's settlement did beside moving the payment. */
 class Unchanged extends Error {
   readonly settled: HandSettled
   constructor(settled: HandSettled) {
@@ -45,15 +45,15 @@ class Unchanged extends Error {
 }
 
 /**
- * Settles a payment by an operator's word: the only way out for one that neither a callback, nor the query, nor M-PESA's
+ * Settles a payment on an operator's statement: the only way out for one that neither a callback, nor the query, nor M-PESA's
  * records settle. Its partner gets a delivery as always, and the audit log a line. Only along an arrow, so a paid payment stays paid.
  */
-export const settleByHand = async (database: Database, word: HandSettlement): Promise<HandSettled> => {
+export const settleByHand = async (database: Database, request: HandSettlement): Promise<HandSettled> => {
   try {
     await database.transaction().execute(async (transaction) => {
-      const [settlement] = await settle(transaction, [toEvidence(word)])
+      const [settlement] = await settle(transaction, [toEvidence(request)])
       if (settlement?.decision.kind !== 'move') throw new Unchanged(toRefusal(settlement))
-      await recordAudit(transaction, await toEntry(transaction, word, settlement?.from ?? null))
+      await recordAudit(transaction, await toEntry(transaction, request, settlement?.from ?? null))
       crashPoint('settle_by_hand.before_commit')
     })
     crashPoint('settle_by_hand.after_commit')
@@ -66,21 +66,21 @@ export const settleByHand = async (database: Database, word: HandSettlement): Pr
 
 const toEntry = async (
   transaction: Transaction<Schema>,
-  word: HandSettlement,
+  request: HandSettlement,
   from: PaymentStateName | null,
 ): Promise<AuditEntry> => {
   const payment = await transaction
     .selectFrom('payments')
     .select('partner_id')
-    .where('id', '=', word.paymentId)
+    .where('id', '=', request.paymentId)
     .executeTakeFirst()
   return {
-    actor: { kind: 'operator', name: word.operator, from: word.from },
+    actor: { kind: 'operator', name: request.operator, from: request.from },
     action: 'settled',
-    subject: { kind: 'payment', id: word.paymentId },
+    subject: { kind: 'payment', id: request.paymentId },
     partnerId: payment?.partner_id ?? null,
     before: { state: from },
-    after: { state: word.outcome, receipt: word.receipt, reason: word.reason },
+    after: { state: request.outcome, receipt: request.receipt, reason: request.reason },
   }
 }
 
@@ -91,15 +91,15 @@ const toRefusal = (settlement: Settlement | undefined): HandSettled => {
     : { kind: 'unchanged', state: from }
 }
 
-const toEvidence = (word: HandSettlement): Evidence => ({
-  paymentId: word.paymentId,
-  outcome: word.outcome,
+const toEvidence = (request: HandSettlement): Evidence => ({
+  paymentId: request.paymentId,
+  outcome: request.outcome,
   cause: 'operator',
-  ...OUTCOMES[word.outcome],
-  receipt: word.receipt,
+  ...OUTCOMES[request.outcome],
+  receipt: request.receipt,
   amountKes: null,
   transactionDate: null,
   merchantRequestId: null,
   checkoutRequestId: null,
-  byHand: { operator: word.operator, reason: word.reason },
+  byHand: { operator: request.operator, reason: request.reason },
 })

@@ -36,7 +36,7 @@ export const openMarkFile = (folder: string, name: string): MarkFile => {
 
   const takeOne = async (mark: Mark, other: string, taken: string): Promise<Mark> => {
     if (!(await renameIfThere(join(folder, other), join(folder, taken)))) return mark
-    // Its process writes another file from here on: what this one holds is its last word in it.
+    // Its process writes another file from here on: this one is not changed any more.
     const held = decodeMark((await readIfThere(join(folder, taken))) ?? '')
     const merged = (held && mergeMarks([mark, held])) ?? mark
     await write(merged)
@@ -72,11 +72,11 @@ export const readMarks = async (folder: string): Promise<MarksRead> => {
   }
 }
 
-/** Puts a damaged mark out of the way, under a name that is read no more; returns it. */
+/** Renames a damaged mark to a name that no process reads; returns that name. */
 export const quarantineDamaged = async (path: string): Promise<string> => {
-  const aside = `${path}.damaged`
-  await renameIfThere(path, aside)
-  return aside
+  const quarantined = `${path}.damaged`
+  await renameIfThere(path, quarantined)
+  return quarantined
 }
 
 const markNames = (folder: string): Promise<string[]> =>

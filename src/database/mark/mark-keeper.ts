@@ -16,7 +16,7 @@ import { isSameMark, type MarkFile } from './mark-files.ts'
 export type MarkKeeper = {
   known(): Known
   set(known: Known): void
-  /** Resolves when all that is known is on the disk, or was refused by it, which is told. */
+  /** Resolves when all that is known is on the disk, or the disk refused it, which is logged. */
   flush(): Promise<void>
   /** What is on the disk. */
   written(): Mark | null

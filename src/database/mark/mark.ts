@@ -88,8 +88,8 @@ export const judge = (known: { mark: Mark | null; drawn: Numbers }, found: Found
   if (found.epochs[0] !== mark.lineage) return { kind: 'another', fell }
   const isEpochKnown = found.epochs.includes(mark.identity.epoch)
   // Somebody has said since that the database was restored: what is missing is known.
-  const isTold = isEpochKnown && found.identity.epoch !== mark.identity.epoch
-  if (!isEpochKnown || (!isTold && (fell.length > 0 || !found.hasWitness))) return { kind: 'older', fell }
+  const isNewEpoch = isEpochKnown && found.identity.epoch !== mark.identity.epoch
+  if (!isEpochKnown || (!isNewEpoch && (fell.length > 0 || !found.hasWitness))) return { kind: 'older', fell }
   const isElsewhere = !isSamePlace(found.identity, mark.identity)
   return isElsewhere || fallsBelow(drawn, found.numbers).length > 0 ? { kind: 'moved' } : { kind: 'same' }
 }
@@ -144,7 +144,7 @@ const mergeTwo = (latest: Mark, other: Mark): Mark => ({
   alarm: mergeAlarms(latest.alarm, other.alarm),
 })
 
-/** What an operator is told of a database by this verdict; `upTo`: where ids of payments go on. */
+/** The alarm that this verdict raises for operators; `upTo`: where ids of payments go on. */
 export const alarmOf = (
   verdict: Verdict,
   found: Found,

@@ -24,7 +24,7 @@ import { reportAlarm } from './report-alarm.ts'
 export type PaymentNumbers = {
   /** The highest id that is known to have been given out: what Postgres gives next must be above it. */
   highest(): bigint
-  /** Notes ids under which payments were committed. Once it has resolved they may be told. */
+  /** Notes ids under which payments were committed. Once it has resolved, clients may get them. */
   given(ids: readonly bigint[]): Promise<void>
   /** Says that Postgres gave one that is not above: resolves once it gives none of these any more. */
   refused(): Promise<void>
@@ -40,7 +40,7 @@ export type NumberGuard = {
    */
   check(database: Database): Promise<void>
   numbersOf(database: Database): PaymentNumbers
-  /** Resolves once all that is known is on the disk, or was refused by it, which is told. Asks no database. */
+  /** Resolves once all that is known is on the disk, or the disk refused it, which is logged. Asks no database. */
   flush(): Promise<void>
   /** Why an operator is to look; null: for nothing. */
   alarm(): Alarm | null
@@ -91,7 +91,7 @@ const createGuard = (parts: Parts): NumberGuard => {
   }
 
   const check = (database: Database, isNew = false): Promise<void> =>
-    // The connection first: who holds the turn must not wait for one that itself waits for the turn.
+    // The connection first: the holder of the lock must not wait for a connection whose owner waits for the lock.
     database.connection().execute((one) => exclusively(() => notDefect(look(one, isNew))))
 
   return {
@@ -122,7 +122,7 @@ const raise = async (parts: Parts, { connection, found, verdict }: Looked): Prom
   const upTo = lowest[PAYMENT_IDS] ?? 0n
   const alarm = alarmOf(verdict, found, { at: parts.clock(), upTo })
   if (alarm !== null) {
-    // First of all: whoever dies half-way leaves the word to the next.
+    // First of all: when this process dies half-way, the next one finds it.
     keeper.set(alarmed(keeper.known(), alarm))
     await keeper.flush()
   }
@@ -165,7 +165,7 @@ const notDefect = (look: Promise<void>): Promise<void> =>
 
 /**
  * Lets sequences give no number up to `lowest` any more; one that is above already stays. What the numbers that follow need
- * is made before. Safe to repeat, and to run from many places at once, beside processes that give numbers out.
+ * is made before. Safe to repeat, and to run from several processes at once, beside processes that give numbers out.
  */
 export const raiseNumbers = async (database: Database, lowest: Numbers): Promise<void> => {
   crashPoint('raise_numbers.before_commit')

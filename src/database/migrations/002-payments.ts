@@ -67,7 +67,7 @@ const createIdempotencyKeys = async (database: Kysely<unknown>): Promise<void> =
   }
 }
 
-/** Rows come and go all day: vacuum early, so that the tables stay as small as what is open. */
+/** Rows come and go all day: vacuum often, so that the tables stay as small as what is open. */
 const DUTY_STORAGE = sql.raw(
   'WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)',
 )

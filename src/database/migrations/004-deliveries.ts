@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 
-/** What partners are told, the attempts to tell them, and the duty to deliver. */
+/** Deliveries to partners, the attempts of each, and the duty to deliver. */
 export const up = async (database: Kysely<unknown>): Promise<void> => {
   await sql`CREATE TYPE delivery_state AS ENUM ('pending', 'delivered', 'dead')`.execute(database)
   await sql`CREATE SEQUENCE deliveries_id_seq AS bigint`.execute(database)

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 
-/** Endpoints (a partner and a callback host) and their trouble, deliveries that are held for them, and dead letters. */
+/** Endpoints (a partner and a callback host) and their failures, deliveries that are held for them, and dead letters. */
 export const up = async (database: Kysely<unknown>): Promise<void> => {
   await sql`ALTER TYPE delivery_state ADD VALUE IF NOT EXISTS 'cancelled'`.execute(database)
   await extendDeliveries(database)

@@ -9,7 +9,7 @@ const RECEIPT_PARTITIONS = 16
 export const up = async (database: Kysely<unknown>): Promise<void> => {
   await createReceipts(database)
   await enterReceipts(database, '-infinity')
-  // In the order in which callbacks are interpreted: whoever has one of the two tables never waits for the other in a ring.
+  // In the order in which callbacks are interpreted: transactions that lock rows of both tables cannot deadlock.
   await sql`ALTER TABLE callbacks ADD COLUMN nonce text`.execute(database)
   await sql`ALTER TABLE payments ADD COLUMN callback_nonce text`.execute(database)
   await createTrigger(database)
@@ -89,7 +89,7 @@ const createNonceTrigger = async (database: Kysely<unknown>): Promise<void> => {
 }
 
 /**
- * Nor does it read the nonce of a callback that it takes, which may be the only word of a payment whose reply to the push was lost:
+ * Nor does it read the nonce of a callback that it takes, which may be the only evidence of a payment whose reply to the push was lost:
  * what it stores counts as come to the URL of the payment that the token names, as it does in that release.
  */
 const createCallbackTrigger = async (database: Kysely<unknown>): Promise<void> => {

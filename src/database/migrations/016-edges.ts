@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 
 /**
- * What strangers post at the callbacks' path, apart from what Daraja does: it is kept for days, and in a table by month the
+ * What unknown senders post at the callbacks' path, apart from Daraja's callbacks: it is kept for days, and in a table by month the
  * space of what was deleted would be lost until the month is dropped. Here new rows take the place of the old ones.
  */
 export const up = async (database: Kysely<unknown>): Promise<void> => {

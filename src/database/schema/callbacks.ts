@@ -17,7 +17,7 @@ export type CallbacksTable = {
   nonce: string | null
 }
 
-/** What strangers posted, cut: nobody here issued its token, and it is from no address of Daraja's. */
+/** Callbacks from unknown senders, truncated: the token is not one that we issued, the address not one of Daraja's. */
 export type StrangerCallbacksTable = {
   /** A UUID of version 7, given by the process that took it. */
   id: string

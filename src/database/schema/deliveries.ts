@@ -2,7 +2,7 @@ import type { ColumnType, Generated } from 'kysely'
 
 export type DeliveryStateName = 'pending' | 'delivered' | 'dead' | 'cancelled'
 
-/** What a partner is told of one outcome; range-partitioned by id. */
+/** The delivery of one outcome to its partner; range-partitioned by id. */
 export type DeliveriesTable = {
   id: Generated<bigint>
   payment_id: bigint
@@ -39,11 +39,11 @@ export type ToDeliverTable = {
   due_at: Generated<Date>
   /** Until then one dispatcher has it; `-infinity` when none has. A lease that ran out means that its dispatcher died. */
   leased_until: ColumnType<Date, never, Date>
-  /** When the queue is to be told, or told again in case what it was told is lost. */
+  /** When it is published to the queue, or published again in case the message is lost. */
   publish_at: Generated<Date>
-  /** How often the queue has been told; part of the message's id. */
+  /** How often it was published to the queue; part of the message's id. */
   publish_number: Generated<number>
-  /** Since when it waits for its endpoint: nobody is told of it, and nobody takes it. Null: it does not. */
+  /** Since when it is held for its endpoint: it is neither published nor claimed. Null: it is not held. */
   held_at: ColumnType<Date | null>
 }
 

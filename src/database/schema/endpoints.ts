@@ -7,7 +7,7 @@ import type { ColumnType, Generated } from 'kysely'
 export type EndpointStateName = 'closed' | 'open' | 'half_open' | 'ramping'
 
 /**
- * An endpoint (a partner and a callback host) that has trouble, or is paused by an operator. One without a row is well: healthy
+ * An endpoint (a partner and a callback host) that fails, or is paused by an operator. One without a row is well: healthy
  * traffic writes nothing here.
  */
 export type EndpointsTable = {
@@ -30,7 +30,7 @@ export type EndpointsTable = {
   /** Since when, and by whom, it is paused; null when it is not. */
   paused_at: ColumnType<Date | null>
   paused_by: string | null
-  /** When it was resumed last; null: not since it had trouble. */
+  /** When it was resumed last; null: not since it failed. */
   resumed_at: ColumnType<Date | null>
   changed_at: Generated<Date>
 }

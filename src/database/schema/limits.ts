@@ -31,7 +31,7 @@ export type DarajaAccountsTable = {
   shortcode: string
   /** Until then nothing is asked of Daraja for this account, for it was turned away. */
   held_until: Generated<Date>
-  /** How often in a row it was held; a minute without trouble starts the count anew. */
+  /** How often in a row it was held; a minute without another hold resets the count. */
   holds: Generated<number>
   /** When its Pull Transactions were registered; null: not yet. */
   pull_registered_at: Date | null

@@ -7,7 +7,7 @@ export type PartnersTable = {
   created_at: Generated<Date>
   /** Set while the partner is disabled: its requests are answered 403 and nobody is prompted for it. */
   disabled_at: ColumnType<Date | null, never, Date | null>
-  /** Where its outcomes may be told: hosts, or `*.` and a name for every host below it; null: anywhere public. */
+  /** Where its outcomes may be delivered: hosts, or `*.` and a name for every host below it; null: anywhere public. */
   callback_hosts: ColumnType<string[] | null, never, string[] | null>
   /** Requests a second, to all replicas together; null: as the gateway's settings have it. */
   requests_per_second: ColumnType<number | null, never, number | null>
@@ -23,7 +23,7 @@ export type ApiKeysTable = {
   partner_id: bigint
   /** SHA-256 of the whole key. */
   key_hash: Buffer
-  /** The key's first 12 characters, to tell keys apart on a screen. */
+  /** The key's first 12 characters, which distinguish keys on a screen. */
   display_prefix: string
   /** What its owner calls it. */
   name: Generated<string>

@@ -8,7 +8,7 @@ export type PaymentStateName =
   | 'successful'
   | 'failed'
 
-/** A state that tells the partner something. */
+/** A state that is an outcome for the partner. */
 export type Outcome = Extract<PaymentStateName, 'successful' | 'failed'>
 
 /**
@@ -68,7 +68,7 @@ export type PaymentHistoryTable = {
   operator: string | null
 }
 
-/** A truth about a payment that does not fit what was known, for operators; each kept once. */
+/** A contradiction between evidence and the recorded state of a payment, for operators; each kept once. */
 export type PaymentFindingsTable = {
   payment_id: bigint
   /** In the words of src/core/settle/findings.ts. */
@@ -84,7 +84,7 @@ export type ToSubmitTable = {
   leased_until: ColumnType<Date, never, Date>
   /** The payment's: after this instant it fails instead. */
   submit_by: Date
-  /** How often it was taken: tells the record of one taking from that of another. */
+  /** How often it was taken: the record of one taking is distinguished from that of another by it. */
   takes: Generated<number>
   /** The payment's. */
   account_id: Generated<bigint>

@@ -8,7 +8,7 @@ export const STK_CALLBACK_PATH = '/callbacks/stk/:token'
 /** Daraja's callbacks have about 500 bytes; what it may send one day has room, what floods us has not. */
 export const MAX_CALLBACK_BYTES = 64 * 1024
 
-/** What Daraja expects to hear (observed). */
+/** The answer that Daraja expects (observed). */
 const ACKNOWLEDGEMENT = '{"ResultCode":0,"ResultDesc":"Success"}'
 
 /**
@@ -42,7 +42,7 @@ export const registerPostStkCallback = (
   )
 }
 
-/** Node lists names and values in turn. */
+/** Node lists names and values alternately. */
 const pairsOf = (rawHeaders: readonly string[]): { name: string; value: string }[] => {
   const pairs = []
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {

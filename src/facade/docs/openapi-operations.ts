@@ -157,7 +157,7 @@ export const listTransactions: Operation = {
       name: 'limit',
       in: 'query',
       required: false,
-      description: `How many at most; ${PAYMENTS_PAGE.usual} unless told.`,
+      description: `How many at most; ${PAYMENTS_PAGE.usual} by default.`,
       schema: { type: 'integer', minimum: 1, maximum: PAYMENTS_PAGE.max },
     },
     {
@@ -179,7 +179,7 @@ export const listTransactions: Operation = {
       in: 'query',
       required: false,
       description:
-        'Only payments with an outcome that your `callback_url` has not answered with a 2xx: one that is still to be told, and one that is told no more.',
+        'Only payments with an outcome that your `callback_url` has not answered with a 2xx: one that is still to be delivered, and one that is delivered no more.',
       schema: { type: 'string', enum: ['undelivered'] },
     },
     REQUEST_ID_PARAMETER,

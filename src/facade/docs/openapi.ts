@@ -23,10 +23,10 @@ const describeOutcome = (deliveryScheduleMs: readonly number[]): Omit<Operation,
   operationId: 'receiveOutcome',
   tags: ['partner'],
   summary: 'What the gateway POSTs to your `callback_url`',
-  description: `Sent when the outcome is known. Answer with any 2xx within 10 seconds; anything else, a redirect too, ${describeRetries(deliveryScheduleMs)}. A 410 ends the attempts. The same outcome can come more than once: keep the \`webhook-id\`s that you have handled. A payment that was told as failed can later be told as successful, with another \`webhook-id\`: the later one counts.`,
+  description: `Sent when the outcome is known. Answer with any 2xx within 10 seconds; anything else, a redirect too, ${describeRetries(deliveryScheduleMs)}. A 410 ends the attempts. The same outcome can come more than once: keep the \`webhook-id\`s that you have handled. A payment that was reported as failed can later be reported as successful, with another \`webhook-id\`: the later one counts.`,
   security: [],
   parameters: [
-    deliveryHeader('webhook-id', 'The same for every attempt to tell this outcome.', { type: 'string' }),
+    deliveryHeader('webhook-id', 'The same for every attempt to deliver this outcome.', { type: 'string' }),
     deliveryHeader('webhook-timestamp', 'When this attempt was made: seconds since 1970, UTC.', {
       type: 'integer',
     }),

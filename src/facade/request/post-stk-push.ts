@@ -57,7 +57,7 @@ const toText = (value: unknown): string | null => {
 const toInt32 = (value: unknown): number | null =>
   typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= MAX_INT32 ? value : null
 
-/** Node joins header lines of one name with a comma and a blank: two of these are refused, for which one would count? */
+/** Node joins repeated headers with a comma and a blank. A repeated one is refused: it is not known which one counts. */
 const idempotencyKeyOf = (request: FastifyRequest): string | undefined | null => {
   const given = request.headers['x-idempotency-key']
   if (typeof given !== 'string') return undefined

@@ -1,7 +1,7 @@
 import { nameServers, schedule, wholeNumber } from '../setting-parsers.ts'
 import type { Setting } from './setting.ts'
 
-/** How partners are told, and how long what was said is kept. */
+/** How outcomes are delivered, and how long the attempts are kept. */
 export const DELIVERY_SETTINGS = {
   DELIVERY_SCHEDULE: {
     parse: schedule,

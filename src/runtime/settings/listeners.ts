@@ -76,7 +76,7 @@ export const DOOR_SETTINGS = {
   CALLBACK_SOURCES_MODE: {
     parse: z.enum(['off', 'log', 'enforce'], 'must be off, log or enforce'),
     default: 'off',
-    help: 'callbacks from other addresses than `CALLBACK_SOURCES` are taken (`off`), told of in the log (`log`) or refused (`enforce`)',
+    help: 'callbacks from other addresses than `CALLBACK_SOURCES` are taken (`off`), taken and logged (`log`) or refused (`enforce`)',
   },
   CALLBACK_SOURCES: {
     parse: addressList,

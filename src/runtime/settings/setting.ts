@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 
-/** One setting of the environment: how its text is read, what stands for its absence, and what to tell a person. */
+/** One setting of the environment: how its text is read, what stands for its absence, and its help text. */
 export type Setting<Value> = {
   /** Reads the text; a refusal's message ends the sentence that starts with the variable's name. */
   parse: z.ZodType<Value, string>

@@ -150,7 +150,7 @@ describe('replaying the spool', () => {
     for (const callback of [before, bad, after]) await spool.add(callback)
     await replayAll()
     expect([await findRows(before), await findRows(after)]).toMatchObject([[{}], [{}]])
-    await eventually(async () => expect(await spool.count()).toEqual({ callbacks: 0, aside: 1 }))
+    await eventually(async () => expect(await spool.count()).toEqual({ callbacks: 0, quarantined: 1 }))
   })
 
   it('waits, file and all, while Postgres refuses everything, and goes on by itself', async () => {

@@ -56,10 +56,10 @@ describe('the spool', () => {
     await Promise.all(callbacks.map((callback) => spool.add(callback)))
     const [name = ''] = await readdir(folder)
     expect(await readFile(join(folder, name))).toEqual(Buffer.concat(callbacks.map(encodeRecord)))
-    expect(await spool.count()).toEqual({ callbacks: 300, aside: 0 })
+    expect(await spool.count()).toEqual({ callbacks: 300, quarantined: 0 })
     expect(await takeAll(spool)).toEqual(callbacks.map(({ id }) => id))
     expect(await readdir(folder)).toEqual([])
-    expect(await spool.count()).toEqual({ callbacks: 0, aside: 0 })
+    expect(await spool.count()).toEqual({ callbacks: 0, quarantined: 0 })
   })
 
   it('acknowledges after an fsync of the file, and of its folder when the file is new', async () => {
@@ -108,7 +108,7 @@ describe('the spool', () => {
     await Promise.all(callbacks.map((callback) => one.add(callback)))
     const patient = await openTestSpool(folder, { leftBehindMs: 60_000 })
     expect(await patient.nextFile()).toBeNull()
-    expect(await patient.count()).toEqual({ callbacks: 3, aside: 0 })
+    expect(await patient.count()).toEqual({ callbacks: 3, quarantined: 0 })
     const heir = await openTestSpool(folder, { leftBehindMs: 0 })
     expect(await takeAll(heir)).toEqual(callbacks.map(({ id }) => id))
   })
@@ -167,7 +167,7 @@ describe('the spool', () => {
     const [aside = '', ...others] = await readdir(folder)
     expect([aside.endsWith('.aside'), others]).toEqual([true, []])
     expect(await readFile(join(folder, aside))).toEqual(encodeRecord(torn).subarray(0, -1))
-    expect(await spool.count()).toEqual({ callbacks: 0, aside: 1 })
+    expect(await spool.count()).toEqual({ callbacks: 0, quarantined: 1 })
     expect(logLines.map((line) => JSON.parse(line))).toMatchObject([
       { event: 'spool_damaged', level: 'error', file: join(folder, aside) },
     ])

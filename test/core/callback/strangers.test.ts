@@ -12,7 +12,7 @@ import {
 import { describe, expect, it } from 'vitest'
 import type { ReceivedCallback } from '../../../src/core/callback/callback.ts'
 import { encodeRecord } from '../../../src/core/callback/spool-record.ts'
-import { createStrangersBudget, cutStranger, isStranger } from '../../../src/core/callback/strangers.ts'
+import { createStrangersBudget, truncateStranger, isStranger } from '../../../src/core/callback/strangers.ts'
 import { parseAddressList } from '../../../src/values/address-list.ts'
 import { received } from './received.ts'
 
@@ -96,7 +96,7 @@ describe('what is kept of a stranger', () => {
       { name: 'X-After', value: 'y' },
     ]
     const whole = received({ body: Buffer.from('{"Body":"a scan"}'.padEnd(500, ' ')), headers })
-    expect(cutStranger(whole, 100)).toEqual({
+    expect(truncateStranger(whole, 100)).toEqual({
       ...whole,
       strangerBodyBytes: 500,
       body: new Uint8Array(whole.body.subarray(0, 100)),
@@ -106,7 +106,7 @@ describe('what is kept of a stranger', () => {
 
   it('is all of a callback such as Daraja sends', () => {
     const whole = stranger(900, [{ name: 'Content-Type', value: 'application/json' }])
-    const cut = cutStranger(whole, 4_096)
+    const cut = truncateStranger(whole, 4_096)
     expect(Buffer.from(cut.body)).toEqual(whole.body)
     expect(cut).toMatchObject({ strangerBodyBytes: 900, headers: whole.headers })
   })
