@@ -98,7 +98,7 @@ const readPull = (options: CreateOptions): { msisdn: string | null } | null => {
   if (options.pullMsisdn !== undefined && !options.pull) throw new CommandError('--pull-msisdn needs --pull')
   if (!options.pull) return null
   if (!options.uniqueReference)
-    throw new CommandError('--pull needs --unique-reference: what is pulled is told apart by it')
+    throw new CommandError('--pull needs --unique-reference: pulled transactions are matched by it')
   const msisdn = options.pullMsisdn
   return { msisdn: msisdn === undefined ? null : readSetting('--pull-msisdn', 'DARAJA_PULL_MSISDN', msisdn) }
 }

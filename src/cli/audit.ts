@@ -16,8 +16,8 @@ export const auditCommand = (environment: Environment): Command => {
     .description('list the audit log, newest first')
     .option('--partner <id>', 'only what concerns this partner')
     .addOption(new Option('--subject <kind>', 'only what was done to such things').choices(AUDIT_SUBJECTS))
-    .option('--before <id>', 'only lines with smaller ids: the last one’s of the page before')
-    .option('--limit <lines>', 'how many lines at most, 1 to 1000', '50')
+    .option('--before <id>', 'only entries with smaller ids: the last one’s of the page before')
+    .option('--limit <lines>', 'how many entries at most, 1 to 1000', '50')
     .addHelpText('after', '\nExample:\n  gateway audit list --partner 17 --limit 10')
     .action(async (options: ListOptions) => {
       const filter = {

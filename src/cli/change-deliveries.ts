@@ -68,7 +68,7 @@ export const addRetry = (environment: Environment, deliveries: Command): Command
     .argument('[ids...]', 'the deliveries; without, all that fit the options')
     .description('make deliveries due now: those that wait, and those that are dead or cancelled')
     .option('--yes', 'retries all that fit; without, only counts them')
-    .option('--rate <count>', `so many become due a second, 1 to ${MAX_PER_SECOND}; all at once unless told`)
+    .option('--rate <count>', `so many become due a second, 1 to ${MAX_PER_SECOND}; all at once by default`)
     .option('--send-delivered-again', 'sends those that were delivered once more, too')
     .addOption(byOption())
     .addHelpText(

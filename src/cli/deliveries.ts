@@ -19,10 +19,10 @@ type EndpointOptions = ByOptions & { partner: string; host: string }
 /** Deliveries and endpoints that are listed at most. */
 const MAX_LISTED = 1000
 
-/** `deliveries …`: what partners are told, and the endpoints that it goes to. */
+/** `deliveries …`: deliveries to partners, and their endpoints. */
 export const deliveriesCommand = (environment: Environment): Command => {
   const deliveries = new Command('deliveries').description(
-    'show, list, retry and cancel what partners are told; pause and resume their endpoints',
+    'show, list, retry and cancel deliveries to partners; pause and resume their endpoints',
   )
   deliveries
     .command('show')
@@ -50,7 +50,7 @@ export const deliveriesCommand = (environment: Environment): Command => {
   addCancel(environment, deliveries)
   deliveries
     .command('endpoints')
-    .description('list endpoints that had trouble, are paused, or have held, dead or cancelled deliveries')
+    .description('list endpoints that failed, are paused, or have held, dead or cancelled deliveries')
     .option('--partner <id>', 'only those of this partner')
     .option('--paused', 'only those that are paused')
     .addHelpText('after', '\nExample:\n  gateway deliveries endpoints --paused')

@@ -28,7 +28,7 @@ const DATABASE_PATIENCE_MS = 60_000
 /** `dispatch`: delivers outcomes to partners. Any number of replicas. */
 export const dispatchCommand = (environment: Environment): Command =>
   new Command('dispatch')
-    .description('run the dispatcher: tells partners the outcomes, with retries')
+    .description('run the dispatcher: delivers outcomes to partners, with retries')
     .option('--json', 'print one line of JSON when it is ready')
     .action(async (options: { json?: true }) => {
       const stopRequested = untilAskedToStop({ withParent: hasParent(environment) })

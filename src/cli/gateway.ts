@@ -29,7 +29,7 @@ const refuseEmptyValues = (command: Command): void => {
 
 type Load = (environment: Environment) => Promise<Command>
 
-/** Every command by its word, in the order of the help. */
+/** Every command by its name, in the order of the help. */
 const COMMANDS: Record<string, Load> = {
   serve: async (environment) => (await import('./serve.ts')).serveCommand(environment),
   dispatch: async (environment) => (await import('./dispatch.ts')).dispatchCommand(environment),
@@ -47,11 +47,11 @@ const COMMANDS: Record<string, Load> = {
 }
 
 /**
- * The command that `word` names, alone: reading the sources of the others would take longer than most commands do. All of
+ * The command that `name` names, alone: reading the sources of the others would take longer than most commands do. All of
  * them when it names none, for the help.
  */
-export const loadCommands = (word: string | undefined, environment: Environment): Promise<Command[]> => {
-  const named = word !== undefined && Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined
+export const loadCommands = (name: string | undefined, environment: Environment): Promise<Command[]> => {
+  const named = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   const loads = named === undefined ? Object.values(COMMANDS) : [named]
   return Promise.all(loads.map(async (load) => withJson(await load(environment))))
 }
@@ -71,7 +71,7 @@ const MISUSED = 2
 const program = async (): Promise<Command> => {
   const gateway = new Command('gateway')
     .description(
-      'The M-PESA gateway: takes payment requests from partners, prompts payers, tells partners the outcome.',
+      'The M-PESA gateway: takes payment requests from partners, prompts payers, notifies partners of the outcome.',
     )
     .hook('preAction', (_gateway, command) => refuseEmptyValues(command))
     .showHelpAfterError('(add --help for the options)')
@@ -83,7 +83,7 @@ const program = async (): Promise<Command> => {
   return gateway
 }
 
-/** What a person is told of an error, and the exit code. A stack is shown for a defect of ours only. */
+/** The message of an error for a person, and the exit code. A stack is shown for a defect of ours only. */
 const explain = (error: unknown): { text: string; code: number } => {
   if (error instanceof BadSettings) return { text: error.message, code: MISUSED }
   if (error instanceof CommandError) return { text: error.message, code: MISUSED }

@@ -14,7 +14,7 @@ import { printJson, printLine } from './output.ts'
 /** `migrate`: brings the database to the current schema. */
 export const migrateCommand = (environment: Environment): Command =>
   new Command('migrate')
-    .description('bring the database to the current schema; safe to run from many places at once')
+    .description('bring the database to the current schema; safe to run from several machines at once')
     .option('--json', 'print one line of JSON')
     .action((options: { json?: true }) => migrate(environment, options))
 
@@ -28,14 +28,14 @@ const migrate = async (environment: Environment, options: { json?: true }): Prom
   const migrations = await migrateToLatest({ databaseUrl: config.DATABASE_URL, log })
   const alarm = await findAlarm(config, log)
   reportAlarm(log)(alarm)
-  const trouble = alarm && textOfAlarm(alarm)
-  if (options.json) return printJson({ migrations, ...(trouble !== null && { numbers: trouble }) })
+  const warning = alarm && textOfAlarm(alarm)
+  if (options.json) return printJson({ migrations, ...(warning !== null && { numbers: warning }) })
   printLine(
     migrations.length === 0
       ? 'The schema is current.'
       : `Ran ${migrations.join(', ')}. The schema is current.`,
   )
-  if (trouble !== null) printLine(`But ${trouble}`)
+  if (warning !== null) printLine(`But ${warning}`)
 }
 
 /** What the marks of a `serve` say of the database, where this machine has any. */

@@ -41,7 +41,7 @@ export const partnersCommand = (environment: Environment): Command => {
       printFields(options, partner ? toRow(PartnerSchema, partner) : {})
     })
   addDisabling(environment, partners, 'disable').description(
-    'refuse a partner’s requests and prompt nobody for it; outcomes of earlier payments are still told',
+    'refuse a partner’s requests and prompt nobody for it; outcomes of earlier payments are still delivered',
   )
   addDisabling(environment, partners, 'enable').description('let a disabled partner in again')
   addSet(environment, partners)
@@ -108,7 +108,7 @@ const addSet = (environment: Environment, partners: Command): Command =>
     .description('set what bounds a partner; `none` takes a bound away, what is not named stays')
     .option(
       '--callback-host <hosts...>',
-      'where its outcomes may be told: hosts, *.shop.co.ke for all below, or none',
+      'where its outcomes may be delivered: hosts, *.shop.co.ke for all below, or none',
     )
     .option('--rate <requests>', 'requests a second, to all replicas together, or none')
     .option('--max-payment <kes>', 'the largest payment it may ask for, KES, or none')

@@ -51,7 +51,7 @@ const openMessage = (payments: readonly bigint[]): string => {
   const named = payments.slice(0, NAMED).join(', ')
   const more = payments.length > NAMED ? ` and ${payments.length - NAMED} more` : ''
   return (
-    `nothing was changed: payment ${named}${more} is open, or its partner is not told yet, and needs the number. ` +
+    `nothing was changed: payment ${named}${more} is open, or its outcome is not delivered yet, and needs the number. ` +
     'Repeat the command when it is settled (gateway payments show ID) and its delivery ended (gateway deliveries cancel ends it)'
   )
 }

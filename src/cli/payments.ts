@@ -91,12 +91,12 @@ const addList = (environment: Environment, payments: Command): Command =>
     .addHelpText('after', '\nExample:\n  gateway payments list --overdue --json')
     .action((options: ListOptions) => list(environment, options))
 
-/** `payments settle`: an operator's word on a payment that nothing else settles. */
+/** `payments settle`: an operator's settlement of a payment that nothing else settles. */
 const addSettle = (environment: Environment, payments: Command): Command =>
   payments
     .command('settle')
     .argument('<id>', 'the payment', readId('payment'))
-    .description('settle an open payment by hand, as M-PESA’s statement shows it; its partner is told')
+    .description('settle an open payment by hand, as M-PESA’s statement shows it; its partner is notified')
     .addOption(
       new Option('--outcome <outcome>', 'how it ended')
         .choices(['successful', 'failed'])
@@ -145,7 +145,7 @@ const show = async (environment: Environment, paymentId: bigint, options: ShowOp
   const moves = ['at', 'from_state', 'to_state', 'cause', 'detail', ...operator]
   printTable(history, 'It has not moved yet.', moves)
   printLine('')
-  printTable(deliveries, 'Its partner has not been told anything yet.')
+  printTable(deliveries, 'Nothing has been sent to its partner yet.')
   if (findings.length === 0) return
   printLine('')
   printTable(findings, '')
@@ -198,7 +198,7 @@ const settlePayment = async (
 ): Promise<void> => {
   const { outcome } = options
   const { name: operator, from } = toOperator(options.by)
-  const word = {
+  const request = {
     paymentId,
     outcome,
     receipt: readReceipt(options),
@@ -206,10 +206,10 @@ const settlePayment = async (
     from,
     reason: readReason(options.reason),
   }
-  const settled = await useDatabase(environment, (database) => settleByHand(database, word))
+  const settled = await useDatabase(environment, (database) => settleByHand(database, request))
   if (settled.kind === 'receipt_taken') {
     throw new CommandError(
-      `${word.receipt} is the receipt of payment ${settled.paymentId} already, and one receipt proves one payment; nothing was changed`,
+      `${request.receipt} is the receipt of payment ${settled.paymentId} already, and one receipt proves one payment; nothing was changed`,
     )
   }
   if (settled.kind === 'unchanged') {
@@ -220,7 +220,7 @@ const settlePayment = async (
     )
   }
   const value = { payment_id: paymentId, state: outcome }
-  print(options, value, `Payment ${paymentId} is ${outcome}. Its partner is told.`)
+  print(options, value, `Payment ${paymentId} is ${outcome}. Its partner is notified.`)
 }
 
 const readReceipt = ({ outcome, receipt }: SettleOptions): string | null => {

@@ -11,8 +11,8 @@ import { inTime } from '../runtime/time-limit.ts'
 const DATABASE_TIMEOUT_MS = 2_000
 
 /**
- * What `/readyz` tells: ready while Postgres answers, for it alone carries the work (the queue only makes it faster), until
- * the process begins to stop. `isStarting`: it is not at work yet. A restored database is told of, and works.
+ * The answer of `/readyz`: ready while Postgres answers, for it alone carries the work (the queue only makes it faster), until
+ * the process begins to stop. `isStarting`: its loops do not run yet. A restored database is reported, and counts as ready.
  */
 export const readinessOf = async (options: {
   database: Database
@@ -23,12 +23,12 @@ export const readinessOf = async (options: {
   isStopping: boolean
 }): Promise<Readiness> => {
   const { alarm = null, isStarting = false, isStopping } = options
-  const trouble = await troubleOf(options.database)
+  const problem = await problemOf(options.database)
   return {
-    ready: trouble === null && !isStarting && !isStopping,
+    ready: problem === null && !isStarting && !isStopping,
     parts: {
-      database: trouble === null ? 'ok' : 'away',
-      ...(trouble !== null && { database_trouble: trouble }),
+      database: problem === null ? 'ok' : 'away',
+      ...(problem !== null && { database_trouble: problem }),
       queue: options.queue?.state() ?? 'none',
       ...(alarm && { numbers: textOfAlarm(alarm) }),
       ...(isStarting && { process: 'starting' }),
@@ -38,7 +38,7 @@ export const readinessOf = async (options: {
 }
 
 /** Why the database cannot be used, for an operator's eyes; null: it can. A session that may only read is of no use. */
-const troubleOf = async (database: Database): Promise<string | null> => {
+const problemOf = async (database: Database): Promise<string | null> => {
   try {
     const late = (): Error => new Error(`no answer within ${DATABASE_TIMEOUT_MS} ms`)
     await inTime(requireWritable(database), DATABASE_TIMEOUT_MS, late)

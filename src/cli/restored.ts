@@ -19,7 +19,7 @@ import { CommandError, printJson, printLine, printTable } from './output.ts'
 type RestoredOptions = ByOptions & { yes?: true }
 type RestoredConfig = Config<'SPOOL_DIR' | 'NATS_URL' | 'NATS_STREAM' | 'LOG_LEVEL'>
 
-/** `restored`: an operator's word that the database was put back to an older copy, and what is known of what it lost. */
+/** `restored`: an operator's statement that the database was put back to an older copy, and what is known of what it lost. */
 export const restoredCommand = (environment: Environment): Command =>
   new Command('restored')
     .description(
@@ -97,9 +97,9 @@ const reportMarks = async (database: Database, config: RestoredConfig): Promise<
   await guard.check(database)
 }
 
-type Told = { judged: Judgement; lost: Lost; queue: Queue; epoch: number | null }
+type Report = { judged: Judgement; lost: Lost; queue: Queue; epoch: number | null }
 
-const toJson = ({ judged, lost, queue, epoch }: Told) => ({
+const toJson = ({ judged, lost, queue, epoch }: Report) => ({
   done: epoch !== null,
   epoch,
   database: judged.alarm?.kind ?? (judged.mark === null ? 'unknown' : 'known'),
@@ -109,9 +109,9 @@ const toJson = ({ judged, lost, queue, epoch }: Told) => ({
   ...lost,
 })
 
-const print = (told: Told & { folder: string }): void => {
-  const { judged, lost, queue, epoch } = told
-  for (const line of describe(judged, told.folder)) printLine(line)
+const print = (report: Report & { folder: string }): void => {
+  const { judged, lost, queue, epoch } = report
+  for (const line of describe(judged, report.folder)) printLine(line)
   printSection('Callbacks that came for payments which the database does not have:', lost.payments)
   printSection(
     `Deliveries that were due and that it does not have (JetStream ${queue.text}):`,
@@ -132,7 +132,7 @@ const printSection = (title: string, rows: readonly Record<string, unknown>[]): 
 const describe = ({ mark, alarm }: Judgement, folder: string): string[] => {
   if (mark === null)
     return [
-      `There is no mark in ${folder}: only callbacks and JetStream tell what is missing. Is SPOOL_DIR that of serve?`,
+      `There is no mark in ${folder}: only callbacks and JetStream show what is missing. Is SPOOL_DIR that of serve?`,
     ]
   if (alarm === null) return ['The database has everything that the marks know of.']
   return [

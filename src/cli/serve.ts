@@ -190,7 +190,8 @@ const openRpc = async (options: {
   const { config, services, open, log, registry, tls } = options
   const { host } = config.grpc
   const limits = limitsOf(config)
-  const reporterOf = (door: 'grpc' | 'connect') => createDropReporter({ door, log, nowMs, registry })
+  const reporterOf = (listener: 'grpc' | 'connect') =>
+    createDropReporter({ door: listener, log, nowMs, registry })
   const grpc = await startGrpcServer({
     services,
     host,

@@ -23,7 +23,7 @@ type Row = { outcome: string; webhook_id: string; attempt: number } & Pick<
   'status' | 'errorClass' | 'durationMs' | 'address' | 'answer'
 >
 
-/** `partners test-callback`: rehearses with a partner what its endpoint will be told. */
+/** `partners test-callback`: sends sample deliveries to a partner's endpoint. */
 export const testCallbackCommand = (environment: Environment): Command =>
   new Command('test-callback')
     .description('POST samples of every outcome to a URL, as deliveries are, each marked as a test')

@@ -52,7 +52,7 @@ export const showBacklog = (registry: Registry, database: Database): void => {
   })
   const openAge = new Gauge({
     name: 'gateway_oldest_open_delivery_age_seconds',
-    help: 'How long ago the outcome became known that has waited longest to be told; 0 when none waits',
+    help: 'How long ago the outcome became known whose delivery has waited longest; 0 when none waits',
     registers,
   })
   const endpoints = new Gauge({

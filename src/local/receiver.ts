@@ -58,7 +58,7 @@ const viewOf = (received: Received): Record<string, unknown> => ({
 /**
  * Starts a partner's endpoint for one machine: it takes every POST with 200, keeps the last thousand, and lists them, the
  * oldest first, at `GET /_received` (`?transaction_id=` lists those of one payment). `DELETE /_received` forgets them.
- * `onReceived` hears of each.
+ * `onReceived` is called with each.
  */
 export const startReceiver = async (options: {
   host: string

@@ -14,8 +14,8 @@ type Item = { Name: string; Value?: number | string }
 /** What the old forms say as the balance; the amount is nobody's. */
 const BALANCE = 49_197
 
-/** What a callback tells of, and how. `transaction` is the money that moved, null when none did. */
-type Told = {
+/** What a callback reports, and how. `transaction` is the money that moved, null when none did. */
+type Report = {
   prompt: {
     entry: Pick<Entry, 'merchant_request_id' | 'checkout_request_id' | 'amount' | 'phone'>
     behaviour: Behaviour
@@ -32,13 +32,13 @@ export const STILL_PROCESSING_RESULT = {
 }
 
 /** The body of a callback, field by field in the recorded order. Times are East Africa Time. */
-export const callbackBody = (told: Told): string => {
-  const { entry, behaviour } = told.prompt
-  const items = itemsOf(told)
+export const callbackBody = (report: Report): string => {
+  const { entry, behaviour } = report.prompt
+  const items = itemsOf(report)
   const stkCallback = {
     MerchantRequestID: entry.merchant_request_id,
     CheckoutRequestID: entry.checkout_request_id,
-    ...resultFields(behaviour, told.result),
+    ...resultFields(behaviour, report.result),
     ...(items && { CallbackMetadata: { Item: items } }),
   }
   const plain = JSON.stringify({ Body: { stkCallback } })
@@ -57,7 +57,7 @@ const resultFields = (behaviour: Behaviour, { code, callbackDescription: ResultD
 }
 
 /** The metadata; null when there is none, which is usual where no money moved. */
-const itemsOf = ({ prompt: { entry, behaviour }, transaction, endedAt }: Told): unknown[] | null => {
+const itemsOf = ({ prompt: { entry, behaviour }, transaction, endedAt }: Report): unknown[] | null => {
   if (!transaction && !behaviour.failureItems) return null
   const items: Item[] = [
     { Name: 'Amount', Value: (transaction ?? entry).amount },
@@ -83,7 +83,7 @@ const phoneIn = ({ phoneForm }: Behaviour, phone: string): number | string => {
 
 const CONNECT_TIMEOUT_MS = 5_000
 const ANSWER_TIMEOUT_MS = 30_000
-/** At most so many callbacks are under way to one receiver at once; the rest wait for their turn. */
+/** At most so many callbacks are under way to one receiver at once; the rest are queued. */
 const CONNECTIONS_PER_RECEIVER = 64
 
 export type CallbackSender = {

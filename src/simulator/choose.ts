@@ -89,7 +89,7 @@ export const createChoose = (options: { plan: Plan; ledger: Ledger }): Choose =>
     },
     query: ({ entry, chosen, subject }, consumerKey) => {
       entry.queries += 1
-      // A payment that chose a fault would else never be told of: every other query is right.
+      // A payment that chose a fault would else never be reported: every other query is right.
       const faults = entry.queries % 2 === 1 ? chosen : []
       return choose('query', `${subject} query ${entry.queries}`, consumerKey, faults).behaviour
     },

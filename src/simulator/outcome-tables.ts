@@ -108,7 +108,7 @@ export const callOutcomesAsMarkdown = (): string[] =>
     ]),
   )
 
-/** One outcome in words: the answer where it is not the usual one, the callbacks, the query where it has more to tell. */
+/** One outcome in words: the answer where it is not the usual one, the callbacks, the query where its answer differs. */
 const effectText = (outcome: Outcome): string => {
   const [answer, callback] = [answerText(outcome), callbackText(outcome)]
   if (!isPayments(outcome) || !prompts(outcome)) return answer

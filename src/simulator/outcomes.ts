@@ -32,9 +32,9 @@ export type Behaviour = {
   items?: 'balance' | 'empty-balance'
   stringsInCallback?: true
   phoneForm?: 'masked' | 'hashed'
-  /** A paid callback and Pull Transactions tell of one shilling more than was asked for. */
+  /** A paid callback and Pull Transactions report one shilling more than was asked for. */
   paysOneMore?: true
-  /** The metadata of a callback that tells of a failure. */
+  /** The metadata of a callback that reports a failure. */
   failureItems?: 'empty' | 'filled'
   /** A callback says something else, or nothing that can be taken for sure. */
   spelling?: 'odd-items' | 'odd-code' | 'code-twice' | 'byte-order-mark' | 'still-processing'

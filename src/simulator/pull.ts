@@ -12,7 +12,7 @@ import { Refused, UNKNOWN_MERCHANT } from './wrong-reply.ts'
 
 /** Rows in one answer at most. */
 const ROWS_A_PAGE = 100
-/** How far back transactions are told. */
+/** How far back transactions are listed. */
 const TOLD_FOR_MS = 48 * 60 * 60 * 1000
 const MAX_SHORTCODES = 1_000
 

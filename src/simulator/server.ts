@@ -101,7 +101,7 @@ const FRONT_PAGE = [
   '',
   ...outcomesAsText(),
   '',
-  'GET /_ledger tells every prompt and callback, DELETE /_ledger forgets them.',
-  'GET /_plan tells what is drawn for the run; PUT /_plan changes it, DELETE /_plan ends it.',
+  'GET /_ledger lists every prompt and callback, DELETE /_ledger forgets them.',
+  'GET /_plan shows what is drawn for the run; PUT /_plan changes it, DELETE /_plan ends it.',
   '',
 ].join('\n')

@@ -23,7 +23,7 @@ const TIMESTAMP_TOLERANCE_MS = 5 * 60 * 1000
 const isCallbackUrl = (text: string): boolean =>
   /^https?:\/\//i.test(text) && URL.canParse(text) && !FORBIDDEN_IN_CALLBACK_URL.test(text)
 
-/** Strict where Daraja is known to refuse; `warningsAbout` tells where clients get away with more than is documented. */
+/** Strict where Daraja is known to refuse; `warningsAbout` says where clients get away with more than is documented. */
 const PUSH = SIGNED.extend({
   TransactionType: field((text) => /^(CustomerPayBillOnline|CustomerBuyGoodsOnline)$/.test(text.trim())),
   Amount: field((text) => /^\d+$/.test(text) && parseKes(Number(text)).ok),

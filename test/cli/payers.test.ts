@@ -52,7 +52,7 @@ describe('gateway payers erase', () => {
     const refused = await run(['payers', 'erase', '--phone', NUMBER])
     expect(refused).toMatchObject({ code: 2, stdout: '' })
     expect(refused.stderr).toContain(
-      `nothing was changed: payment ${id} is open, or its partner is not told yet`,
+      `nothing was changed: payment ${id} is open, or its outcome is not delivered yet`,
     )
 
     const shown = await run(['payments', 'show', String(id)])

@@ -36,7 +36,7 @@ export type Claim = {
   startedAt: RowOf<'attempts', 'started_at'>['started_at']
   /** True when the attempt before was never recorded: its dispatcher died, and its outcome is unknown. */
   isAfterLost: boolean
-  /** True when its endpoint has had trouble of late. */
+  /** True when its endpoint has failed recently. */
   isTroubled: boolean
 }
 

@@ -6,7 +6,7 @@ import type { Endpoint } from '../../values/endpoint.ts'
 // - an endpoint has at most `endpointConcurrency` slots, a partner with all its endpoints a quarter of `concurrency`;
 // - an endpoint that is slow, with 4 attempts under way for longer than a second, starts no more while half of all slots are
 //   taken: what is left is for those that answer;
-// - free slots are given round robin: to partners in turn, and within a partner to its endpoints.
+// - free slots are given round robin: to partners one after another, and within a partner to its endpoints.
 //
 // What waits is bounded too, for one endpoint, for one partner and in all. What does not fit is held in Postgres, so that
 // nobody's delivery waits behind another's flood.
@@ -183,7 +183,7 @@ const createSlots = ({ concurrency, endpointConcurrency, nowMs }: Limits) => {
 
 /** Every delivery that this process has, by partner and endpoint, and what of it waits. */
 const createEndpoints = () => {
-  /** Whose turn is next comes first, and so do the endpoints of each. */
+  /** The next to be served comes first, among the endpoints of each too. */
   const partners = new Map<bigint, Partner>()
   const deliveryIds = new Set<bigint>()
   let waiting = 0
@@ -255,7 +255,7 @@ const createEndpoints = () => {
   return { deliveryIds, waiting: () => waiting, register, forget, wait, takeNext, takeExcess, allWaiting }
 }
 
-/** The endpoints at which something waits: those of the partner whose turn is next come first. */
+/** The endpoints at which something waits: those of the partner that is served next come first. */
 function* endpointsInTurn(partners: ReadonlyMap<bigint, Partner>): Generator<EndpointQueue> {
   for (const partner of partners.values())
     if (partner.waiting > 0)

@@ -20,7 +20,7 @@ const LONGEST_OPEN_MS = 5 * 60_000
 /** Up to so much longer, so that endpoints that went down together are not asked together. */
 const JITTER = 0.2
 
-/** Held deliveries that are released a second: after trouble, after a flood alone, and at most. */
+/** Held deliveries that are released a second: after a failure, after a flood alone, and at most. */
 export const FIRST_RELEASE = 1
 export const FLOOD_RELEASE = 64
 export const MOST_RELEASE = 1_000
@@ -53,7 +53,7 @@ export const verdictOf = (result: Pick<PostResult, 'errorClass' | 'status'>): Ve
   return result.errorClass === 'not_signed' || result.status === GONE ? 'nothing' : 'fails'
 }
 
-/** A breaker that has had no trouble. */
+/** A breaker that has counted no failure. */
 export const CLOSED: Breaker = {
   state: 'closed',
   failures: 0,

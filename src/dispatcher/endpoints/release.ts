@@ -92,7 +92,7 @@ type DueEndpoint = Endpoint & {
   isSeasoned: boolean
 }
 
-/** Ordered by how long each is due: one that is due again soon after its turn comes after those that had none yet. */
+/** Ordered by how long each is due: one that is due again soon after it was served comes after those that were not served yet. */
 const lockDue = async (transaction: Transaction<Schema>): Promise<DueEndpoint[]> => {
   const { rows } = await sql<DueEndpoint>`
     SELECT partner_id AS "partnerId", host, state, failures, release_per_second AS "releasePerSecond",

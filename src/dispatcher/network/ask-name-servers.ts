@@ -62,7 +62,7 @@ const firstAnswer = (options: {
   const { servers, ask, askAgainMs, signal } = options
   const { promise, resolve, reject } = Promise.withResolvers<string[]>()
   const asks = Math.max(LEAST_ASKS, servers.length)
-  const queue = Array.from({ length: asks }, (_one, turn) => servers[turn % servers.length] ?? '')
+  const queue = Array.from({ length: asks }, (_one, index) => servers[index % servers.length] ?? '')
   const failed = new Set<string>()
   let waitingFor = 0
   let timer: NodeJS.Timeout | undefined

@@ -8,7 +8,7 @@ const MOST_ADDRESSES = 8
 export const NEXT_ADDRESS_MS = 250
 
 /**
- * Connects to whichever of the addresses answers first (RFC 8305, "Happy Eyeballs"): they are tried in turns of the two
+ * Connects to whichever of the addresses answers first (RFC 8305, "Happy Eyeballs"): they are tried in alternation of the two
  * families, the next one when the one before failed or was silent for `nextMs`. None is given up before the signal says so,
  * for a handshake that lost a packet takes a second and more. `refuse` is asked for each before it is connected to. Rejects
  * with the first error when all have failed, and with the signal's reason when that is aborted first.
@@ -78,7 +78,7 @@ export const dial = async (options: {
   }
 }
 
-/** The families in turns, each in its own order, beginning with that of the first address. */
+/** The families alternately, each in its own order, beginning with that of the first address. */
 export const inTurns = (addresses: readonly Address[]): Address[] => {
   const [first] = addresses
   const ours = addresses.filter(({ family }) => family === first?.family)

@@ -12,7 +12,7 @@ export type SocketObserver = {
 const CHANNEL = 'undici:client:sendHeaders'
 
 /**
- * undici shows a request's socket on its diagnostics channel only. It publishes there in the same turn in which it has called
+ * undici shows a request's socket on its diagnostics channel only. It publishes there in the same tick in which it has called
  * `onRequestStart`, so that the request which started last is the one whose headers are being written.
  */
 export const observeSockets = (): SocketObserver => {
