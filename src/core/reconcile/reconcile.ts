@@ -53,7 +53,7 @@ export const startReconciling = (options: Reconciling): Loop => {
   const underWay = new Set<Promise<void>>()
   const notBeforeMs = new Map<bigint, number>()
   let defect: { error: unknown } | undefined
-  let roundCount = 0
+  let rounds = 0
 
   const start = (account: OpenAccount, due: DueQuery): void => {
     const running = reconcile(options, account, due).catch((error: unknown) => {
@@ -89,11 +89,10 @@ export const startReconciling = (options: Reconciling): Loop => {
 
   const round = async (): Promise<boolean | number> => {
     if (defect) throw defect.error
-    roundCount += 1
+    rounds += 1
     let again: boolean | number = false
     const accountIds = await findDueAccounts(options.database, 'to_query')
-    for (const accountId of beginningAt(accountIds, roundCount))
-      again = sooner(again, await queryDue(accountId))
+    for (const accountId of beginningAt(accountIds, rounds)) again = sooner(again, await queryDue(accountId))
     return again
   }
 

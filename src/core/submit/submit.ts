@@ -74,7 +74,7 @@ export const startSubmitting = (options: Submitting): Loop => {
     timeoutMs: options.timeoutMs,
     nowMs: options.nowMs,
   })
-  let roundCount = 0
+  let rounds = 0
 
   const submit = async (account: OpenAccount, payment: DuePayment, takenAtMs: number): Promise<void> => {
     const isStale = options.nowMs() - takenAtMs > STALE_MS
@@ -117,11 +117,10 @@ export const startSubmitting = (options: Submitting): Loop => {
   }
 
   const round = async (): Promise<boolean | number> => {
-    roundCount += 1
+    rounds += 1
     let again: boolean | number = false
     const accountIds = await findDueAccounts(options.database, 'to_submit')
-    for (const accountId of beginningAt(accountIds, roundCount))
-      again = sooner(again, await submitDue(accountId))
+    for (const accountId of beginningAt(accountIds, rounds)) again = sooner(again, await submitDue(accountId))
     return again
   }
 
