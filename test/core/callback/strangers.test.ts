@@ -12,7 +12,7 @@ import {
 import { describe, expect, it } from 'vitest'
 import type { ReceivedCallback } from '../../../src/core/callback/callback.ts'
 import { encodeRecord } from '../../../src/core/callback/spool-record.ts'
-import { createStrangersBudget, truncateStranger, isStranger } from '../../../src/core/callback/strangers.ts'
+import { createStrangersBudget, isStranger, truncateStranger } from '../../../src/core/callback/strangers.ts'
 import { parseAddressList } from '../../../src/values/address-list.ts'
 import { received } from './received.ts'
 
