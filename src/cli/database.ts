@@ -12,9 +12,9 @@ import type { Environment } from './environment.ts'
 import { CommandError } from './output.ts'
 
 /**
- * The environment with a `DATABASE_URL` and what goes with it (`NATS_URL`, `SPOOL_DIR`, `SECRET_KEY`, `DARAJA_BASE_URL`): its own,
- * or those of the `npm start` which runs with the same `DATA_DIR`, so that commands typed beside it need no settings. Another
- * database is never given that key.
+ * The environment with a `DATABASE_URL` and what goes with it (`NATS_URL`, `SPOOL_DIR`, `SECRET_KEY`,
+ * `DARAJA_BASE_URL`): its own, or those of the `npm start` which runs with the same `DATA_DIR`, so that commands typed
+ * beside it need no settings. Another database is never given that key.
  */
 export const withRunningDatabase = async (environment: Environment): Promise<Environment> => {
   const { DATA_DIR } = readConfig(environment, ['DATA_DIR'])
@@ -45,8 +45,9 @@ const openVaultOf = (environment: Environment): Vault => {
 }
 
 /**
- * Opens the database for one command, runs it, and closes the database whatever happens. A restored database's sequences are
- * raised before the command draws numbers, unless it is one that only looks (`isLooking`). `work` may open the vault.
+ * Opens the database for one command, runs it, and closes the database whatever happens. A restored database's
+ * sequences are raised before the command draws numbers, unless it is one that only looks (`isLooking`). `work` may
+ * open the vault.
  */
 export const useDatabase = async <Result>(
   environment: Environment,

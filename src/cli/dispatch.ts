@@ -40,8 +40,8 @@ export const dispatchCommand = (environment: Environment): Command =>
     })
 
 /**
- * Runs the dispatcher until the process is asked to stop, or a defect shows: then the exit code is 1. Rejects when it cannot
- * start: no database, a port that is taken. What is opened is closed in the opposite order, whatever happens.
+ * Runs the dispatcher until the process is asked to stop, or a defect shows: then the exit code is 1. Rejects when it
+ * cannot start: no database, a port that is taken. What is opened is closed in the opposite order, whatever happens.
  */
 const dispatch = async (options: {
   config: DispatchConfig
@@ -110,8 +110,8 @@ const openDatabase = ({ url, poolSize }: DispatchConfig['database'], log: Log): 
     log,
     answerWithinMs: ANSWER_WITHIN_MS,
     mustWrite: true,
-    // Statements are planned once. Planned while a month's partition is still small, they would go on to read all of it when
-    // it is large; all that the dispatcher asks for, it finds by an index.
+    // Statements are planned once. Planned while a month's partition is still small, they would go on to read all of it
+    // when it is large; all that the dispatcher asks for, it finds by an index.
     settings: { enable_seqscan: 'off' },
   })
 

@@ -15,8 +15,8 @@ class OutputError extends Error {
 }
 
 /**
- * An option without a value is a variable of a shell that is not set, and means something else than no option. Throws a message
- * that names it.
+ * An option without a value is a variable of a shell that is not set, and means something else than no option. Throws a
+ * message that names it.
  */
 const refuseEmptyValues = (command: Command): void => {
   for (const option of command.options) {
@@ -47,8 +47,8 @@ const COMMANDS: Record<string, Load> = {
 }
 
 /**
- * The command that `name` names, alone: reading the sources of the others would take longer than most commands do. All of
- * them when it names none, for the help.
+ * The command that `name` names, alone: reading the sources of the others would take longer than most commands do. All
+ * of them when it names none, for the help.
  */
 export const loadCommands = (name: string | undefined, environment: Environment): Promise<Command[]> => {
   const named = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined

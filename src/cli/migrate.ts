@@ -14,7 +14,7 @@ import { printJson, printLine } from './output.ts'
 /** `migrate`: brings the database to the current schema. */
 export const migrateCommand = (environment: Environment): Command =>
   new Command('migrate')
-    .description('bring the database to the current schema; safe to run from several machines at once')
+    .description('bring the database to the current schema; safe to run several times at once')
     .option('--json', 'print one line of JSON')
     .action((options: { json?: true }) => migrate(environment, options))
 

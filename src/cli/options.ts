@@ -23,7 +23,9 @@ export const toOperator = (name: string | undefined): Extract<Actor, { kind: 'op
   return { kind: 'operator', name: trimmed, from: hostname() }
 }
 
-/** The user of this process; by number where the system has no name for it, as in a container with a user of its own. */
+/**
+ * The user of this process; by number where the system has no name for it, as in a container with a user of its own.
+ */
 const nameOfUser = (): string => {
   try {
     return userInfo().username

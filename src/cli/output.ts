@@ -1,7 +1,8 @@
 import { createRedact } from '../runtime/redact.ts'
 import { toVisibleLine, toVisibleLines } from '../values/visible-text.ts'
 
-// Nothing that others wrote (partners, Daraja, payers) reaches the terminal as anything but text: all output goes through here.
+// Nothing that others wrote (partners, Daraja, payers) reaches the terminal as anything but text: all output goes
+// through here.
 
 /** A message for a person who can mend what is wrong; `main` prints it without a stack. */
 export class CommandError extends Error {
@@ -23,8 +24,8 @@ export const print = (options: { json?: true }, value: unknown, lines: string | 
 }
 
 /**
- * Prints what is shown this once: a value as JSON, or lines for a person. Resolves when it is written. Where it cannot be,
- * the process fails and says `lost` to standard error: what was made, and how to come by another.
+ * Prints what is shown this once: a value as JSON, or lines for a person. Resolves when it is written. Where it cannot
+ * be, the process fails and says `lost` to standard error: what was made, and how to come by another.
  */
 export const printOnce = (
   options: { json?: true },
@@ -48,8 +49,8 @@ export const printLine = (line: string): void => {
 export type Row = Readonly<Record<string, unknown>>
 
 /**
- * Prints rows: all of them as JSON, or their `columns` (all, unless named) as a table under their names; `none` when there are no
- * rows.
+ * Prints rows: all of them as JSON, or their `columns` (all, unless named) as a table under their names; `none` when
+ * there are no rows.
  */
 export const printRows = (
   options: { json?: true },
@@ -85,7 +86,9 @@ export const printFields = (options: { json?: true }, row: Row): void => {
 
 const redact = createRedact()
 
-/** A row as it is shown to whoever has not asked for more: without anything in its texts that must not be read whole. */
+/**
+ * A row as it is shown to whoever has not asked for more: without anything in its texts that must not be read whole.
+ */
 export const maskRow = (row: Row): Row =>
   Object.fromEntries(
     Object.entries(row).map(([name, value]) => [name, typeof value === 'string' ? redact(value) : value]),

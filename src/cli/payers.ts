@@ -73,7 +73,9 @@ const requireNoneInSpool = async (environment: Environment, msisdn: Msisdn): Pro
   }
 }
 
-/** Takes errors of these kinds for nothing being there. Any other may hide a callback: throws a message for a person. */
+/**
+ * Takes errors of these kinds for nothing being there. Any other may hide a callback: throws a message for a person.
+ */
 const toNothing =
   <Nothing>(nothing: Nothing, ...codes: string[]) =>
   (error: NodeJS.ErrnoException): Nothing => {

@@ -11,8 +11,9 @@ import { inTime } from '../runtime/time-limit.ts'
 const DATABASE_TIMEOUT_MS = 2_000
 
 /**
- * The answer of `/readyz`: ready while Postgres answers, for it alone carries the work (the queue only makes it faster), until
- * the process begins to stop. `isStarting`: its loops do not run yet. A restored database is reported, and counts as ready.
+ * The answer of `/readyz`: ready while Postgres answers, for it alone carries the work (the queue only makes it
+ * faster), until the process begins to stop. `isStarting`: its loops do not run yet. A restored database is reported,
+ * and counts as ready.
  */
 export const readinessOf = async (options: {
   database: Database

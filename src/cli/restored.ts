@@ -19,7 +19,10 @@ import { CommandError, printJson, printLine, printTable } from './output.ts'
 type RestoredOptions = ByOptions & { yes?: true }
 type RestoredConfig = Config<'SPOOL_DIR' | 'NATS_URL' | 'NATS_STREAM' | 'LOG_LEVEL'>
 
-/** `restored`: an operator's statement that the database was put back to an older copy, and what is known of what it lost. */
+/**
+ * `restored`: an operator's statement that the database was put back to an older copy, and what is known of what it
+ * lost.
+ */
 export const restoredCommand = (environment: Environment): Command =>
   new Command('restored')
     .description(
@@ -65,7 +68,9 @@ const askQueue = async (config: RestoredConfig): Promise<Queue> => {
   }
 }
 
-/** Does it, in an order in which it can be repeated from the start whenever it was cut off; returns the epoch's number. */
+/**
+ * Does it, in an order in which it can be repeated from the start whenever it was cut off; returns the epoch's number.
+ */
 const confirm = async (parts: {
   database: Database
   config: RestoredConfig

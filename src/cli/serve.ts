@@ -53,7 +53,9 @@ export const serveCommand = (environment: Environment): Command =>
       await serve({ config, tls, log, stopRequested, json: options.json === true })
     })
 
-/** Everything that is opened is closed in the opposite order, whatever happens: the listeners first, the database last. */
+/**
+ * Everything that is opened is closed in the opposite order, whatever happens: the listeners first, the database last.
+ */
 const serve = async (options: {
   config: ServeConfig
   tls: ServerTls | null
@@ -128,7 +130,10 @@ const serve = async (options: {
   isStopping = true
 }
 
-/** Opens what keeps things: the spool, the database behind the guard of its numbers, the queue. None of them need be there yet. */
+/**
+ * Opens what keeps things: the spool, the database behind the guard of its numbers, the queue. None of them need be
+ * there yet.
+ */
 const openStores = async (config: ServeConfig, log: Log, open: AsyncDisposableStack) => {
   const time = createDatabaseClock({ own: systemClock, nowMs, log })
   const newId = createCallbackIds({ clock: time.clock, randomBytes })

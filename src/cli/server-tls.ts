@@ -8,8 +8,9 @@ import type { ServeConfig } from '../runtime/serve-config.ts'
 type GrpcConfig = Pick<ServeConfig['grpc'], 'host' | 'tlsCert' | 'tlsKey' | 'tlsClientCa' | 'allowPlaintext'>
 
 /**
- * Reads what the listeners of internal services need for TLS; null: they speak plaintext, which only this machine may connect to unless
- * an operator allows it. Throws `BadSettings` for half of a setting, and for a file that cannot be read or used.
+ * Reads what the listeners of internal services need for TLS; null: they speak plaintext, which only this machine may
+ * connect to unless an operator allows it. Throws `BadSettings` for half of a setting, and for a file that cannot be
+ * read or used.
  */
 export const readServerTls = async (config: GrpcConfig): Promise<ServerTls | null> => {
   const { tlsCert: certFile, tlsKey: keyFile, tlsClientCa: caFile } = config

@@ -7,8 +7,8 @@ import type { Log } from '../runtime/log.ts'
 import { requireSchema } from './database.ts'
 
 /**
- * Waits for a database that is away, however long: callbacks are taken meanwhile, and a process that ended would not take
- * them. False when it was asked to stop first. Throws when the schema is not that of this release.
+ * Waits for a database that is away, however long: callbacks are taken meanwhile, and a process that ended would not
+ * take them. False when it was asked to stop first. Throws when the schema is not that of this release.
  */
 export const untilDatabase = async (options: {
   database: Database

@@ -16,8 +16,8 @@ import { createPaymentService } from './services/payment-service.ts'
 
 export type Core = {
   /**
-   * They can be called at once. Until `start`, callbacks go to the spool and everything that asks for a key or a token is
-   * UNAVAILABLE.
+   * They can be called at once. Until `start`, callbacks go to the spool and everything that asks for a key or a token
+   * is UNAVAILABLE.
    */
   services: Services
   /** Starts the loops. Call it once the database is known to have the schema of this release. */

@@ -27,8 +27,8 @@ export type CoreMetrics = {
 }
 
 /**
- * What the core counts. What is open is asked of Postgres when the metrics are read: it is the same whichever process is
- * asked, and has no value while Postgres is away.
+ * What the core counts. What is open is asked of Postgres when the metrics are read: it is the same whichever process
+ * is asked, and has no value while Postgres is away.
  */
 export const createCoreMetrics = (registry: Registry, database: Database): CoreMetrics => {
   const counterOf = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>

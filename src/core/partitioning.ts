@@ -10,7 +10,10 @@ const EVERY_MS = 3_600_000
 /** For how many days at least the rows of a table by month are kept. */
 type KeepDays = { attempts: number; callbacks: number }
 
-/** Makes the partitions that are needed next, and drops those that are kept for long enough: every hour, on every replica. */
+/**
+ * Makes the partitions that are needed next, and drops those that are kept for long enough: every hour, on every
+ * replica.
+ */
 export const startPartitioning = (options: { database: Database; keepDays: KeepDays; log: Log }): Loop =>
   startLoop({
     name: 'partitions',

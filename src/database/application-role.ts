@@ -6,8 +6,9 @@ import { lockPartitions } from './partitions.ts'
 import type { Schema } from './schema/schema.ts'
 
 /**
- * The group that the gateway's own logins belong to. It owns every table but the audit log, which stays with whoever migrates:
- * the gateway adds rows to it and reads them, and cannot change or delete one. docs/operations.md says how to use it.
+ * The group that the gateway's own logins belong to. It owns every table but the audit log, which stays with whoever
+ * migrates: the gateway adds rows to it and reads them, and cannot change or delete one. docs/operations.md says how to
+ * use it.
  */
 export const APPLICATION_ROLE = 'mpesa_gateway_app'
 
@@ -15,8 +16,9 @@ export const APPLICATION_ROLE = 'mpesa_gateway_app'
 export type HandOver = { kind: 'done' } | { kind: 'not_done'; help: string }
 
 /**
- * Hands the tables over to the group `role`, which is made where it is missing, and leaves it of the audit log what it needs.
- * Safe to repeat and to run from several processes at once. Not done when this user may neither make the group nor join it.
+ * Hands the tables over to the group `role`, which is made where it is missing, and leaves it of the audit log what it
+ * needs. Safe to repeat and to run from several processes at once. Not done when this user may neither make the group
+ * nor join it.
  */
 export const handOverTables = async (
   database: Database,
@@ -68,7 +70,9 @@ const makeRole = async (database: Database, role: string): Promise<void> => {
 /** SQLSTATE insufficient_privilege. */
 const NOT_ALLOWED = '42501'
 
-/** Only a member may give a table to the group; and needs to be one, to go on using what it gave. False: not allowed. */
+/**
+ * Only a member may give a table to the group; and needs to be one, to go on using what it gave. False: not allowed.
+ */
 const join = async (database: Database, role: string): Promise<boolean> => {
   const { rows } = await sql<{ is_member: boolean }>`
     SELECT pg_has_role(current_user, ${role}, 'USAGE') AS is_member

@@ -7,17 +7,19 @@ import type { Schema } from './schema/schema.ts'
 export type Database = Kysely<Schema>
 
 /**
- * A transaction that stands still for so long belongs to a process that is stopped or cut off. Its locks, which every replica
- * may be waiting for, are worth more than what it was doing.
+ * A transaction that stands still for so long belongs to a process that is stopped or cut off. Its locks, which every
+ * replica may be waiting for, are worth more than what it was doing.
  */
 const LONGEST_IDLE_IN_TRANSACTION = '10s'
 
-/** From when on an idle connection is asked whether anybody is there, ms; without an answer it breaks ten seconds later. */
+/**
+ * From when on an idle connection is asked whether anybody is there, ms; without an answer it breaks ten seconds later.
+ */
 const KEEP_ALIVE_AFTER_MS = 10_000
 
 /**
- * How long `serve` and `dispatch` wait for the answer to a statement, ms. Theirs take milliseconds: what has no answer by then
- * was lost in a network that says nothing, or is better begun anew.
+ * How long `serve` and `dispatch` wait for the answer to a statement, ms. Theirs take milliseconds: what has no answer
+ * by then was lost in a network that says nothing, or is better begun anew.
  */
 export const ANSWER_WITHIN_MS = 30_000
 
@@ -26,19 +28,21 @@ const STATEMENT_SHARE = 0.8
 
 /**
  * Opens a pool of at most `poolSize` connections. Commits are durable (`synchronous_commit = on`) whatever the server's
- * default is, for law 1 rests on it. A connection that breaks is logged and replaced; what it was doing fails. So is one that
- * gave no answer within `answerWithinMs`, where that is given: a network can swallow everything without breaking a
- * connection. Both failures count as outages.
+ * default is, for law 1 rests on it. A connection that breaks is logged and replaced; what it was doing fails. So is
+ * one that gave no answer within `answerWithinMs`, where that is given: a network can swallow everything without
+ * breaking a connection. Both failures count as outages.
  */
 export const connectDatabase = (options: {
   databaseUrl: string
   poolSize: number
   log: Log
-  /** How long a statement may take, ms; as long as it likes when left out, as migrations and an operator's commands may. */
+  /**
+   * How long a statement may take, ms; as long as it likes when left out, as migrations and an operator's commands may.
+   */
   answerWithinMs?: number
   /**
-   * True: a connection whose session may only read is refused, as one that cannot be had. What reads a standby, or a primary that
-   * was fenced, may be answered from a state that another process has gone beyond.
+   * True: a connection whose session may only read is refused, as one that cannot be had. What reads a standby, or a
+   * primary that was fenced, may be answered from a state that another process has gone beyond.
    */
   mustWrite?: boolean
   /** Settings of Postgres for these connections, by name. */
@@ -52,8 +56,8 @@ export const connectDatabase = (options: {
     application_name: 'mpesa-gateway',
     synchronous_commit: 'on',
     timezone: 'UTC',
-    // Statements take milliseconds, and compiling one takes tens to hundreds. Postgres compiles what it thinks is expensive,
-    // such as each scan of a small table under `enable_seqscan = off`.
+    // Statements take milliseconds, and compiling one takes tens to hundreds. Postgres compiles what it thinks is
+    // expensive, such as each scan of a small table under `enable_seqscan = off`.
     jit: 'off',
     idle_in_transaction_session_timeout: LONGEST_IDLE_IN_TRANSACTION,
     // The trigger that does it for processes of the release before leaves ours alone.
@@ -101,8 +105,8 @@ const bigintTypes = (): TypeOverrides => {
 }
 
 /**
- * Warns loudly when the server could lose what it called committed: with `fsync` or `full_page_writes` off, a crash of its
- * machine breaks law 1 whatever we do.
+ * Warns loudly when the server could lose what it called committed: with `fsync` or `full_page_writes` off, a crash of
+ * its machine breaks law 1 whatever we do.
  */
 export const warnOfLostCommits = async (database: Database, log: Log): Promise<void> => {
   const { rows } = await sql<{ name: string; setting: string }>`

@@ -22,9 +22,9 @@ export type DatabaseClock = {
 }
 
 /**
- * Makes a clock that shows the time of Postgres, by which every schedule goes, so that replicas whose own clocks are apart, or
- * are set while they run, mean the same instant. It shows the machine's `own` time until Postgres has answered, and goes on by
- * `nowMs`, a monotonic time in ms, while that is away.
+ * Makes a clock that shows the time of Postgres, by which every schedule goes, so that replicas whose own clocks are
+ * apart, or are set while they run, mean the same instant. It shows the machine's `own` time until Postgres has
+ * answered, and goes on by `nowMs`, a monotonic time in ms, while that is away.
  */
 export const createDatabaseClock = (options: {
   own: Clock

@@ -18,8 +18,9 @@ export const isNotOver = (
 ): RawBuilder<boolean> => sql<boolean>`(${sql.ref(expiry)} IS NULL OR ${sql.ref(expiry)} > now())`
 
 /**
- * To be joined to `ended`, deliveries with their `id` and `created_at`, by whoever writes a dead letter: the class of error of
- * the last attempt that finished, as `last.error_class`; null without one. The time bounds the months that are looked into.
+ * To be joined to `ended`, deliveries with their `id` and `created_at`, by whoever writes a dead letter: the class of
+ * error of the last attempt that finished, as `last.error_class`; null without one. The time bounds the months that are
+ * looked into.
  */
 export const joinLastErrorClass = sql`
   LEFT JOIN LATERAL (
@@ -34,9 +35,10 @@ export const joinLastErrorClass = sql`
 const FAR_AHEAD_SECONDS = 60
 
 /**
- * An instant that is never written more than half a minute ahead, such as the level of a bucket, as it counts now: one that
- * is further ahead was written before the clock of Postgres was set back, as it is when another server with another clock
- * takes over, and counts as past. Else whoever waits for it would wait for as long as the clock was set back.
+ * An instant that is never written more than half a minute ahead, such as the level of a bucket, as it counts now: one
+ * that is further ahead was written before the clock of Postgres was set back, as it is when another server with
+ * another clock takes over, and counts as past. Else whoever waits for it would wait for as long as the clock was set
+ * back.
  */
 export const unlessSetBack = (instant: RawBuilder<unknown>): RawBuilder<Date> => sql<Date>`
   CASE WHEN ${instant} > clock_timestamp() + make_interval(secs => ${FAR_AHEAD_SECONDS}) THEN '-infinity'::timestamptz ELSE ${instant} END

@@ -11,11 +11,11 @@ const LOCK_TIMEOUT_MS = 500
 const LOCK_NOT_AVAILABLE = '55P03'
 
 /**
- * Drops the partitions of a table by month whose month ended more than `keepDays` days ago, by the database's clock and in
- * UTC; resolves with their names, oldest first. Whole months only, so rows are kept for up to a month longer; the present
- * month stays whatever is asked for. Safe to run from several processes at once: each is dropped by one of them, and named by
- * that one. A table that somebody reads for long is left for the next time, and so is a month of callbacks while one of them
- * is still to be interpreted.
+ * Drops the partitions of a table by month whose month ended more than `keepDays` days ago, by the database's clock and
+ * in UTC; resolves with their names, oldest first. Whole months only, so rows are kept for up to a month longer; the
+ * present month stays whatever is asked for. Safe to run from several processes at once: each is dropped by one of
+ * them, and named by that one. A table that somebody reads for long is left for the next time, and so is a month of
+ * callbacks while one of them is still to be interpreted.
  */
 export const forgetOldMonths = async (options: {
   database: Database

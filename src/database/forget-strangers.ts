@@ -8,8 +8,8 @@ import type { RowOf } from './schema/schema.ts'
 const BATCH = 1_000
 
 /**
- * Deletes unknown senders' callbacks that were kept for `keepDays` days, by the database's clock; resolves with how many. A row that
- * another process has in hand is left to it.
+ * Deletes unknown senders' callbacks that were kept for `keepDays` days, by the database's clock; resolves with how
+ * many. A row that another process has in hand is left to it.
  */
 export const forgetStrangers = async (options: { database: Database; keepDays: number }): Promise<number> => {
   let forgotten = 0
@@ -26,8 +26,8 @@ export const forgetStrangers = async (options: { database: Database; keepDays: n
 }
 
 /**
- * The same for those that processes of the release before stored among Daraja's own: of no payment, and from no address of
- * `list`. Resolves with how many.
+ * The same for those that processes of the release before stored among Daraja's own: of no payment, and from no address
+ * of `list`. Resolves with how many.
  */
 export const forgetStrangersAmongCallbacks = async (options: {
   database: Database

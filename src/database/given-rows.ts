@@ -28,9 +28,9 @@ type GivenRow<Kinds extends Record<string, Kind>> = { [Name in keyof Kinds]: Val
 type GivenTable<Kinds extends Record<string, Kind>> = AliasedRawBuilder<GivenRow<Kinds>, 'given'>
 
 /**
- * Hands rows to a statement as one array a column, so that its text, and so its prepared plan, is the same for any number of
- * rows: `unnest($1::int8[], $2::text[]) AS given (id, receipt)` of
- * `givenRows(payments, { id: ['payments.id', (one) => one.id], receipt: ['payments.receipt', (one) => one.receipt] })`.
+ * Hands rows to a statement as one array a column, so that its text, and so its prepared plan, is the same for any
+ * number of rows: `unnest($1::int8[], $2::text[]) AS given (id, receipt)` of `givenRows(payments, { id: ['payments.id',
+ * (one) => one.id], receipt: ['payments.receipt', (one) => one.receipt] })`.
  */
 export const givenRows = <Row, const Kinds extends Record<string, Kind>>(
   rows: readonly Row[],
@@ -44,8 +44,8 @@ export const givenRowsInOrder = <Row, const Kinds extends Record<string, Kind>>(
 ): GivenTable<Kinds & { position: 'int8' }> => unnest(rows, columns, ' WITH ORDINALITY')
 
 /**
- * Any of these values, for a column of the schema: `where('id', '=', anyOf('payments.id', ids))`. One array, so that the text, and
- * so its prepared plan, is the same for any number of values.
+ * Any of these values, for a column of the schema: `where('id', '=', anyOf('payments.id', ids))`. One array, so that
+ * the text, and so its prepared plan, is the same for any number of values.
  */
 export const anyOf = <Like extends ColumnName>(
   like: Like,

@@ -9,13 +9,14 @@ import { createSend, type Send } from './send-statement.ts'
 type Reason = 'read_only' | 'plans_outdated'
 
 /**
- * The pool as Kysely uses it: runs what has parameters as prepared statements, and keeps no connection that is of no use.
+ * The pool as Kysely uses it: runs what has parameters as prepared statements, and keeps no connection that is of no
+ * use.
  *
- * All are replaced, each when nobody uses it, once a statement on one of them fails for its session may only read (a fenced
- * primary, a setting: such a session stays so after the cause has gone), or for its plan is outdated (the others have prepared
- * it too). A statement outside a transaction whose plan is outdated runs again at once, for none of it ran; one inside has
- * failed its transaction, as an outage. With `mustWrite` a new connection whose session may only read is refused, and so is
- * one for which `look` rejects.
+ * All are replaced, each when nobody uses it, once a statement on one of them fails for its session may only read (a
+ * fenced primary, a setting: such a session stays so after the cause has gone), or for its plan is outdated (the others
+ * have prepared it too). A statement outside a transaction whose plan is outdated runs again at once, for none of it
+ * ran; one inside has failed its transaction, as an outage. With `mustWrite` a new connection whose session may only
+ * read is refused, and so is one for which `look` rejects.
  */
 export const lendConnections = (options: {
   pool: Pool

@@ -46,10 +46,10 @@ const migratorOf = (database: Database): Migrator =>
   new Migrator({ db: database, provider: { getMigrations: () => Promise.resolve(MIGRATIONS) } })
 
 /**
- * Brings the database to the current schema, makes the partitions that are needed next, and hands the tables over to the
- * gateway's own group, where that is allowed; resolves with the names of the migrations that ran. A schema that a later release
- * has left is as good: nothing runs, so that whoever goes back may run this too. Safe to run from several processes at once: Kysely
- * takes a lock. Throws what the failing statement threw, after rolling it back.
+ * Brings the database to the current schema, makes the partitions that are needed next, and hands the tables over to
+ * the gateway's own group, where that is allowed; resolves with the names of the migrations that ran. A schema that a
+ * later release has left is as good: nothing runs, so that whoever goes back may run this too. Safe to run from several
+ * processes at once: Kysely takes a lock. Throws what the failing statement threw, after rolling it back.
  */
 export const migrateToLatest = async (options: { databaseUrl: string; log: Log }): Promise<string[]> => {
   const database = connectDatabase({ databaseUrl: options.databaseUrl, log: options.log, poolSize: 2 })
@@ -98,7 +98,10 @@ const isOfLaterRelease = async (database: Database): Promise<boolean> => {
 export const migrateToNothing = ({ databaseUrl, log }: { databaseUrl: string; log: Log }): Promise<void> =>
   migrateBack({ databaseUrl, log, to: NO_MIGRATIONS })
 
-/** Undoes the migrations after `to`, and so deletes what they brought; for tests of the way down, and up again with data. */
+/**
+ * Undoes the migrations after `to`, and so deletes what they brought; for tests of the way down, and up again with
+ * data.
+ */
 export const migrateBack = async (options: {
   databaseUrl: string
   log: Log

@@ -17,14 +17,14 @@ const BY_ID = [
 const BY_MONTH = ['payment_history', 'callbacks', 'attempts'] as const
 
 /**
- * How full the pages of a table by month are made, percent. An attempt is written as started and again as finished, and is
- * twice as long then: with room for it on its page, its index is left as it is.
+ * How full the pages of a table by month are made, percent. An attempt is written as started and again as finished, and
+ * is twice as long then: with room for it on its page, its index is left as it is.
  */
 const FILLED: Partial<Record<(typeof BY_MONTH)[number], number>> = { attempts: 45 }
 
 /**
- * Creates the partitions that the coming rows need: for tables by id the one in use and the next, for tables by month the
- * present month and three more. Safe to run from several processes at once; what exists is left alone.
+ * Creates the partitions that the coming rows need: for tables by id the one in use and the next, for tables by month
+ * the present month and three more. Safe to run from several processes at once; what exists is left alone.
  */
 export const ensurePartitions = async (database: Database): Promise<void> => {
   await database.transaction().execute(async (transaction) => {
@@ -58,19 +58,21 @@ export const ensurePartitionsOf = async (
   })
 }
 
-/** SQLSTATE of a row that breaks a check: of a constraint, which is then named, or of what a table's partitions hold. */
+/**
+ * SQLSTATE of a row that breaks a check: of a constraint, which is then named, or of what a table's partitions hold.
+ */
 const CHECK_VIOLATION = '23514'
 
 /**
- * True when an insert failed for want of the partition that its row belongs to. Not by the message: the server may say it in
- * another language.
+ * True when an insert failed for want of the partition that its row belongs to. Not by the message: the server may say
+ * it in another language.
  */
 export const isWithoutPartition = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === CHECK_VIOLATION && error.constraint === undefined
 
 /**
- * Creates the partitions of the months that hold `instants`, for a table by month: for rows of long ago, or from a machine
- * whose clock is wrong.
+ * Creates the partitions of the months that hold `instants`, for a table by month: for rows of long ago, or from a
+ * machine whose clock is wrong.
  */
 export const ensureMonths = async (
   database: Database,

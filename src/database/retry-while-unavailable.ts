@@ -6,9 +6,9 @@ const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 2_000
 
 /**
- * Runs `work` until it succeeds, again after a growing pause each time Postgres is away. `work` must be safe to repeat, for a
- * commit whose answer was lost may have taken place. Rejects at once with what is no outage, and with the outage after which
- * `isOver` says so; `signal` ends a pause, and rejects.
+ * Runs `work` until it succeeds, again after a growing pause each time Postgres is away. `work` must be safe to repeat,
+ * for a commit whose answer was lost may have taken place. Rejects at once with what is no outage, and with the outage
+ * after which `isOver` says so; `signal` ends a pause, and rejects.
  */
 export const retryWhileUnavailable = async <Result>(
   work: () => Promise<Result>,

@@ -4,10 +4,11 @@ import { DatabaseError } from 'pg'
 const DATA_ERRORS = /^(22|23)/
 
 /**
- * Runs a multi-row statement over `items` and, when the data of one row makes the whole fail, runs it again for each item by
- * itself, so that one bad row cannot fail the others of its batch. `run` returns one result an item, in their order; an item
- * whose own data is at fault has the error as its result. Rejects with every other error, which is nobody's fault in
- * particular, also when it comes between: some items may have been written then, and which is unknown.
+ * Runs a multi-row statement over `items` and, when the data of one row makes the whole fail, runs it again for each
+ * item by itself, so that one bad row cannot fail the others of its batch. `run` returns one result an item, in their
+ * order; an item whose own data is at fault has the error as its result. Rejects with every other error, which is
+ * nobody's fault in particular, also when it comes between: some items may have been written then, and which is
+ * unknown.
  */
 export const runRows = async <Item, Result>(
   items: readonly Item[],

@@ -1,8 +1,8 @@
 import { sql, type Transaction } from 'kysely'
 import type { Schema } from './schema/schema.ts'
 
-// Every sealed column, and what its secrets are sealed for: the row, and what else of it must not be exchanged unnoticed. Who
-// can write to the database, but has no SECRET_KEY, can put no secret where it does not belong.
+// Every sealed column, and what its secrets are sealed for: the row, and what else of it must not be exchanged
+// unnoticed. Who can write to the database, but has no SECRET_KEY, can put no secret where it does not belong.
 
 /** Draws the id of a row that is about to be inserted: its secrets are sealed for it, so it must be known first. */
 export const nextId = async (
@@ -23,8 +23,8 @@ export const ACCOUNT_SECRETS = ['consumer_key_sealed', 'consumer_secret_sealed',
 export type AccountSecretColumn = (typeof ACCOUNT_SECRETS)[number]
 
 /**
- * What a secret of an account is sealed for. Who receives the money is part of it: an account that was made to pay somebody
- * else opens no more.
+ * What a secret of an account is sealed for. Who receives the money is part of it: an account that was made to pay
+ * somebody else opens no more.
  */
 export const identityOfAccountSecret = (
   row: { id: bigint; partner_id: bigint; shortcode: string; transaction_type: string; party_b: string },

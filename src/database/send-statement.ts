@@ -3,19 +3,22 @@ import { DatabaseUnavailable } from './outage.ts'
 
 export type Statement = { name?: string; text: string; values: readonly unknown[] }
 
-/** Sends one statement; rejects with what the server answered, or with `DatabaseUnavailable` when the connection is gone. */
+/**
+ * Sends one statement; rejects with what the server answered, or with `DatabaseUnavailable` when the connection is
+ * gone.
+ */
 export type Send = (client: PoolClient, statement: Statement) => Promise<QueryResult>
 
 /**
- * The function of Postgres that waits for a synchronous standby. An operator who cancels that wait makes Postgres call the
- * transaction committed, with a notice of this function's and without the standby having it.
+ * The function of Postgres that waits for a synchronous standby. An operator who cancels that wait makes Postgres call
+ * the transaction committed, with a notice of this function's and without the standby having it.
  */
 const REPLICATION_WAIT = 'SyncRepWaitForLSN'
 
 /**
- * Sends statements on the connections of a pool. One without an answer within `answerWithinMs` ends its connection, for a
- * network can swallow everything without breaking one. A commit whose wait for the standby was given up fails, as one whose
- * outcome is unknown: a fail-over would take it back, and it must not be reported as done (law 1).
+ * Sends statements on the connections of a pool. One without an answer within `answerWithinMs` ends its connection, for
+ * a network can swallow everything without breaking one. A commit whose wait for the standby was given up fails, as one
+ * whose outcome is unknown: a fail-over would take it back, and it must not be reported as done (law 1).
  */
 export const createSend = (options: { pool: Pool; answerWithinMs: number | undefined }): Send => {
   const { pool, answerWithinMs } = options

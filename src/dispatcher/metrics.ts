@@ -40,8 +40,8 @@ export const createDispatcherMetrics = (registry: Registry): DispatcherMetrics =
 }
 
 /**
- * Shows what is still to be delivered. It is asked of Postgres when the metrics are read: it is the same whichever dispatcher is
- * asked, and has no value while Postgres is away.
+ * Shows what is still to be delivered. It is asked of Postgres when the metrics are read: it is the same whichever
+ * dispatcher is asked, and has no value while Postgres is away.
  */
 export const showBacklog = (registry: Registry, database: Database): void => {
   const registers = [registry]

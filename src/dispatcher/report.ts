@@ -10,7 +10,10 @@ import type { ErrorClass } from './network/classify-error.ts'
 export type EndpointChange = Endpoint & {
   /** `untried`: closed, for there was nothing to try it with. */
   to: EndpointStateName | 'untried'
-  /** Why: attempts failed, time passed, an attempt arrived, more came than fits, held without need, or nothing is held any more. */
+  /**
+   * Why: attempts failed, time passed, an attempt arrived, more came than fits, held without need, or nothing is held
+   * any more.
+   */
   cause: 'failures' | 'time' | 'success' | 'flood' | 'leftover' | 'none_held'
   deliveryId?: bigint
   paymentId?: bigint
@@ -31,7 +34,10 @@ export type Reporter = {
 /** The failure with which a delivery counts as failing. */
 const FAILING_AT = 4
 
-/** Reports to operators what went wrong and what is well again, in the log and in metrics: on a change only, and never twice. */
+/**
+ * Reports to operators what went wrong and what is well again, in the log and in metrics: on a change only, and never
+ * twice.
+ */
 export const createReporter = (options: { registry: Registry; log: Log }): Reporter => {
   const { log, registry } = options
   const deliveries = new Counter({

@@ -3,8 +3,9 @@ import type { Log } from '../runtime/log.ts'
 import { type ErrorAnswer, JSON_TYPE, MESSAGES, Refusal, renderError, toErrorAnswer } from './errors.ts'
 
 /**
- * Gives every error of `server` its answer: what routes and hooks throw, and paths and methods that no route takes. Call
- * it before the routes are registered. What is our fault goes to the log with its cause; the partner's is logged at debug level.
+ * Gives every error of `server` its answer: what routes and hooks throw, and paths and methods that no route takes.
+ * Call it before the routes are registered. What is our fault goes to the log with its cause; the partner's is logged
+ * at debug level.
  */
 export const answerErrors = (server: FastifyInstance, log: Log): void => {
   const allowedMethods = collectAllowedMethods(server)
@@ -14,8 +15,8 @@ export const answerErrors = (server: FastifyInstance, log: Log): void => {
       maxBodyBytes: request.routeOptions.bodyLimit,
     })
     logError({ log, request, answer, error })
-    // Fastify would end the connection of a body that is too large, and the partner might not read the answer. Node throws
-    // the rest of the body away instead, for as long as a request may take to arrive.
+    // Fastify would end the connection of a body that is too large, and the partner might not read the answer. Node
+    // throws the rest of the body away instead, for as long as a request may take to arrive.
     if (reply.hasHeader('connection')) reply.removeHeader('connection')
     return sendError(reply, answer)
   })
@@ -26,8 +27,9 @@ export const answerErrors = (server: FastifyInstance, log: Log): void => {
 }
 
 /**
- * Learns the routes of `server` as they are registered from now on: a path can be right where its method is wrong. Returns the
- * methods that a path answers to, as the header `Allow` lists them; undefined for a path that answers to none.
+ * Learns the routes of `server` as they are registered from now on: a path can be right where its method is wrong.
+ * Returns the methods that a path answers to, as the header `Allow` lists them; undefined for a path that answers to
+ * none.
  */
 const collectAllowedMethods = (server: FastifyInstance): ((path: string) => string | undefined) => {
   const routes = new Map<string, { pattern: RegExp; methods: string[] }>()

@@ -4,8 +4,8 @@ import { clientAddress, UNREADABLE_FIELDS } from '../runtime/call-context.ts'
 import { MESSAGES, Refusal } from './errors.ts'
 
 /**
- * Refuses a request without `X-API-KEY` before its body is read. Whether the key is a good one is for the core to say: it
- * keeps the keys.
+ * Refuses a request without `X-API-KEY` before its body is read. Whether the key is a good one is for the core to say:
+ * it keeps the keys.
  */
 export const requireApiKey: onRequestHookHandler = (request, _reply, done) => {
   if (apiKeyOf(request)) done()
@@ -13,9 +13,9 @@ export const requireApiKey: onRequestHookHandler = (request, _reply, done) => {
 }
 
 /**
- * What goes along with every call to the core: who asks, from where, and by which id the call is found in the logs; and the
- * core's names of `unreadable` fields, whose values no message can hold. The core refuses those, each where it is validated, so that the
- * order of the checks and their messages exist once.
+ * What goes along with every call to the core: who asks, from where, and by which id the call is found in the logs; and
+ * the core's names of `unreadable` fields, whose values no message can hold. The core refuses those, each where it is
+ * validated, so that the order of the checks and their messages exist once.
  */
 export const callOptions = (request: FastifyRequest, unreadable: readonly string[] = []): CallOptions => ({
   headers: {

@@ -20,8 +20,9 @@ const TRUSTED_MS = 86_400_000
 const MAX_TRUSTED = 20_000
 
 /**
- * Blocks an address that `wrongSecrets` makes wait, unless a partner's own key came from there. Load balancers are never blocked,
- * for they speak for many: wrong keys count for the clients behind them. `nowMs` is a monotonic time in ms.
+ * Blocks an address that `wrongSecrets` makes wait, unless a partner's own key came from there. Load balancers are
+ * never blocked, for they speak for many: wrong keys count for the clients behind them. `nowMs` is a monotonic time in
+ * ms.
  */
 export const createBlockedAddresses = (options: {
   wrongSecrets: Pick<WrongSecrets, 'waitSeconds'>
@@ -46,9 +47,9 @@ export const createBlockedAddresses = (options: {
 }
 
 /**
- * Refuses the first request of a blocked address and ends its connection; what was sent behind it is thrown away with it. New
- * connections of such an address are refused unread (`guardConnections`), so that a flood costs its sender connections, and us
- * nearly nothing. For the partners' routes, whose answers reveal whether a key is valid.
+ * Refuses the first request of a blocked address and ends its connection; what was sent behind it is thrown away with
+ * it. New connections of such an address are refused unread (`guardConnections`), so that a flood costs its sender
+ * connections, and us nearly nothing. For the partners' routes, whose answers reveal whether a key is valid.
  */
 export const refuseBlocked = (server: FastifyInstance, blockedAddresses: BlockedAddresses): void => {
   const ending = new WeakSet<Socket>()

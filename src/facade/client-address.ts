@@ -22,9 +22,10 @@ export const decorateClientAddress = (server: FastifyInstance, trustedProxies: A
 }
 
 /**
- * The address that a request really came from. `X-Forwarded-For` is believed from the right, as long as who says it is one of
- * `trustedProxies`: the first address that is none of theirs is the client, and what stands before it anybody could have
- * written. Entries may carry a port, as some proxies write it; one that is no address ends the search at who wrote it.
+ * The address that a request really came from. `X-Forwarded-For` is believed from the right, as long as who says it is
+ * one of `trustedProxies`: the first address that is none of theirs is the client, and what stands before it anybody
+ * could have written. Entries may carry a port, as some proxies write it; one that is no address ends the search at who
+ * wrote it.
  */
 export const clientAddressOf = (options: {
   /** Who is connected. */

@@ -85,7 +85,9 @@ export const toErrorAnswer = (
   }
 }
 
-/** The status that Fastify gave one of its own errors (and the body's reader one of Node's); undefined for all others. */
+/**
+ * The status that Fastify gave one of its own errors (and the body's reader one of Node's); undefined for all others.
+ */
 const fastifyStatusOf = (error: unknown): unknown =>
   error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
 

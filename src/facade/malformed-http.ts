@@ -14,9 +14,9 @@ const ANSWERS: ReadonlyMap<string, { status: string; message: string }> = new Ma
 const MALFORMED = { status: '400 Bad Request', message: MESSAGES.malformedHttp }
 
 /**
- * Answers what never became a request, and ends its connection. When an earlier request of the connection is still being
- * worked on, the connection is cut instead: its caller would take the refusal for the answer to that one, and a payment
- * that was accepted for one that was refused. A cut connection means "unknown: repeat with the same key".
+ * Answers what never became a request, and ends its connection. When an earlier request of the connection is still
+ * being worked on, the connection is cut instead: its caller would take the refusal for the answer to that one, and a
+ * payment that was accepted for one that was refused. A cut connection means "unknown: repeat with the same key".
  */
 export const answerMalformedHttp = (
   error: Error & { code?: string },
@@ -43,7 +43,10 @@ export const refuseTunnels = (server: Server, newRequestId: () => string): void 
   })
 }
 
-/** How long whoever was refused has to read so, ms; then the connection is cut, for a client may keep its half open for ever. */
+/**
+ * How long whoever was refused has to read so, ms; then the connection is cut, for a client may keep its half open for
+ * ever.
+ */
 const LINGER_MS = 1_000
 
 /** Refuses a connection of which nothing was read, for its address showed too many wrong keys. */
@@ -71,8 +74,8 @@ const endWith = (
 }
 
 /**
- * True while a request that has arrived whole waits for its answer, or an answer has begun. Node keeps the response that
- * a socket is busy with in `_httpMessage`, and its own handler of malformed HTTP asks it the same.
+ * True while a request that has arrived whole waits for its answer, or an answer has begun. Node keeps the response
+ * that a socket is busy with in `_httpMessage`, and its own handler of malformed HTTP asks it the same.
  */
 const awaitsAnswer = (socket: Duplex): boolean => {
   const response: unknown = '_httpMessage' in socket ? socket._httpMessage : undefined

@@ -8,8 +8,8 @@ import { registerPostStkPush } from './request/post-stk-push.ts'
 import { registerTransactions } from './transactions/transactions.ts'
 
 /**
- * Everything that partners call. A request is refused for the first of: no API key, a body that is not plain JSON by its
- * headers, one that is too large, one that is not JSON; then the core judges it.
+ * Everything that partners call. A request is refused for the first of: no API key, a body that is not plain JSON by
+ * its headers, one that is too large, one that is not JSON; then the core judges it.
  */
 export const registerPartnerApi = (
   server: FastifyInstance,

@@ -75,9 +75,9 @@ export const startFacade = async (
 }
 
 /**
- * The REST server: the partners' contract to the byte, Daraja's callbacks, and pages about both. It maps between HTTP and the
- * core's services and knows nothing else: what is valid, who may do what and what is stored is the core's to say. Every
- * answer has an `X-Request-Id`, and every error the two fields of the guide's.
+ * The REST server: the partners' contract to the byte, Daraja's callbacks, and pages about both. It maps between HTTP
+ * and the core's services and knows nothing else: what is valid, who may do what and what is stored is the core's to
+ * say. Every answer has an `X-Request-Id`, and every error the two fields of the guide's.
  */
 export const createFacade = (options: FacadeOptions): FastifyInstance => {
   const { log, limits = CONNECTION_LIMITS, trustedProxies = [], registry } = options
@@ -123,8 +123,8 @@ const registerHealth = (server: FastifyInstance): void => {
 type RequestIds = (request?: IncomingMessage) => string
 
 /**
- * The caller's `X-Request-Id` if it is sane, else a fresh one: 96 random bits that are this process's own, and a count. One
- * random draw for the process instead of one a request: the id must be unique, not secret.
+ * The caller's `X-Request-Id` if it is sane, else a fresh one: 96 random bits that are this process's own, and a count.
+ * One random draw for the process instead of one a request: the id must be unique, not secret.
  */
 const createRequestIds = (randomBytes: (count: number) => Buffer): RequestIds => {
   const prefix = randomBytes(12).toString('hex')

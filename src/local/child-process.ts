@@ -34,8 +34,8 @@ export type GuardedProcess = {
 }
 
 /**
- * The shell between this process and the program. It starts the program, prints its pid, and signals it as soon as standard
- * input closes, which the system does even when this process is ended by SIGKILL: no server stays behind.
+ * The shell between this process and the program. It starts the program, prints its pid, and signals it as soon as
+ * standard input closes, which the system does even when this process is ended by SIGKILL: no server stays behind.
  */
 const GUARD = `
 signal=$1; shift
@@ -53,8 +53,8 @@ exit "$code"
 `
 
 /**
- * Starts a program of others in a session of its own, so that a terminal's Ctrl-C reaches only this process, which decides
- * what ends when. Resolves when the program has been started, which does not mean that it works yet.
+ * Starts a program of others in a session of its own, so that a terminal's Ctrl-C reaches only this process, which
+ * decides what ends when. Resolves when the program has been started, which does not mean that it works yet.
  */
 export const startGuarded = async (options: {
   command: Command
@@ -89,9 +89,10 @@ export const startGuarded = async (options: {
 }
 
 /**
- * Starts a process of the gateway in a session of its own, so that Ctrl-C in a terminal does not reach it; its standard input
- * is the pipe by which it notices that this process is gone. Resolves when it has printed `{"ready":true,…}`. Throws
- * `UserError` when it ends before, after all its lines have been passed on, and the reason of `signal` when that aborts.
+ * Starts a process of the gateway in a session of its own, so that Ctrl-C in a terminal does not reach it; its standard
+ * input is the pipe by which it notices that this process is gone. Resolves when it has printed `{"ready":true,…}`.
+ * Throws `UserError` when it ends before, after all its lines have been passed on, and the reason of `signal` when that
+ * aborts.
  */
 export const startGatewayProcess = async (options: {
   name: string
@@ -141,7 +142,10 @@ const readLines = async (stream: Readable, onLine: (line: string) => void): Prom
   for await (const line of createInterface({ input: stream })) onLine(line)
 }
 
-/** Asks a process to end, signals `pid` with `forceSignal` when it has not after `graceMs`, and resolves when it has ended. */
+/**
+ * Asks a process to end, signals `pid` with `forceSignal` when it has not after `graceMs`, and resolves when it has
+ * ended.
+ */
 const endWithin = async (options: {
   ask: () => unknown
   pid: number

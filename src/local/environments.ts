@@ -35,8 +35,9 @@ export const urlOf = ({ host, port }: Address): string => {
 }
 
 /**
- * Where everything will listen: on the port that a setting names, which must be free (0 stands for any); without one on the
- * usual port if it is free, else on any. Throws `BadSettings` for a wrong value, `UserError` for a port that is taken.
+ * Where everything will listen: on the port that a setting names, which must be free (0 stands for any); without one on
+ * the usual port if it is free, else on any. Throws `BadSettings` for a wrong value, `UserError` for a port that is
+ * taken.
  */
 export const chooseAddresses = async (environment: Environment): Promise<Addresses> => {
   const config = readConfig(environment, SETTINGS)

@@ -22,8 +22,8 @@ export type LocalServerOptions = {
 }
 
 /**
- * Starts a server and resolves when it answers; once more when another process takes the port before the server listens.
- * Throws `UserError` with the end of its log when it does not start.
+ * Starts a server and resolves when it answers; once more when another process takes the port before the server
+ * listens. Throws `UserError` with the end of its log when it does not start.
  */
 export const startLocalServer = async (options: {
   name: string
@@ -93,8 +93,8 @@ export const processesIn = async (folder: string): Promise<number[]> => {
 }
 
 /**
- * Ends a server that an earlier run, itself ended by SIGKILL, left behind: asks, and after 15 seconds forces. Two servers
- * on one store would destroy it, so it throws `UserError` when the old one stays.
+ * Ends a server that an earlier run, itself ended by SIGKILL, left behind: asks, and after 15 seconds forces. Two
+ * servers on one store would destroy it, so it throws `UserError` when the old one stays.
  */
 export const endOrphanedServer = async (options: {
   name: string

@@ -21,9 +21,9 @@ const FETCH_TIMEOUT_MS = 120_000
 export type JetStreamLimits = { max_memory_store?: string; max_file_store?: string }
 
 /**
- * Starts the given `nats-server` with JetStream on 127.0.0.1, its store, configuration and `nats.log` in `dataFolder`; what
- * is there is used again. A server that an earlier, killed run left on this store is ended first. Resolves when JetStream
- * answers. Throws `UserError` with the end of the log.
+ * Starts the given `nats-server` with JetStream on 127.0.0.1, its store, configuration and `nats.log` in `dataFolder`;
+ * what is there is used again. A server that an earlier, killed run left on this store is ended first. Resolves when
+ * JetStream answers. Throws `UserError` with the end of the log.
  */
 export const startNatsServer = async (
   options: LocalServerOptions & { program: string; limits?: JetStreamLimits },
@@ -98,8 +98,8 @@ export const findOnPath = async (name: string, path: string): Promise<string | n
 }
 
 /**
- * The file of a `nats-server`: on PATH or where package managers put it, else in `binFolder`, else fetched into it by the
- * machine's apt. Throws `UserError` that says what to type where that is impossible.
+ * The file of a `nats-server`: on PATH or where package managers put it, else in `binFolder`, else fetched into it by
+ * the machine's apt. Throws `UserError` that says what to type where that is impossible.
  */
 export const findNatsServer = async (options: {
   binFolder: string
@@ -164,8 +164,8 @@ const fetchWithApt = async (binFolder: string, signal: AbortSignal): Promise<str
 const execute = promisify(execFile)
 
 /**
- * Downloads Debian packages with the machine's apt and unpacks all of them into the folder, which must be there. Needs no
- * root, and leaves the system as it is. Throws what apt says when it cannot.
+ * Downloads Debian packages with the machine's apt and unpacks all of them into the folder, which must be there. Needs
+ * no root, and leaves the system as it is. Throws what apt says when it cannot.
  */
 export const unpackPackages = async (options: {
   packages: readonly string[]

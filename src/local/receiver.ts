@@ -56,9 +56,9 @@ const viewOf = (received: Received): Record<string, unknown> => ({
 })
 
 /**
- * Starts a partner's endpoint for one machine: it takes every POST with 200, keeps the last thousand, and lists them, the
- * oldest first, at `GET /_received` (`?transaction_id=` lists those of one payment). `DELETE /_received` forgets them.
- * `onReceived` is called with each.
+ * Starts a partner's endpoint for one machine: it takes every POST with 200, keeps the last thousand, and lists them,
+ * the oldest first, at `GET /_received` (`?transaction_id=` lists those of one payment). `DELETE /_received` forgets
+ * them. `onReceived` is called with each.
  */
 export const startReceiver = async (options: {
   host: string

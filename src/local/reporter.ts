@@ -75,9 +75,9 @@ const valueAsText = (value: unknown): string =>
   typeof value === 'string' && !/\s/.test(value) ? value : JSON.stringify(value)
 
 /**
- * A line of a process's log as a person at a terminal wants it, `10:58:12 dispatch: delivery_failed status=500`; null for
- * what is not worth a line: all but warnings, errors and what happens to deliveries. What is no log line stays as it is, but
- * for what a terminal would obey.
+ * A line of a process's log as a person at a terminal wants it, `10:58:12 dispatch: delivery_failed status=500`; null
+ * for what is not worth a line: all but warnings, errors and what happens to deliveries. What is no log line stays as
+ * it is, but for what a terminal would obey.
  */
 export const readableLogLine = (name: string, line: string): string | null => {
   const parsed = logLine.safeParse(parseJson(line)).data

@@ -61,8 +61,8 @@ type Keep = <Process extends GuardedProcess>(
 const ENDING_ORDER = ['serve', 'dispatch', 'simulator', 'nats', 'postgres']
 
 /**
- * Starts everything, reports when it is ready, and ends it when asked. Resolves when all is gone. Asked during the start, it
- * ends what has been started and throws the signal's reason.
+ * Starts everything, reports when it is ready, and ends it when asked. Resolves when all is gone. Asked during the
+ * start, it ends what has been started and throws the signal's reason.
  */
 export const runEverything = async (run: Run): Promise<void> => {
   const { dataDir, reporter, stopping } = run
@@ -118,7 +118,9 @@ const all = async <Result>(starts: readonly Promise<Result>[]): Promise<Result[]
   return Promise.all(starts)
 }
 
-/** Chooses the ports, gets Postgres and NATS, brings the database to the current schema, and reads or makes the secret. */
+/**
+ * Chooses the ports, gets Postgres and NATS, brings the database to the current schema, and reads or makes the secret.
+ */
 const prepare = async (run: Run, keep: Keep): Promise<Setup> => {
   const { environment, dataDir, stopping, log } = run
   const addresses = await chooseAddresses(environment)
@@ -146,7 +148,9 @@ const keepPostgres = async ({ dataDir, reporter, stopping: signal }: Run, keep: 
   return ensureDatabase((await keep('postgres', start)).url, 'gateway')
 }
 
-/** Keeps a NATS of our own running; null, with a line that says why, where none can be had: the gateway works without. */
+/**
+ * Keeps a NATS of our own running; null, with a line that says why, where none can be had: the gateway works without.
+ */
 const keepNats = async (run: Run, keep: Keep): Promise<string | null> => {
   const { dataDir, stopping: signal } = run
   const { say } = run.reporter
@@ -165,8 +169,8 @@ const keepNats = async (run: Run, keep: Keep): Promise<string | null> => {
 }
 
 /**
- * The API key of a partner to try things with, the same in every run: it is kept in the folder. When the database does not
- * know that key, as another or a new one does not, a partner is created.
+ * The API key of a partner to try things with, the same in every run: it is kept in the folder. When the database does
+ * not know that key, as another or a new one does not, a partner is created.
  */
 const demoPartnerKey = async ({ dataDir, log }: Run, setup: Setup): Promise<string> => {
   const database = connectDatabase({ databaseUrl: setup.databaseUrl, poolSize: 1, log })
@@ -198,7 +202,9 @@ const isUsable = async (database: Database, apiKey: string): Promise<boolean> =>
   return row !== undefined
 }
 
-/** Starts the simulator, unless the environment names another Daraja, and then the dispatcher and the gateway itself. */
+/**
+ * Starts the simulator, unless the environment names another Daraja, and then the dispatcher and the gateway itself.
+ */
 const startGateway = async (run: Run, setup: Setup, keep: Keep): Promise<void> => {
   const start = (name: string, environment: Record<string, string | undefined>) =>
     keep(name, () =>

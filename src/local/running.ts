@@ -85,6 +85,9 @@ const secretKeyFileIn = (dataDir: string): string => join(dataDir, 'running-secr
 export const readRunningSecretKey = async (dataDir: string): Promise<string | null> =>
   readSecretFile(secretKeyFileIn(dataDir))
 
-/** Keeps the `SECRET_KEY` in use for the commands beside `npm start`, which may have been given another than the folder's. */
+/**
+ * Keeps the `SECRET_KEY` in use for the commands beside `npm start`, which may have been given another than the
+ * folder's.
+ */
 export const writeRunningSecretKey = (dataDir: string, secretKey: string): void =>
   writeSecretFile(secretKeyFileIn(dataDir), secretKey)

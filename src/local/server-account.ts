@@ -74,9 +74,9 @@ const withCapability = (user: User, capability: string): ServerAccount => ({
 })
 
 /**
- * The account that Postgres runs under: our own, unless we are root, under which it refuses to run. Then it is the owner of
- * the data that is there, else the user postgres, else nobody. A clone below a folder that only root may enter (`/root`,
- * `mktemp -d`) is out of that user's reach; then the server keeps the one capability that lets it pass.
+ * The account that Postgres runs under: our own, unless we are root, under which it refuses to run. Then it is the
+ * owner of the data that is there, else the user postgres, else nobody. A clone below a folder that only root may enter
+ * (`/root`, `mktemp -d`) is out of that user's reach; then the server keeps the one capability that lets it pass.
  * Throws `UserError` when there is no way.
  */
 export const chooseAccount = async (options: Reach & { dataFolder: string }): Promise<ServerAccount> => {

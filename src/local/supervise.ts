@@ -12,9 +12,9 @@ export type Supervised<Process extends GuardedProcess> = {
 }
 
 /**
- * Starts a process and keeps it running: one that ends unasked is started again, with growing pauses between attempts that
- * fail; `start` is then given the one that ended. The first start is not repeated: what it throws is thrown. `onRestarted` is
- * called after each new start.
+ * Starts a process and keeps it running: one that ends unasked is started again, with growing pauses between attempts
+ * that fail; `start` is then given the one that ended. The first start is not repeated: what it throws is thrown.
+ * `onRestarted` is called after each new start.
  */
 export const supervise = async <Process extends GuardedProcess>(options: {
   name: string

@@ -17,9 +17,10 @@ const RECONNECT_MS = 250
 const DRAIN_MS = 2_000
 
 /**
- * Begins to connect to NATS and returns at once: the queue is the fast way, never a condition to start or to run. Tries for
- * ever, also when no server answers yet and after the server refused us. `onUp` is called whenever the connection is there
- * again. Says in the log when it is lost and when it is back. Credentials in the URL are used, and never logged.
+ * Begins to connect to NATS and returns at once: the queue is the fast way, never a condition to start or to run. Tries
+ * for ever, also when no server answers yet and after the server refused us. `onUp` is called whenever the connection
+ * is there again. Says in the log when it is lost and when it is back. Credentials in the URL are used, and never
+ * logged.
  */
 export const connectQueue = (options: {
   natsUrl: string

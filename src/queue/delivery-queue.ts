@@ -25,14 +25,15 @@ export type Consumption = {
 }
 
 /**
- * The fast way from "a delivery is due" to a dispatcher: a JetStream work queue. It may be away, full or forgetful at any
- * moment; nothing that matters is only here. How it is set up, and why: delivery-stream.ts.
+ * The fast way from "a delivery is due" to a dispatcher: a JetStream work queue. It may be away, full or forgetful at
+ * any moment; nothing that matters is only here. How it is set up, and why: delivery-stream.ts.
  */
 export type DeliveryQueue = {
   state(): QueueState
   /**
-   * Says that a delivery is due. Resolves when JetStream has stored it. Rejects when it is away, full, or did not answer in
-   * time: then it is unknown whether the message is stored, and it must be published again under the next number.
+   * Says that a delivery is due. Resolves when JetStream has stored it. Rejects when it is away, full, or did not
+   * answer in time: then it is unknown whether the message is stored, and it must be published again under the next
+   * number.
    */
   publish(due: Due): Promise<void>
   /** Takes messages, at most `prefetch` at hand, until it is stopped; goes on by itself after every loss. */
@@ -45,8 +46,8 @@ export type DeliveryQueue = {
 }
 
 /**
- * Opens the queue and returns at once; it becomes `ok` when NATS answers. `stream` names the stream and its subject, `name`
- * this process among NATS's connections.
+ * Opens the queue and returns at once; it becomes `ok` when NATS answers. `stream` names the stream and its subject,
+ * `name` this process among NATS's connections.
  */
 export const openDeliveryQueue = (options: {
   natsUrl: string
@@ -65,14 +66,16 @@ export const openDeliveryQueue = (options: {
   }
 }
 
-/** Thrown when JetStream said no, with its reason: the stream is full, as a rule. The message is certainly not stored. */
+/**
+ * Thrown when JetStream said no, with its reason: the stream is full, as a rule. The message is certainly not stored.
+ */
 export class QueueRefused extends Error {
   override name = 'QueueRefused'
 }
 
 /**
- * Says that a delivery is due; resolves when JetStream has stored it. A missing stream is made, and the message sent once
- * more. Rejects with `QueueAway` or `QueueRefused`, or when no answer came in time, and then nobody knows.
+ * Says that a delivery is due; resolves when JetStream has stored it. A missing stream is made, and the message sent
+ * once more. Rejects with `QueueAway` or `QueueRefused`, or when no answer came in time, and then nobody knows.
  */
 const publishDue = async (stream: KeptStream, due: Due): Promise<void> => {
   try {
@@ -112,13 +115,17 @@ const isMissing = (error: unknown): boolean =>
 /** How soon a consumption that ended is begun again, ms. */
 const RETRY_MS = 50
 
-/** How long a pull lasts, and how often the server sends a heartbeat; two missed ones mean that the consumer is gone, ms. */
+/**
+ * How long a pull lasts, and how often the server sends a heartbeat; two missed ones mean that the consumer is gone,
+ * ms.
+ */
 const PULL_MS = 5_000
 const HEARTBEAT_MS = 1_000
 
 /**
  * Takes messages until it is stopped, and begins again by itself after every loss: of the connection, the stream or the
- * consumer. At most `prefetch` messages wait in this process. `onMessage` takes one over; the next follows when it resolves.
+ * consumer. At most `prefetch` messages wait in this process. `onMessage` takes one over; the next follows when it
+ * resolves.
  */
 const consumeDue = (options: {
   stream: KeptStream

@@ -38,7 +38,9 @@ export const decodeDue = (bytes: Uint8Array): Due | null => {
   }
 }
 
-/** What the stream may take on disk unless another limit is given: half a million messages. A full stream loses nothing. */
+/**
+ * What the stream may take on disk unless another limit is given: half a million messages. A full stream loses nothing.
+ */
 export const DEFAULT_MAX_BYTES = 256 * 1024 * 1024
 
 /** More than one message takes on disk, with its header, the longest subject and the longest name of a host. */
@@ -53,9 +55,9 @@ const STREAM_NAME_IN_USE = 10_058
 const CONSUMER_NOT_FOUND = 10_014
 
 /**
- * When full, publishing fails and the row stays unpublished: nothing is dropped silently. nats-server 2.9 forgets a record's
- * own overhead when it compares with `max_bytes`, stores the message and then drops the oldest; it counts messages exactly,
- * so `max_msgs` is what is reached first.
+ * When full, publishing fails and the row stays unpublished: nothing is dropped silently. nats-server 2.9 forgets a
+ * record's own overhead when it compares with `max_bytes`, stores the message and then drops the oldest; it counts
+ * messages exactly, so `max_msgs` is what is reached first.
  */
 const streamConfig = (options: { stream: string; maxBytes: number }): Partial<StreamConfig> => ({
   name: options.stream,
@@ -70,8 +72,8 @@ const streamConfig = (options: { stream: string; maxBytes: number }): Partial<St
 })
 
 /**
- * `ack_wait` is above the longest POST and its recording, else a second copy runs beside the first. No `backoff`, for it
- * overrides `ack_wait`; no `max_deliver`, after which a message just stays.
+ * `ack_wait` is above the longest POST and its recording, else a second copy runs beside the first. No `backoff`, for
+ * it overrides `ack_wait`; no `max_deliver`, after which a message just stays.
  */
 const CONSUMER_CONFIG: Partial<ConsumerConfig> = {
   durable_name: CONSUMER,
@@ -83,9 +85,9 @@ const CONSUMER_CONFIG: Partial<ConsumerConfig> = {
 }
 
 /**
- * Makes the stream and its consumer where they are missing; what exists is left as an operator may have set it (replicas,
- * limits). Safe to run from several processes at once. Throws when NATS does not answer or refuses, and when a stream of this name
- * exists that was made for something else.
+ * Makes the stream and its consumer where they are missing; what exists is left as an operator may have set it
+ * (replicas, limits). Safe to run from several processes at once. Throws when NATS does not answer or refuses, and when
+ * a stream of this name exists that was made for something else.
  */
 export const ensureDeliveryStream = async (options: {
   manager: JetStreamManager

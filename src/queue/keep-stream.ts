@@ -18,7 +18,10 @@ export type KeptStream = {
   ensure(): Promise<void>
   /** Reports that the stream or its consumer may be gone: it is soon created again where it is. */
   lost(): void
-  /** Reports that JetStream has lost the stream's files and stores nothing in it any more: it is deleted and created again. */
+  /**
+   * Reports that JetStream has lost the stream's files and stores nothing in it any more: it is deleted and created
+   * again.
+   */
   broken(): void
   close(): Promise<void>
 }

@@ -14,8 +14,8 @@ const NO_STREAM = 10_059
 export type Stored = { due: Due[]; isWhole: boolean }
 
 /**
- * Reads what a stream has stored, oldest first, and leaves it there; nothing when there is no such stream. Rejects when NATS
- * does not answer.
+ * Reads what a stream has stored, oldest first, and leaves it there; nothing when there is no such stream. Rejects when
+ * NATS does not answer.
  */
 export const listStored = async (options: { natsUrl: string; stream: string }): Promise<Stored> => {
   const own = connectionOptions({ natsUrl: options.natsUrl, name: 'gateway' })

@@ -11,7 +11,9 @@ export class BatchQueueFull extends Error {
 }
 
 export type Batcher<Item, Result> = {
-  /** Puts the item into the next batch; resolves with its result, rejects with `BatchQueueFull` or what the batch threw. */
+  /**
+   * Puts the item into the next batch; resolves with its result, rejects with `BatchQueueFull` or what the batch threw.
+   */
   add(item: Item): Promise<Result>
   /** Resolves when nothing waits and nothing runs. */
   drained(): Promise<void>
@@ -23,11 +25,11 @@ const settleOne = <Item, Result>(one: Waiting<Item, Result> | undefined, result:
 }
 
 /**
- * Gathers single items into batches: one statement and one commit for many. It groups what is waiting and never waits in
- * order to group: a batch starts as soon as one of `maxRunning` slots is free, with whatever has queued meanwhile, at most
- * `maxItems`. Beside one that runs already a batch starts only with `besideFrom` items or more, for what waits shares the
- * next commit otherwise. `run` returns one result an item, in the items' order; an `Error` among them is thrown to
- * that item's caller alone. No more than `maxWaiting` items wait.
+ * Gathers single items into batches: one statement and one commit for many. It groups what is waiting and never waits
+ * in order to group: a batch starts as soon as one of `maxRunning` slots is free, with whatever has queued meanwhile,
+ * at most `maxItems`. Beside one that runs already a batch starts only with `besideFrom` items or more, for what waits
+ * shares the next commit otherwise. `run` returns one result an item, in the items' order; an `Error` among them is
+ * thrown to that item's caller alone. No more than `maxWaiting` items wait.
  */
 export const createBatcher = <Item, Result>(options: {
   maxItems: number

@@ -5,8 +5,8 @@ import { parseRequestId } from '../values/request-id.ts'
 export const inProcessCall = createContextKey(false, { description: 'the call came from this process' })
 
 /**
- * The address that a call came from; set by the server that took it, or by the facade beside the core, which knows better
- * than its own connection does. No caller can set it.
+ * The address that a call came from; set by the server that took it, or by the facade beside the core, which knows
+ * better than its own connection does. No caller can set it.
  */
 export const clientAddress = createContextKey('', { description: 'where the call came from' })
 
@@ -17,6 +17,9 @@ export const requestIdOf = (context: Pick<HandlerContext, 'requestHeader'>): str
 /** Metadata: names of fields, with commas, that were given to the caller in a form that the message cannot hold. */
 export const UNREADABLE_FIELDS = 'x-unreadable-fields'
 
-/** The fields that were given as something that the message cannot hold: each is refused where it is validated, with its own message. */
+/**
+ * The fields that were given as something that the message cannot hold: each is refused where it is validated, with its
+ * own message.
+ */
 export const unreadableFieldsOf = (context: Pick<HandlerContext, 'requestHeader'>): readonly string[] =>
   context.requestHeader.get(UNREADABLE_FIELDS)?.split(',') ?? []

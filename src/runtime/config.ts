@@ -49,7 +49,9 @@ export const readConfig = <Name extends SettingName>(
   return values as Config<Name>
 }
 
-/** Names of settings, under the names that the code has for their values: `{ daraja: { baseUrl: 'DARAJA_BASE_URL' } }`. */
+/**
+ * Names of settings, under the names that the code has for their values: `{ daraja: { baseUrl: 'DARAJA_BASE_URL' } }`.
+ */
 export type SettingTree = { readonly [key: string]: SettingName | SettingTree }
 
 /** The values of a tree of settings, under the same names. */

@@ -43,9 +43,10 @@ export const serverTimes = (limits: ConnectionLimits) => ({
 })
 
 /**
- * Cuts what Node does not: connections over the caps, and clients that do not read an answer. When the server is full, `makeRoom`
- * ends those that rest between two requests. A server of HTTP/1.1 keeps `serverTimes`; `isProxy` names the addresses that stand for many
- * clients. Costs a request nothing: it counts connections, and looks at them every `checkEveryMs`.
+ * Cuts what Node does not: connections over the caps, and clients that do not read an answer. When the server is full,
+ * `makeRoom` ends those that rest between two requests. A server of HTTP/1.1 keeps `serverTimes`; `isProxy` names the
+ * addresses that stand for many clients. Costs a request nothing: it counts connections, and looks at them every
+ * `checkEveryMs`.
  */
 export const guardConnections = (
   server: Server,

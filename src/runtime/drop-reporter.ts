@@ -5,7 +5,10 @@ import type { Log } from './log.ts'
 /** At most one line of the log for each reason in this interval, ms: an attacker must not fill the log. */
 const REPORT_EVERY_MS = 60_000
 
-/** Counts cut connections of the server that metrics and the log call `door`, and reports each reason's first, then how many a minute. */
+/**
+ * Counts cut connections of the server that metrics and the log call `door`, and reports each reason's first, then how
+ * many a minute.
+ */
 export const createDropReporter = (options: {
   door: 'rest' | 'grpc' | 'connect' | 'operations'
   log: Log

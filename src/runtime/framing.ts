@@ -10,9 +10,9 @@ const HOST = /^[\w.~!$&'()*+,;=%:[\]-]+$/
 const SOUND: FramingVerdict = { kind: 'sound' }
 
 /**
- * Judges what Node's parser lets pass and RFC 9112 does not: of two readers of such a request one could see another request
- * than the other, or two of them. A load balancer before us may be that other. What was sent behind a refused request on its
- * connection is never answered.
+ * Judges what Node's parser lets pass and RFC 9112 does not: of two readers of such a request one could see another
+ * request than the other, or two of them. A load balancer before us may be that other. What was sent behind a refused
+ * request on its connection is never answered.
  */
 export const createFramingJudge = (): ((request: IncomingMessage) => FramingVerdict) => {
   const ending = new WeakSet<Socket>()
@@ -25,7 +25,10 @@ export const createFramingJudge = (): ((request: IncomingMessage) => FramingVerd
   }
 }
 
-/** `handle` for the requests that are sound; for the others an answer that ends the connection, with what `render` makes. */
+/**
+ * `handle` for the requests that are sound; for the others an answer that ends the connection, with what `render`
+ * makes.
+ */
 export const refuseFaultyFraming = (
   handle: RequestListener,
   render: (message: string) => string,

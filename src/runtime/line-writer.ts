@@ -21,8 +21,9 @@ const isBusy = (error: unknown): boolean =>
 
 /**
  * Makes a writer that gathers lines for a moment and writes them together without blocking: a line costs its caller no
- * system call. When the process exits it writes what is left. When the reader of a pipe is gone, lines go nowhere and nothing
- * else happens: pino's own writer (sonic-boom 4.2.1) then repeats its last write for ever, and the process never ends.
+ * system call. When the process exits it writes what is left. When the reader of a pipe is gone, lines go nowhere and
+ * nothing else happens: pino's own writer (sonic-boom 4.2.1) then repeats its last write for ever, and the process
+ * never ends.
  */
 export const createLineWriter = (fd: number): LineWriter => {
   let waiting = ''

@@ -1,7 +1,10 @@
 import { once } from 'node:events'
 import type { Server } from 'node:net'
 
-/** Listens at `host` and `port`, 0 takes a free one. Resolves with the port; rejects when the server cannot listen there. */
+/**
+ * Listens at `host` and `port`, 0 takes a free one. Resolves with the port; rejects when the server cannot listen
+ * there.
+ */
 export const listen = async (server: Server, host: string, port: number): Promise<number> => {
   server.listen(port, host)
   await once(server, 'listening')
@@ -11,8 +14,8 @@ export const listen = async (server: Server, host: string, port: number): Promis
 }
 
 /**
- * Closes a server: `finish` takes no more connections and resolves when those that are open have ended; `cut`, which ends
- * them, is called when that takes longer than `graceMs`.
+ * Closes a server: `finish` takes no more connections and resolves when those that are open have ended; `cut`, which
+ * ends them, is called when that takes longer than `graceMs`.
  */
 export const closeWithin = async (
   graceMs: number,

@@ -11,8 +11,8 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
  * The process's log: one JSON line an event, on standard error, so that standard output stays free for answers and the
  * ready line. `name` is the process (`serve`, `dispatch`, …). Lines are gathered for a moment and written
  * together: a line costs the hot path no system call. What is left is written when the process exits. Whatever field it
- * stands in, no number, key, token or secret is written whole (`redact`), and nothing that a terminal would obey; `secrets` are
- * those that only the settings know.
+ * stands in, no number, key, token or secret is written whole (`redact`), and nothing that a terminal would obey;
+ * `secrets` are those that only the settings know.
  */
 export const createLog = (options: {
   name: string

@@ -15,11 +15,11 @@ export type Loop = {
 const MAX_OUTAGE_PAUSE_MS = 2_000
 
 /**
- * Runs `round` again and again. A round that returns true had more to do than it took, so the next follows at once; else
- * the loop pauses for `idleMs` milliseconds, or fewer where the round returns a number, or until `wake`, and in any case for
- * `minPauseMs`: what comes meanwhile shares the next round. A round that throws what `isOutage` knows is tried again after a
- * growing pause, with one log line when the failures start and one when they end. Any other throw is a defect and ends the
- * loop: its owner ends the process, a loop never continues in a partly failed state.
+ * Runs `round` again and again. A round that returns true had more to do than it took, so the next follows at once;
+ * else the loop pauses for `idleMs` milliseconds, or fewer where the round returns a number, or until `wake`, and in
+ * any case for `minPauseMs`: what comes meanwhile shares the next round. A round that throws what `isOutage` knows is
+ * tried again after a growing pause, with one log line when the failures start and one when they end. Any other throw
+ * is a defect and ends the loop: its owner ends the process, a loop never continues in a partly failed state.
  */
 export const startLoop = (options: {
   name: string

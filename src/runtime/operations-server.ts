@@ -16,8 +16,9 @@ export type OperationsServer = {
 }
 
 /**
- * The port for operators, never the public one: `/healthz` (the process is alive), `/readyz` (200 when it can do its work, else
- * 503; the body names each part's state) and `/metrics` (Prometheus). Port 0 takes a free one. Rejects when the port is taken.
+ * The port for operators, never the public one: `/healthz` (the process is alive), `/readyz` (200 when it can do its
+ * work, else 503; the body names each part's state) and `/metrics` (Prometheus). Port 0 takes a free one. Rejects when
+ * the port is taken.
  */
 export const startOperationsServer = async (options: {
   host: string

@@ -3,7 +3,10 @@ import { maskMsisdn } from '../values/msisdn.ts'
 /** What stands for a secret. */
 const MASK = '***'
 
-/** A secret of the settings that is shorter may be an ordinary word, and masking it would garble what has nothing to do with it. */
+/**
+ * A secret of the settings that is shorter may be an ordinary word, and masking it would garble what has nothing to do
+ * with it.
+ */
 const SHORTEST_KNOWN = 16
 
 /** Callback tokens have 48 hexadecimal digits, keys 64; request ids and trace ids fewer. */
@@ -13,10 +16,12 @@ const LONG_HEX = 48
 const SHOWN_OF_KEY = 12
 
 /**
- * What must not be read whole, wherever it stands: partners' keys and services' tokens, signing secrets, what authorises at
- * Daraja, CheckoutRequestIDs (they end with the payer's number), callback tokens, passwords, and payers' numbers.
+ * What must not be read whole, wherever it stands: partners' keys and services' tokens, signing secrets, what
+ * authorises at Daraja, CheckoutRequestIDs (they end with the payer's number), callback tokens, passwords, and payers'
+ * numbers.
  *
- * None may try the same text twice: where one part of a pattern ends, the next must not be able to begin (`test/runtime/linear`).
+ * None may try the same text twice: where one part of a pattern ends, the next must not be able to begin
+ * (`test/runtime/linear`).
  */
 const PATTERNS = [
   String.raw`mp[gs]_[0-9A-Za-z]{9,}`,
@@ -38,9 +43,9 @@ const URL_PATH = String.raw`https?://[^\s"\\/?#]+[/?#][^\s"\\,)]+`
 export type Redact = (text: string) => string
 
 /**
- * Makes the one mask of everything that a process says. `secrets` are values of its settings that no pattern knows, such as
- * the consumer secret; `urlPaths` hides what URLs say beyond their host, which a person at a shell may have to see. A line of
- * JSON stays a line of JSON: a number that is masked becomes a string.
+ * Makes the one mask of everything that a process says. `secrets` are values of its settings that no pattern knows,
+ * such as the consumer secret; `urlPaths` hides what URLs say beyond their host, which a person at a shell may have to
+ * see. A line of JSON stays a line of JSON: a number that is masked becomes a string.
  */
 export const createRedact = (
   options: { secrets?: readonly string[] | undefined; urlPaths?: boolean } = {},
@@ -62,8 +67,8 @@ export const createRedact = (
 const LONG_HEX_RUNS = new RegExp(`[0-9A-Fa-f]{${LONG_HEX},}`, 'g')
 
 /**
- * True when there is a run of `LONG_HEX` digits, one of which then stands at one of these places. The expression by itself
- * takes ten times as long as all the others together (measured), for hexadecimal digits are everywhere.
+ * True when there is a run of `LONG_HEX` digits, one of which then stands at one of these places. The expression by
+ * itself takes ten times as long as all the others together (measured), for hexadecimal digits are everywhere.
  */
 const holdsLongHex = (text: string): boolean => {
   for (let place = LONG_HEX - 1; place < text.length; place += LONG_HEX) {

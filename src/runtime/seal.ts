@@ -23,10 +23,10 @@ const TAG_BYTES = 16
 const VERSION = 's1'
 
 /**
- * Makes a vault from the root keys, 32 bytes each. A sealed secret is `s1.<key id>.<nonce, ciphertext and tag in base64url>`:
- * AES-256-GCM under a key derived from the root key, with all that stands before the bytes and the identity as associated
- * data. So a sealed secret that is moved to another row opens no more than one that was changed. `randomBytes` returns as many
- * random bytes as it is asked for.
+ * Makes a vault from the root keys, 32 bytes each. A sealed secret is `s1.<key id>.<nonce, ciphertext and tag in
+ * base64url>`: AES-256-GCM under a key derived from the root key, with all that stands before the bytes and the
+ * identity as associated data. So a sealed secret that is moved to another row opens no more than one that was changed.
+ * `randomBytes` returns as many random bytes as it is asked for.
  */
 export const createVault = (options: {
   secretKey: Uint8Array

@@ -81,7 +81,9 @@ export type ServeConfig = ReturnType<typeof readServeConfig>
 /** Where operators look when `OPS_PORT` is not set. */
 const DEFAULT_OPS_PORT = 8081
 
-/** Reads the settings of `serve`. Throws `BadSettings` for what is missing or wrong, and for what does not go together. */
+/**
+ * Reads the settings of `serve`. Throws `BadSettings` for what is missing or wrong, and for what does not go together.
+ */
 export const readServeConfig = (environment: Record<string, string | undefined>) => {
   const given = readConfigTree(environment, SERVE_SETTINGS)
   const { account, pull, uniqueReference } = given.daraja
@@ -111,8 +113,8 @@ const FOR_REAL_PHONES: PayerLimits = { openPrompts: 1, promptsPerHour: 10 }
 const WITHOUT: PayerLimits = { openPrompts: null, promptsPerHour: null }
 
 /**
- * How often a payer may be asked. Where the account is at Safaricom, real phones are prompted, so payers are protected unless an operator
- * decides otherwise; where a simulator plays the payer, nobody is disturbed.
+ * How often a payer may be asked. Where the account is at Safaricom, real phones are prompted, so payers are protected
+ * unless an operator decides otherwise; where a simulator plays the payer, nobody is disturbed.
  */
 const toPayerLimits = (given: PayerLimits, darajaUrl: string): PayerLimits => {
   const isReal = new URL(darajaUrl).hostname.endsWith('safaricom.co.ke')

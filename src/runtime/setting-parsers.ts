@@ -22,7 +22,9 @@ export const url = (protocols: string[]) =>
     error: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   })
 
-/** Postgres, at one address: `pg` reads none of libpq's lists of hosts, and would look for one host of that whole name. */
+/**
+ * Postgres, at one address: `pg` reads none of libpq's lists of hosts, and would look for one host of that whole name.
+ */
 export const databaseUrl = url(['postgres:', 'postgresql:']).refine(
   (text) => !hostsOf(URL.parse(text)).includes(','),
   'must name one host: an address that leads to whichever Postgres is the primary',

@@ -10,8 +10,9 @@ const ENDED_BY_CTRL_C = 130
 /**
  * Resolves with the name of the first signal that asks this process to end (SIGINT or SIGTERM), or with `'stdin'` when
  * `withParent` is set and standard input closes: the parent that held its other end is gone. Later ones change
- * nothing, so that a supervisor who repeats itself cuts nothing short, but for a Ctrl-C that comes more than a second after
- * the first: a person has waited, and ends this process, code 130. One comes twice where a terminal and a parent both send it.
+ * nothing, so that a supervisor who repeats itself cuts nothing short, but for a Ctrl-C that comes more than a second
+ * after the first: a person has waited, and ends this process, code 130. One comes twice where a terminal and a parent
+ * both send it.
  */
 export const untilAskedToStop = (options: { withParent: boolean }): Promise<string> =>
   new Promise((resolve) => {
@@ -30,8 +31,8 @@ export const untilAskedToStop = (options: { withParent: boolean }): Promise<stri
   })
 
 /**
- * Resolves with the first end: the process was asked to stop, or a part of it rejected with a defect, which is logged and makes
- * the exit code 1.
+ * Resolves with the first end: the process was asked to stop, or a part of it rejected with a defect, which is logged
+ * and makes the exit code 1.
  */
 export const untilStopOrDefect = (ends: readonly Promise<unknown>[], log: Log): Promise<void> =>
   Promise.race(ends).then(

@@ -1,6 +1,6 @@
 /**
- * Resolves or rejects as `work` does, or rejects with what `late` makes when that takes longer than `limitMs`. The work goes
- * on then, and whatever it does changes nothing.
+ * Resolves or rejects as `work` does, or rejects with what `late` makes when that takes longer than `limitMs`. The work
+ * goes on then, and whatever it does changes nothing.
  */
 export const inTime = async <Result>(
   work: Promise<Result>,

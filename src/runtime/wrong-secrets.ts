@@ -3,7 +3,9 @@ import { networkOf } from '../values/network-of.ts'
 
 /** How many wrong API keys and service tokens each client has shown of late, over REST, gRPC and Connect together. */
 export type WrongSecrets = {
-  /** How long the client at `address` must wait before it may show one that nobody knows yet, seconds; 0: not at all. */
+  /**
+   * How long the client at `address` must wait before it may show one that nobody knows yet, seconds; 0: not at all.
+   */
   waitSeconds: (address: string) => number
   /** Counts one. Returns what takes it back, for a secret that turned out to be right. */
   count: (address: string) => () => void
@@ -16,8 +18,8 @@ const WINDOW_MS = 60_000
 const MAX_CLIENTS = 20_000
 
 /**
- * Counts wrong secrets by client (`networkOf` of its address), `perMinute` of which may be shown in a minute. `nowMs` is a
- * monotonic time in ms.
+ * Counts wrong secrets by client (`networkOf` of its address), `perMinute` of which may be shown in a minute. `nowMs`
+ * is a monotonic time in ms.
  */
 export const createWrongSecrets = (options: { perMinute: number; nowMs: () => number }): WrongSecrets => {
   const counts = new LRUCache<string, { count: number }>({

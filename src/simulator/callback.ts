@@ -93,7 +93,10 @@ export type CallbackSender = {
   close(): Promise<void>
 }
 
-/** Creates the sender of callbacks. Each is posted once: what fails is logged and counted, never repeated, like upstream. */
+/**
+ * Creates the sender of callbacks. Each is posted once: what fails is logged and counted, never repeated, like
+ * upstream.
+ */
 export const createCallbackSender = (options: { ledger: Ledger; clock: Clock; log: Log }): CallbackSender => {
   const { ledger, clock, log } = options
   const agent = new Agent({
@@ -165,15 +168,17 @@ const describeFailure = (error: unknown): string => {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message
 }
 
-/** A callback URL as logs may show it: without its last path segment, which is the payment's token, and what follows. */
+/**
+ * A callback URL as logs may show it: without its last path segment, which is the payment's token, and what follows.
+ */
 export const maskCallbackUrl = (callbackUrl: string): string => {
   const { origin, pathname } = new URL(callbackUrl)
   return `${origin}${pathname.slice(0, pathname.lastIndexOf('/'))}/***`
 }
 
 /**
- * Plays a payment's endings from now on, each when its time is there. Where the push is answered after the callback, resolves
- * when the callbacks of all endings were answered or failed, else at once.
+ * Plays a payment's endings from now on, each when its time is there. Where the push is answered after the callback,
+ * resolves when the callbacks of all endings were answered or failed, else at once.
  */
 export type Play = (prompt: Prompt) => Promise<void>
 
@@ -185,7 +190,9 @@ export const createPlay = (options: {
 }): Play => {
   const { ids, clock, wait, callbacks } = options
 
-  /** The query knows the ending from here on, money moves where it is paid, with a receipt of its own, callbacks go out. */
+  /**
+   * The query knows the ending from here on, money moves where it is paid, with a receipt of its own, callbacks go out.
+   */
   const reach = async (prompt: Prompt, { result }: Ending): Promise<void> => {
     const { entry, behaviour } = prompt
     const { callbackTimes: times = 1, callbackLateBy, paysOneMore } = behaviour

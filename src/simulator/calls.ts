@@ -10,7 +10,10 @@ const MAX_BODY_BYTES = 64 * 1024
 
 type Request = FastifyRequest<{ Querystring: Record<string, unknown> }>
 
-/** Takes the calls of one of Daraja's paths. `right` is sent as JSON, or `wrong` in its place, or a `Refused` that is thrown. */
+/**
+ * Takes the calls of one of Daraja's paths. `right` is sent as JSON, or `wrong` in its place, or a `Refused` that is
+ * thrown.
+ */
 export type Route = (
   method: 'GET' | 'POST',
   path: string,
@@ -79,8 +82,8 @@ export const SIGNED = z.object({
 })
 
 /**
- * Reads a request's bytes as JSON of the given shape; throws `Refused`, which names the first field, in the shape's order,
- * that is missing or wrong. Fields that the shape does not know are ignored.
+ * Reads a request's bytes as JSON of the given shape; throws `Refused`, which names the first field, in the shape's
+ * order, that is missing or wrong. Fields that the shape does not know are ignored.
  */
 export const readFields = <Shape extends z.ZodObject>(bytes: unknown, shape: Shape): z.infer<Shape> => {
   const parsed = shape.safeParse(parseJson(bytes))
@@ -100,8 +103,8 @@ export const parseJson = (bytes: unknown): unknown => {
 }
 
 /**
- * Throws `Refused` unless the password is base64 of shortcode + passkey + timestamp. The simulator knows no passkeys: any that
- * is not empty is good.
+ * Throws `Refused` unless the password is base64 of shortcode + passkey + timestamp. The simulator knows no passkeys:
+ * any that is not empty is good.
  */
 export const checkPassword = (signed: {
   BusinessShortCode: string

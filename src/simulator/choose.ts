@@ -23,8 +23,8 @@ export const chosenByKey = (consumerKey: string, call: Call): Outcome[] => {
 }
 
 /**
- * Puts outcomes together, the first first: one counts only when none before it says something about the same. `paid` counts
- * only as the first, and then alone.
+ * Puts outcomes together, the first first: one counts only when none before it says something about the same. `paid`
+ * counts only as the first, and then alone.
  */
 export const combine = (outcomes: readonly Outcome[]): Choice => {
   if (outcomes[0] === PAID_OUTCOME) return { behaviour: {}, names: [PAID_OUTCOME.name] }
@@ -39,8 +39,8 @@ export const combine = (outcomes: readonly Outcome[]): Choice => {
 }
 
 /**
- * Chooses how each call goes. What the phone number chooses goes first, then the amount, then the consumer key, then what is
- * drawn for the run; a later one counts where the earlier ones say nothing.
+ * Chooses how each call goes. What the phone number chooses goes first, then the amount, then the consumer key, then
+ * what is drawn for the run; a later one counts where the earlier ones say nothing.
  */
 export type Choose = {
   /** `chosen` are the outcomes by phone and amount, `subject` names this push in the draws. */
@@ -109,8 +109,8 @@ export type Plan = {
 }
 
 /**
- * Makes the draws of a run. A draw is a hash of seed, name and subject and of nothing else: not of the time, nor of the order
- * in which calls come. So the same seed under the same calls gives the same misbehaviours, however they overlap.
+ * Makes the draws of a run. A draw is a hash of seed, name and subject and of nothing else: not of the time, nor of the
+ * order in which calls come. So the same seed under the same calls gives the same misbehaviours, however they overlap.
  */
 export const createPlan = (first: RunPlan): Plan => {
   const plan: Plan = {
@@ -159,8 +159,8 @@ const readPlan = (bytes: unknown, seed: number): RunPlan | string => {
 }
 
 /**
- * `GET /_plan`: the run's seed and misbehaviours. `PUT /_plan` goes on by others, under the same seed when it names none.
- * `DELETE /_plan`: nothing is drawn any more, for the quiet phase of a test.
+ * `GET /_plan`: the run's seed and misbehaviours. `PUT /_plan` goes on by others, under the same seed when it names
+ * none. `DELETE /_plan`: nothing is drawn any more, for the quiet phase of a test.
  */
 export const registerPlanRoutes = (server: FastifyInstance, options: { plan: Plan; log: Log }): void => {
   const { plan, log } = options

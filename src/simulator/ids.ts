@@ -10,8 +10,8 @@ const FIRST_RECEIPT_YEAR = 2006
 export type Ids = ReturnType<typeof createIds>
 
 /**
- * Creates the source of what Daraja and M-PESA name things with, in the forms of 2026; every one comes only once. `random`
- * gives numbers from 0 up to 1.
+ * Creates the source of what Daraja and M-PESA name things with, in the forms of 2026; every one comes only once.
+ * `random` gives numbers from 0 up to 1.
  */
 export const createIds = (options: { clock: Clock; random: () => number }) => {
   const { clock, random } = options
@@ -28,8 +28,9 @@ export const createIds = (options: { clock: Clock; random: () => number }) => {
   let lastMs = 0
 
   /**
-   * ddMMyyyyHHmmss in East Africa Time, and the millisecond. An id has room for a millisecond and a number only, so every push
-   * gets a millisecond of its own: under more than a thousand pushes a second the ids run ahead of the clock, and stay unique.
+   * ddMMyyyyHHmmss in East Africa Time, and the millisecond. An id has room for a millisecond and a number only, so
+   * every push gets a millisecond of its own: under more than a thousand pushes a second the ids run ahead of the
+   * clock, and stay unique.
    */
   const nextInstant = (): { digits: string; ms: number } => {
     lastMs = Math.max(clock().getTime(), lastMs + 1)
@@ -39,7 +40,10 @@ export const createIds = (options: { clock: Clock; random: () => number }) => {
   }
 
   return {
-    /** A MerchantRequestID or requestId: a random UUID without its first group, then a counter, as the recorded ids look. */
+    /**
+     * A MerchantRequestID or requestId: a random UUID without its first group, then a counter, as the recorded ids
+     * look.
+     */
     requestId: (): string => {
       requests += 1
       return `${hex(4)}-4${hex(3)}-${'89ab'.charAt(below(4))}${hex(3)}-${hex(12)}${requests}`

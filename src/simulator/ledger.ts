@@ -94,8 +94,8 @@ export const createLedger = (options: { maxPrompts: number }): Ledger => {
 }
 
 /**
- * `GET /_ledger`: totals of everything, and the prompts, all or those whose `callback_url` or `phone` is exactly the one
- * asked for. A payment's callback URL is its own, so `prompts_by_callback_url` counts the prompts of each payment.
+ * `GET /_ledger`: totals of everything, and the prompts, all or those whose `callback_url` or `phone` is exactly the
+ * one asked for. A payment's callback URL is its own, so `prompts_by_callback_url` counts the prompts of each payment.
  * `DELETE /_ledger`: forgets all; what is already under way still comes to its end.
  */
 export const registerLedgerRoutes = (server: FastifyInstance, options: { ledger: Ledger }): void => {

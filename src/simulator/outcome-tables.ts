@@ -1,7 +1,9 @@
 import { type Ending, OUTCOMES, type Outcome, PAID_ENDINGS, USUAL_OUTCOMES } from './outcomes.ts'
 import { ALREADY_REGISTERED, STILL_PROCESSING } from './wrong-reply.ts'
 
-/** What the answers of some outcomes are, and what is added about callbacks and queries: words that the data do not say. */
+/**
+ * What the answers of some outcomes are, and what is added about callbacks and queries: words that the data do not say.
+ */
 const ANSWERS: Record<string, string> = {
   'callback-before-reply': 'accepted once the callback was answered',
   'slow-reply': 'accepted after 20 delays',
@@ -108,7 +110,9 @@ export const callOutcomesAsMarkdown = (): string[] =>
     ]),
   )
 
-/** One outcome in words: the answer where it is not the usual one, the callbacks, the query where its answer differs. */
+/**
+ * One outcome in words: the answer where it is not the usual one, the callbacks, the query where its answer differs.
+ */
 const effectText = (outcome: Outcome): string => {
   const [answer, callback] = [answerText(outcome), callbackText(outcome)]
   if (!isPayments(outcome) || !prompts(outcome)) return answer

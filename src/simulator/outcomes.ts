@@ -2,12 +2,14 @@ import type { WrongReply } from './wrong-reply.ts'
 import * as wrong from './wrong-reply.ts'
 
 /**
- * How M-PESA says that a payment ended. The code decides, and need not be a number; the words differ by channel, as they do
- * upstream.
+ * How M-PESA says that a payment ended. The code decides, and need not be a number; the words differ by channel, as
+ * they do upstream.
  */
 export type Result = { code: number | string; callbackDescription: string; queryDescription: string }
 
-/** From `afterDelays` callback delays after the prompt on, the query answers with `result`, and its callback goes out. */
+/**
+ * From `afterDelays` callback delays after the prompt on, the query answers with `result`, and its callback goes out.
+ */
 export type Ending = { afterDelays: number; result: Result }
 
 /** What a call gets wrong, or does in an unusual form; `{}`: the payment is paid, in the forms of 2026. */
@@ -118,8 +120,8 @@ export const PAID_OUTCOME: Outcome = {
 }
 
 /**
- * The outcomes that a partner rehearses: 0x the payment ends and one callback says how, 1x the push is refused and nobody is
- * prompted, 2x the callback misbehaves, 3x the answer to the push misbehaves.
+ * The outcomes that a partner rehearses: 0x the payment ends and one callback says how, 1x the push is refused and
+ * nobody is prompted, 2x the callback misbehaves, 3x the answer to the push misbehaves.
  */
 export const USUAL_OUTCOMES: readonly Outcome[] = [
   PAID_OUTCOME,
@@ -140,7 +142,9 @@ export const USUAL_OUTCOMES: readonly Outcome[] = [
   prompted(34, 'cut-after-prompt', wrong.CUT),
 ]
 
-/** What partners rarely meet and the gateway must survive. Words of results are not recorded: daraja.md knows the codes. */
+/**
+ * What partners rarely meet and the gateway must survive. Words of results are not recorded: daraja.md knows the codes.
+ */
 const RARE_OUTCOMES: readonly Outcome[] = [
   // 1xx: the payment ends in a way of its own.
   ended(101, 'below-minimum', 2, 'Declined due to limit rule: less than the minimum amount.'),

@@ -64,8 +64,8 @@ const rowsOf = (ledger: Ledger, asked: z.infer<typeof PULL>, now: Date): Row[] =
 }
 
 /**
- * Pull Transactions: `POST /pulltransactions/v1/register`, once for a shortcode, then `POST /pulltransactions/v1/query` lists
- * what the shortcode was paid in a window of time, a page at a time.
+ * Pull Transactions: `POST /pulltransactions/v1/register`, once for a shortcode, then `POST /pulltransactions/v1/query`
+ * lists what the shortcode was paid in a window of time, a page at a time.
  */
 export const registerPull = (
   route: Route,

@@ -12,8 +12,8 @@ const QUERY = SIGNED.extend({ CheckoutRequestID: field((text) => text !== '') })
 const toNumber = (code: string): number | string => (/^\d+$/.test(code) ? Number(code) : code)
 
 /**
- * `POST /mpesa/stkpushquery/v1/query`: the latest result of the shortcode's payment; `4999` while it is open. There is no
- * receipt, amount or date in the answer, and it is all strings.
+ * `POST /mpesa/stkpushquery/v1/query`: the latest result of the shortcode's payment; `4999` while it is open. There is
+ * no receipt, amount or date in the answer, and it is all strings.
  */
 export const registerQuery = (
   route: Route,

@@ -34,12 +34,14 @@ export type Simulator = {
 const NO_PLAN: RunPlan = { seed: 0, misbehaviours: new Map() }
 
 /**
- * Starts a stand-in for Safaricom's Daraja: OAuth, STK push, callback, query and Pull Transactions in the forms of 2026, with
- * an outcome that the phone number or the amount chooses, and a ledger of every prompt. It keeps everything in memory.
+ * Starts a stand-in for Safaricom's Daraja: OAuth, STK push, callback, query and Pull Transactions in the forms of
+ * 2026, with an outcome that the phone number or the amount chooses, and a ledger of every prompt. It keeps everything
+ * in memory.
  *
- * `port` 0 takes a free one. `callbackDelayMs` is the time from a prompt to its callback, up to an hour, and the unit of all
- * other waits; anything else throws a RangeError. `random` gives numbers from 0 up to 1; it makes ids. `plan` says what the
- * run gets wrong beside what is chosen, without it nothing; a name in it that is no outcome's throws a RangeError.
+ * `port` 0 takes a free one. `callbackDelayMs` is the time from a prompt to its callback, up to an hour, and the unit
+ * of all other waits; anything else throws a RangeError. `random` gives numbers from 0 up to 1; it makes ids. `plan`
+ * says what the run gets wrong beside what is chosen, without it nothing; a name in it that is no outcome's throws a
+ * RangeError.
  */
 export const startSimulator = async (options: {
   host: string

@@ -57,8 +57,8 @@ const isNear = (timestamp: string, now: Date): boolean => {
 }
 
 /**
- * `POST /mpesa/stkpush/v1/processrequest`: prompts a payer. Nothing is idempotent here: every push that is not refused is a
- * prompt of its own, also when it repeats another to the byte.
+ * `POST /mpesa/stkpush/v1/processrequest`: prompts a payer. Nothing is idempotent here: every push that is not refused
+ * is a prompt of its own, also when it repeats another to the byte.
  */
 export const registerStkPush = (
   route: Route,

@@ -18,7 +18,9 @@ export class Refused extends Error {
   }
 }
 
-/** A refusal in Daraja's own form. The first three digits of nearly every code are the HTTP status that it comes with. */
+/**
+ * A refusal in Daraja's own form. The first three digits of nearly every code are the HTTP status that it comes with.
+ */
 const refusal = (code: string, message: string, status = Number(code.slice(0, 3))): WrongReply => ({
   says: `HTTP ${status}, ${code} ${message}`,
   send: ({ request, reply }) =>

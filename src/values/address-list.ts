@@ -15,8 +15,8 @@ export const parseAddressList = (text: string): Parsed<AddressList> => {
 }
 
 /**
- * An address in its one plain form, an IPv4 address that travels inside IPv6 (`::ffff:1.2.3.4`, as dual-stack sockets report
- * it) as IPv4; null when the text is no address.
+ * An address in its one plain form, an IPv4 address that travels inside IPv6 (`::ffff:1.2.3.4`, as dual-stack sockets
+ * report it) as IPv4; null when the text is no address.
  */
 export const toPlainAddress = (text: string): string | null =>
   // Nearly every request has one of these, which are plain as they are; parsing one costs more than routing it.
@@ -38,7 +38,10 @@ const parseEntry = (entry: string): [ipaddr.IPv4 | ipaddr.IPv6, number] | null =
   return /^\d{1,3}$/.test(bitsText) && Number(bitsText) <= allBits ? [address, Number(bitsText)] : null
 }
 
-/** `ipaddr.js` also takes the old forms of IPv4 (`127.1`, `0x7f.0.0.1`), which mean different things to different readers. */
+/**
+ * `ipaddr.js` also takes the old forms of IPv4 (`127.1`, `0x7f.0.0.1`), which mean different things to different
+ * readers.
+ */
 const parseAddress = (text: string): ipaddr.IPv4 | ipaddr.IPv6 | null =>
   ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text) ? ipaddr.process(text) : null
 

@@ -18,8 +18,9 @@ const DENIED_PORTS = new Set([
 ])
 
 /**
- * Top-level names that never lead to the public internet: special-use ones (RFC 2606, 6761, 6762, 7686, 8375, 9476), those
- * that ICANN keeps out of the root (`internal`, `corp`, `home`, `mail`), and the habits of houses and of clusters.
+ * Top-level names that never lead to the public internet: special-use ones (RFC 2606, 6761, 6762, 7686, 8375, 9476),
+ * those that ICANN keeps out of the root (`internal`, `corp`, `home`, `mail`), and the habits of houses and of
+ * clusters.
  */
 const PRIVATE_ENDINGS = new Set([
   'svc',
@@ -64,9 +65,9 @@ const PUBLIC_ENDING = /^(?:[a-z]+|xn--[a-z0-9-]+)$/
 const NOT_PUBLIC = 'must lead to a public host: not to a private, loopback or special address or name'
 
 /**
- * Judges a `callback_url` as raw text first, because WHATWG parsing repairs hostile strings into live hosts, then parses
- * it and holds the repaired host against what was written. No name is resolved here: addresses are judged again at dial
- * time. The URL is kept as written; a fragment is accepted and never sent. Null is what is no string.
+ * Judges a `callback_url` as raw text first, because WHATWG parsing repairs hostile strings into live hosts, then
+ * parses it and holds the repaired host against what was written. No name is resolved here: addresses are judged again
+ * at dial time. The URL is kept as written; a fragment is accepted and never sent. Null is what is no string.
  */
 export const parseCallbackUrl = (text: string | null, policy: CallbackUrlPolicy): Parsed<CallbackUrl> => {
   if (text === '') return invalid('is required')

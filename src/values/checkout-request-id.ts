@@ -5,8 +5,8 @@ const NUMBER_DIGITS = 9
 const SHOWN_DIGITS = 3
 
 /**
- * A CheckoutRequestID as logs and findings may show it: `ws_CO_04052026210410237***678`. It ends with the payer's number; what
- * stands before is when it was made, and distinguishes it from others.
+ * A CheckoutRequestID as logs and findings may show it: `ws_CO_04052026210410237***678`. It ends with the payer's
+ * number; what stands before is when it was made, and distinguishes it from others.
  */
 export const maskCheckoutRequestId = (id: string): string =>
   `${id.slice(0, -NUMBER_DIGITS)}***${id.slice(-SHOWN_DIGITS)}`

@@ -10,8 +10,9 @@ export const MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
 const PRINTABLE = /^[\x20-\x7e]{1,255}$/
 
 /**
- * Parses 1 to 255 printable ASCII characters, no blank at either end. A header's value has none: HTTP takes them away, so that
- * with them the same text would be one key in a header and another in a message. Null is what is no single header line.
+ * Parses 1 to 255 printable ASCII characters, no blank at either end. A header's value has none: HTTP takes them away,
+ * so that with them the same text would be one key in a header and another in a message. Null is what is no single
+ * header line.
  */
 export const parseIdempotencyKey = (text: string | null): Parsed<IdempotencyKey> => {
   if (text === null || !PRINTABLE.test(text) || text.trim() === '')

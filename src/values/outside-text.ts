@@ -1,7 +1,7 @@
 /**
- * Text from outside as Postgres and every reader of JSON can carry it: without NUL, and with U+FFFD in the place of each half
- * of a character that stands alone. JSON can write such a half (`"\ud83d"`), UTF-8 cannot, and PHP's `json_decode` refuses
- * whole documents for one.
+ * Text from outside as Postgres and every reader of JSON can carry it: without NUL, and with U+FFFD in the place of
+ * each half of a character that stands alone. JSON can write such a half (`"\ud83d"`), UTF-8 cannot, and PHP's
+ * `json_decode` refuses whole documents for one.
  */
 export const cleanText = (text: string): string => text.replaceAll('\u0000', '').toWellFormed()
 

@@ -1,6 +1,7 @@
 /**
- * What a terminal obeys instead of showing: controls (C0, DEL, C1), what turns the direction of writing, and all else that is
- * there and not seen. The joiners are left, for emoji and some scripts are written with them and nothing obeys them.
+ * What a terminal obeys instead of showing: controls (C0, DEL, C1), what turns the direction of writing, and all else
+ * that is there and not seen. The joiners are left, for emoji and some scripts are written with them and nothing obeys
+ * them.
  */
 const UNSEEN = /[[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Cs}]--[\u200c-\u200d]]/gv
 const UNSEEN_BUT_LINE_FEED = /[[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Cs}]--[\u200c-\u200d\n]]/gv
@@ -11,8 +12,8 @@ const SHORT: Record<string, string> = { '\n': String.raw`\n`, '\r': String.raw`\
 export const toVisibleLine = (text: string): string => text.replaceAll(UNSEEN, escape)
 
 /**
- * The same of text that may have several lines; and of JSON, which stays the same JSON: it escapes C0 by itself, and DEL, C1
- * and the direction of writing not.
+ * The same of text that may have several lines; and of JSON, which stays the same JSON: it escapes C0 by itself, and
+ * DEL, C1 and the direction of writing not.
  */
 export const toVisibleLines = (text: string): string => text.replaceAll(UNSEEN_BUT_LINE_FEED, escape)
 

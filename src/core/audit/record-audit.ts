@@ -6,7 +6,9 @@ import type { Schema } from '../../database/schema/schema.ts'
 export type Actor =
   /** A person at a shell; `from` is the machine. */
   | { kind: 'operator'; name: string; from: string }
-  /** A service that called with a token of ours; `operator` is whom it names as the person behind, `from` its address. */
+  /**
+   * A service that called with a token of ours; `operator` is whom it names as the person behind, `from` its address.
+   */
   | { kind: 'service'; tokenId: bigint; name: string; operator: string | null; from: string }
 
 /** Who that is, for a person: the operator, also behind a service that names one. */

@@ -10,7 +10,10 @@ export type CallbackMetrics = {
   countStrangerBytes(bytes: number): void
 }
 
-/** What is counted of callbacks beside `CoreMetrics`. What the spool holds is asked of its folder when the metrics are read. */
+/**
+ * What is counted of callbacks beside `CoreMetrics`. What the spool holds is asked of its folder when the metrics are
+ * read.
+ */
 export const createCallbackMetrics = (registry: Registry, spool: Spool): CallbackMetrics => {
   const notKept = new Counter({
     name: 'gateway_callbacks_not_kept_total',

@@ -16,8 +16,8 @@ export type ReceivedCallback = {
   /** True when it came from an address that may not call back: kept, and never interpreted. */
   isRefused: boolean
   /**
-   * Of an unknown sender's, which is kept apart, truncated and for days only: how many bytes its body had when it came. Null for every
-   * other callback.
+   * Of an unknown sender's, which is kept apart, truncated and for days only: how many bytes its body had when it came.
+   * Null for every other callback.
    */
   strangerBodyBytes: number | null
   body: Uint8Array
@@ -29,9 +29,10 @@ export type ReceivedCallback = {
 const COUNT_LIMIT = 4096
 
 /**
- * Makes the ids of callbacks: UUIDs of version 7 (RFC 9562), which sort by time, and those of one process in the order they
- * were made. 62 random bits, drawn once, are the process's own: ids must be unique, not secret. A callback has its id before
- * it is stored anywhere, so that it can be on its way to Postgres and in the spool at once and still be stored once.
+ * Makes the ids of callbacks: UUIDs of version 7 (RFC 9562), which sort by time, and those of one process in the order
+ * they were made. 62 random bits, drawn once, are the process's own: ids must be unique, not secret. A callback has its
+ * id before it is stored anywhere, so that it can be on its way to Postgres and in the spool at once and still be
+ * stored once.
  */
 export const createCallbackIds = (options: {
   clock: Clock

@@ -30,14 +30,16 @@ type NotUnderstood = { callback: DueCallback; reason: string }
 
 type Interpreted = { found: number; notUnderstood: NotUnderstood[]; settlements: Settlement[] }
 
-/** What interpreting needs; `onSettled` is called after each batch that settled anything, for its deliveries are due. */
+/**
+ * What interpreting needs; `onSettled` is called after each batch that settled anything, for its deliveries are due.
+ */
 type Interpreting = { database: Database; log: Log; metrics: CoreMetrics; onSettled: () => void }
 
 /**
- * Interprets the callbacks that `receive` made durable: reads each, settles its payment and ends the duty, in one transaction
- * a batch. A callback that comes before the reply to its push keeps the duty, and is tried again soon. One that cannot be
- * read is kept and reported, once. When a batch fails its callbacks are taken one by one: the one that fails by what it holds
- * is kept and reported too, any other that fails is tried again later.
+ * Interprets the callbacks that `receive` made durable: reads each, settles its payment and ends the duty, in one
+ * transaction a batch. A callback that comes before the reply to its push keeps the duty, and is tried again soon. One
+ * that cannot be read is kept and reported, once. When a batch fails its callbacks are taken one by one: the one that
+ * fails by what it holds is kept and reported too, any other that fails is tried again later.
  */
 export const startInterpreting = (options: Interpreting): Loop => {
   let isBehind = false
@@ -122,7 +124,10 @@ const interpretTaken = async (
   return { notUnderstood, settlements }
 }
 
-/** After a batch failed: each callback by itself, reported as soon as it is committed; resolves with how many there were. */
+/**
+ * After a batch failed: each callback by itself, reported as soon as it is committed; resolves with how many there
+ * were.
+ */
 const interpretOneByOne = async (options: Interpreting): Promise<number> => {
   const ids = await listDue(options.database, BATCH)
   for (const id of ids) {
@@ -181,8 +186,8 @@ const LEAST_PAUSE_SECONDS = 60
 const MOST_PAUSE_SECONDS = 3600
 
 /**
- * Ends the duties of callbacks that are due and that nobody else has in hand, and reads these: a transaction that fails gives
- * the duties back. The bounds of time name the partitions once; a join would look for them again for each row.
+ * Ends the duties of callbacks that are due and that nobody else has in hand, and reads these: a transaction that fails
+ * gives the duties back. The bounds of time name the partitions once; a join would look for them again for each row.
  */
 export const takeDue = async (transaction: Transaction<Schema>, which: Which): Promise<DueCallback[]> => {
   const { rows } = await sql<DueCallback>`

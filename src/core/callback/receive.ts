@@ -18,8 +18,8 @@ export type CallbackReceiver = {
 }
 
 /**
- * With how many callbacks a second commit starts beside one under way: fewer cost more as a commit of their own than they
- * gain by not waiting for the next one.
+ * With how many callbacks a second commit starts beside one under way: fewer cost more as a commit of their own than
+ * they gain by not waiting for the next one.
  */
 const BESIDE_FROM = 16
 
@@ -30,8 +30,8 @@ export class DatabaseTooSlow extends Error {
 
 /**
  * Makes callbacks durable, many in one commit, and only then may Daraja be answered, for it delivers once (law 3). What
- * Postgres does not take within `patienceMs`, for whatever reason, goes to the spool, and so does all that comes after it
- * until `replay` finds Postgres again. Nothing is interpreted here.
+ * Postgres does not take within `patienceMs`, for whatever reason, goes to the spool, and so does all that comes after
+ * it until `replay` finds Postgres again. Nothing is interpreted here.
  */
 export const createReceiver = (options: {
   database: Database
@@ -97,8 +97,8 @@ export type DatabaseAvailability = {
 }
 
 /**
- * Remembers an outage, so that only the callbacks at its beginning wait for it; one line of the log at each end. Until the
- * first `markUp` no database is known yet, and callbacks go to the spool.
+ * Remembers an outage, so that only the callbacks at its beginning wait for it; one line of the log at each end. Until
+ * the first `markUp` no database is known yet, and callbacks go to the spool.
  */
 export const createDatabaseAvailability = (options: {
   log: Log
@@ -124,10 +124,11 @@ export const createDatabaseAvailability = (options: {
 }
 
 /**
- * Stores callbacks in one commit, and beside it those of unknown senders in another, each with the duty to interpret it where it has a payment and was not refused. A callback
- * that is stored already, by its id, changes nothing: the same one may come from a request, whose commit was not confirmed,
- * and from the spool, in any order. Resolves with an `Error` in the place of a callback that Postgres refuses for what it
- * holds. Storing none resolves where Postgres would take one.
+ * Stores callbacks in one commit, and beside it those of unknown senders in another, each with the duty to interpret it
+ * where it has a payment and was not refused. A callback that is stored already, by its id, changes nothing: the same
+ * one may come from a request, whose commit was not confirmed, and from the spool, in any order. Resolves with an
+ * `Error` in the place of a callback that Postgres refuses for what it holds. Storing none resolves where Postgres
+ * would take one.
  */
 export const storeCallbacks = (
   database: Database,
@@ -157,8 +158,8 @@ const insertOthers = async (database: Database, callbacks: readonly ReceivedCall
 }
 
 /**
- * The bodies travel as one value, out of which Postgres cuts each, and the headers as one document: as elements of arrays
- * both would be escaped here and unescaped there, byte by byte, which was a fifth of what storing cost Postgres.
+ * The bodies travel as one value, out of which Postgres cuts each, and the headers as one document: as elements of
+ * arrays both would be escaped here and unescaped there, byte by byte, which was a fifth of what storing cost Postgres.
  */
 const insertCallbacks = async (database: Database, callbacks: readonly ReceivedCallback[]): Promise<void> => {
   crashPoint('receive.before_commit', callbacks.length)

@@ -24,10 +24,10 @@ type Parts = {
 }
 
 /**
- * Brings what the spool holds into Postgres: at start, as soon as Postgres is back, and what a process that is gone left in
- * the folder. While Postgres is away each round first asks whether it would take a callback. A file is removed after all of
- * it is stored; a crash between the two replays it, which changes nothing. Whatever goes wrong, the files stay, and the loop
- * tries again.
+ * Brings what the spool holds into Postgres: at start, as soon as Postgres is back, and what a process that is gone
+ * left in the folder. While Postgres is away each round first asks whether it would take a callback. A file is removed
+ * after all of it is stored; a crash between the two replays it, which changes nothing. Whatever goes wrong, the files
+ * stay, and the loop tries again.
  */
 export const startReplaying = (parts: Parts): Loop =>
   startLoop({

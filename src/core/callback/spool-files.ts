@@ -3,10 +3,11 @@ import { dirname, join, resolve } from 'node:path'
 import { BadSettings } from '../../runtime/config.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 
-// What the files of the spool are called: `.open` is being written, `.sealed` is written no more and waits to be replayed,
-// `.aside` holds what no replay could use. Renaming one is atomic, and no record is acknowledged before its writer has
-// seen, after the fsync, that its file still has the name it was opened under. So whoever renames an `.open` file has every
-// acknowledged record of it, whether its writer is dead, asleep or alive, and no lock has to outlive anybody.
+// What the files of the spool are called: `.open` is being written, `.sealed` is written no more and waits to be
+// replayed, `.aside` holds what no replay could use. Renaming one is atomic, and no record is acknowledged before its
+// writer has seen, after the fsync, that its file still has the name it was opened under. So whoever renames an `.open`
+// file has every acknowledged record of it, whether its writer is dead, asleep or alive, and no lock has to outlive
+// anybody.
 
 /** The ends of the files' names. */
 export const OPEN = '.open'
@@ -35,10 +36,10 @@ export const prepareFolder = async (disk: Disk, folder: string): Promise<void> =
 }
 
 /**
- * Makes a folder and those above it, durably. One by one: `recursive` runs in circles where a file system makes no folders
- * and says that a parent is missing, as that of /proc does. A folder that is there may have been made by a process that was
- * killed before it synced the parent, and a power cut would take it away with all that was acknowledged: so the parent is
- * synced whoever made the folder.
+ * Makes a folder and those above it, durably. One by one: `recursive` runs in circles where a file system makes no
+ * folders and says that a parent is missing, as that of /proc does. A folder that is there may have been made by a
+ * process that was killed before it synced the parent, and a power cut would take it away with all that was
+ * acknowledged: so the parent is synced whoever made the folder.
  */
 const makeFolder = async (disk: Disk, folder: string): Promise<void> => {
   const parent = dirname(folder)
@@ -57,7 +58,10 @@ const makeFolder = async (disk: Disk, folder: string): Promise<void> => {
   await syncFolder(disk, parent, 0)
 }
 
-/** True for a folder that this process may not open, or whose file system has nothing to sync: we did not make what is in it. */
+/**
+ * True for a folder that this process may not open, or whose file system has nothing to sync: we did not make what is
+ * in it.
+ */
 const isForbidden = (error: unknown): boolean =>
   error instanceof Error &&
   'code' in error &&
@@ -107,14 +111,18 @@ export const sealFile = async (disk: Disk, path: string): Promise<boolean> => {
   return sealed
 }
 
-/** Removes a file that may be gone already. One that a crash brings back is replayed once more, which changes nothing. */
+/**
+ * Removes a file that may be gone already. One that a crash brings back is replayed once more, which changes nothing.
+ */
 export const removeFile = async (disk: Disk, path: string, callbacks = 1): Promise<void> => {
   crashPoint('spool.before_remove', callbacks)
   await disk.rm(path, { force: true })
   crashPoint('spool.after_remove', callbacks)
 }
 
-/** A file of the folder: its path, its name without its end, its size, and how long ago it was written or renamed, ms. */
+/**
+ * A file of the folder: its path, its name without its end, its size, and how long ago it was written or renamed, ms.
+ */
 export type SpoolFile = { path: string; name: string; bytes: number; idleMs: number }
 
 /** The files of a kind, oldest first: their names begin with the ids of callbacks, which sort by time. */
@@ -150,7 +158,9 @@ export const readWhole = (disk: Disk, path: string): Promise<Buffer | null> =>
     throw error
   })
 
-/** Keeps bytes that no replay could use, durably, beside the file they are from: an operator decides. Returns the path. */
+/**
+ * Keeps bytes that no replay could use, durably, beside the file they are from: an operator decides. Returns the path.
+ */
 export const quarantineBytes = async (
   disk: Disk,
   path: string,

@@ -2,9 +2,10 @@ import { crc32 } from 'node:zlib'
 import { z } from 'zod'
 import { type ReceivedCallback, UNREAD_NONCE } from './callback.ts'
 
-// A record is a header of 16 bytes (four letters, the length of what follows, its checksum, the checksum of these twelve
-// bytes) and what follows: the length of a JSON object, the object, and the callback's bytes as they came. The header's own
-// checksum makes its length worth believing, so that one damaged record does not take those behind it along.
+// A record is a header of 16 bytes (four letters, the length of what follows, its checksum, the checksum of these
+// twelve bytes) and what follows: the length of a JSON object, the object, and the callback's bytes as they came. The
+// header's own checksum makes its length worth believing, so that one damaged record does not take those behind it
+// along.
 
 const MAGIC = 'MGC1'
 const HEADER_BYTES = 16
@@ -30,8 +31,8 @@ export const encodeRecord = (callback: ReceivedCallback): Buffer => {
 }
 
 /**
- * Reads the records of a file. One that was torn by a crash or damaged by a disk is recognised by length and checksums, and
- * never taken for whole; behind a header that cannot be believed nothing is.
+ * Reads the records of a file. One that was torn by a crash or damaged by a disk is recognised by length and checksums,
+ * and never taken for whole; behind a header that cannot be believed nothing is.
  */
 export const decodeRecords = (file: Buffer): SpoolContent => {
   const found: SpoolContent = { callbacks: [], damaged: [] }

@@ -28,9 +28,9 @@ export type SpoolWriter = {
 type Current = { file: OpenFile; bytes: number; records: number }
 
 /**
- * Appends to one file of the folder, and syncs after each write. `write` and `seal` must not overlap. A file that failed is
- * never written again (after a failed fsync nobody knows what is on the disk), one that another process took over neither:
- * the bytes go to a new one.
+ * Appends to one file of the folder, and syncs after each write. `write` and `seal` must not overlap. A file that
+ * failed is never written again (after a failed fsync nobody knows what is on the disk), one that another process took
+ * over neither: the bytes go to a new one.
  */
 export const createSpoolWriter = (options: {
   disk: Disk

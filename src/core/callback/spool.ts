@@ -27,7 +27,9 @@ const LEFT_BEHIND_MS = 5_000
 export type Spool = {
   /** Resolves once the callback is on the disk, many with one fsync; rejects when the disk does not take it. */
   add(callback: ReceivedCallback): Promise<void>
-  /** The oldest file to be replayed, null without any: this process's own at once, another's once it was left behind. */
+  /**
+   * The oldest file to be replayed, null without any: this process's own at once, another's once it was left behind.
+   */
   nextFile(): Promise<SpoolFile | null>
   /** What a file holds. Damaged bytes are quarantined before the file can be removed. */
   read(file: SpoolFile): Promise<SpoolContent>
@@ -41,8 +43,8 @@ export type Spool = {
 }
 
 /**
- * Opens the spool in `folder`, which the processes of one gateway on a machine may share. A file of another that was neither
- * written nor sealed for `leftBehindMs` is taken over. Throws `BadSettings` when the folder cannot be written.
+ * Opens the spool in `folder`, which the processes of one gateway on a machine may share. A file of another that was
+ * neither written nor sealed for `leftBehindMs` is taken over. Throws `BadSettings` when the folder cannot be written.
  */
 export const openSpool = async (options: {
   folder: string

@@ -5,9 +5,9 @@ import { crashPoint } from '../../runtime/crash-point.ts'
 import { type AddressList, includesAddress } from '../../values/address-list.ts'
 import { type ReceivedCallback, renderHeaders, toStorable } from './callback.ts'
 
-// A callback from an unknown sender (`stranger` in settings, tables, metrics and the log) names no payment of ours and comes from
-// no address of Daraja's. Anybody can send one, of any size, at any rate. A few of them, truncated, are stored for operators; all
-// of them would fill the disk.
+// A callback from an unknown sender (`stranger` in settings, tables, metrics and the log) names no payment of ours and
+// comes from no address of Daraja's. Anybody can send one, of any size, at any rate. A few of them, truncated, are
+// stored for operators; all of them would fill the disk.
 
 /** What a process stores of unknown senders' callbacks. */
 export type StrangerLimits = {
@@ -30,16 +30,16 @@ const ROW_BYTES = 256
 const WINDOW_MS = 60_000
 
 /**
- * Says whether a callback is from an unknown sender. One from an address of Daraja's is not: it is Daraja's, even when its
- * token is not known.
+ * Says whether a callback is from an unknown sender. One from an address of Daraja's is not: it is Daraja's, even when
+ * its token is not known.
  */
 export const isStranger = (list: AddressList, callback: ReceivedCallback): boolean =>
   callback.paymentId === null && !includesAddress(list, callback.sourceAddress)
 
 /**
  * The budget of this process for unknown senders' callbacks, number and bytes, by the minute. One within it is returned
- * truncated; the first that is refused for a reason in its minute is marked, so that the log has one line of it. `nowMs` is a monotonic
- * time in ms.
+ * truncated; the first that is refused for a reason in its minute is marked, so that the log has one line of it.
+ * `nowMs` is a monotonic time in ms.
  */
 export const createStrangersBudget = (
   limits: StrangerLimits,
@@ -105,8 +105,9 @@ export const judgeSource = ({ mode, list }: CallbackSources, address: string): S
 }
 
 /**
- * Stores unknown senders' callbacks in one commit, in a table of their own: `callbacks` is deleted by the month, and what
- * anybody can write must not be kept there as long as what Daraja sent. One that is stored already, by its id, changes nothing.
+ * Stores unknown senders' callbacks in one commit, in a table of their own: `callbacks` is deleted by the month, and
+ * what anybody can write must not be kept there as long as what Daraja sent. One that is stored already, by its id,
+ * changes nothing.
  */
 export const insertStrangers = async (
   database: Database,

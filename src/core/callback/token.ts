@@ -9,9 +9,10 @@ export type CallbackTokens = {
 }
 
 /**
- * Where Daraja is to call back for a payment. The token names the payment. The nonce, which is drawn when the payment is accepted
- * and stored with it, makes the URL that of this payment and no other: a database that is put back to an older copy gives
- * ids again, and their tokens with them. It stands in the query, which processes of the release before ignore.
+ * Where Daraja is to call back for a payment. The token names the payment. The nonce, which is drawn when the payment
+ * is accepted and stored with it, makes the URL that of this payment and no other: a database that is put back to an
+ * older copy gives ids again, and their tokens with them. It stands in the query, which processes of the release before
+ * ignore.
  */
 export const renderCallbackUrl = (options: {
   /** Without a slash at its end. */
@@ -31,9 +32,9 @@ const ID_DIGITS = 16
 const MAC_DIGITS = 32
 
 /**
- * A callback token is the payment's id and 128 bits of an HMAC of it, in lower-case hexadecimal: no index is needed to find
- * the payment, nobody can invent one, and none of the words that Daraja refuses in a URL can occur. `secretKey` is the root
- * key; `previousSecretKey` still reads tokens that were issued under it.
+ * A callback token is the payment's id and 128 bits of an HMAC of it, in lower-case hexadecimal: no index is needed to
+ * find the payment, nobody can invent one, and none of the words that Daraja refuses in a URL can occur. `secretKey` is
+ * the root key; `previousSecretKey` still reads tokens that were issued under it.
  */
 export const createCallbackTokens = (options: {
   secretKey: Uint8Array

@@ -6,8 +6,9 @@ import type { Schema } from '../../database/schema/schema.ts'
 import { readHold } from './hold.ts'
 
 // How much may be asked of Daraja. Nobody outside knows the limits, which are agreed for each shortcode, so ours are
-// settings; and they hold for the account, however many replicas work for it. So the buckets are rows: whoever takes duties
-// locks its bucket's row for its transaction, takes no more than the bucket allows, and writes down what it took.
+// settings; and they hold for the account, however many replicas work for it. So the buckets are rows: whoever takes
+// duties locks its bucket's row for its transaction, takes no more than the bucket allows, and writes down what it
+// took.
 
 /** The kinds of calls that have a bucket of their own; Pull Transactions draw on that of the query. */
 export type BudgetedCall = 'push' | 'query'
@@ -23,9 +24,10 @@ export type Allowance = {
 }
 
 /**
- * How a rate becomes a bucket: `burst` calls at once, refilled one every `intervalMs`. In no second more than the rate go
- * out, even when a process stalls between taking a burst and sending it: what refills in a second and two bursts, one of them
- * late, make up the rate together. Below 2 a second a call is at least twice as far from the next as it need be.
+ * How a rate becomes a bucket: `burst` calls at once, refilled one every `intervalMs`. In no second more than the rate
+ * go out, even when a process stalls between taking a burst and sending it: what refills in a second and two bursts,
+ * one of them late, make up the rate together. Below 2 a second a call is at least twice as far from the next as it
+ * need be.
  */
 export const toBucket = (perSecond: number): { burst: number; intervalMs: number } => {
   const burst = 1 + Math.floor(perSecond / 20)
@@ -33,15 +35,15 @@ export const toBucket = (perSecond: number): { burst: number; intervalMs: number
 }
 
 /**
- * What the bucket allows now. Locks it until the transaction ends, so that no other replica takes the same: call it before
- * duties are taken, and `spend` in the same transaction.
+ * What the bucket allows now. Locks it until the transaction ends, so that no other replica takes the same: call it
+ * before duties are taken, and `spend` in the same transaction.
  */
 export const readAllowance = async (transaction: Transaction<Schema>, budget: Budget): Promise<Allowance> => {
   if (budget.perSecond === null) return { calls: Number.POSITIVE_INFINITY, nextInMs: 0 }
   const { burst, intervalMs } = toBucket(budget.perSecond)
   const aheadMs = Math.max(0, await lockBucket(transaction, budget))
-  // A millionth, for what was written as a sum of intervals is not read back as exactly that. Not below none: a transaction
-  // that waited for the bucket has a `now()` before the one of whoever emptied it.
+  // A millionth, for what was written as a sum of intervals is not read back as exactly that. Not below none: a
+  // transaction that waited for the bucket has a `now()` before the one of whoever emptied it.
   const calls = Math.max(0, Math.floor(burst - aheadMs / intervalMs + 1e-6))
   return { calls, nextInMs: calls > 0 ? 0 : Math.ceil(aheadMs - (burst - 1) * intervalMs) }
 }
@@ -85,7 +87,10 @@ export const spend = async (
 /** The longest pause between two looks at the budget, ms. */
 const MAX_PAUSE_MS = 500
 
-/** Waits until one call may be made, and takes it from the bucket; resolves with false, and takes none, once `signal` says so. */
+/**
+ * Waits until one call may be made, and takes it from the bucket; resolves with false, and takes none, once `signal`
+ * says so.
+ */
 export const waitForCall = async (
   database: Database,
   budget: Budget,

@@ -20,8 +20,8 @@ export type OpenAccount = {
 }
 
 /**
- * The account of a payment, by its `account_id`. Null when its secrets cannot be opened, which is logged: what goes through it
- * waits. Rejects when Postgres is away.
+ * The account of a payment, by its `account_id`. Null when its secrets cannot be opened, which is logged: what goes
+ * through it waits. Rejects when Postgres is away.
  */
 export type FindAccount = (accountId: bigint) => Promise<OpenAccount | null>
 
@@ -44,14 +44,14 @@ type Call<Value> = {
 const NO_TOKEN_BACK_OFF_MS = 5_000
 
 /**
- * How long to keep away when a fresh token was refused too, ms: short, for most likely another process had a newer one made
- * between our two calls.
+ * How long to keep away when a fresh token was refused too, ms: short, for most likely another process had a newer one
+ * made between our two calls.
  */
 const CONTESTED_TOKEN_BACK_OFF_MS = 1_000
 
 /**
- * Calls Daraja with the account's token. A token that Daraja calls invalid, because another process had a new one made, is
- * renewed once and the call repeated once: that refusal is certain, so nothing is sent twice.
+ * Calls Daraja with the account's token. A token that Daraja calls invalid, because another process had a new one made,
+ * is renewed once and the call repeated once: that refusal is certain, so nothing is sent twice.
  */
 export const callDaraja = async <Value>(daraja: Daraja, call: Call<Value>): Promise<CallReply<Value>> => {
   const first = await callOnce(daraja, call)
@@ -83,7 +83,9 @@ const callOnce = async <Value>(
   return refusal
 }
 
-/** A 401 that nobody can read may be about the token: then the next call has a new one, though this one is not repeated. */
+/**
+ * A 401 that nobody can read may be about the token: then the next call has a new one, though this one is not repeated.
+ */
 const isAboutToken = (reply: Reply, refusal: Refusal): boolean =>
   refusal.kind === 'bad_token' ||
   (refusal.kind === 'unknown' && reply.kind === 'answered' && reply.status === 401)
@@ -98,7 +100,10 @@ export const readSuccess = ({ json }: Answer): JsonObject | null => {
   return isSuccess ? json : null
 }
 
-/** What every request proves itself with: Password = base64(shortcode + passkey + Timestamp), Timestamp in East Africa Time. */
+/**
+ * What every request proves itself with: Password = base64(shortcode + passkey + Timestamp), Timestamp in East Africa
+ * Time.
+ */
 export const credentialsOf = (
   daraja: Daraja,
 ): { BusinessShortCode: number; Password: string; Timestamp: string } => {

@@ -7,8 +7,8 @@ import { readToken, requestToken } from './token.ts'
 export type AccountCheck = { problem: string | null }
 
 /**
- * Asks Daraja for an access token as the account. That proves the way there, the consumer key and the consumer secret; what
- * the shortcode and the passkey are good for, only a push shows. `baseUrl` is where `send` leads.
+ * Asks Daraja for an access token as the account. That proves the way there, the consumer key and the consumer secret;
+ * what the shortcode and the passkey are good for, only a push shows. `baseUrl` is where `send` leads.
  */
 export const checkAccount = async (options: {
   send: SendToDaraja

@@ -8,8 +8,8 @@ export type Refusal =
   /** Certain: not processed, and asking again would not help. */
   | { kind: 'refused'; code: string; message: string }
   /**
-   * Certain: not processed; may be asked again after `afterMs`. `whole_account`: nothing else should be asked either before
-   * then, for it was the account that was turned away and not this one request.
+   * Certain: not processed; may be asked again after `afterMs`. `whole_account`: nothing else should be asked either
+   * before then, for it was the account that was turned away and not this one request.
    */
   | {
       kind: 'later'
@@ -30,8 +30,8 @@ const LOCKED_SUBSCRIBER_MS = 60_000
 const BACK_OFF_MS = 5_000
 
 /**
- * Decides what a reply without success means, on code and message, whatever its HTTP status says beside them; on the status
- * where there is neither. Anything not known for certain is `unknown`. Pure.
+ * Decides what a reply without success means, on code and message, whatever its HTTP status says beside them; on the
+ * status where there is neither. Anything not known for certain is `unknown`. Pure.
  */
 export const classifyError = (reply: Reply): Refusal => {
   if (reply.kind === 'not_sent') return backOff('not_sent', reply.reason, reply.waited)
@@ -134,8 +134,8 @@ const NAMES_NO_PRODUCT = /no apiproduct match found/i
 const NAMES_LIMIT = /spike ?arrest|quota ?violation/i
 
 /**
- * What `errorCode` and `errorMessage` mean together, the first rule that fits both; none: unknown. Codes are compared without
- * the blanks around them, texts in any case and with single blanks (docs/daraja.md, "Errors").
+ * What `errorCode` and `errorMessage` mean together, the first rule that fits both; none: unknown. Codes are compared
+ * without the blanks around them, texts in any case and with single blanks (docs/daraja.md, "Errors").
  */
 export const ERROR_RULES: readonly ErrorRule[] = [
   { code: ANY, text: NAMES_NO_PRODUCT, means: 'refused' },
@@ -152,7 +152,8 @@ export const ERROR_RULES: readonly ErrorRule[] = [
 
 /**
  * The same for Apigee's `{"fault":{…}}`, by the HTTP status. A fault that refuses comes from the edge, so nothing was
- * processed. One with another status means a failure behind the edge, such as a time-out: what happened there is not known.
+ * processed. One with another status means a failure behind the edge, such as a time-out: what happened there is not
+ * known.
  */
 export const FAULT_RULES: readonly ErrorRule[] = [
   { code: ANY, text: NAMES_LIMIT, means: 'throttled' },

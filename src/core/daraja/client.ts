@@ -28,22 +28,25 @@ const MAX_ANSWER_BYTES = 64 * 1024
 /** How long the name, the connection and TLS may take, ms. */
 const CONNECT_MS = 5_000
 
-/** How long one of several addresses may take, ms: a lost SYN, which is sent again after a second, is no reason to give it up. */
+/**
+ * How long one of several addresses may take, ms: a lost SYN, which is sent again after a second, is no reason to give
+ * it up.
+ */
 const ADDRESS_MS = 2_000
 
 /** How long a request waits for a connection to be free or made, ms. */
 const WAIT_MS = 10_000
 
 /**
- * How long a call of `callDaraja` can take at the most, ms: it may ask for a token, and both may be repeated once; each waits
- * for a connection first.
+ * How long a call of `callDaraja` can take at the most, ms: it may ask for a token, and both may be repeated once; each
+ * waits for a connection first.
  */
 export const longestCallMs = (timeoutMs: number): number => 4 * (WAIT_MS + timeoutMs)
 
 /**
- * Opens `connections` connections to Daraja at `baseUrl`. `timeoutMs` bounds a call from its first byte to the last of the answer,
- * `waitMs` the time before that. Connections are kept for four seconds of idleness only: a request that meets a connection
- * which Daraja is just closing has an unknown outcome.
+ * Opens `connections` connections to Daraja at `baseUrl`. `timeoutMs` bounds a call from its first byte to the last of
+ * the answer, `waitMs` the time before that. Connections are kept for four seconds of idleness only: a request that
+ * meets a connection which Daraja is just closing has an unknown outcome.
  */
 export const createDarajaClient = (options: {
   baseUrl: string
@@ -91,8 +94,9 @@ const toReply = ({ status, bytes }: { status: number; bytes: Buffer }): Reply =>
 const TOKEN_CONNECTIONS = 16
 
 /**
- * Connections to Daraja, apart for pushes, tokens and the rest, so that none waits behind another kind: queries that Daraja
- * leaves hanging would hold every connection that payments need. As many of each as there are calls of it at once.
+ * Connections to Daraja, apart for pushes, tokens and the rest, so that none waits behind another kind: queries that
+ * Daraja leaves hanging would hold every connection that payments need. As many of each as there are calls of it at
+ * once.
  */
 export const createDarajaConnections = (options: {
   baseUrl: string

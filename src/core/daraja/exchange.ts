@@ -3,7 +3,10 @@ import type { Dispatcher } from 'undici'
 /** What became of one HTTP request. */
 export type Exchange =
   | { kind: 'answered'; status: number; bytes: Buffer }
-  /** For certain not one byte of it was written. `waited`: no connection was free in time, so nothing is known of the way. */
+  /**
+   * For certain not one byte of it was written. `waited`: no connection was free in time, so nothing is known of the
+   * way.
+   */
   | { kind: 'not_sent'; reason: string; waited: boolean }
   /** It may have arrived. */
   | { kind: 'no_answer'; reason: string }
@@ -17,11 +20,11 @@ type Request = {
 }
 
 /**
- * Makes one request, once. Never rejects. Whether it was sent is what the connection says and no error's name: undici calls
- * `onRequestStart` with a connected socket in its hands, immediately before it writes the first byte, and writes nothing
- * where that aborts. So what fails before was not sent (names, connecting, TLS, the wait for a free connection); and what fails
- * after may have arrived, be it called EHOSTUNREACH. `waitMs` bounds the time until that moment, `timeoutMs` from it to the last
- * byte of the answer.
+ * Makes one request, once. Never rejects. Whether it was sent is what the connection says and no error's name: undici
+ * calls `onRequestStart` with a connected socket in its hands, immediately before it writes the first byte, and writes
+ * nothing where that aborts. So what fails before was not sent (names, connecting, TLS, the wait for a free
+ * connection); and what fails after may have arrived, be it called EHOSTUNREACH. `waitMs` bounds the time until that
+ * moment, `timeoutMs` from it to the last byte of the answer.
  */
 export const exchange = (
   dispatcher: Dispatcher,

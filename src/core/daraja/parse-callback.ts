@@ -13,7 +13,9 @@ import {
 } from './read-json.ts'
 import { readResult } from './read-result.ts'
 
-/** What a callback says, as far as it is understood: each field by itself, null where it is not there or cannot be read. */
+/**
+ * What a callback says, as far as it is understood: each field by itself, null where it is not there or cannot be read.
+ */
 export type StkCallback = {
   merchantRequestId: string | null
   checkoutRequestId: string | null
@@ -31,12 +33,16 @@ export type StkCallback = {
 /** What the bytes of a callback come to. */
 export type ParsedCallback =
   | ({ kind: 'understood' } & StkCallback)
-  /** It settles nothing: what became of the payment is to be asked for. `reason` is for the log, and holds nothing of the body. */
+  /**
+   * It settles nothing: what became of the payment is to be asked for. `reason` is for the log, and holds nothing of
+   * the body.
+   */
   | { kind: 'not_understood'; reason: string }
 
 /**
- * Reads the bytes of a callback; never throws, whatever they are. Items are found by name, numbers may be strings, and only
- * ResultCode 0 means paid: failures may carry metadata too. One that says a thing twice, and differently, is not understood.
+ * Reads the bytes of a callback; never throws, whatever they are. Items are found by name, numbers may be strings, and
+ * only ResultCode 0 means paid: failures may carry metadata too. One that says a thing twice, and differently, is not
+ * understood.
  */
 export const parseCallback = (bytes: Uint8Array): ParsedCallback => {
   const content = readJson(bytes)

@@ -18,8 +18,9 @@ export type PulledPage =
   { kind: 'page'; transactions: PulledTransaction[]; rows: number } | { kind: 'failed'; reply: Unsuccessful }
 
 /**
- * Registers the account's shortcode for Pull Transactions, which is needed once. `msisdn` is the number that was nominated at
- * Safaricom; null leaves it out. A success when it is registered now, also when it was before, however that is said.
+ * Registers the account's shortcode for Pull Transactions, which is needed once. `msisdn` is the number that was
+ * nominated at Safaricom; null leaves it out. A success when it is registered now, also when it was before, however
+ * that is said.
  */
 export const registerPull = (
   daraja: Daraja,

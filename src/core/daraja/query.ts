@@ -11,7 +11,10 @@ export type QueryOutcome =
   /** The payer still has the prompt, or nothing was said: settles nothing. `turnedAway`: Daraja did not even look. */
   | { kind: 'open'; reason: string; turnedAway?: TurnedAway }
 
-/** Asks Daraja what became of a prompt. Only an answer with HTTP 2xx, about this push, with a definite result is definite. */
+/**
+ * Asks Daraja what became of a prompt. Only an answer with HTTP 2xx, about this push, with a definite result is
+ * definite.
+ */
 export const queryStk = async (daraja: Daraja, checkoutRequestId: string): Promise<QueryOutcome> => {
   const body = { ...credentialsOf(daraja), CheckoutRequestID: checkoutRequestId }
   const reply = await callDaraja(daraja, { path: '/mpesa/stkpushquery/v1/query', body, read: readFound })

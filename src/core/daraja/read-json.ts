@@ -1,6 +1,6 @@
 /**
- * JSON as it was written. `JSON.parse` loses what decides about money: `-0`, `0e99` and `1e-400` become the number 0, and of
- * two members with one name the last is kept in silence.
+ * JSON as it was written. `JSON.parse` loses what decides about money: `-0`, `0e99` and `1e-400` become the number 0,
+ * and of two members with one name the last is kept in silence.
  */
 export type Json = null | boolean | string | JsonNumber | readonly Json[] | JsonObject
 
@@ -31,8 +31,8 @@ const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const LITERAL = /true|false|null/y
 
 /**
- * Reads bytes as JSON in UTF-8; undefined when they are none. Takes and refuses what `JSON.parse` does, but for a byte order
- * mark before it, which is passed over, and for what is nested too deep.
+ * Reads bytes as JSON in UTF-8; undefined when they are none. Takes and refuses what `JSON.parse` does, but for a byte
+ * order mark before it, which is passed over, and for what is nested too deep.
  */
 export const readJson = (bytes: Uint8Array): Json | undefined => {
   const text = UTF8.decode(bytes)
@@ -113,7 +113,10 @@ const skip = (rest: Rest, character: string): boolean => {
   return true
 }
 
-/** Takes what the sticky pattern matches here; null when it does not. Without `exec`, whose arrays cost more than the match. */
+/**
+ * Takes what the sticky pattern matches here; null when it does not. Without `exec`, whose arrays cost more than the
+ * match.
+ */
 const take = (rest: Rest, pattern: RegExp): string | null => {
   const start = rest.at
   pattern.lastIndex = start
@@ -146,7 +149,9 @@ export const fieldOf = (object: JsonObject, name: string): Field => {
   return values.length > 1 ? AMBIGUOUS : values[0]
 }
 
-/** The same, whatever the case of its letters: for what decides about errors, where nobody else reads the name as we do. */
+/**
+ * The same, whatever the case of its letters: for what decides about errors, where nobody else reads the name as we do.
+ */
 export const fieldInAnyCase = (object: JsonObject, name: string): Field => {
   const lower = name.toLowerCase()
   const values = [...object.members].flatMap(([one, all]) => (one.toLowerCase() === lower ? all : []))

@@ -11,9 +11,10 @@ const TEXT_RULES: readonly { text: RegExp; registered: boolean }[] = [
 const DONE = new Set(['1000', '0'])
 
 /**
- * True for an answer by which a shortcode is registered for Pull Transactions, null for any other. "Already registered" counts
- * whatever HTTP status and code it comes with: seen with 200, 400 and 500, under errorMessage and ResponseDescription. An
- * answer that says too much costs little: the first page is refused then, and it is registered again.
+ * True for an answer by which a shortcode is registered for Pull Transactions, null for any other. "Already registered"
+ * counts whatever HTTP status and code it comes with: seen with 200, 400 and 500, under errorMessage and
+ * ResponseDescription. An answer that says too much costs little: the first page is refused then, and it is registered
+ * again.
  */
 export const readRegistered = ({ status, json, text }: Answer): true | null => {
   const said = (json ? allTextOf(json) : text).replaceAll(/\s+/g, ' ')

@@ -24,9 +24,10 @@ const MAX_CODE = 64
 const MAX_DESC = 1000
 
 /**
- * Reads an outcome. Exactly 0 or "0" is paid, whatever the text says. A code that is a whole number or a name is a failure
- * with that code, known or not, unless it or the text says that the end is still to come. Any other spelling (`-0`, `0e99`,
- * "00", " 0", a code that is there twice) settles nothing: whether it means 0 would be a guess about money.
+ * Reads an outcome. Exactly 0 or "0" is paid, whatever the text says. A code that is a whole number or a name is a
+ * failure with that code, known or not, unless it or the text says that the end is still to come. Any other spelling
+ * (`-0`, `0e99`, "00", " 0", a code that is there twice) settles nothing: whether it means 0 would be a guess about
+ * money.
  */
 export const readResult = (given: { code: Field; desc: Field }): Result => {
   const resultCode = readCode(given.code)

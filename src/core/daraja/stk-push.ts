@@ -24,7 +24,8 @@ const ACCOUNT_REFERENCE_CHARACTERS = 12
 const TRANSACTION_DESC = 'Payment'
 
 /**
- * What the payer sees: the partner's reference shortened to twelve letters and digits, or the payment's id when it has none.
+ * What the payer sees: the partner's reference shortened to twelve letters and digits, or the payment's id when it has
+ * none.
  */
 export const toAccountReference = (reference: string | null, paymentId: bigint): string => {
   const shortened = (reference ?? '').replaceAll(/[^A-Za-z0-9]/g, '').slice(0, ACCOUNT_REFERENCE_CHARACTERS)
@@ -32,9 +33,9 @@ export const toAccountReference = (reference: string | null, paymentId: bigint):
 }
 
 /**
- * Asks Daraja to prompt a payer. Call it at most once a payment: Daraja knows no idempotency, the same request twice prompts
- * twice. An accepted answer without a CheckoutRequestID is `unknown`, for the payer has the prompt. What the body says counts,
- * whatever HTTP status it came with.
+ * Asks Daraja to prompt a payer. Call it at most once a payment: Daraja knows no idempotency, the same request twice
+ * prompts twice. An accepted answer without a CheckoutRequestID is `unknown`, for the payer has the prompt. What the
+ * body says counts, whatever HTTP status it came with.
  */
 export const pushStk = async (daraja: Daraja, push: Push): Promise<PushOutcome> => {
   const body = {

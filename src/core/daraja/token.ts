@@ -17,8 +17,8 @@ export type TokenSource = {
 const RENEW_BEFORE_MS = 60_000
 
 /**
- * Keeps the one access token of an account, shared by every request: a new token may invalidate the one before, so no two
- * are asked for at once. `nowMs` is a monotonic time in ms.
+ * Keeps the one access token of an account, shared by every request: a new token may invalidate the one before, so no
+ * two are asked for at once. `nowMs` is a monotonic time in ms.
  */
 export const createTokenSource = (options: {
   send: SendToDaraja

@@ -2,11 +2,14 @@ import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 
 /** Makes and reads the AccountReferences of an account that has one for each payment. */
 export type UniqueReferences = {
-  /** The reference of a payment with this nonce; throws for an id that needs more than twelve characters with its check. */
+  /**
+   * The reference of a payment with this nonce; throws for an id that needs more than twelve characters with its check.
+   */
   issue(paymentId: bigint, nonce: string | null): string
   /**
-   * The payment that a reference names, among those whose nonce is known; null when it is none of theirs. `isProven` is false
-   * for a reference as the release before issued it, of a payment that has a nonce: it may be of another that had the id.
+   * The payment that a reference names, among those whose nonce is known; null when it is none of theirs. `isProven` is
+   * false for a reference as the release before issued it, of a payment that has a nonce: it may be of another that had
+   * the id.
    */
   read(reference: string, nonces: Nonces): { paymentId: bigint; isProven: boolean } | null
 }
@@ -21,10 +24,11 @@ const CHECK_CHARACTERS = 4
 const MAX_ID_CHARACTERS = 8
 
 /**
- * A unique reference is the payment's id and four characters that only we can make, all in base 32: short enough for the payer
- * to see, with no index needed to find the payment, and next to no chance that what somebody types into M-PESA by hand, such
- * as an order number, names a payment. The nonce goes into the check, so that it is not the reference of another payment
- * that had the id, in a database that was put back since. `secretKey` is the root key; `previousSecretKey` still reads what it issued.
+ * A unique reference is the payment's id and four characters that only we can make, all in base 32: short enough for
+ * the payer to see, with no index needed to find the payment, and next to no chance that what somebody types into
+ * M-PESA by hand, such as an order number, names a payment. The nonce goes into the check, so that it is not the
+ * reference of another payment that had the id, in a database that was put back since. `secretKey` is the root key;
+ * `previousSecretKey` still reads what it issued.
  */
 export const createUniqueReferences = (options: {
   secretKey: Uint8Array

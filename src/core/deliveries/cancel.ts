@@ -16,8 +16,8 @@ export type CancelOptions = {
 }
 
 /**
- * Ends deliveries that wait for their next attempt, in one transaction, and resolves with what became of each, in their order.
- * They are listed like those that are dead, and can be retried. One whose attempt is under way is left alone.
+ * Ends deliveries that wait for their next attempt, in one transaction, and resolves with what became of each, in their
+ * order. They are listed like those that are dead, and can be retried. One whose attempt is under way is left alone.
  */
 export const cancelDeliveries = async (options: CancelOptions): Promise<DeliveryChange[]> => {
   const changes = await options.database.transaction().execute(async (transaction) => {

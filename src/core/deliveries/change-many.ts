@@ -25,8 +25,8 @@ export type Changed = {
 }
 
 /**
- * Retries deliveries, oldest first, or in the order they were named; `perSecond` of them become due each second, from now (null: all
- * at once). In transactions of some hundreds: one that is cut off has done a part, and may be repeated.
+ * Retries deliveries, oldest first, or in the order they were named; `perSecond` of them become due each second, from
+ * now (null: all at once). In transactions of some hundreds: one that is cut off has done a part, and may be repeated.
  */
 export const retryMany = (options: {
   database: Database

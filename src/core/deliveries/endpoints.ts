@@ -22,8 +22,8 @@ export type ListedEndpoint = RowOf<
 }
 
 /**
- * At most `limit` endpoints that failed, are paused, or have held, dead or cancelled deliveries, by partner and host, after
- * the endpoint `after`. Those that are well are not listed: the history alone knows them.
+ * At most `limit` endpoints that failed, are paused, or have held, dead or cancelled deliveries, by partner and host,
+ * after the endpoint `after`. Those that are well are not listed: the history alone knows them.
  */
 export const listEndpoints = async (options: {
   database: Database
@@ -96,8 +96,8 @@ export const pauseEndpoint = async (
 }
 
 /**
- * Resumes an endpoint that is paused; resolves with how many deliveries are held for it, null when it is not paused. They are
- * released slowly at first and then faster, as after a failure; at an endpoint that is down, once it is back.
+ * Resumes an endpoint that is paused; resolves with how many deliveries are held for it, null when it is not paused.
+ * They are released slowly at first and then faster, as after a failure; at an endpoint that is down, once it is back.
  */
 export const resumeEndpoint = async (
   options: Endpoint & { database: Database; actor: Actor },

@@ -19,7 +19,9 @@ export type DeliveryFilter = {
   createdUntil: Date | null
 }
 
-/** Parses the host of an endpoint, as it stands in callback URLs: lower case, with its port unless it is the usual one. */
+/**
+ * Parses the host of an endpoint, as it stands in callback URLs: lower case, with its port unless it is the usual one.
+ */
 export const parseHost = (text: string): Parsed<string> => {
   const host = text.toLowerCase()
   // A port that is the usual one of https stands in the host of an endpoint over http.

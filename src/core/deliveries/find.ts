@@ -28,8 +28,8 @@ export type ListedDelivery = RowOf<
 const MAX_ATTEMPTS = 200
 
 /**
- * At most `limit` deliveries with an id below `before` (null: the newest), newest first: a page costs the same however far
- * back it is, and nothing is skipped or shown twice while others come in.
+ * At most `limit` deliveries with an id below `before` (null: the newest), newest first: a page costs the same however
+ * far back it is, and nothing is skipped or shown twice while others come in.
  */
 export const listDeliveries = async (options: {
   database: Database

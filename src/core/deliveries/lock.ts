@@ -28,8 +28,8 @@ export type ChangeOutcome =
 export type DeliveryChange = { deliveryId: bigint; outcome: ChangeOutcome }
 
 /**
- * Locks deliveries, first their duties and then themselves, each in the order of the ids, as a dispatcher does: so nobody waits
- * for the other for ever. Those that do not exist are not in the map.
+ * Locks deliveries, first their duties and then themselves, each in the order of the ids, as a dispatcher does: so
+ * nobody waits for the other for ever. Those that do not exist are not in the map.
  */
 export const lockDeliveries = async (
   transaction: Transaction<Schema>,

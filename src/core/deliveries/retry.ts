@@ -19,10 +19,10 @@ export type RetryOptions = {
 }
 
 /**
- * Makes deliveries due, in one transaction, and resolves with what became of each, in their order. One that waits for its next
- * attempt gets this one instead, in its place in the schedule; held, it stays held until its endpoint lets it go. One that
- * has ended becomes pending again under its `webhook-id`, its schedule from the start. One whose attempt is under way is left
- * alone: what becomes of it is that attempt's to say.
+ * Makes deliveries due, in one transaction, and resolves with what became of each, in their order. One that waits for
+ * its next attempt gets this one instead, in its place in the schedule; held, it stays held until its endpoint lets it
+ * go. One that has ended becomes pending again under its `webhook-id`, its schedule from the start. One whose attempt
+ * is under way is left alone: what becomes of it is that attempt's to say.
  */
 export const retryDeliveries = async (options: RetryOptions): Promise<DeliveryChange[]> => {
   const changes = await options.database.transaction().execute(async (transaction) => {
@@ -62,8 +62,8 @@ export const decideRetry = (
 }
 
 /**
- * The next publish number of a delivery without a duty is drawn: JetStream swallows a message whose number it has seen within
- * two minutes, and the numbers of before went with the duty.
+ * The next publish number of a delivery without a duty is drawn: JetStream swallows a message whose number it has seen
+ * within two minutes, and the numbers of before went with the duty.
  */
 const makeDue = async (
   transaction: Transaction<Schema>,

@@ -21,8 +21,8 @@ export type SettledPayment = RowOf<
 > & { state: Outcome; result_code: string; result_desc: string; transaction_date: Date }
 
 /**
- * The body that every attempt sends: the guide's ten fields, in its order, nothing more. Half a character, which JSON could
- * carry, is in none of its texts: a partner whose parser refuses it could never take the delivery.
+ * The body that every attempt sends: the guide's ten fields, in its order, nothing more. Half a character, which JSON
+ * could carry, is in none of its texts: a partner whose parser refuses it could never take the delivery.
  */
 export const renderBody = (payment: SettledPayment): string =>
   JSON.stringify({
@@ -41,9 +41,9 @@ export const renderBody = (payment: SettledPayment): string =>
 const cleanOrNull = (text: string | null): string | null => (text === null ? null : cleanText(text))
 
 /**
- * Puts one delivery for each settled payment into the outbox, inside the transaction that settles the payments, so that no outcome
- * is without its delivery and no delivery without its outcome (law 5). A payment can succeed once and fail once, so payment
- * and outcome make the `webhook-id`.
+ * Puts one delivery for each settled payment into the outbox, inside the transaction that settles the payments, so that
+ * no outcome is without its delivery and no delivery without its outcome (law 5). A payment can succeed once and fail
+ * once, so payment and outcome make the `webhook-id`.
  */
 export const enqueueDeliveries = async (
   transaction: Transaction<Schema>,

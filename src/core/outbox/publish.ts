@@ -23,10 +23,10 @@ const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 10_000
 
 /**
- * Tells the queue of deliveries that are due: outbox to JetStream. A row is published when JetStream says that it is stored;
- * else it is due to be published again at once, under its next number, after a growing pause of the whole loop. Without a
- * queue (`null`), or while it is away, nothing is done: dispatchers then find what is due by themselves. `wake` when a
- * delivery was committed.
+ * Tells the queue of deliveries that are due: outbox to JetStream. A row is published when JetStream says that it is
+ * stored; else it is due to be published again at once, under its next number, after a growing pause of the whole loop.
+ * Without a queue (`null`), or while it is away, nothing is done: dispatchers then find what is due by themselves.
+ * `wake` when a delivery was committed.
  */
 export const startPublishing = (options: {
   database: Database
@@ -76,8 +76,9 @@ const createPause = (options: { log: Log; nowMs: () => number }) => {
 type DueRow = RowOf<'to_deliver', 'delivery_id' | 'publish_number' | 'partner_id' | 'host'>
 
 /**
- * Takes what is due, not held, not yet published (or published so long ago that the message must be lost) and with no dispatcher,
- * gives each the next publish number, and takes it for published: should this process end now, the sweep finds it.
+ * Takes what is due, not held, not yet published (or published so long ago that the message must be lost) and with no
+ * dispatcher, gives each the next publish number, and takes it for published: should this process end now, the sweep
+ * finds it.
  */
 export const takeUnpublished = async (database: Database): Promise<Due[]> => {
   crashPoint('take_unpublished.before_commit')

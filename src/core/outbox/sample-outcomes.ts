@@ -11,7 +11,9 @@ export type SampleOutcome = {
   attempt: number
 }
 
-/** Above every id that a payment will have for long, and small enough for 32 bits: nobody takes a sample for a payment. */
+/**
+ * Above every id that a payment will have for long, and small enough for 32 bits: nobody takes a sample for a payment.
+ */
 const FIRST_SAMPLE_ID = 2_147_480_001n
 
 /** A number that no phone has. */
@@ -40,8 +42,8 @@ const NO_IDS = { merchant_request_id: null, checkout_request_id: null }
 const TIMED_OUT = failed('1037', 'No response from user.')
 
 /**
- * What a partner can get, each with a name and all deliveries of one payment, in order. In the last two a partner gets the outcomes
- * of one payment twice: once as an answer got lost, once as M-PESA took a failure back.
+ * What a partner can get, each with a name and all deliveries of one payment, in order. In the last two a partner gets
+ * the outcomes of one payment twice: once as an answer got lost, once as M-PESA took a failure back.
  */
 const SAMPLES: readonly { name: string; outcomes: readonly Sample[] }[] = [
   { name: 'paid', outcomes: [paid()] },
@@ -67,8 +69,8 @@ const SAMPLES: readonly { name: string; outcomes: readonly Sample[] }[] = [
 export const SAMPLE_NAMES: readonly string[] = SAMPLES.map(({ name }) => name)
 
 /**
- * The samples of these names, in the order of the catalogue: bodies exactly as partners get them, of payments that do not exist and
- * ended at `now`.
+ * The samples of these names, in the order of the catalogue: bodies exactly as partners get them, of payments that do
+ * not exist and ended at `now`.
  */
 export const sampleOutcomes = (names: readonly string[], now: Date): SampleOutcome[] =>
   SAMPLES.flatMap(({ name, outcomes }, index) => {

@@ -39,8 +39,8 @@ export const MAX_LIFE_MS = 10 * 366 * 24 * 3_600_000
 type RandomBytes = (count: number) => Buffer
 
 /**
- * Gives a partner a key, in the caller's transaction. It is returned this once and kept only as a hash. `expiresAt`: null for
- * one that does not expire.
+ * Gives a partner a key, in the caller's transaction. It is returned this once and kept only as a hash. `expiresAt`:
+ * null for one that does not expire.
  */
 export const addKey = async (
   transaction: Transaction<Schema>,
@@ -111,8 +111,9 @@ const countWorking = async (transaction: Transaction<Schema>, partnerId: bigint)
 }
 
 /**
- * Replaces a key by a new one of the same name, which expires when the old one would have; that works for `overlapMs` more at
- * most, so that its owner can bring the new one to every place before it ends. 0 ends it at once. While both work, both count.
+ * Replaces a key by a new one of the same name, which expires when the old one would have; that works for `overlapMs`
+ * more at most, so that its owner can bring the new one to every place before it ends. 0 ends it at once. While both
+ * work, both count.
  */
 export const rotateKey = (options: {
   database: Database
@@ -150,7 +151,10 @@ export const rotateKey = (options: {
     return { ...made, previousUntil: ended.expires_at ?? new Date() }
   })
 
-/** Ends a key for good: it is refused within five seconds everywhere. False when there is none that could still be ended. */
+/**
+ * Ends a key for good: it is refused within five seconds everywhere. False when there is none that could still be
+ * ended.
+ */
 export const revokeKey = (options: { database: Database; keyId: bigint; actor: Actor }): Promise<boolean> =>
   options.database.transaction().execute(async (transaction) => {
     const revoked = await transaction

@@ -27,7 +27,10 @@ type Parts = {
   nowMs: () => number
 }
 
-/** Makes the check of API keys. One that expires is refused at that very moment, one that is revoked within five seconds. */
+/**
+ * Makes the check of API keys. One that expires is refused at that very moment, one that is revoked within five
+ * seconds.
+ */
 export const createKeyCheck = (parts: Parts): CheckKey => {
   const check = createSecretCheck<KnownKey>({
     wrongSecrets: parts.wrongSecrets,

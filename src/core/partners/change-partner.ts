@@ -9,8 +9,9 @@ import { type LockedPartner, lockPartner } from './lock-partner.ts'
 type Change = { database: Database; partnerId: bigint; actor: Actor }
 
 /**
- * Disables a partner, or enables it again. Every replica refuses its requests within five seconds, nobody is prompted for it
- * any more, and outcomes are delivered as before. False when there is no such partner; one that is so already is left as it is.
+ * Disables a partner, or enables it again. Every replica refuses its requests within five seconds, nobody is prompted
+ * for it any more, and outcomes are delivered as before. False when there is no such partner; one that is so already is
+ * left as it is.
  */
 export const setDisabled = (options: Change & { isDisabled: boolean }): Promise<boolean> =>
   change(options, async (transaction, row) => {
@@ -31,7 +32,9 @@ export const setDisabled = (options: Change & { isDisabled: boolean }): Promise<
     })
   })
 
-/** Sets what `settings` names and leaves the others; they hold within five seconds. False when there is no such partner. */
+/**
+ * Sets what `settings` names and leaves the others; they hold within five seconds. False when there is no such partner.
+ */
 export const setPartnerSettings = (
   options: Change & { settings: Partial<PartnerSettings> },
 ): Promise<boolean> =>

@@ -6,8 +6,9 @@ import { type PartnerSettingsRow, SETTINGS_COLUMNS } from './calling-partner.ts'
 export type LockedPartner = PartnerSettingsRow & RowOf<'partners', 'id' | 'disabled_at'>
 
 /**
- * Locks a partner's row until the transaction ends, so that two changes of the partner come one after the other; undefined when
- * there is no such partner. FOR NO KEY UPDATE: a stronger lock would also stop each insert of a row that refers to the partner.
+ * Locks a partner's row until the transaction ends, so that two changes of the partner come one after the other;
+ * undefined when there is no such partner. FOR NO KEY UPDATE: a stronger lock would also stop each insert of a row that
+ * refers to the partner.
  */
 export const lockPartner = (
   transaction: Transaction<Schema>,

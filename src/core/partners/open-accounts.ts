@@ -27,8 +27,8 @@ type Options = {
 }
 
 /**
- * Opens accounts by their ids: the default one is given, partners' own are in the database, sealed. The same account keeps its
- * access token for as long as its secrets stay the same.
+ * Opens accounts by their ids: the default one is given, partners' own are in the database, sealed. The same account
+ * keeps its access token for as long as its secrets stay the same.
  */
 export const createAccounts = (
   options: Options & {

@@ -72,9 +72,9 @@ export const listAccounts = (database: Database, partnerId: bigint | null) => {
 }
 
 /**
- * Lets new payments of a partner go through an account of its own from now on; resolves with the account's id, null when there
- * is no such partner. One that it had before, with the same receiver, gets the new secrets, also for payments that are under
- * way. Those of another go on through that one.
+ * Lets new payments of a partner go through an account of its own from now on; resolves with the account's id, null
+ * when there is no such partner. One that it had before, with the same receiver, gets the new secrets, also for
+ * payments that are under way. Those of another go on through that one.
  */
 export const setAccount = async (options: {
   database: Database

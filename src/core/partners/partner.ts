@@ -32,8 +32,8 @@ export const parsePartnerName = (text: string): Parsed<string> =>
     : invalid('must be 1 to 100 printable characters, without blanks at either end')
 
 /**
- * Creates a partner with its first API key and its signing secret, in one transaction. Both are returned this once: the key is
- * kept only as a hash, the secret sealed.
+ * Creates a partner with its first API key and its signing secret, in one transaction. Both are returned this once: the
+ * key is kept only as a hash, the secret sealed.
  */
 export const createPartner = (options: {
   database: Database

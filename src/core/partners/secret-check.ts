@@ -12,20 +12,24 @@ export type Unproven =
 /** Looks at a secret that came from an address; rejects when the database is away and the secret is not remembered. */
 export type SecretCheck<Answer> = (secret: string, address: string) => Promise<Answer | Unproven>
 
-/** For how long an answer is remembered, ms: a revoked key is refused within five seconds, one of them for what is under way. */
+/**
+ * For how long an answer is remembered, ms: a revoked key is refused within five seconds, one of them for what is under
+ * way.
+ */
 export const REMEMBERED_MS = 4_000
 
 /** How many answers are remembered at once, of good secrets, and of all others. */
 export const MAX_REMEMBERED = 10_000
 
 /**
- * Makes the check of secrets with `prefix`. One with a wrong checksum never reaches the database, nor does one from an address
- * that has shown too many wrong ones, unless it was a good one before: nobody locks out another by sharing its address. `lookUp`
- * asks the database, null: it knows no such secret; `isGood` selects those that authenticate their holder. `nowMs` is a monotonic time.
+ * Makes the check of secrets with `prefix`. One with a wrong checksum never reaches the database, nor does one from an
+ * address that has shown too many wrong ones, unless it was a good one before: nobody locks out another by sharing its
+ * address. `lookUp` asks the database, null: it knows no such secret; `isGood` selects those that authenticate their
+ * holder. `nowMs` is a monotonic time.
  *
- * Answers are remembered, counted from when the database was asked, good ones and others in a cache each: whoever sends invented
- * secrets pushes out other invented ones only. Many who ask for one secret at once ask once. The caches know a secret by its
- * SHA-256, so that looking one up takes the same time whatever it has in common with another.
+ * Answers are remembered, counted from when the database was asked, good ones and others in a cache each: whoever sends
+ * invented secrets pushes out other invented ones only. Many who ask for one secret at once ask once. The caches know a
+ * secret by its SHA-256, so that looking one up takes the same time whatever it has in common with another.
  */
 export const createSecretCheck = <Answer extends object>(options: {
   prefix: SecretPrefix

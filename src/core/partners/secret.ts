@@ -29,8 +29,8 @@ export type SecretPrefix = 'mpg_' | 'mps_'
 export type SecretRecord = { hash: Buffer; displayPrefix: string }
 
 /**
- * Makes a secret: prefix, 256 random bits in base 62 and their CRC32, by which a mistyped or invented one is recognised without
- * asking the database. `randomBytes` returns as many random bytes as it is asked for.
+ * Makes a secret: prefix, 256 random bits in base 62 and their CRC32, by which a mistyped or invented one is recognised
+ * without asking the database. `randomBytes` returns as many random bytes as it is asked for.
  */
 export const makeSecret = (prefix: SecretPrefix, randomBytes: (count: number) => Buffer): string => {
   const body = `${prefix}${toBase62(BigInt(`0x${randomBytes(32).toString('hex')}`), RANDOM_DIGITS)}`

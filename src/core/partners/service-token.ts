@@ -63,7 +63,10 @@ export const createServiceToken = (options: {
     return token
   })
 
-/** Ends a token for good: it is refused within five seconds everywhere. False when there is none that could still be ended. */
+/**
+ * Ends a token for good: it is refused within five seconds everywhere. False when there is none that could still be
+ * ended.
+ */
 export const revokeServiceToken = (options: {
   database: Database
   tokenId: bigint

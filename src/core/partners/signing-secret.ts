@@ -37,7 +37,9 @@ export const DEFAULT_OVERLAP_MS = 24 * 3_600_000
 
 type Making = { vault: Vault; partnerId: bigint; randomBytes: (count: number) => Buffer }
 
-/** Gives a partner its current signing secret, in the caller's transaction. It is returned this once and kept sealed. */
+/**
+ * Gives a partner its current signing secret, in the caller's transaction. It is returned this once and kept sealed.
+ */
 export const addSigningSecret = async (transaction: Transaction<Schema>, options: Making): Promise<string> =>
   (await insertSecret(transaction, options)).secret
 
@@ -53,8 +55,8 @@ const insertSecret = async (
 }
 
 /**
- * Gives a partner a new signing secret; those it had sign beside it for `overlapMs` more at most, then are forgotten. 0 ends
- * them at once. A partner that had none gets its first.
+ * Gives a partner a new signing secret; those it had sign beside it for `overlapMs` more at most, then are forgotten. 0
+ * ends them at once. A partner that had none gets its first.
  */
 export const rotateSigningSecret = async (
   options: Making & { database: Database; overlapMs: number; actor: Actor },
@@ -80,7 +82,10 @@ export const rotateSigningSecret = async (
   return rotation
 }
 
-/** How many secrets of the partner sign, its row locked so that two rotations come one after the other; null: no partner. */
+/**
+ * How many secrets of the partner sign, its row locked so that two rotations come one after the other; null: no
+ * partner.
+ */
 const lockAndCount = async (transaction: Transaction<Schema>, partnerId: bigint): Promise<number | null> => {
   if (!(await lockPartner(transaction, partnerId))) return null
   const { signing } = await transaction

@@ -4,9 +4,9 @@ import type { Database } from '../../database/connect.ts'
 import { unlessSetBack } from '../../database/expressions.ts'
 import type { CallingPartner } from './calling-partner.ts'
 
-// How much a partner may ask for in a second, all replicas together. The bucket is a row of Postgres that holds a second's
-// worth; each replica takes a twentieth of that at a time and spends it from memory, so that the way of a request costs no
-// statement, and no replica holds much that another could need.
+// How much a partner may ask for in a second, all replicas together. The bucket is a row of Postgres that holds a
+// second's worth; each replica takes a twentieth of that at a time and spends it from memory, so that the way of a
+// request costs no statement, and no replica holds much that another could need.
 
 /** What there is to wait, s, for a partner that may ask `perSecond` times a second; null: nothing. */
 export type Throttled = { perSecond: number; waitSeconds: number } | null
@@ -34,8 +34,8 @@ const MAX_HOLDINGS = 10_000
 const HELD_MS = 1_000
 
 /**
- * Makes the throttle of one replica. `requestsPerSecond`: what holds for partners that have no rate of their own; null: no
- * limit. `nowMs` is a monotonic time in ms.
+ * Makes the throttle of one replica. `requestsPerSecond`: what holds for partners that have no rate of their own; null:
+ * no limit. `nowMs` is a monotonic time in ms.
  */
 export const createThrottle = (options: {
   database: Database
@@ -87,7 +87,10 @@ type Slice = {
   waitMs: number
 }
 
-/** Takes a slice, or what is left of it. A transaction that waited for the row has an older `now()`: it takes less, not more. */
+/**
+ * Takes a slice, or what is left of it. A transaction that waited for the row has an older `now()`: it takes less, not
+ * more.
+ */
 const takeFromBucket = async (
   database: Database,
   bucket: { partnerId: bigint; perSecond: number },

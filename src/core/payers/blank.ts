@@ -3,9 +3,9 @@ import type { Schema } from '../../database/schema/schema.ts'
 import type { Msisdn } from '../../values/msisdn.ts'
 
 /**
- * The last nine digits of a payer's number: what all its forms have in common, `254712345678`, `0712345678`, and the end of a
- * CheckoutRequestID. Zeros take their place, so that everything keeps its length, and JSON and bodies stay what they are; no
- * payer has the number 254000000000.
+ * The last nine digits of a payer's number: what all its forms have in common, `254712345678`, `0712345678`, and the
+ * end of a CheckoutRequestID. Zeros take their place, so that everything keeps its length, and JSON and bodies stay
+ * what they are; no payer has the number 254000000000.
  */
 export type NineDigits = { digits: string; zeros: string }
 
@@ -18,9 +18,9 @@ export const toNineDigits = (msisdn: Msisdn): NineDigits => ({
 })
 
 /**
- * Blanks the number in the payments named and in all that is kept of them, and in callbacks that belong to no payment. Their
- * idempotency keys stay taken, but the fingerprints, out of which a number could be guessed, go: a repeated request is then
- * refused as one with other fields, and never prompts anybody.
+ * Blanks the number in the payments named and in all that is kept of them, and in callbacks that belong to no payment.
+ * Their idempotency keys stay taken, but the fingerprints, out of which a number could be guessed, go: a repeated
+ * request is then refused as one with other fields, and never prompts anybody.
  */
 export const blankEverywhere = async (
   transaction: Transaction<Schema>,
@@ -76,8 +76,9 @@ const blankCallbacks = (number: NineDigits, ids: RawBuilder<unknown>): RawBuilde
 }
 
 /**
- * The number as people and programs write it, and not its digits within a longer number, which means something else: alone, or
- * after 0, 254 or 00254; before it no digit, unless that ends the escape of another character: `%20`, `\u0020`, `\240`.
+ * The number as people and programs write it, and not its digits within a longer number, which means something else:
+ * alone, or after 0, 254 or 00254; before it no digit, unless that ends the escape of another character: `%20`,
+ * `\u0020`, `\240`.
  */
 const writtenAs = ({ digits }: NineDigits): string =>
   String.raw`((?<![0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[0-3][0-7]{2}))(00254|254|0)?${digits}(?![0-9])`

@@ -6,14 +6,17 @@ import { type Msisdn, maskMsisdn } from '../../values/msisdn.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
 import { blankEverywhere, type ErasedRows, toNineDigits } from './blank.ts'
 
-/** What came of it; `payments` are those that keep the number from being erased, since they or their deliveries are open. */
+/**
+ * What came of it; `payments` are those that keep the number from being erased, since they or their deliveries are
+ * open.
+ */
 export type Erasure = { kind: 'erased'; rows: ErasedRows } | { kind: 'open'; payments: bigint[] }
 
 /**
- * Takes a payer's number out of everything that is kept: zeros stand for it afterwards, and there is no way back. Amounts,
- * receipts, ids, partners and states stay, for the books need them. Nothing is done while a payment of the payer is open, or
- * its outcome not delivered yet: both need the number. One transaction, with its row in the audit log, which names the payer by
- * the masked number.
+ * Takes a payer's number out of everything that is kept: zeros stand for it afterwards, and there is no way back.
+ * Amounts, receipts, ids, partners and states stay, for the books need them. Nothing is done while a payment of the
+ * payer is open, or its outcome not delivered yet: both need the number. One transaction, with its row in the audit
+ * log, which names the payer by the masked number.
  */
 export const erasePayer = async (options: {
   database: Database
@@ -39,8 +42,8 @@ export const erasePayer = async (options: {
 }
 
 /**
- * The payer's payments, and those in whose fields a partner wrote the number down, in the order of their ids. There is no index
- * by number, for nothing else asks for one: this reads all payments, before anything is locked.
+ * The payer's payments, and those in whose fields a partner wrote the number down, in the order of their ids. There is
+ * no index by number, for nothing else asks for one: this reads all payments, before anything is locked.
  */
 const findPayments = async (database: Database, msisdn: Msisdn): Promise<bigint[]> => {
   const { digits } = toNineDigits(msisdn)

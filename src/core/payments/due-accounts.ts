@@ -5,8 +5,8 @@ import type { Database } from '../../database/connect.ts'
 const MAX_ACCOUNTS = 10_000
 
 /**
- * The accounts whose duties of a table are due, also while somebody has them under a lease. One look at the index for each
- * account, however many duties it has.
+ * The accounts whose duties of a table are due, also while somebody has them under a lease. One look at the index for
+ * each account, however many duties it has.
  */
 export const findDueAccounts = async (
   database: Database,
@@ -36,7 +36,9 @@ export const beginningAt = <One>(list: readonly One[], round: number): One[] => 
   return [...list.slice(start), ...list.slice(0, start)]
 }
 
-/** What a round of a loop returns of two: more to do at once (true), a pause in ms, or nothing in particular (false). */
+/**
+ * What a round of a loop returns of two: more to do at once (true), a pause in ms, or nothing in particular (false).
+ */
 export const sooner = (one: boolean | number, other: boolean | number): boolean | number => {
   if (one === true || other === true) return true
   if (one === false || other === false) return one || other

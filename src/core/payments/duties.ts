@@ -33,10 +33,10 @@ export const addQueries = async (transaction: Transaction<Schema>, dues: readonl
 }
 
 /**
- * Daraja is to be asked about payments as soon as the budget allows, for their outcome was reported in a way that settles
- * nothing. Only those that have the duty, which takes a CheckoutRequestID; one that is being asked for is asked again after,
- * since the answer may be older. A duty that is locked is being taken or ended: waiting for it, with other payments locked,
- * could be waiting for each other.
+ * Daraja is to be asked about payments as soon as the budget allows, for their outcome was reported in a way that
+ * settles nothing. Only those that have the duty, which takes a CheckoutRequestID; one that is being asked for is asked
+ * again after, since the answer may be older. A duty that is locked is being taken or ended: waiting for it, with other
+ * payments locked, could be waiting for each other.
  */
 export const hastenQueries = async (
   transaction: Transaction<Schema>,
@@ -60,8 +60,8 @@ export const hastenQueries = async (
 }
 
 /**
- * Daraja, or M-PESA's records, are to be asked about payments now, for evidence came that is not believed; `failedIds` are those
- * among them that nobody asks for any more, and that Daraja gave its ids for.
+ * Daraja, or M-PESA's records, are to be asked about payments now, for evidence came that is not believed; `failedIds`
+ * are those among them that nobody asks for any more, and that Daraja gave its ids for.
  */
 export const askAgain = async (
   transaction: Transaction<Schema>,
@@ -111,8 +111,8 @@ export const addConfirmations = async (
 }
 
 /**
- * Payments are to be submitted after the pause that the answer asked for, or when their submit-by deadline passes: then they
- * fail at once.
+ * Payments are to be submitted after the pause that the answer asked for, or when their submit-by deadline passes: then
+ * they fail at once.
  */
 export const postponeSubmissions = async (
   transaction: Transaction<Schema>,
@@ -150,8 +150,9 @@ export const endSubmissions = async (
 const MAX_DELAY_MS = 3_600_000
 
 /**
- * How long to wait before a payment is asked for, ms: `firstMs` at first, half as long again after each of the `queries` that
- * settled nothing, up to an hour; and up to a fifth more at random, so that what was pushed together is not asked together.
+ * How long to wait before a payment is asked for, ms: `firstMs` at first, half as long again after each of the
+ * `queries` that settled nothing, up to an hour; and up to a fifth more at random, so that what was pushed together is
+ * not asked together.
  */
 export const nextDelay = (options: { firstMs: number; queries: number; random: () => number }): number =>
   Math.round(Math.min(options.firstMs * 1.5 ** options.queries, MAX_DELAY_MS) * (1 + options.random() / 5))

@@ -2,7 +2,10 @@ import { type RawBuilder, type Selectable, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { PaymentStateName, PaymentsTable } from '../../database/schema/payments.ts'
 
-/** What is read of a payment, by name: a column that a later release adds must not change the result of a prepared statement. */
+/**
+ * What is read of a payment, by name: a column that a later release adds must not change the result of a prepared
+ * statement.
+ */
 const PAYMENT_COLUMNS = [
   'id',
   'partner_id',
@@ -82,8 +85,8 @@ export const findFindings = (database: Database, paymentId: bigint) =>
     .execute()
 
 /**
- * The ids of open payments: every one of them has a duty, to be submitted, queried or confirmed, so no index on the state is
- * needed. Ids of paid payments whose receipt is looked for are among them.
+ * The ids of open payments: every one of them has a duty, to be submitted, queried or confirmed, so no index on the
+ * state is needed. Ids of paid payments whose receipt is looked for are among them.
  */
 const idsWithDuties = sql`
   SELECT payment_id AS id FROM to_submit UNION SELECT payment_id FROM to_query UNION SELECT payment_id FROM to_confirm
@@ -116,9 +119,9 @@ export const countOverduePayments = async (database: Database, ageMs: number): P
 }
 
 /**
- * Like `listPayments`, but only payments whose outcome their partner has not got: its delivery is still to be made, held, dead
- * or cancelled. All of these are in small tables of their own, so what it costs grows with what is missed, not with history:
- * OFFSET 0 keeps the planner from reading payments in order until enough of them have turned up.
+ * Like `listPayments`, but only payments whose outcome their partner has not got: its delivery is still to be made,
+ * held, dead or cancelled. All of these are in small tables of their own, so what it costs grows with what is missed,
+ * not with history: OFFSET 0 keeps the planner from reading payments in order until enough of them have turned up.
  */
 export const listUndeliveredPayments = async (options: {
   database: Database

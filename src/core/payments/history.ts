@@ -17,9 +17,9 @@ export type Move = {
 }
 
 /**
- * Writes a row into the history for each move, in the transaction that moves the payments (law 4), in the order given. Their
- * time is that of the moves, while the payments are locked, and not that of the transaction's start: else the history of a
- * payment for whose lock somebody waited would be out of order.
+ * Writes a row into the history for each move, in the transaction that moves the payments (law 4), in the order given.
+ * Their time is that of the moves, while the payments are locked, and not that of the transaction's start: else the
+ * history of a payment for whose lock somebody waited would be out of order.
  */
 export const recordMoves = async (
   transaction: Transaction<Schema>,

@@ -18,8 +18,8 @@ export type MovedTo = {
 }
 
 /**
- * Moves payments along arrows that carry no outcome, in one guarded UPDATE with their history (law 4); resolves with the ids
- * that moved. A payment that is not in `from` any more stays where it is. Throws for a move along no arrow.
+ * Moves payments along arrows that carry no outcome, in one guarded UPDATE with their history (law 4); resolves with
+ * the ids that moved. A payment that is not in `from` any more stays where it is. Throws for a move along no arrow.
  */
 export const movePayments = async (
   transaction: Transaction<Schema>,

@@ -7,9 +7,9 @@ import type { Outcome, PaymentStateName } from '../../database/schema/payments.t
 // submitting   Committed before the first byte goes to Daraja. Whoever finds such a payment without being the one that
 //              submits it never sends it: the payer may have the prompt already.
 // submitted    Daraja took the push and gave its ids. Left by the callback, or by a definite answer to the query.
-// unconfirmed  It is not known whether the payer was prompted. Never sent again, never guessed: left by the callback, by
-//              M-PESA's own records (Pull Transactions), by an operator; or by the reply to the push, when it comes after all
-//              and says for certain that nothing was done, or brings the ids by which the query can ask.
+// unconfirmed  It is not known whether the payer was prompted. Never sent again, never guessed: left by the callback,
+//              by M-PESA's own records (Pull Transactions), by an operator; or by the reply to the push, when it comes
+//              after all and says for certain that nothing was done, or brings the ids by which the query can ask.
 // successful   Paid. Final.
 // failed       Not paid, as far as is known. Left only by a later authoritative success.
 //
@@ -66,7 +66,10 @@ export type SettleDecision =
   | { kind: 'known' }
   /** A failure after a success: the money moved, so nothing changes, but operators are notified. */
   | { kind: 'contradiction' }
-  /** Of another payment, or not shown to be of this one. `receiptOf`: the payment whose receipt it brings, if that is why. */
+  /**
+   * Of another payment, or not shown to be of this one. `receiptOf`: the payment whose receipt it brings, if that is
+   * why.
+   */
   | { kind: 'not_believed'; receiptOf: bigint | null }
   /** The reply to the push, by which it can be judged, is still to come. */
   | { kind: 'wait' }

@@ -5,10 +5,10 @@ import type { Finding } from '../settle/findings.ts'
 import type { ToConfirm } from './take-confirmations.ts'
 
 /**
- * Which of the transactions in M-PESA's records belong to the payments that are looked for. Exact only: the reference names the
- * payment, and the amount is the one that was asked for. A payer can type our reference into M-PESA by hand with any
- * amount, which pays for nothing: that is a finding, for an operator to settle. So is a reference that a process of the
- * release before issued for a payment with a nonce. Pure.
+ * Which of the transactions in M-PESA's records belong to the payments that are looked for. Exact only: the reference
+ * names the payment, and the amount is the one that was asked for. A payer can type our reference into M-PESA by hand
+ * with any amount, which pays for nothing: that is a finding, for an operator to settle. So is a reference that a
+ * process of the release before issued for a payment with a nonce. Pure.
  */
 export const findPulled = (options: {
   references: UniqueReferences

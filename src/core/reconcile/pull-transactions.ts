@@ -45,8 +45,8 @@ type PulledAccount = { accountId: bigint; daraja: Daraja }
 
 /**
  * Looks for payments in M-PESA's own records (Pull Transactions), for accounts that have them and give every payment a
- * reference of its own: those that are unconfirmed, and those that the query found paid, whose receipt is missing. A record is
- * a payment's only when it carries its reference and amount. Each call draws on the budget of the query.
+ * reference of its own: those that are unconfirmed, and those that the query found paid, whose receipt is missing. A
+ * record is a payment's only when it carries its reference and amount. Each call draws on the budget of the query.
  */
 export const startPulling = (options: Pulling): Loop => {
   const stopping = new AbortController()
@@ -95,7 +95,9 @@ const pullOnce = async (options: Pulling, account: PulledAccount, signal: AbortS
   return true
 }
 
-/** Every transaction of the window, as far as Daraja gives them; a page that fails ends the walk until the next time. */
+/**
+ * Every transaction of the window, as far as Daraja gives them; a page that fails ends the walk until the next time.
+ */
 const readTransactions = async (
   options: Pulling,
   daraja: Daraja,

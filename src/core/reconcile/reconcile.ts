@@ -46,8 +46,8 @@ type Reconciling = {
 
 /**
  * Asks Daraja for the payments that never called back: each first `reconcileAfterMs` after its push, then after growing
- * pauses, and all together never more often than their account's budget allows, those that have waited longest first. Only a
- * definite answer settles; the receipt is then unknown, until a late callback or Pull Transactions bring it.
+ * pauses, and all together never more often than their account's budget allows, those that have waited longest first.
+ * Only a definite answer settles; the receipt is then unknown, until a late callback or Pull Transactions bring it.
  */
 export const startReconciling = (options: Reconciling): Loop => {
   const underWay = new Set<Promise<void>>()
@@ -220,8 +220,8 @@ const settleByQuery = async (
 }
 
 /**
- * Of a payment that is settled, and was asked for since evidence came afterwards that is not believed; unless it was made due
- * anew while it was asked for.
+ * Of a payment that is settled, and was asked for since evidence came afterwards that is not believed; unless it was
+ * made due anew while it was asked for.
  */
 const endQuery = async (transaction: Transaction<Schema>, due: DueQuery): Promise<void> => {
   await transaction

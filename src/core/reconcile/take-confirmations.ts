@@ -28,8 +28,9 @@ type DueRow = RowOf<'to_confirm', 'payment_id' | 'pulls'> &
   RowOf<'payments', 'created_at' | 'amount_kes' | 'callback_nonce'> & { too_old: SqlBool }
 
 /**
- * Takes the payments of an account that are due to be looked for and were accepted at about the same time; null when none is. They are put
- * off in the same transaction, longer each time: should this process end now, they are looked for the next time.
+ * Takes the payments of an account that are due to be looked for and were accepted at about the same time; null when
+ * none is. They are put off in the same transaction, longer each time: should this process end now, they are looked for
+ * the next time.
  */
 export const takeConfirmations = async (options: {
   database: Database

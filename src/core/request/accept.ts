@@ -22,7 +22,10 @@ export type Entry = AcceptItem & { keyHash: Buffer | null; fingerprint: Buffer; 
 
 export type KeyHolder = RowOf<'idempotency_keys', 'payment_id' | 'fingerprint'>
 
-/** What accepts. `submitTtlMs`: for how long a payment may prompt its payer, ms. `numbers`: keeps ids from being given out twice. */
+/**
+ * What accepts. `submitTtlMs`: for how long a payment may prompt its payer, ms. `numbers`: keeps ids from being given
+ * out twice.
+ */
 export type AcceptParts = { database: Database; submitTtlMs: number; numbers: PaymentNumbers }
 
 /** Postgres gave an id that was given out before: it is an older copy of itself. Nothing was stored. */
@@ -55,8 +58,8 @@ export const acceptUnlimited = async (
 }
 
 /**
- * Runs what inserts payments with the id that theirs must be above; again once the sequence was raised, when Postgres gave
- * ids that are not.
+ * Runs what inserts payments with the id that theirs must be above; again once the sequence was raised, when Postgres
+ * gave ids that are not.
  */
 export const withNewIds = async <Result>(
   numbers: PaymentNumbers,
@@ -98,8 +101,9 @@ export const firstOfEachKey = (entries: readonly Entry[]): Set<Entry> => {
 const compareTexts = (one: string, other: string): number => Number(one > other) - Number(one < other)
 
 /**
- * One statement, so one commit, unless `database` is a transaction: the keys first, then the payments whose key was free, and
- * the duty to submit each; nothing, and `GivenBefore`, when an id is not above `above`. Raw SQL, for a multi-row statement from arrays: measured, batches carry 4 times what the best one-row inserts do.
+ * One statement, so one commit, unless `database` is a transaction: the keys first, then the payments whose key was
+ * free, and the duty to submit each; nothing, and `GivenBefore`, when an id is not above `above`. Raw SQL, for a
+ * multi-row statement from arrays: measured, batches carry 4 times what the best one-row inserts do.
  */
 export const insertPayments = async (options: {
   database: Database
@@ -159,8 +163,8 @@ export const insertPayments = async (options: {
 }
 
 /**
- * Who holds the keys that were not free. A second statement, for its snapshot is younger: the winner that made the insert
- * above wait is committed by now, and visible.
+ * Who holds the keys that were not free. A second statement, for its snapshot is younger: the winner that made the
+ * insert above wait is committed by now, and visible.
  */
 export const findKeyHolders = async (
   database: Database,

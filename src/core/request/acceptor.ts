@@ -7,10 +7,10 @@ import type { LimitReached } from './payer-limits.ts'
 export type Acceptor = Batcher<AcceptItem, Acceptance | LimitReached>
 
 /**
- * Makes payments durable, many in one commit: `add` resolves after the commit (law 1). The same idempotency key, within one
- * batch, across batches and across processes, makes one payment (law 2); the loser of a race waits on the index for the
- * winner and is answered with its payment. Requests that have limits to keep have batches of their own, whose transactions
- * count them.
+ * Makes payments durable, many in one commit: `add` resolves after the commit (law 1). The same idempotency key, within
+ * one batch, across batches and across processes, makes one payment (law 2); the loser of a race waits on the index for
+ * the winner and is answered with its payment. Requests that have limits to keep have batches of their own, whose
+ * transactions count them.
  */
 export const createAcceptor = (parts: AcceptParts): Acceptor => {
   const unlimited = createAcceptBatcher((items) => acceptUnlimited(parts, items))

@@ -31,8 +31,8 @@ export const stateOf = (counts: LimitCounts, payer: PartnersPayer): LimitState =
 }
 
 /**
- * Reads and locks, until the transaction ends, what these partners and payers have asked for, so that no other replica counts
- * the same. Locks are taken in one order: days, then payers.
+ * Reads and locks, until the transaction ends, what these partners and payers have asked for, so that no other replica
+ * counts the same. Locks are taken in one order: days, then payers.
  */
 export const lockCounts = async (
   transaction: Transaction<Schema>,
@@ -80,7 +80,10 @@ const lockPayers = async (transaction: Transaction<Schema>, payers: readonly Par
   }
 }
 
-/** How long after its submit-by instant a prompt may still be on the phone, s; Daraja takes it back after a minute or so. */
+/**
+ * How long after its submit-by instant a prompt may still be on the phone, s; Daraja takes it back after a minute or
+ * so.
+ */
 const PROMPT_SECONDS = 120
 
 /** A payment that stays unconfirmed for days keeps its payer from nothing: its prompt is long gone. */

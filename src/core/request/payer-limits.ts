@@ -1,6 +1,6 @@
-// What protects a payer from one partner. A prompt takes over the phone, so a partner may not ask for a second one while one
-// is open, nor again and again. Counted for each partner by itself: if one partner's prompts counted for another, it could keep
-// that one from its payers, and would learn of payments that are none of its business.
+// What protects a payer from one partner. A prompt takes over the phone, so a partner may not ask for a second one
+// while one is open, nor again and again. Counted for each partner by itself: if one partner's prompts counted for
+// another, it could keep that one from its payers, and would learn of payments that are none of its business.
 
 /** How often a payer may be asked; null: without limit. */
 export type PayerLimits = {

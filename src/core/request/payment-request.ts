@@ -84,8 +84,8 @@ const parseKey = (
 const refuse = (field: string, problem: string): { refusal: Refusal } => ({ refusal: { field, problem } })
 
 /**
- * The key, where it has blanks at its ends and was stored when such keys were taken: its repetition must stay a duplicate.
- * Null for every other text, without a question to the database unless it has blanks there.
+ * The key, where it has blanks at its ends and was stored when such keys were taken: its repetition must stay a
+ * duplicate. Null for every other text, without a question to the database unless it has blanks there.
  */
 export const findBlankEndedKey = async (
   database: Database,
@@ -103,12 +103,15 @@ export const findBlankEndedKey = async (
   return stored ? key : null
 }
 
-/** SHA-256 of an idempotency key: what is stored and compared, so that a key of any length is one narrow index entry. */
+/**
+ * SHA-256 of an idempotency key: what is stored and compared, so that a key of any length is one narrow index entry.
+ */
 export const hashIdempotencyKey = (key: IdempotencyKey): Buffer => hash('sha256', key, 'buffer')
 
 /**
- * SHA-256 over a version and the four parsed fields: two requests with the same fingerprint ask for the same payment, however
- * their JSON was written. A change of what is covered needs a new version, or old keys would be taken for re-used ones.
+ * SHA-256 over a version and the four parsed fields: two requests with the same fingerprint ask for the same payment,
+ * however their JSON was written. A change of what is covered needs a new version, or old keys would be taken for
+ * re-used ones.
  */
 export const fingerprintOf = (request: PaymentRequest): Buffer =>
   hash(

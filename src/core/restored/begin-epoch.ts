@@ -7,8 +7,8 @@ import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
 const TOKEN_BYTES = 16
 
 /**
- * Says that the database was restored and that this is known: begins an epoch, and ends the alarms of all that came before.
- * Resolves with its number. `about` is for the audit log.
+ * Says that the database was restored and that this is known: begins an epoch, and ends the alarms of all that came
+ * before. Resolves with its number. `about` is for the audit log.
  */
 export const beginEpoch = async (options: {
   database: Database

@@ -14,8 +14,8 @@ export type Lost = {
 }
 
 /**
- * Gathers what callbacks, the spool of `folder` and JetStream's messages show that the database does not have. `stored` is
- * null when JetStream cannot be asked.
+ * Gathers what callbacks, the spool of `folder` and JetStream's messages show that the database does not have. `stored`
+ * is null when JetStream cannot be asked.
  */
 export const findLost = async (options: {
   database: Database
@@ -35,7 +35,8 @@ export const findLost = async (options: {
     deliveries_id_seq: largest(deliveries.map(({ delivery_id }) => delivery_id)),
     partners_id_seq: largest(deliveries.map(({ partner_id }) => partner_id)),
   }
-  // A serve that raised them has done so past all that its mark knows: what is left are numbers that nobody's mark knows.
+  // A serve that raised them has done so past all that its mark knows: what is left are numbers that nobody's mark
+  // knows.
   const isRaised = judged.verdict.kind === 'same'
   const lowest = lowestOf(highest(judged.mark?.ceilings ?? {}, known), judged.found.numbers)
   const above = highest(judged.found.numbers, isRaised ? known : lowest)

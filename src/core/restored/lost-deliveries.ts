@@ -3,7 +3,9 @@ import { givenRows } from '../../database/given-rows.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
 import type { Due } from '../../queue/delivery-stream.ts'
 
-/** A delivery that JetStream says is due, and that the database does not have: an outcome that its partner did not get. */
+/**
+ * A delivery that JetStream says is due, and that the database does not have: an outcome that its partner did not get.
+ */
 export type LostDelivery = RowOf<'to_deliver', 'delivery_id' | 'partner_id' | 'host'> & {
   partner: string | null
 }

@@ -27,8 +27,8 @@ type Callback = { payment_id: bigint; received_at: Date; body: Uint8Array; kept_
 export const MOST_CALLBACKS = 10_000
 
 /**
- * Finds callbacks whose payment is missing, in the database and in the spool of `folder`: by payment, oldest first. `above`: no
- * payment up to this one is missing.
+ * Finds callbacks whose payment is missing, in the database and in the spool of `folder`: by payment, oldest first.
+ * `above`: no payment up to this one is missing.
  */
 export const findLostPayments = async (options: {
   database: Database

@@ -15,8 +15,8 @@ import { blameCaller } from './undecodable.ts'
 const MAX_MESSAGE_BYTES = 256 * 1024
 
 /**
- * Serves the services over Connect and gRPC-Web. In place of `connectNodeAdapter`: that throws where there is no Host line,
- * which would end the process, and reports bytes that are no message as a defect of ours.
+ * Serves the services over Connect and gRPC-Web. In place of `connectNodeAdapter`: that throws where there is no Host
+ * line, which would end the process, and reports bytes that are no message as a defect of ours.
  */
 export const createConnectHandler = (options: {
   services: Services

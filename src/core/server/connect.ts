@@ -16,8 +16,8 @@ import type { Services } from './services.ts'
 export type ConnectServer = { port: number; close(): Promise<void> }
 
 /**
- * Serves the services over Connect and gRPC-Web, on HTTP/1.1: what browsers, proxies and `curl` speak. `port` 0 takes a free
- * one. Rejects when the port is taken.
+ * Serves the services over Connect and gRPC-Web, on HTTP/1.1: what browsers, proxies and `curl` speak. `port` 0 takes a
+ * free one. Rejects when the port is taken.
  */
 export const startConnectServer = async (options: {
   services: Services

@@ -15,9 +15,10 @@ export type GrpcListener = {
 }
 
 /**
- * Listens for native gRPC, and hands on each connection that the limits let in: `grpc-js` has none of its own. Whoever has not
- * shown that it speaks HTTP/2 within `headersTimeoutMs`, of the connection's beginning or of the end of its handshake, is cut, and
- * so is a handshake that takes longer. `port` 0 takes a free one. Rejects when the port is taken.
+ * Listens for native gRPC, and hands on each connection that the limits let in: `grpc-js` has none of its own. Whoever
+ * has not shown that it speaks HTTP/2 within `headersTimeoutMs`, of the connection's beginning or of the end of its
+ * handshake, is cut, and so is a handshake that takes longer. `port` 0 takes a free one. Rejects when the port is
+ * taken.
  */
 export const listenForGrpc = async (options: {
   host: string

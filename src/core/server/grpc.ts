@@ -40,8 +40,9 @@ const LIMITS = {
 }
 
 /**
- * Serves the services over native gRPC. `grpc-js` is measured at 3.5 times what the HTTP/2 server of `connect-node` does, so
- * it carries native gRPC; the implementations are the same. `port` 0 takes a free one. Rejects when the port is taken.
+ * Serves the services over native gRPC. `grpc-js` is measured at 3.5 times what the HTTP/2 server of `connect-node`
+ * does, so it carries native gRPC; the implementations are the same. `port` 0 takes a free one. Rejects when the port
+ * is taken.
  */
 export const startGrpcServer = async (options: {
   services: Services
@@ -118,7 +119,9 @@ const toUnary = (spec: MethodImplSpec) => {
 
 type Request = Parameters<Unary['impl']>[0]
 
-/** The message; bytes that are none are refused as the caller's fault, where `grpc-js` would report a defect of ours. */
+/**
+ * The message; bytes that are none are refused as the caller's fault, where `grpc-js` would report a defect of ours.
+ */
 const decode = (input: Unary['method']['input'], bytes: Buffer): Request | ConnectError => {
   try {
     return fromBinary(input, bytes)

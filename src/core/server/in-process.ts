@@ -22,8 +22,8 @@ export type InProcessClients = {
 }
 
 /**
- * Clients that call the implementations directly: no serialisation, no socket. A hop through a server costs more than the
- * database does. Requests get their defaults, errors come as ConnectError, as through any other listener.
+ * Clients that call the implementations directly: no serialisation, no socket. A hop through a server costs more than
+ * the database does. Requests get their defaults, errors come as ConnectError, as through any other listener.
  */
 export const createInProcessClients = (
   services: Pick<Services, 'payments' | 'darajaCallbacks'>,
@@ -86,7 +86,7 @@ const call = async <Input extends DescMessage, Output extends DescMessage>(optio
     throw new ConnectError(`${method.name} is not served`, Code.Unimplemented)
   try {
     const answer = await implemented.impl(create(method.input, options.input), context)
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a specification's methods are those of its service
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the methods are those of the service
     return create(method.output, answer as MessageInitShape<Output>)
   } catch (error) {
     throw ConnectError.from(error)

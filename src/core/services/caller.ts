@@ -11,9 +11,9 @@ import { invalidField, tooOften } from './errors.ts'
 export type Reader = { partnerId: CallingPartner['partnerId'] } | 'anybody'
 
 /**
- * The partner that the call's `x-api-key` names. Throws UNAUTHENTICATED for none or an unknown one, PERMISSION_DENIED for a key
- * that was revoked or has expired or a disabled partner, RESOURCE_EXHAUSTED with `retry-after` when too many wrong ones came
- * from its address.
+ * The partner that the call's `x-api-key` names. Throws UNAUTHENTICATED for none or an unknown one, PERMISSION_DENIED
+ * for a key that was revoked or has expired or a disabled partner, RESOURCE_EXHAUSTED with `retry-after` when too many
+ * wrong ones came from its address.
  */
 const requirePartner = async (context: HandlerContext, checks: CallerChecks): Promise<CallingPartner> => {
   const apiKey = context.requestHeader.get('x-api-key')
@@ -38,7 +38,9 @@ const requirePartner = async (context: HandlerContext, checks: CallerChecks): Pr
   }
 }
 
-/** The partner, once one more of its requests is counted. Throws RESOURCE_EXHAUSTED with `retry-after` for one too many. */
+/**
+ * The partner, once one more of its requests is counted. Throws RESOURCE_EXHAUSTED with `retry-after` for one too many.
+ */
 const throttled = async (partner: CallingPartner, checks: CallerChecks): Promise<CallingPartner> => {
   const isTooMuch = await checks.throttle(partner)
   if (isTooMuch !== null) throw tooOften(isTooMuch.perSecond, isTooMuch.waitSeconds)
@@ -55,9 +57,9 @@ const tooManyWrong = (what: string, waitSeconds: number): ConnectError =>
   )
 
 /**
- * Who asks for a payment: a partner by its key, or the one whose id is in `x-partner-id`, in whose name a service asks that has
- * the scope `payments:write`. Throws as `requirePartner` and `requireScope` do, INVALID_ARGUMENT for a missing or wrong id,
- * NOT_FOUND when there is no such partner.
+ * Who asks for a payment: a partner by its key, or the one whose id is in `x-partner-id`, in whose name a service asks
+ * that has the scope `payments:write`. Throws as `requirePartner` and `requireScope` do, INVALID_ARGUMENT for a missing
+ * or wrong id, NOT_FOUND when there is no such partner.
  */
 export const requireRequester = async (
   context: HandlerContext,
@@ -79,7 +81,9 @@ export const requireRequester = async (
     : new ConnectError('there is no such partner', Code.NotFound)
 }
 
-/** Who reads payments. A partner's key, or a service token with the scope `payments:read`; throws as the two others do. */
+/**
+ * Who reads payments. A partner's key, or a service token with the scope `payments:read`; throws as the two others do.
+ */
 export const requireReader = async (context: HandlerContext, checks: CallerChecks): Promise<Reader> => {
   if (context.requestHeader.has('authorization')) {
     await requireScope(context, checks, 'payments:read')
@@ -89,9 +93,10 @@ export const requireReader = async (context: HandlerContext, checks: CallerCheck
 }
 
 /**
- * Lets a call pass that comes from this process, or whose `authorization: Bearer …` is a service token with `scope`, and says
- * who it is, for the audit log. Throws UNAUTHENTICATED for none or an unknown token, PERMISSION_DENIED for one that was revoked
- * or lacks the scope, RESOURCE_EXHAUSTED with `retry-after` when too many wrong ones came from its address.
+ * Lets a call pass that comes from this process, or whose `authorization: Bearer …` is a service token with `scope`,
+ * and says who it is, for the audit log. Throws UNAUTHENTICATED for none or an unknown token, PERMISSION_DENIED for one
+ * that was revoked or lacks the scope, RESOURCE_EXHAUSTED with `retry-after` when too many wrong ones came from its
+ * address.
  */
 export const requireScope = async (
   context: HandlerContext,

@@ -18,9 +18,10 @@ export const invalidField = (field: string, problem: string): ConnectError =>
 const RETRY_AFTER_SECONDS = '1'
 
 /**
- * Runs the work of a method and decides what its caller may learn of a failure. A passing one (the database away, too much
- * waiting) is UNAVAILABLE with `retry-after`, and whether the work was done is then unknown. A defect is INTERNAL and reveals
- * nothing of the inside; its cause goes to the log. A ConnectError is returned as it is, `Refused` with the code of its kind.
+ * Runs the work of a method and decides what its caller may learn of a failure. A passing one (the database away, too
+ * much waiting) is UNAVAILABLE with `retry-after`, and whether the work was done is then unknown. A defect is INTERNAL
+ * and reveals nothing of the inside; its cause goes to the log. A ConnectError is returned as it is, `Refused` with the
+ * code of its kind.
  */
 export const withErrorMapping = async <Result>(
   log: Log,

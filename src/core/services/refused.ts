@@ -2,8 +2,8 @@
 export type FieldProblem = { field: string; problem: string }
 
 /**
- * Thrown by a method that does not do what an operator asks, before anything is changed; the message is a sentence for a person. A
- * service answers it as a ConnectError with the code of its kind, a command prints it.
+ * Thrown by a method that does not do what an operator asks, before anything is changed; the message is a sentence for
+ * a person. A service answers it as a ConnectError with the code of its kind, a command prints it.
  */
 export class Refused extends Error {
   override name = 'Refused'

@@ -41,13 +41,16 @@ export type Settlement = {
 /** A settlement before it is written, with what is to be written beside the payment itself. */
 export type Decided = Settlement & { move?: Move; settled?: SettledPayment }
 
-/** Everything that a batch of evidence comes to: `rows` as they are to be, and the receipts that it is to be known to whom they belong. */
+/**
+ * Everything that a batch of evidence comes to: `rows` as they are to be, and the receipts that it is to be known to
+ * whom they belong.
+ */
 export type DecidedBatch = { rows: Map<bigint, PaymentRow>; decided: Decided[]; claims: ReceiptHolders }
 
 /**
- * Decides each piece of evidence in the order given; several may speak of one payment. `holders` says whose a receipt is; one
- * that is not there is taken to be free, and stands in `claims`, for the payment that was the first of the batch to bring
- * it. Pure: `locked` stays as it is.
+ * Decides each piece of evidence in the order given; several may speak of one payment. `holders` says whose a receipt
+ * is; one that is not there is taken to be free, and stands in `claims`, for the payment that was the first of the
+ * batch to bring it. Pure: `locked` stays as it is.
  */
 export const decideBatch = (options: {
   locked: ReadonlyMap<bigint, PaymentRow>

@@ -4,10 +4,10 @@ import { maskMsisdn } from '../../values/msisdn.ts'
 import type { Evidence } from './evidence.ts'
 import type { Finding, FindingKind } from './findings.ts'
 
-// Is this evidence of this payment? A callback URL names a payment by its id, and a database that is put back to an older copy
-// gives ids again: what came to the URL of one that had the id before says nothing of the one that has it now. What Daraja
-// says under the right URL, and which contradicts what the payment is, settles nothing either: it is for a person to look
-// at, and Daraja is asked for the outcome.
+// Is this evidence of this payment? A callback URL names a payment by its id, and a database that is put back to an
+// older copy gives ids again: what came to the URL of one that had the id before says nothing of the one that has it
+// now. What Daraja says under the right URL, and which contradicts what the payment is, settles nothing either: it is
+// for a person to look at, and Daraja is asked for the outcome.
 
 /** What makes a payment this one and no other. */
 type Known = RowOf<
@@ -53,8 +53,8 @@ const findContradictions = (known: Known, said: Evidence): Finding[] => {
 }
 
 /**
- * A process of the release before pushes without the nonce, and whatever stands between Daraja and us may drop it: then only the
- * id that Daraja gave us shows that the callback is of this payment.
+ * A process of the release before pushes without the nonce, and whatever stands between Daraja and us may drop it: then
+ * only the id that Daraja gave us shows that the callback is of this payment.
  */
 const isOurPush = (known: Known, checkoutRequestId: string | null): boolean =>
   checkoutRequestId !== null && checkoutRequestId === known.checkout_request_id

@@ -6,9 +6,10 @@ import type { Schema } from '../../database/schema/schema.ts'
 export type ReceiptHolders = Map<string, bigint>
 
 /**
- * Enters receipts, each for the payment that it is to prove, and remembers in `holders` whose each is now: who comes first has
- * it, whichever replica it is, for the other waits for its commit. A receipt is given back when the transaction is rolled
- * back. Payments are locked before, and receipts are taken in their order, so that two transactions cannot deadlock.
+ * Enters receipts, each for the payment that it is to prove, and remembers in `holders` whose each is now: who comes
+ * first has it, whichever replica it is, for the other waits for its commit. A receipt is given back when the
+ * transaction is rolled back. Payments are locked before, and receipts are taken in their order, so that two
+ * transactions cannot deadlock.
  */
 export const claimReceipts = async (
   transaction: Transaction<Schema>,

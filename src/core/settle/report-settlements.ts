@@ -4,8 +4,8 @@ import type { Settlement } from './decide.ts'
 import type { Finding } from './findings.ts'
 
 /**
- * Reports what each piece of evidence did, once its transaction is committed: a line in the log, an error where reports contradict each other, and
- * a count of what was settled and found.
+ * Reports what each piece of evidence did, once its transaction is committed: a line in the log, an error where reports
+ * contradict each other, and a count of what was settled and found.
  */
 export const reportSettlements = (
   parts: { log: Log; metrics: CoreMetrics },

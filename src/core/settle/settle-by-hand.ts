@@ -45,8 +45,9 @@ class Unchanged extends Error {
 }
 
 /**
- * Settles a payment on an operator's statement: the only way out for one that neither a callback, nor the query, nor M-PESA's
- * records settle. Its partner gets a delivery as always, and the audit log a line. Only along an arrow, so a paid payment stays paid.
+ * Settles a payment on an operator's statement: the only way out for one that neither a callback, nor the query, nor
+ * M-PESA's records settle. Its partner gets a delivery as always, and the audit log a line. Only along an arrow, so a
+ * paid payment stays paid.
  */
 export const settleByHand = async (database: Database, request: HandSettlement): Promise<HandSettled> => {
   try {

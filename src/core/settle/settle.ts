@@ -19,10 +19,11 @@ import { type Finding, recordFindings } from './findings.ts'
 import { claimReceipts, type ReceiptHolders } from './receipts.ts'
 
 /**
- * Settles payments by evidence, inside the caller's transaction: locks them in the order of their ids, decides each piece
- * of evidence in the order given (several may speak of one payment), and writes states, history, findings, receipts,
- * deliveries and ended duties. Where evidence is not believed, Daraja is asked. Resolves with what each piece did, in
- * the same order, with the findings that were not known before; the caller reports it once the transaction is committed.
+ * Settles payments by evidence, inside the caller's transaction: locks them in the order of their ids, decides each
+ * piece of evidence in the order given (several may speak of one payment), and writes states, history, findings,
+ * receipts, deliveries and ended duties. Where evidence is not believed, Daraja is asked. Resolves with what each piece
+ * did, in the same order, with the findings that were not known before; the caller reports it once the transaction is
+ * committed.
  */
 export const settle = async (
   transaction: Transaction<Schema>,

@@ -29,12 +29,12 @@ type PushedAs<Kind extends PushOutcome['kind']> = Omit<Pushed, 'outcome'> & { ou
 export type RecordedPushes = { settlements: Settlement[]; findings: Finding[] }
 
 /**
- * Records what came of pushes, in one transaction, and replaces each duty by the next: to query what was accepted, to submit
- * again later what was certainly not processed, to confirm what is unknown, nothing for what failed. It may be repeated, and
- * may come late. A callback may have settled a payment before: then only Daraja's ids are written down. The lease may have
- * ended and the payment be unconfirmed: then the ids put it on the query's duty, and what was certainly not done fails it. The
- * database may be a copy from before the push.
- * `random` spreads the queries of what was pushed together.
+ * Records what came of pushes, in one transaction, and replaces each duty by the next: to query what was accepted, to
+ * submit again later what was certainly not processed, to confirm what is unknown, nothing for what failed. It may be
+ * repeated, and may come late. A callback may have settled a payment before: then only Daraja's ids are written down.
+ * The lease may have ended and the payment be unconfirmed: then the ids put it on the query's duty, and what was
+ * certainly not done fails it. The database may be a copy from before the push. `random` spreads the queries of what
+ * was pushed together.
  */
 export const recordPushes = async (options: {
   database: Database
@@ -64,8 +64,8 @@ export const recordPushes = async (options: {
 }
 
 /**
- * Takes payments that are not taken, although they were pushed: a fail-over to a standby that lagged has lost the commit, and
- * only this process knows. Nobody is prompted again then.
+ * Takes payments that are not taken, although they were pushed: a fail-over to a standby that lagged has lost the
+ * commit, and only this process knows. Nobody is prompted again then.
  */
 const takeAnew = async (
   transaction: Transaction<Schema>,
@@ -158,9 +158,9 @@ const lockPayments = async (
 }
 
 /**
- * How often each payment has been taken, by its history. A record whose commit was answered by a cut connection is repeated:
- * were it to bring back, or fail, a payment that somebody else has taken since, that one's push would be made twice, or be
- * denied (law 2).
+ * How often each payment has been taken, by its history. A record whose commit was answered by a cut connection is
+ * repeated: were it to bring back, or fail, a payment that somebody else has taken since, that one's push would be made
+ * twice, or be denied (law 2).
  */
 const readLastTakes = async (
   transaction: Transaction<Schema>,

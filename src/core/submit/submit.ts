@@ -19,7 +19,9 @@ import { createPushTakers, type DuePayment, type PushTaker } from './take-due-pa
 /** How long the loop rests when nothing is due and nobody wakes it, ms. */
 const IDLE_MS = 500
 
-/** A payment that was taken longer ago than this is not pushed, ms: the process stood still, and the buyer may be gone. */
+/**
+ * A payment that was taken longer ago than this is not pushed, ms: the process stood still, and the buyer may be gone.
+ */
 const STALE_MS = 10_000
 
 /** What is recorded of it: it certainly was not pushed. */
@@ -52,9 +54,10 @@ export type Submitting = {
 }
 
 /**
- * Prompts payers: takes accepted payments, those due longest first, moves each to `submitting`, commits, sends one push, and records
- * what came of it. At most `concurrency` pushes are under way, for an account half as many after each recent hold. `wake`
- * when a payment was accepted. `onSettled` is called after payments failed here, for their deliveries are due.
+ * Prompts payers: takes accepted payments, those due longest first, moves each to `submitting`, commits, sends one
+ * push, and records what came of it. At most `concurrency` pushes are under way, for an account half as many after each
+ * recent hold. `wake` when a payment was accepted. `onSettled` is called after payments failed here, for their
+ * deliveries are due.
  */
 export const startSubmitting = (options: Submitting): Loop => {
   const underWay = new Set<Promise<void>>()
@@ -89,7 +92,8 @@ export const startSubmitting = (options: Submitting): Loop => {
   }
 
   const start = (taker: PushTaker, account: OpenAccount, payment: DuePayment, takenAtMs: number): void => {
-    // A record that fails leaves the payment in `submitting`; when its lease ends it is found and becomes `unconfirmed`.
+    // A record that fails leaves the payment in `submitting`; when its lease ends it is found and becomes
+    // `unconfirmed`.
     const running = submit(account, payment, takenAtMs).catch((error: unknown) =>
       options.log.error({ event: 'push_not_recorded', payment_id: payment.paymentId, err: error }),
     )
@@ -174,8 +178,8 @@ const logOutcome = (log: Log, payment: DuePayment, outcome: PushOutcome): void =
 const LAST_RECORDING_MS = 60_000
 
 /**
- * Records outcomes, many in one transaction. An outcome is known to nobody else, so its record is tried for as long as Postgres
- * is away; once `last` was called, for a minute more.
+ * Records outcomes, many in one transaction. An outcome is known to nobody else, so its record is tried for as long as
+ * Postgres is away; once `last` was called, for a minute more.
  */
 const createPushRecorder = (options: {
   database: Database

@@ -51,9 +51,9 @@ type DueRow = RowOf<'payments', 'id' | 'state' | 'msisdn' | 'amount_kes' | 'refe
 const MAX_OLD = 200
 
 /**
- * Takes at most `limit` due payments of an account, under a lease of `leaseMs`, as far as the account's budget and hold allow; with
- * `alsoOld` those past their submit-by deadline too, whatever is allowed, for they prompt nobody. Everything is committed when it resolves: `submitting` is durable before the first byte
- * goes to Daraja (law 2).
+ * Takes at most `limit` due payments of an account, under a lease of `leaseMs`, as far as the account's budget and hold
+ * allow; with `alsoOld` those past their submit-by deadline too, whatever is allowed, for they prompt nobody.
+ * Everything is committed when it resolves: `submitting` is durable before the first byte goes to Daraja (law 2).
  */
 export const takeDuePayments = async (options: {
   database: Database
@@ -123,8 +123,9 @@ const lockDuties = async (
 }
 
 /**
- * Those of the payments that nobody else has locked. Others lock a payment first and its duty after; to wait here, with the
- * duty in hand, would be to wait for each other. Whoever has the payment may be settling it; else it is due the next time.
+ * Those of the payments that nobody else has locked. Others lock a payment first and its duty after; to wait here, with
+ * the duty in hand, would be to wait for each other. Whoever has the payment may be settling it; else it is due the
+ * next time.
  */
 const lockPayments = async (transaction: Transaction<Schema>, ids: readonly bigint[]): Promise<DueRow[]> => {
   if (ids.length === 0) return []
@@ -212,8 +213,8 @@ const LEASE_MARGIN_MS = 150_000
 /** Takes an account's payments, as many as may be under way, when they may be. */
 export type PushTaker = {
   /**
-   * Takes at most `free` payments, and those past their deadline; null: nothing was looked for, since nothing is allowed.
-   * Without an account nobody can be prompted, yet deadlines pass.
+   * Takes at most `free` payments, and those past their deadline; null: nothing was looked for, since nothing is
+   * allowed. Without an account nobody can be prompted, yet deadlines pass.
    */
   take(account: OpenAccount | null, free: number): Promise<TakenPayments | null>
   /** How long until something may be allowed again, ms. */

@@ -28,7 +28,9 @@ export type Judgement = {
   lowest: Numbers
 }
 
-/** Looks at a database by the marks of a folder, and changes neither. Null when it has not the tables of this release. */
+/**
+ * Looks at a database by the marks of a folder, and changes neither. Null when it has not the tables of this release.
+ */
 export const judgeByMarks = async (options: {
   database: Database
   folder: string
@@ -45,8 +47,8 @@ export const judgeByMarks = async (options: {
 }
 
 /**
- * Looks at each connection of a command, which has no mark of its own: where the database is not the one of the folder's marks,
- * it gives no number out that was given out before. One of another gateway is left as it is.
+ * Looks at each connection of a command, which has no mark of its own: where the database is not the one of the
+ * folder's marks, it gives no number out that was given out before. One of another gateway is left as it is.
  */
 export const keepAboveMarks =
   (options: { folder: string; now: () => Date }): ((connection: Database) => Promise<void>) =>

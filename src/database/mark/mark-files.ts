@@ -5,10 +5,10 @@ import { z } from 'zod'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Mark, mergeMarks } from './mark.ts'
 
-// Each process that gives out numbers writes a mark of its own, `<name>.mark`, whole or not at all: a new file takes the place
-// of the last by one rename. A process that starts takes over what others have left, dead or alive: what it read is durable
-// in its own mark before any other is removed, so what is known is in the folder at every instant. A live process whose mark
-// was removed writes it again with the next change.
+// Each process that gives out numbers writes a mark of its own, `<name>.mark`, whole or not at all: a new file takes
+// the place of the last by one rename. A process that starts takes over what others have left, dead or alive: what it
+// read is durable in its own mark before any other is removed, so what is known is in the folder at every instant. A
+// live process whose mark was removed writes it again with the next change.
 
 /** How the names of marks end; every other file of the folder is somebody else's. */
 export const MARK_END = '.mark'

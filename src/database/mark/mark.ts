@@ -1,6 +1,6 @@
-// Numbers that were given out are never given out again, also when the database is put back to an older copy of itself. What
-// has been given out is remembered where the database's copy cannot take it along: in a mark, a small file beside the spool,
-// which is on a disk of its own. Each process has its own, so that none waits for another.
+// Numbers that were given out are never given out again, also when the database is put back to an older copy of itself.
+// What has been given out is remembered where the database's copy cannot take it along: in a mark, a small file beside
+// the spool, which is on a disk of its own. Each process has its own, so that none waits for another.
 
 /** A number for each sequence, by the sequence's name. */
 export type Numbers = Readonly<Record<string, bigint>>
@@ -78,8 +78,8 @@ const SMALL_STEP = 1_000n
 export const marginOf = (sequence: string): bigint => (STEPS[sequence] ?? SMALL_STEP) / 2n
 
 /**
- * Judges a database by the mark. `drawn` is what sequences were seen to have given, also if nobody knows yet whether that is
- * durable: after a crash Postgres may give it once more, which is no sign of an older copy.
+ * Judges a database by the mark. `drawn` is what sequences were seen to have given, also if nobody knows yet whether
+ * that is durable: after a crash Postgres may give it once more, which is no sign of an older copy.
  */
 export const judge = (known: { mark: Mark | null; drawn: Numbers }, found: Found): Verdict => {
   const { mark, drawn } = known

@@ -35,8 +35,8 @@ export type NumberGuard = {
   /** Looks at a new connection before anything is drawn on it. */
   readonly onConnect: (connection: Database) => Promise<void>
   /**
-   * Looks at the database and, when it is not the one of before, raises its sequences past all that may have been given out;
-   * again and again, to follow what others draw. Rejects with an outage, also when the database is not whole.
+   * Looks at the database and, when it is not the one of before, raises its sequences past all that may have been given
+   * out; again and again, to follow what others draw. Rejects with an outage, also when the database is not whole.
    */
   check(database: Database): Promise<void>
   numbersOf(database: Database): PaymentNumbers
@@ -47,8 +47,8 @@ export type NumberGuard = {
 }
 
 /**
- * Takes over the marks of the folder, and guards by what they say. `name` is of this process alone, whoever shares the folder.
- * Rejects when the folder cannot be written.
+ * Takes over the marks of the folder, and guards by what they say. `name` is of this process alone, whoever shares the
+ * folder. Rejects when the folder cannot be written.
  */
 export const openNumberGuard = async (options: {
   folder: string
@@ -164,8 +164,9 @@ const notDefect = (look: Promise<void>): Promise<void> =>
   })
 
 /**
- * Lets sequences give no number up to `lowest` any more; one that is above already stays. What the numbers that follow need
- * is made before. Safe to repeat, and to run from several processes at once, beside processes that give numbers out.
+ * Lets sequences give no number up to `lowest` any more; one that is above already stays. What the numbers that follow
+ * need is made before. Safe to repeat, and to run from several processes at once, beside processes that give numbers
+ * out.
  */
 export const raiseNumbers = async (database: Database, lowest: Numbers): Promise<void> => {
   crashPoint('raise_numbers.before_commit')

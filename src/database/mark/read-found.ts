@@ -19,8 +19,9 @@ const foundRow = z.object({
 const NO_SUCH_TABLE = '42P01'
 
 /**
- * Reads what a database says of itself, in one statement, so of one moment. `witness` is a payment that should be there; null
- * for none. Null when the database has not the tables for it. Rejects on a standby, which knows nothing for certain.
+ * Reads what a database says of itself, in one statement, so of one moment. `witness` is a payment that should be
+ * there; null for none. Null when the database has not the tables for it. Rejects on a standby, which knows nothing for
+ * certain.
  */
 export const readFound = async (database: Database, witness: bigint | null): Promise<Found | null> => {
   try {

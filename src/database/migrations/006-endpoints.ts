@@ -1,6 +1,8 @@
 import { type Kysely, sql } from 'kysely'
 
-/** Endpoints (a partner and a callback host) and their failures, deliveries that are held for them, and dead letters. */
+/**
+ * Endpoints (a partner and a callback host) and their failures, deliveries that are held for them, and dead letters.
+ */
 export const up = async (database: Kysely<unknown>): Promise<void> => {
   await sql`ALTER TYPE delivery_state ADD VALUE IF NOT EXISTS 'cancelled'`.execute(database)
   await extendDeliveries(database)
@@ -44,7 +46,10 @@ export const up = async (database: Kysely<unknown>): Promise<void> => {
   await sql`CREATE INDEX dead_letters_at ON dead_letters (at)`.execute(database)
 }
 
-/** The host of an http or https URL, as `endpointHost` makes it: in lower case, with its port unless it is the usual one. */
+/**
+ * The host of an http or https URL, as `endpointHost` makes it: in lower case, with its port unless it is the usual
+ * one.
+ */
 const HOST = sql`
   regexp_replace(
     lower(substring(callback_url FROM '^[^:]+://([^/?#]*)')),

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely'
 
 /**
- * What it takes to look after deliveries: to find those of one partner, or of one time, among all that ever were; and to know
- * from when one may wait for its endpoint, that an operator sent again or whose endpoint an operator resumed.
+ * What it takes to look after deliveries: to find those of one partner, or of one time, among all that ever were; and
+ * to know from when one may wait for its endpoint, that an operator sent again or whose endpoint an operator resumed.
  */
 export const up = async (database: Kysely<unknown>): Promise<void> => {
   await sql`CREATE INDEX deliveries_partner_id_id ON deliveries (partner_id, id)`.execute(database)

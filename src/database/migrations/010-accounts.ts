@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely'
 
 /**
- * Partners' own accounts at Daraja, their secrets sealed, and which account each payment goes through: 0 is the default one,
- * of the environment. Duties know it too, so that each account's are found without looking at those of others.
+ * Partners' own accounts at Daraja, their secrets sealed, and which account each payment goes through: 0 is the default
+ * one, of the environment. Duties know it too, so that each account's are found without looking at those of others.
  */
 export const up = async (database: Kysely<unknown>): Promise<void> => {
   await sql`

@@ -3,8 +3,8 @@ import { type Kysely, sql } from 'kysely'
 const RECEIPT_PARTITIONS = 16
 
 /**
- * Evidence belongs to one payment: the nonce of its callback URL, and the receipts with the payment that each proves. Nothing
- * here stops a payment until the last statements, which want `payments` to themselves for a moment.
+ * Evidence belongs to one payment: the nonce of its callback URL, and the receipts with the payment that each proves.
+ * Nothing here stops a payment until the last statements, which want `payments` to themselves for a moment.
  */
 export const up = async (database: Kysely<unknown>): Promise<void> => {
   await createReceipts(database)
@@ -34,8 +34,8 @@ const createReceipts = async (database: Kysely<unknown>): Promise<void> => {
 }
 
 /**
- * Enters the receipts of payments that are there: all at first, while others go on settling, then those of the last days once
- * nobody settles without the trigger any more. Of two payments with one receipt the elder has it.
+ * Enters the receipts of payments that are there: all at first, while others go on settling, then those of the last
+ * days once nobody settles without the trigger any more. Of two payments with one receipt the elder has it.
  */
 const enterReceipts = async (database: Kysely<unknown>, since: '-infinity' | '3 days'): Promise<void> => {
   const from =
@@ -48,8 +48,8 @@ const enterReceipts = async (database: Kysely<unknown>, since: '-infinity' | '3 
 }
 
 /**
- * Processes of the release before know no receipts, and settle beside those that do. Whoever enters receipts by itself says so
- * in a setting of its connections, and does not pay for the trigger.
+ * Processes of the release before know no receipts, and settle beside those that do. Whoever enters receipts by itself
+ * says so in a setting of its connections, and does not pay for the trigger.
  */
 const createTrigger = async (database: Kysely<unknown>): Promise<void> => {
   await sql`
@@ -68,9 +68,9 @@ const createTrigger = async (database: Kysely<unknown>): Promise<void> => {
 }
 
 /**
- * A process of the release before pushes without the nonce, also a payment that was accepted with one. The nonce goes as it takes
- * it: what calls back is then believed as for every payment of that release. Else one whose reply to the push was lost would stay
- * unconfirmed, whatever came back.
+ * A process of the release before pushes without the nonce, also a payment that was accepted with one. The nonce goes
+ * as it takes it: what calls back is then believed as for every payment of that release. Else one whose reply to the
+ * push was lost would stay unconfirmed, whatever came back.
  */
 const createNonceTrigger = async (database: Kysely<unknown>): Promise<void> => {
   await sql`
@@ -89,8 +89,9 @@ const createNonceTrigger = async (database: Kysely<unknown>): Promise<void> => {
 }
 
 /**
- * Nor does it read the nonce of a callback that it takes, which may be the only evidence of a payment whose reply to the push was lost:
- * what it stores counts as come to the URL of the payment that the token names, as it does in that release.
+ * Nor does it read the nonce of a callback that it takes, which may be the only evidence of a payment whose reply to
+ * the push was lost: what it stores counts as come to the URL of the payment that the token names, as it does in that
+ * release.
  */
 const createCallbackTrigger = async (database: Kysely<unknown>): Promise<void> => {
   await sql`

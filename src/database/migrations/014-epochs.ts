@@ -1,12 +1,13 @@
 import { type Kysely, sql } from 'kysely'
 
 /**
- * An epoch ends when the database is put back to an older copy of itself and somebody says so (`gateway restored`). The first
- * is named after the instant at which the database was first migrated, which every copy holds: so a copy that is older than
- * this migration is known for one of the same gateway once it was migrated again.
+ * An epoch ends when the database is put back to an older copy of itself and somebody says so (`gateway restored`). The
+ * first is named after the instant at which the database was first migrated, which every copy holds: so a copy that is
+ * older than this migration is known for one of the same gateway once it was migrated again.
  *
- * `raise_sequence` only ever raises. Nobody draws a number while it looks and sets, for ALTER SEQUENCE waits for whoever drew
- * one and keeps out whoever wants to. It runs as its owner, since the gateway's own group owns all sequences but that of `audit`.
+ * `raise_sequence` only ever raises. Nobody draws a number while it looks and sets, for ALTER SEQUENCE waits for
+ * whoever drew one and keeps out whoever wants to. It runs as its owner, since the gateway's own group owns all
+ * sequences but that of `audit`.
  */
 export const up = async (database: Kysely<unknown>): Promise<void> => {
   await sql`

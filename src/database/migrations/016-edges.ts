@@ -1,8 +1,9 @@
 import { type Kysely, sql } from 'kysely'
 
 /**
- * What unknown senders post at the callbacks' path, apart from Daraja's callbacks: it is kept for days, and in a table by month the
- * space of what was deleted would be lost until the month is dropped. Here new rows take the place of the old ones.
+ * What unknown senders post at the callbacks' path, apart from Daraja's callbacks: it is kept for days, and in a table
+ * by month the space of what was deleted would be lost until the month is dropped. Here new rows take the place of the
+ * old ones.
  */
 export const up = async (database: Kysely<unknown>): Promise<void> => {
   await sql`

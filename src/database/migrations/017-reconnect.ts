@@ -4,10 +4,10 @@ import { type Kysely, sql } from 'kysely'
 const END_WITHIN_MS = 5_000
 
 /**
- * Ends the connections of processes of release 0.1.0, which have statements prepared that select every column: after a column was
- * added those would fail for as long as the connection lives. To them it is an outage of a moment, and what they prepare anew waits
- * until this transaction has committed. They are the ones without a name; those of later releases say theirs, and name their
- * columns. Where this user may not end connections, `migrate` says so.
+ * Ends the connections of processes of release 0.1.0, which have statements prepared that select every column: after a
+ * column was added those would fail for as long as the connection lives. To them it is an outage of a moment, and what
+ * they prepare anew waits until this transaction has committed. They are the ones without a name; those of later
+ * releases say theirs, and name their columns. Where this user may not end connections, `migrate` says so.
  */
 export const up = async (database: Kysely<unknown>): Promise<void> => {
   await sql`

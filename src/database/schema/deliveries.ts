@@ -37,7 +37,9 @@ export type ToDeliverTable = {
   partner_id: bigint
   host: string
   due_at: Generated<Date>
-  /** Until then one dispatcher has it; `-infinity` when none has. A lease that ran out means that its dispatcher died. */
+  /**
+   * Until then one dispatcher has it; `-infinity` when none has. A lease that ran out means that its dispatcher died.
+   */
   leased_until: ColumnType<Date, never, Date>
   /** When it is published to the queue, or published again in case the message is lost. */
   publish_at: Generated<Date>

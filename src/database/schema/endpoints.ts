@@ -1,14 +1,14 @@
 import type { ColumnType, Generated } from 'kysely'
 
 /**
- * `closed` deliveries pass · `open` they are held · `half_open` one of them, the probe, passes · `ramping` they pass, and
- * those that are held are let go at a growing rate.
+ * `closed` deliveries pass · `open` they are held · `half_open` one of them, the probe, passes · `ramping` they pass,
+ * and those that are held are let go at a growing rate.
  */
 export type EndpointStateName = 'closed' | 'open' | 'half_open' | 'ramping'
 
 /**
- * An endpoint (a partner and a callback host) that fails, or is paused by an operator. One without a row is well: healthy
- * traffic writes nothing here.
+ * An endpoint (a partner and a callback host) that fails, or is paused by an operator. One without a row is well:
+ * healthy traffic writes nothing here.
  */
 export type EndpointsTable = {
   partner_id: bigint

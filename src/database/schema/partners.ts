@@ -58,8 +58,8 @@ export type SigningSecretsTable = {
 }
 
 /**
- * A partner's own account at Daraja. Rows stay, for payments name them; only their secrets change, and whether the partner's
- * new payments go through them.
+ * A partner's own account at Daraja. Rows stay, for payments name them; only their secrets change, and whether the
+ * partner's new payments go through them.
  */
 export type PartnerAccountsTable = {
   id: Generated<bigint>

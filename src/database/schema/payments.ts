@@ -12,8 +12,8 @@ export type PaymentStateName =
 export type Outcome = Extract<PaymentStateName, 'successful' | 'failed'>
 
 /**
- * One row a payment; range-partitioned by id. Indexes only on (id), (partner_id, id) and BRIN (created_at): an index on a
- * column that changes with the state would end HOT updates.
+ * One row a payment; range-partitioned by id. Indexes only on (id), (partner_id, id) and BRIN (created_at): an index on
+ * a column that changes with the state would end HOT updates.
  */
 export type PaymentsTable = {
   id: Generated<bigint>
@@ -102,8 +102,8 @@ export type ToQueryTable = {
 }
 
 /**
- * A duty: M-PESA's records are to confirm this payment, which is unconfirmed, or paid without a receipt. Pull Transactions look
- * for it, where the account has them; else it is there for operators to see.
+ * A duty: M-PESA's records are to confirm this payment, which is unconfirmed, or paid without a receipt. Pull
+ * Transactions look for it, where the account has them; else it is there for operators to see.
  */
 export type ToConfirmTable = {
   payment_id: bigint

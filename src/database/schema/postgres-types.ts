@@ -31,8 +31,9 @@ export type PostgresType = keyof PostgresTypes
 export type EnumLabels = { [Name in keyof Enums]: Record<Enums[Name], number> }
 
 /**
- * What the database must be like for tables of these types: for each column its type, then ` null` where it may be null, and
- * ` default` where an insert may leave it out; of one that every insert names, or none, a default is not asked.
+ * What the database must be like for tables of these types: for each column its type, then ` null` where it may be
+ * null, and ` default` where an insert may leave it out; of one that every insert names, or none, a default is not
+ * asked.
  */
 export type ColumnsOf<Tables> = {
   [Table in keyof Tables]: { [Column in keyof Tables[Table]]: Described<Tables[Table][Column]> }

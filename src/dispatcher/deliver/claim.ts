@@ -50,8 +50,8 @@ export const LEASE_SECONDS = 55
 export const IS_FREE = sql<boolean>`due_at <= now() AND leased_until <= now() AND held_at IS NULL`
 
 /**
- * The same of deliveries that are named: put so that no index knows it. Else the one on `due_at` is read too, all of what is
- * due for the few that are named: the longer the backlog, the slower each claim.
+ * The same of deliveries that are named: put so that no index knows it. Else the one on `due_at` is read too, all of
+ * what is due for the few that are named: the longer the backlog, the slower each claim.
  */
 export const NAMED_IS_FREE = sql`(${IS_FREE}) IS TRUE`
 
@@ -64,11 +64,11 @@ const PASSES = sql`
 `
 
 /**
- * Claims the deliveries among the given that are due and free; the others are another's, not due, or gone. What may not pass
- * to its endpoint, for that is down or paused, is held instead: it uses up no attempt, and waits to be released.
+ * Claims the deliveries among the given that are due and free; the others are another's, not due, or gone. What may not
+ * pass to its endpoint, for that is down or paused, is held instead: it uses up no attempt, and waits to be released.
  *
- * Leases, counts the attempt and writes it down as started, all in one statement, so in one transaction that is durable before
- * the first byte is sent. `started_at` is cut to ms, for it comes back as a key when the attempt is recorded.
+ * Leases, counts the attempt and writes it down as started, all in one statement, so in one transaction that is durable
+ * before the first byte is sent. `started_at` is cut to ms, for it comes back as a key when the attempt is recorded.
  */
 export const claimDeliveries = async (database: Database, ids: readonly bigint[]): Promise<Claim[]> => {
   crashPoint('claim.before_commit')

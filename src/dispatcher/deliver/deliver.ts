@@ -12,22 +12,22 @@ import { type FinishedAttempt, type Recorded, recordAttempts } from './record.ts
 import type { Sign, Signed } from './sign.ts'
 
 /**
- * Makes an attempt if the delivery is due, nobody else's and not to be held; resolves when it is recorded, or there was nothing
- * to do.
+ * Makes an attempt if the delivery is due, nobody else's and not to be held; resolves when it is recorded, or there was
+ * nothing to do.
  */
 export type Deliver = (deliveryId: bigint) => Promise<void>
 
 /**
- * Claims and records go to Postgres in batches, so many at once. Fewer than `besideFrom` wait for the next commit instead:
- * under load that took a tenth off what a delivery costs Postgres.
+ * Claims and records go to Postgres in batches, so many at once. Fewer than `besideFrom` wait for the next commit
+ * instead: under load that took a tenth off what a delivery costs Postgres.
  */
 const inBatches = <Item, Result>(run: (items: Item[]) => Promise<Result[]>): Batcher<Item, Result> =>
   createBatcher({ maxItems: 256, maxRunning: 2, maxWaiting: 20_000, besideFrom: 64, run })
 
 /**
- * One attempt, from its claim to its record: claimed and written down as started (committed), signed, posted, planned, recorded
- * (committed). Should the process die between the two commits, the lease runs out and the attempt is seen as one whose outcome
- * is unknown. Both commits are repeated while Postgres is away.
+ * One attempt, from its claim to its record: claimed and written down as started (committed), signed, posted, planned,
+ * recorded (committed). Should the process die between the two commits, the lease runs out and the attempt is seen as
+ * one whose outcome is unknown. Both commits are repeated while Postgres is away.
  */
 export const createDeliver = (options: {
   database: Database

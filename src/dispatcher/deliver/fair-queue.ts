@@ -1,15 +1,15 @@
 import type { Endpoint } from '../../values/endpoint.ts'
 
-// Which delivery is attempted next, within one process: law 7. A slot is an attempt under way. An endpoint that hangs keeps
-// its slots for as long as an attempt may take, so the more it could have, the more it would take from others:
+// Which delivery is attempted next, within one process: law 7. A slot is an attempt under way. An endpoint that hangs
+// keeps its slots for as long as an attempt may take, so the more it could have, the more it would take from others:
 //
 // - an endpoint has at most `endpointConcurrency` slots, a partner with all its endpoints a quarter of `concurrency`;
-// - an endpoint that is slow, with 4 attempts under way for longer than a second, starts no more while half of all slots are
-//   taken: what is left is for those that answer;
+// - an endpoint that is slow, with 4 attempts under way for longer than a second, starts no more while half of all
+//   slots are taken: what is left is for those that answer;
 // - free slots are given round robin: to partners one after another, and within a partner to its endpoints.
 //
-// What waits is bounded too, for one endpoint, for one partner and in all. What does not fit is held in Postgres, so that
-// nobody's delivery waits behind another's flood.
+// What waits is bounded too, for one endpoint, for one partner and in all. What does not fit is held in Postgres, so
+// that nobody's delivery waits behind another's flood.
 
 /** A delivery that is due, as the queue or Postgres says. */
 export type DueDelivery = Endpoint & {
@@ -223,7 +223,10 @@ const createEndpoints = () => {
     endpoint.waiting.push(due)
     countWaiting(endpoint, 1)
   }
-  /** Takes the first delivery that may start; its endpoint goes to the end of its partner's, and that one to the end of all. */
+  /**
+   * Takes the first delivery that may start; its endpoint goes to the end of its partner's, and that one to the end of
+   * all.
+   */
   const takeNext = (
     mayStart: (endpoint: EndpointQueue) => boolean,
   ): { due: DueDelivery; endpoint: EndpointQueue } | undefined => {
@@ -238,7 +241,10 @@ const createEndpoints = () => {
     }
     return undefined
   }
-  /** Takes the later half of what waits at the longest queue of the partner that has most waiting, unless even that is modest. */
+  /**
+   * Takes the later half of what waits at the longest queue of the partner that has most waiting, unless even that is
+   * modest.
+   */
   const takeExcess = (): { due: DueDelivery[]; endpoint: EndpointQueue } | undefined => {
     const greediest = largest(partners.values(), (partner) => partner.waiting)
     if (!greediest || greediest.waiting <= MODEST_WAITING) return undefined

@@ -17,9 +17,10 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const GONE = 410
 
 /**
- * Decides what follows attempt number `attempt` (from 1). `scheduleMs` holds the pause before each attempt: after the last
- * one's failure the delivery is dead. The pause is at least the schedule's step and at least what `Retry-After` asks for, and
- * up to a fifth longer; `random` is from 0 up to 1. A 410 says that the endpoint is gone for good (RFC 9110, 15.5.11).
+ * Decides what follows attempt number `attempt` (from 1). `scheduleMs` holds the pause before each attempt: after the
+ * last one's failure the delivery is dead. The pause is at least the schedule's step and at least what `Retry-After`
+ * asks for, and up to a fifth longer; `random` is from 0 up to 1. A 410 says that the endpoint is gone for good (RFC
+ * 9110, 15.5.11).
  */
 export const planNext = (options: {
   scheduleMs: readonly number[]
@@ -41,8 +42,8 @@ export const planNext = (options: {
 }
 
 /**
- * `Retry-After` is honoured in full up to the schedule's whole length, or a day where that is shorter: who asks for years is
- * attempted again instead of never.
+ * `Retry-After` is honoured in full up to the schedule's whole length, or a day where that is shorter: who asks for
+ * years is attempted again instead of never.
  */
 const longestRetryAfterMs = (scheduleMs: readonly number[]): number =>
   Math.max(

@@ -59,10 +59,10 @@ export const POST_LIMITS: PostLimits = {
 const READ_PER_ANSWER_BYTE = 4
 
 /**
- * Makes POSTs to partners' endpoints, under the limits and past the guard. Redirects are answers like any other: followed,
- * a 302 would repeat the request as a GET without its body. The answer is read to its end, or to a limit and no further.
- * Certificates are always checked, against Node's own authorities (and those of `NODE_EXTRA_CA_CERTS`) or the given ones, in
- * PEM.
+ * Makes POSTs to partners' endpoints, under the limits and past the guard. Redirects are answers like any other:
+ * followed, a 302 would repeat the request as a GET without its body. The answer is read to its end, or to a limit and
+ * no further. Certificates are always checked, against Node's own authorities (and those of `NODE_EXTRA_CA_CERTS`) or
+ * the given ones, in PEM.
  */
 export const createPoster = (options: {
   guard: AddressGuard
@@ -194,7 +194,9 @@ const createHandler = (
   }
 }
 
-/** The address in a system error such as `connect ECONNREFUSED 203.0.113.7:443`; of several that were tried, the last. */
+/**
+ * The address in a system error such as `connect ECONNREFUSED 203.0.113.7:443`; of several that were tried, the last.
+ */
 const addressOf = (error: unknown): string | null => {
   const last: unknown = error instanceof AggregateError ? error.errors.at(-1) : error
   return last instanceof Error && 'address' in last && typeof last.address === 'string' ? last.address : null

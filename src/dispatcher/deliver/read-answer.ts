@@ -7,9 +7,9 @@ export const KEPT_BYTES = 4096
 const DIGIT_RUNS = /\d{7,}/g
 
 /**
- * Renders what is kept of a partner's answer: text of at most `KEPT_BYTES` bytes, with runs of seven and more digits masked
- * (they may be phone numbers, and so is a run that the cut may have shortened), clean, and without a character that the cut
- * has halved. Null for an empty answer.
+ * Renders what is kept of a partner's answer: text of at most `KEPT_BYTES` bytes, with runs of seven and more digits
+ * masked (they may be phone numbers, and so is a run that the cut may have shortened), clean, and without a character
+ * that the cut has halved. Null for an empty answer.
  */
 export const renderAnswer = (bytes: Buffer): string | null => {
   const isCut = bytes.length > KEPT_BYTES
@@ -26,8 +26,8 @@ const mask = (digits: string): string => '*'.repeat(digits.length)
 const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /
 
 /**
- * Reads a `Retry-After` header (RFC 9110, 10.2.3): whole seconds, or an HTTP date. Returns ms from `now`, never less than 0;
- * null when there is none or it is not readable.
+ * Reads a `Retry-After` header (RFC 9110, 10.2.3): whole seconds, or an HTTP date. Returns ms from `now`, never less
+ * than 0; null when there is none or it is not readable.
  */
 export const parseRetryAfter = (header: string | undefined, now: Date): number | null => {
   const text = header?.trim() ?? ''

@@ -20,9 +20,10 @@ export type Recorded = {
 }
 
 /**
- * Records attempts in one statement, so in one transaction: each attempt as finished, its delivery's state and next time,
- * the duty moved or deleted, and what died put among the dead letters. Guarded by the attempt's number: repeated, or done after
- * the lease ran out and another dispatcher went on, it changes nothing. Returns one result an attempt, in their order.
+ * Records attempts in one statement, so in one transaction: each attempt as finished, its delivery's state and next
+ * time, the duty moved or deleted, and what died put among the dead letters. Guarded by the attempt's number: repeated,
+ * or done after the lease ran out and another dispatcher went on, it changes nothing. Returns one result an attempt, in
+ * their order.
  */
 export const recordAttempts = async (
   database: Database,

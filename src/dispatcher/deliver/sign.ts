@@ -39,8 +39,8 @@ const MAX_REMEMBERED = 10_000
 
 /**
  * Makes the signer of Standard Webhooks signatures: HMAC-SHA256 over `id.timestamp.body`. Measured, the package signs a
- * delivery in 19 to 27 microseconds and node:crypto in 5 to 9: 40,000 a second are far more than one process delivers, so the
- * package it is. `nowMs` is a monotonic time, ms.
+ * delivery in 19 to 27 microseconds and node:crypto in 5 to 9: 40,000 a second are far more than one process delivers,
+ * so the package it is. `nowMs` is a monotonic time, ms.
  */
 export const createSigner = (options: {
   database: Database

@@ -8,15 +8,16 @@ import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { IS_FREE } from './claim.ts'
 import type { DueDelivery, FairQueue } from './fair-queue.ts'
 
-// What is due comes from two sides: from the queue, and from Postgres what the queue lost. Both add it to the fair queue.
+// What is due comes from two sides: from the queue, and from Postgres what the queue lost. Both add it to the fair
+// queue.
 
 /** Messages that wait in this process before they are added: another dispatcher may be idle. */
 const MAX_PREFETCH = 64
 
 /**
- * Takes from the queue what is due. A message is acknowledged when its attempt is recorded, when the delivery is held, or when
- * there was nothing to attempt: the delivery is gone, not due or another's, and Postgres knows its next time. It is released
- * when nothing is started any more, or when the attempt failed for a reason of ours.
+ * Takes from the queue what is due. A message is acknowledged when its attempt is recorded, when the delivery is held,
+ * or when there was nothing to attempt: the delivery is gone, not due or another's, and Postgres knows its next time.
+ * It is released when nothing is started any more, or when the attempt failed for a reason of ours.
  */
 export const takeFromQueue = (options: {
   queue: DeliveryQueue
@@ -50,9 +51,10 @@ export const OVERDUE_MS = 5_000
 const BATCH = 256
 
 /**
- * Finds in Postgres what the queue did not deliver: lost messages, deliveries whose `serve` died before it published them, and
- * attempts whose dispatcher died (their lease has run out). While the queue is away, or where there is none, it finds
- * everything that is due, and so carries the dispatcher alone. Of many dispatchers, the first that finds a delivery claims it.
+ * Finds in Postgres what the queue did not deliver: lost messages, deliveries whose `serve` died before it published
+ * them, and attempts whose dispatcher died (their lease has run out). While the queue is away, or where there is none,
+ * it finds everything that is due, and so carries the dispatcher alone. Of many dispatchers, the first that finds a
+ * delivery claims it.
  */
 export const takeFromPostgres = (options: {
   database: Database
@@ -72,7 +74,10 @@ export const takeFromPostgres = (options: {
   return startLoop({ name: 'recover', idleMs: IDLE_MS, round, isOutage, log })
 }
 
-/** At most `limit` deliveries, without the excepted, that have been due and free for longer than `overdueMs`; longest first. */
+/**
+ * At most `limit` deliveries, without the excepted, that have been due and free for longer than `overdueMs`; longest
+ * first.
+ */
 export const findOverdue = async (
   database: Database,
   options: { limit: number; overdueMs: number; except: readonly bigint[] },

@@ -1,13 +1,14 @@
 import type { EndpointStateName } from '../../database/schema/endpoints.ts'
 import type { PostResult } from '../deliver/post.ts'
 
-// The breaker of an endpoint. Its state is in Postgres, so that all dispatchers share it; what an attempt's outcome does to it
-// is decided here, and what time does to it, in release.ts:
+// The breaker of an endpoint. Its state is in Postgres, so that all dispatchers share it; what an attempt's outcome
+// does to it is decided here, and what time does to it, in release.ts:
 //
 //   closed     attempts pass. After 5 failures in a row: open.
 //   open       nothing passes: what is due is held. When its time has passed: half open.
 //   half_open  one held delivery passes, the probe. It succeeds: ramping; it fails: open, for twice as long.
-//   ramping    attempts pass, and held deliveries are released at a growing rate. Failures slow it down, 5 in a row open it again.
+//   ramping    attempts pass, and held deliveries are released at a growing rate. Failures slow it down, 5 in a row
+//   open it again.
 //              When none is held any more: closed, and forgotten.
 
 /** Failures in a row that open an endpoint. */
@@ -45,8 +46,8 @@ export type Judged = { breaker: Breaker; openMs: number | null }
 const GONE = 410
 
 /**
- * What an attempt says of its endpoint. Nothing, when it failed for a reason of ours, or when the endpoint answered that this
- * one delivery's URL is gone.
+ * What an attempt says of its endpoint. Nothing, when it failed for a reason of ours, or when the endpoint answered
+ * that this one delivery's URL is gone.
  */
 export const verdictOf = (result: Pick<PostResult, 'errorClass' | 'status'>): Verdict => {
   if (result.errorClass === null) return 'works'
@@ -65,7 +66,10 @@ export const CLOSED: Breaker = {
 /** Whether a breaker is the one of an endpoint without a row. */
 export const isWell = (breaker: Breaker): boolean => breaker.state === 'closed' && breaker.failures === 0
 
-/** Decides what an outcome does to the breaker of its endpoint: the same breaker when nothing. `random` is from 0 up to 1. */
+/**
+ * Decides what an outcome does to the breaker of its endpoint: the same breaker when nothing. `random` is from 0 up to
+ * 1.
+ */
 export const judge = (
   breaker: Breaker,
   outcome: { deliveryId: bigint; verdict: Verdict },

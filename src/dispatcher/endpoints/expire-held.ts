@@ -11,9 +11,9 @@ const MOST_EXPIRED = 5_000
 const REASON = 'the endpoint was down until the schedule’s whole length had passed'
 
 /**
- * Ends what is held for endpoints that are down when the schedule's whole length, `longestMs`, has passed since it was created
- * or, where an operator sent it again or resumed the endpoint, since then: dead, as the schedule would have ended it. What an
- * operator paused is left alone.
+ * Ends what is held for endpoints that are down when the schedule's whole length, `longestMs`, has passed since it was
+ * created or, where an operator sent it again or resumed the endpoint, since then: dead, as the schedule would have
+ * ended it. What an operator paused is left alone.
  */
 export const expireHeld = async (
   transaction: Transaction<Schema>,

@@ -36,9 +36,9 @@ export const createHold = (options: {
 }
 
 /**
- * Holds deliveries of which more came than this process takes for their endpoints. They wait in Postgres, where they delay
- * nobody, and are released a few at a time, faster while that goes well and slower when there are too many again. Resolves with
- * the endpoints that began to ramp by it.
+ * Holds deliveries of which more came than this process takes for their endpoints. They wait in Postgres, where they
+ * delay nobody, and are released a few at a time, faster while that goes well and slower when there are too many again.
+ * Resolves with the endpoints that began to ramp by it.
  */
 export const holdDeliveries = async (database: Database, ids: readonly bigint[]): Promise<Endpoint[]> => {
   crashPoint('hold.before_commit')
@@ -75,9 +75,9 @@ export const holdDeliveries = async (database: Database, ids: readonly bigint[])
 }
 
 /**
- * Finds endpoints for which deliveries are held though nothing is wrong with them: they were resumed, or a delivery was held
- * while another transaction closed its endpoint. They ramp from now on; resolves with those. What is held is in an index of its
- * own, read from endpoint to endpoint: it costs as little as there are such endpoints.
+ * Finds endpoints for which deliveries are held though nothing is wrong with them: they were resumed, or a delivery was
+ * held while another transaction closed its endpoint. They ramp from now on; resolves with those. What is held is in an
+ * index of its own, read from endpoint to endpoint: it costs as little as there are such endpoints.
  */
 export const rampStranded = async (database: Database): Promise<Endpoint[]> => {
   crashPoint('ramp_leftover.before_commit')

@@ -21,8 +21,8 @@ export type OutcomeRecorder = {
 }
 
 /**
- * Outcomes go to Postgres in batches, one after the other. A success at an endpoint that is well costs nothing: it is recorded
- * only where the claim said, or this process knows, that the endpoint is troubled.
+ * Outcomes go to Postgres in batches, one after the other. A success at an endpoint that is well costs nothing: it is
+ * recorded only where the claim said, or this process knows, that the endpoint is troubled.
  */
 export const createOutcomeRecorder = (options: {
   database: Database
@@ -85,9 +85,9 @@ type OutcomeOptions = {
 }
 
 /**
- * Brings the breakers of endpoints up to date with outcomes, in their order, in one transaction. An endpoint that was well gets
- * a row with its first failure, and loses it with its first success. What is held for an endpoint that opens (again), and has
- * been for `longestMs`, dies.
+ * Brings the breakers of endpoints up to date with outcomes, in their order, in one transaction. An endpoint that was
+ * well gets a row with its first failure, and loses it with its first success. What is held for an endpoint that opens
+ * (again), and has been for `longestMs`, dies.
  */
 export const recordOutcomes = async (options: OutcomeOptions): Promise<RecordedOutcomes> => {
   const unlocked = await judgeSuccesses(options)
@@ -110,8 +110,8 @@ export const recordOutcomes = async (options: OutcomeOptions): Promise<RecordedO
 }
 
 /**
- * While an endpoint is ramping, each of its many successes comes here, and hardly one changes anything: they are looked at
- * without a lock. Null when something is to be written.
+ * While an endpoint is ramping, each of its many successes comes here, and hardly one changes anything: they are looked
+ * at without a lock. Null when something is to be written.
  */
 const judgeSuccesses = async (options: OutcomeOptions): Promise<RecordedOutcomes | null> => {
   if (options.outcomes.some(({ verdict }) => verdict === 'fails')) return null

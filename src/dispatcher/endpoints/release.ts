@@ -33,7 +33,9 @@ const PROBE_SECONDS = LEASE_SECONDS + 5
 /** Held deliveries are released several times a second, a part of the second's number each time. */
 const STEPS_A_SECOND = 4
 
-/** What is released here is not published: this process has it, and the sweep publishes it when this process is gone. */
+/**
+ * What is released here is not published: this process has it, and the sweep publishes it when this process is gone.
+ */
 const SWEEP_SECONDS = 120
 
 /** Does what is due by time at endpoints that are down, or were: probes them, and releases what is held for them. */
@@ -62,9 +64,9 @@ export const startReleasing = (options: {
 }
 
 /**
- * Does what has become due by time at endpoints that are not paused: lets a probe pass to one that has been open for long
- * enough, and releases what is held for one that is ramping. In one transaction, with each endpoint locked, so that whichever
- * of many dispatchers comes first does it.
+ * Does what has become due by time at endpoints that are not paused: lets a probe pass to one that has been open for
+ * long enough, and releases what is held for one that is ramping. In one transaction, with each endpoint locked, so
+ * that whichever of many dispatchers comes first does it.
  */
 export const releaseDue = async (database: Database): Promise<Released> => {
   const released = await database.transaction().execute(async (transaction) => {
@@ -92,7 +94,10 @@ type DueEndpoint = Endpoint & {
   isSeasoned: boolean
 }
 
-/** Ordered by how long each is due: one that is due again soon after it was served comes after those that were not served yet. */
+/**
+ * Ordered by how long each is due: one that is due again soon after it was served comes after those that were not
+ * served yet.
+ */
 const lockDue = async (transaction: Transaction<Schema>): Promise<DueEndpoint[]> => {
   const { rows } = await sql<DueEndpoint>`
     SELECT partner_id AS "partnerId", host, state, failures, release_per_second AS "releasePerSecond",
@@ -112,8 +117,8 @@ const lockDue = async (transaction: Transaction<Schema>): Promise<DueEndpoint[]>
 }
 
 /**
- * Lets the held delivery that has been due for longest pass alone. With none that is due there is no probe: the endpoint is
- * closed, and the next failure opens it again.
+ * Lets the held delivery that has been due for longest pass alone. With none that is due there is no probe: the
+ * endpoint is closed, and the next failure opens it again.
  */
 const probe = async (transaction: Transaction<Schema>, endpoint: DueEndpoint): Promise<Released> => {
   const { partnerId, host } = endpoint
@@ -140,7 +145,10 @@ const probe = async (transaction: Transaction<Schema>, endpoint: DueEndpoint): P
   return { freed: [freed], changes: [{ ...freed, to: 'half_open', cause: 'time' }] }
 }
 
-/** Releases this step's share of what is held; the rate doubles each second. With nothing held any more the endpoint is well. */
+/**
+ * Releases this step's share of what is held; the rate doubles each second. With nothing held any more the endpoint is
+ * well.
+ */
 const releaseShare = async (transaction: Transaction<Schema>, endpoint: DueEndpoint): Promise<Released> => {
   const { partnerId, host, isSeasoned } = endpoint
   const before = endpoint.releasePerSecond ?? FIRST_RELEASE

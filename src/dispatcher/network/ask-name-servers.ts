@@ -4,8 +4,8 @@ import { promises as dns } from 'node:dns'
 export type Question = { hostname: string; family: 4 | 6 }
 
 /**
- * Resolves with the addresses, of which there may be none; rejects with a `dns` error when no server says what there is, or
- * when the signal is aborted first.
+ * Resolves with the addresses, of which there may be none; rejects with a `dns` error when no server says what there
+ * is, or when the signal is aborted first.
  */
 export type AskNameServers = (question: Question, signal: AbortSignal) => Promise<string[]>
 
@@ -19,9 +19,9 @@ const NONE_CODES = new Set(['ENOTFOUND', 'ENODATA'])
 const CHANNEL_MS = 60_000
 
 /**
- * Asks name servers, each by its address, with a port where it is not 53. One that is silent for `askAgainMs` is not given up:
- * its answer counts whenever it comes, and until then the next one is asked too, round and round. One that fails is not asked
- * again. Who answered last is asked first, so that a dead server delays one question and not all.
+ * Asks name servers, each by its address, with a port where it is not 53. One that is silent for `askAgainMs` is not
+ * given up: its answer counts whenever it comes, and until then the next one is asked too, round and round. One that
+ * fails is not asked again. Who answered last is asked first, so that a dead server delays one question and not all.
  */
 export const createAskNameServers = (options: {
   servers: () => readonly string[]
@@ -86,8 +86,9 @@ const firstAnswer = (options: {
 }
 
 /**
- * Asks one server once. A channel of c-ares counts time-outs of all its questions together, tries servers in an order of its
- * own, and learns from quick answers to wait for less than a slow zone takes: so each question has a channel of its own.
+ * Asks one server once. A channel of c-ares counts time-outs of all its questions together, tries servers in an order
+ * of its own, and learns from quick answers to wait for less than a slow zone takes: so each question has a channel of
+ * its own.
  */
 const askOne = async (
   server: string,

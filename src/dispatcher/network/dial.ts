@@ -8,10 +8,11 @@ const MOST_ADDRESSES = 8
 export const NEXT_ADDRESS_MS = 250
 
 /**
- * Connects to whichever of the addresses answers first (RFC 8305, "Happy Eyeballs"): they are tried in alternation of the two
- * families, the next one when the one before failed or was silent for `nextMs`. None is given up before the signal says so,
- * for a handshake that lost a packet takes a second and more. `refuse` is asked for each before it is connected to. Rejects
- * with the first error when all have failed, and with the signal's reason when that is aborted first.
+ * Connects to whichever of the addresses answers first (RFC 8305, "Happy Eyeballs"): they are tried in alternation of
+ * the two families, the next one when the one before failed or was silent for `nextMs`. None is given up before the
+ * signal says so, for a handshake that lost a packet takes a second and more. `refuse` is asked for each before it is
+ * connected to. Rejects with the first error when all have failed, and with the signal's reason when that is aborted
+ * first.
  */
 export const dial = async (options: {
   addresses: readonly Address[]

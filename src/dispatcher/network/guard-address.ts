@@ -7,13 +7,15 @@ import type { Address, ResolveHost } from './resolve-host.ts'
 /** Decides which addresses may be connected to. */
 export type AddressGuard = {
   /**
-   * Resolves with where a URL's host leads; rejects with `BlockedAddress` when any of its addresses is refused, and with a
-   * `dns` error when it has none.
+   * Resolves with where a URL's host leads; rejects with `BlockedAddress` when any of its addresses is refused, and
+   * with a `dns` error when it has none.
    */
   find(hostname: string): Promise<Address[]>
   /** For every connection: throws `BlockedAddress` when the address is refused. */
   refuse(address: string): void
-  /** For every attempt, also one on an open connection: throws `BlockedAddress` when a URL's host is a refused address. */
+  /**
+   * For every attempt, also one on an open connection: throws `BlockedAddress` when a URL's host is a refused address.
+   */
   refuseLiteral(hostname: string): void
 }
 
@@ -24,11 +26,11 @@ export const ownAddresses = (): Set<string> =>
   )
 
 /**
- * Lets through what `isPublicAddress` says is public and is not this machine. One refused address among several refuses the
- * name. That is a courtesy to whoever configured it wrongly; what keeps connections off is that each is judged by the address
- * it is made to, and made to that address and no name: so neither a second answer of a name server nor one that is missing
- * comes between check and use. With `allowPrivateNetworks` everything passes. `isPublic` stands in for `isPublicAddress`
- * where a test needs a public address that it can listen on.
+ * Lets through what `isPublicAddress` says is public and is not this machine. One refused address among several refuses
+ * the name. That is a courtesy to whoever configured it wrongly; what keeps connections off is that each is judged by
+ * the address it is made to, and made to that address and no name: so neither a second answer of a name server nor one
+ * that is missing comes between check and use. With `allowPrivateNetworks` everything passes. `isPublic` stands in for
+ * `isPublicAddress` where a test needs a public address that it can listen on.
  */
 export const createAddressGuard = (options: {
   allowPrivateNetworks: boolean

@@ -19,10 +19,10 @@ export type ResolveWaits = {
 export const RESOLVE_WAITS: ResolveWaits = { askAgainMs: 400, otherFamilyMs: 300, wholeMs: 2_500 }
 
 /**
- * Resolves names by asking name servers directly: `dns.lookup` shares four threads, so that one dead name server would delay
- * the deliveries of all partners (law 7). `nameServers` are addresses, with a port where it is not 53; null: the machine's.
- * The machine's own names (`/etc/hosts`, `localhost`) are not known to it; with `allowPrivateNetworks` they are asked for
- * where the machine's name servers know no answer.
+ * Resolves names by asking name servers directly: `dns.lookup` shares four threads, so that one dead name server would
+ * delay the deliveries of all partners (law 7). `nameServers` are addresses, with a port where it is not 53; null: the
+ * machine's. The machine's own names (`/etc/hosts`, `localhost`) are not known to it; with `allowPrivateNetworks` they
+ * are asked for where the machine's name servers know no answer.
  */
 export const createResolver = (options: {
   allowPrivateNetworks: boolean
@@ -46,9 +46,9 @@ export const createResolver = (options: {
 const machineServers = (): string[] => new dns.Resolver().getServers()
 
 /**
- * Asks for both families at once. There are name servers that drop what they do not know, AAAA above all: so once a family
- * has an address the other is waited for a little longer and no more, and its answer is then missing, not empty. Nobody may
- * take what came for all there is: whoever connects judges the very address that is connected to.
+ * Asks for both families at once. There are name servers that drop what they do not know, AAAA above all: so once a
+ * family has an address the other is waited for a little longer and no more, and its answer is then missing, not empty.
+ * Nobody may take what came for all there is: whoever connects judges the very address that is connected to.
  */
 const askBothFamilies = async (
   ask: AskNameServers,

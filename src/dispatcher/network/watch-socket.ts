@@ -12,8 +12,8 @@ export type SocketObserver = {
 const CHANNEL = 'undici:client:sendHeaders'
 
 /**
- * undici shows a request's socket on its diagnostics channel only. It publishes there in the same tick in which it has called
- * `onRequestStart`, so that the request which started last is the one whose headers are being written.
+ * undici shows a request's socket on its diagnostics channel only. It publishes there in the same tick in which it has
+ * called `onRequestStart`, so that the request which started last is the one whose headers are being written.
  */
 export const observeSockets = (): SocketObserver => {
   let expected: ((socket: Socket) => void) | null = null
@@ -41,8 +41,8 @@ const socketOf = (message: unknown): Socket | null =>
 
 /**
  * Calls `onExceeded` once more than `bytes` have come on the socket, from now on, whatever they say: what is counted by
- * meaning leaves out status lines, interim answers and the sizes of chunks, and these can be without end too. Returns how to
- * stop counting.
+ * meaning leaves out status lines, interim answers and the sizes of chunks, and these can be without end too. Returns
+ * how to stop counting.
  */
 export const limitReading = (socket: Socket, bytes: number, onExceeded: () => void): (() => void) => {
   const mostBytes = socket.bytesRead + bytes

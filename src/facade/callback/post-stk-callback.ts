@@ -12,8 +12,9 @@ export const MAX_CALLBACK_BYTES = 64 * 1024
 const ACKNOWLEDGEMENT = '{"ResultCode":0,"ResultDesc":"Success"}'
 
 /**
- * `POST /callbacks/stk/{token}`: hands Daraja's callback to the core as it came, whatever it is and whatever it is called,
- * and acknowledges it once it is durable, for Daraja delivers once (law 3). The token is a secret: it is in no log line.
+ * `POST /callbacks/stk/{token}`: hands Daraja's callback to the core as it came, whatever it is and whatever it is
+ * called, and acknowledges it once it is durable, for Daraja delivers once (law 3). The token is a secret: it is in no
+ * log line.
  */
 export const registerPostStkCallback = (
   server: FastifyInstance,

@@ -25,8 +25,8 @@ const CURL = `curl -X POST "https://…/api/v1/mpesa/stk_push" \\
 const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 
 /**
- * `GET /api/v1/openapi.json` and `GET /docs`: the interface described for programs and for people. `deliveryScheduleMs`: the pause
- * before each attempt to deliver an outcome.
+ * `GET /api/v1/openapi.json` and `GET /docs`: the interface described for programs and for people.
+ * `deliveryScheduleMs`: the pause before each attempt to deliver an outcome.
  */
 export const registerDocs = (server: FastifyInstance, deliveryScheduleMs: readonly number[]): void => {
   const api = describeApi(deliveryScheduleMs)
@@ -47,7 +47,10 @@ export const registerDocs = (server: FastifyInstance, deliveryScheduleMs: readon
   })
 }
 
-/** The OpenAPI document as a page for partners' developers: one file, without scripts and without anything from elsewhere. */
+/**
+ * The OpenAPI document as a page for partners' developers: one file, without scripts and without anything from
+ * elsewhere.
+ */
 const renderDocsPage = (api: ApiDocument): string => {
   const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
     Object.entries<Operation>(methods).map(([method, operation]) => ({

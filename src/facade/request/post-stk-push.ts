@@ -12,8 +12,8 @@ const FIELDS = ['phone', 'amount', 'reference', 'callback_url']
 const MAX_INT32 = 2_147_483_647
 
 /**
- * `POST /api/v1/mpesa/stk_push`: asks the core for a payment. The three answers are the guide's, to the byte. No value is
- * judged here: one of a type that the message cannot hold is left out of it and named to the core as unreadable.
+ * `POST /api/v1/mpesa/stk_push`: asks the core for a payment. The three answers are the guide's, to the byte. No value
+ * is judged here: one of a type that the message cannot hold is left out of it and named to the core as unreadable.
  */
 export const registerPostStkPush = (
   server: FastifyInstance,
@@ -57,7 +57,9 @@ const toText = (value: unknown): string | null => {
 const toInt32 = (value: unknown): number | null =>
   typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= MAX_INT32 ? value : null
 
-/** Node joins repeated headers with a comma and a blank. A repeated one is refused: it is not known which one counts. */
+/**
+ * Node joins repeated headers with a comma and a blank. A repeated one is refused: it is not known which one counts.
+ */
 const idempotencyKeyOf = (request: FastifyRequest): string | undefined | null => {
   const given = request.headers['x-idempotency-key']
   if (typeof given !== 'string') return undefined

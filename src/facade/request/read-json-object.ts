@@ -2,9 +2,9 @@ import { isUtf8 } from 'node:buffer'
 import { MESSAGES, Refusal } from '../errors.ts'
 
 /**
- * Reads a request's body as a JSON object. Throws a Refusal for what is no JSON (415 without a body, 400), no object, or
- * names one of `fields` twice: JSON leaves open which one counts, and whoever checked the request before us may have read
- * the other. Own properties only: `__proto__` is a name like any other, and ignored like any other.
+ * Reads a request's body as a JSON object. Throws a Refusal for what is no JSON (415 without a body, 400), no object,
+ * or names one of `fields` twice: JSON leaves open which one counts, and whoever checked the request before us may have
+ * read the other. Own properties only: `__proto__` is a name like any other, and ignored like any other.
  */
 export const readJsonObject = (
   body: Buffer | undefined,
