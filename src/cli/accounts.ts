@@ -185,7 +185,8 @@ const check = async (environment: Environment, options: CheckOptions): Promise<v
     await withRunningDatabase(environment),
     ['DARAJA_BASE_URL', 'DARAJA_TIMEOUT_MS'],
   )
-  const problem = await askDaraja({ account, baseUrl, timeoutMs })
+  const client = createDarajaClient({ baseUrl, timeoutMs, connections: 1 })
+  const { problem } = await checkAccount({ client, account, baseUrl })
   if (problem !== null) process.exitCode = 1
   const { shortcode } = account
   const which = own === null ? 'default' : 'own'
@@ -196,22 +197,6 @@ const check = async (environment: Environment, options: CheckOptions): Promise<v
       ? `Daraja lets the ${which} account ${shortcode} in.`
       : `The ${which} account ${shortcode} gets no token: ${problem}.`,
   )
-}
-
-/** What is wrong with the account; null: Daraja lets it in. */
-const askDaraja = async (options: {
-  account: DarajaAccount
-  baseUrl: string
-  timeoutMs: number
-}): Promise<string | null> => {
-  const { account, baseUrl, timeoutMs } = options
-  const client = createDarajaClient({ baseUrl, timeoutMs, connections: 1 })
-  try {
-    const { problem } = await checkAccount({ account, baseUrl, send: client.send })
-    return problem
-  } finally {
-    await client.close()
-  }
 }
 
 /** The partner's own account, opened; null when it has none. */

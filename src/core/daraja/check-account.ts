@@ -1,5 +1,5 @@
 import type { DarajaAccount } from './account.ts'
-import type { Reply, SendToDaraja } from './client.ts'
+import type { DarajaClient, Reply } from './client.ts'
 import { fieldOf, textOf } from './read-json.ts'
 import { readToken, requestToken } from './token.ts'
 
@@ -8,15 +8,21 @@ export type AccountCheck = { problem: string | null }
 
 /**
  * Asks Daraja for an access token as the account. That proves the way there, the consumer key and the consumer secret;
- * what the shortcode and the passkey are good for, only a push shows. `baseUrl` is where `send` leads.
+ * what the shortcode and the passkey are good for, only a push shows. `baseUrl` is where
+ * `client` leads, which is closed at the end, also when the check throws.
  */
 export const checkAccount = async (options: {
-  send: SendToDaraja
+  client: DarajaClient
   account: DarajaAccount
   baseUrl: string
 }): Promise<AccountCheck> => {
-  const reply = await requestToken(options.send, options.account)
-  return { problem: readToken(reply) === null ? explain(reply, options.baseUrl) : null }
+  const { client, account, baseUrl } = options
+  try {
+    const reply = await requestToken(client.send, account)
+    return { problem: readToken(reply) === null ? explain(reply, baseUrl) : null }
+  } finally {
+    await client.close()
+  }
 }
 
 /** Why there is no token, and what to look at. Pure. */

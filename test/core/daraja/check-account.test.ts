@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { checkAccount } from '../../../src/core/daraja/check-account.ts'
-import { createDarajaClient } from '../../../src/core/daraja/client.ts'
+import { createDarajaClient, type SendToDaraja } from '../../../src/core/daraja/client.ts'
 import { createAuthority, selfSign } from '../../support/certificates.ts'
 import { freePort } from '../../support/core.ts'
 import { misbehave, startTestSimulator } from '../../support/simulator.ts'
@@ -26,8 +26,7 @@ afterEach(async () => {
 /** What a check says of the account at this place; null: all is well. */
 const problemAt = async (baseUrl: string): Promise<string | null> => {
   const client = createDarajaClient({ baseUrl, timeoutMs: 1_000, connections: 1 })
-  closing.push(() => client.close())
-  const { problem } = await checkAccount({ send: client.send, account, baseUrl })
+  const { problem } = await checkAccount({ client, account, baseUrl })
   return problem
 }
 
@@ -56,6 +55,15 @@ describe('the check of an account', () => {
     const simulator = await startTestSimulator()
     closing.push(() => simulator.close())
     expect(await problemAt(simulator.url)).toBeNull()
+  })
+
+  it('closes its client also when it throws', async () => {
+    const client = {
+      send: vi.fn<SendToDaraja>().mockRejectedValue(new Error('a defect')),
+      close: vi.fn<() => Promise<void>>().mockResolvedValue(undefined),
+    }
+    await expect(checkAccount({ client, account, baseUrl: 'http://127.0.0.1' })).rejects.toThrow('a defect')
+    expect(client.close).toHaveBeenCalledOnce()
   })
 
   it.each([
