@@ -38,7 +38,7 @@ export const readinessOf = async (options: {
   }
 }
 
-/** Why the database cannot be used, for an operator's eyes; null: it can. A session that may only read is of no use. */
+/** Why the database cannot be used, for operators; null: it can. A session that may only read is of no use. */
 const problemOf = async (database: Database): Promise<string | null> => {
   try {
     const late = (): Error => new Error(`no answer within ${DATABASE_TIMEOUT_MS} ms`)

@@ -76,7 +76,7 @@ const readClock = async (database: Database): Promise<Date> => {
   return rows[0]?.now ?? new Date(0)
 }
 
-/** Tells of connections of release 0.1.0 that are older than what ran, and so were not ended. */
+/** Logs connections of release 0.1.0 that are older than what ran, and so were not ended. */
 const reportOldConnections = async (database: Database, startedAt: Date, log: Log): Promise<void> => {
   const { rows } = await sql<{ count: number }>`
     SELECT count(*)::integer AS count FROM pg_stat_activity

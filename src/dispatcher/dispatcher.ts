@@ -86,7 +86,7 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
     metrics: createDispatcherMetrics(registry),
     reporter,
     recordOutcome: (claim, result) => {
-      // After an outage that outlasted this process, the other dispatchers go on without this outcome.
+      // After an outage that lasted longer than this process, the other dispatchers go on without this outcome.
       outcomes.record(claim, result).catch((error: unknown) => {
         if (!isOutage(error)) defect.reject(error)
       })

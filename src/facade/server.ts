@@ -119,7 +119,7 @@ const registerHealth = (server: FastifyInstance): void => {
   })
 }
 
-/** Tells the id of a request, or makes a new one when there is no request to ask (HTTP that could not be parsed). */
+/** Returns the id of a request, or makes a new one when there is no request to ask (HTTP that could not be parsed). */
 type RequestIds = (request?: IncomingMessage) => string
 
 /**

@@ -1,4 +1,4 @@
-/** Tells the present instant (UTC). A parameter everywhere, so that a test can own time. */
+/** Returns the present instant (UTC). A parameter everywhere, so that a test controls time. */
 export type Clock = () => Date
 
 export const systemClock: Clock = () => new Date()

@@ -1,5 +1,5 @@
 /**
- * Tells on standard output, once, that a process is ready: with `json` the one machine-readable line
+ * Says on standard output, once, that a process is ready: with `json` the one machine-readable line
  * `{"ready":true,…}` that scripts wait for, else one line for a person.
  */
 export const announceReady = (options: {

@@ -22,7 +22,7 @@ export const toPlainAddress = (text: string): string | null =>
   // Nearly every request has one of these, which are plain as they are; parsing one costs more than routing it.
   isIPv4(text) ? text : (parseAddress(text)?.toString() ?? null)
 
-/** Tells whether an address is on the list; what is no address is on none. */
+/** Returns whether an address is on the list; what is no address is on none. */
 export const includesAddress = (list: AddressList, text: string): boolean => {
   if (list.length === 0) return false
   const address = parseAddress(text)

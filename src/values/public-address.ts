@@ -6,7 +6,7 @@ const DENIED = new Set(['168.63.129.16'])
 const GLOBAL_UNICAST_V6: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse('2000::'), 3]
 
 /**
- * Tells whether an address is one that the public internet routes: what a callback may be sent to. IPv4: `ipaddr.js`
+ * Returns whether an address is one that the public internet routes: what a callback may be sent to. IPv4: `ipaddr.js`
  * says `unicast`. IPv6: inside 2000::/3 and `unicast`, which leaves out mapped, translated and tunnelled forms. `text`
  * is an address as `dns` or a URL writes it, IPv6 without brackets; anything that does not parse is not public.
  */

@@ -23,7 +23,7 @@ const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 10_000
 
 /**
- * Tells the queue of deliveries that are due: outbox to JetStream. A row is published when JetStream says that it is
+ * Publishes the deliveries that are due: outbox to JetStream. A row is published when JetStream says that it is
  * stored; else it is due to be published again at once, under its next number, after a growing pause of the whole loop.
  * Without a queue (`null`), or while it is away, nothing is done: dispatchers then find what is due by themselves.
  * `wake` when a delivery was committed.

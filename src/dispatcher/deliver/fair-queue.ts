@@ -48,7 +48,7 @@ const PARTNER_SLOTS = 1 / 4
 const PARTNER_WAITING = 1 / 8
 
 /** At the limit of all, a partner has some of what waits for it held only above this; else no more is asked for. */
-const MODEST_WAITING = 128
+const MIN_EXCESS_WAITING = 128
 
 type Partner = {
   id: bigint
@@ -242,13 +242,13 @@ const createEndpoints = () => {
     return undefined
   }
   /**
-   * Takes the later half of what waits at the longest queue of the partner that has most waiting, unless even that is
-   * modest.
+   * Takes the later half of what waits at the longest queue of the partner that has most waiting, unless that is
+   * short.
    */
   const takeExcess = (): { due: DueDelivery[]; endpoint: EndpointQueue } | undefined => {
-    const greediest = largest(partners.values(), (partner) => partner.waiting)
-    if (!greediest || greediest.waiting <= MODEST_WAITING) return undefined
-    const endpoint = largest(greediest.endpoints.values(), (one) => one.waiting.length)
+    const fullest = largest(partners.values(), (partner) => partner.waiting)
+    if (!fullest || fullest.waiting <= MIN_EXCESS_WAITING) return undefined
+    const endpoint = largest(fullest.endpoints.values(), (one) => one.waiting.length)
     if (!endpoint) return undefined
     const due = endpoint.waiting.splice(Math.floor(endpoint.waiting.length / 2))
     countWaiting(endpoint, -due.length)

@@ -208,7 +208,7 @@ export const stkCallback: Operation = {
       name: 'nonce',
       in: 'query',
       required: false,
-      description: 'Tells the payment from any other that had its number before.',
+      description: 'Distinguishes the payment from any other that had its number before.',
       schema: { type: 'string' },
     },
   ],
