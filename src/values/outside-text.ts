@@ -6,7 +6,7 @@
 export const cleanText = (text: string): string => text.replaceAll('\u0000', '').toWellFormed()
 
 /** `cleanText` of at most `length` UTF-16 code units; a character that the cut would halve is left out whole. */
-export const cutText = (text: string, length: number): string => {
+export const truncateText = (text: string, length: number): string => {
   const clean = cleanText(text)
   if (clean.length <= length) return clean
   return clean.slice(0, isHighSurrogate(clean.charCodeAt(length - 1)) ? length - 1 : length)

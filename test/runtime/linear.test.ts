@@ -7,7 +7,7 @@ import { toPlainAddress } from '../../src/values/address-list.ts'
 import { parseCallbackHost } from '../../src/values/callback-host.ts'
 import { parseCallbackUrl } from '../../src/values/callback-url.ts'
 import { parseIdempotencyKey } from '../../src/values/idempotency-key.ts'
-import { cutText } from '../../src/values/outside-text.ts'
+import { truncateText } from '../../src/values/outside-text.ts'
 import { isPublicAddress } from '../../src/values/public-address.ts'
 import { parseReference } from '../../src/values/reference.ts'
 import { attacksOf, findSlow } from '../support/linear.ts'
@@ -126,6 +126,6 @@ describe('what reads text from outside takes such a time too', () => {
     ['Retry-After', (text) => parseRetryAfter(text, now)],
     ['a partner’s answer', (text) => renderAnswer(Buffer.from(text))],
     ['a callback', (text) => parseCallback(Buffer.from(text))],
-    ['text that is cut', (text) => cutText(text, 1000)],
+    ['text that is cut', (text) => truncateText(text, 1000)],
   ])('%s', (_what, read) => expect(findSlow(attacks(), read)).toBeNull())
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cleanText, cutText } from '../../src/values/outside-text.ts'
+import { cleanText, truncateText } from '../../src/values/outside-text.ts'
 
 describe('text from outside', () => {
   it.each([
@@ -23,12 +23,12 @@ describe('text from outside', () => {
     ['ab\ud83dc', 3, 'ab\ufffd'],
     ['💡', 1, ''],
     ['💡', 0, ''],
-  ])('%j is cut at %d to %j', (text, length, cut) => expect(cutText(text, length)).toBe(cut))
+  ])('%j is cut at %d to %j', (text, length, cut) => expect(truncateText(text, length)).toBe(cut))
 
   it('is well formed wherever it is cut, and as long as it may be but for one half', () => {
     const text = 'a💡\ud83db\udca1💡💡\ud83d\ud83d💡c'
     for (let length = 0; length <= text.length; length += 1) {
-      const cut = cutText(text, length)
+      const cut = truncateText(text, length)
       expect(cut.isWellFormed()).toBe(true)
       expect(cut.length).toBeLessThanOrEqual(length)
       expect(cut.length).toBeGreaterThanOrEqual(length - 1)

@@ -1,4 +1,4 @@
-import { cutText } from '../../values/outside-text.ts'
+import { truncateText } from '../../values/outside-text.ts'
 import type { Reply } from './client.ts'
 import type { JsonObject } from './read-json.ts'
 import { allTextOf, fieldInAnyCase, textOf } from './read-json.ts'
@@ -103,7 +103,7 @@ const backOff = (code: string, message: string, hasWaited = false): Refusal => (
 
 /** Cut to what a person reads, without white space around it and with single blanks: partners and operators see it. */
 const readable = (text: string | null): string =>
-  cutText((text ?? '').replaceAll(/\s+/g, ' ').trim(), MAX_TEXT)
+  truncateText((text ?? '').replaceAll(/\s+/g, ' ').trim(), MAX_TEXT)
 
 const MAX_TEXT = 300
 

@@ -74,7 +74,7 @@ export const holdAccount = async (
 }
 
 /** An answer by which Daraja turned something away for the time being. */
-export type TurnedAway = { code: string; afterMs: number; concerns: 'this_payer' | 'whole_account' }
+export type RetryLater = { code: string; afterMs: number; concerns: 'this_payer' | 'whole_account' }
 
 /**
  * Leaves the whole account alone for a while when it was the account that was turned away, for all replicas. While
@@ -82,7 +82,7 @@ export type TurnedAway = { code: string; afterMs: number; concerns: 'this_payer'
  */
 export const backOff = async (
   options: { database: Database; shortcode: string; log: Log; metrics: CoreMetrics },
-  answer: TurnedAway,
+  answer: RetryLater,
 ): Promise<void> => {
   if (answer.concerns !== 'whole_account') return
   const { database, shortcode, log, metrics } = options

@@ -1,5 +1,5 @@
 import { type Answer, callDaraja, credentialsOf, type Daraja, readSuccess } from './call.ts'
-import type { TurnedAway } from './hold.ts'
+import type { RetryLater } from './hold.ts'
 import type { JsonObject } from './read-json.ts'
 import { AMBIGUOUS, type Field, fieldOf, textOf } from './read-json.ts'
 import { type Result, readResult, STILL_PROCESSING } from './read-result.ts'
@@ -8,8 +8,8 @@ import { type Result, readResult, STILL_PROCESSING } from './read-result.ts'
 export type QueryOutcome =
   /** Definite: `"0"` is paid. There is no receipt, amount or date in the answer. */
   | { kind: 'definite'; resultCode: string; resultDesc: string }
-  /** The payer still has the prompt, or nothing was said: settles nothing. `turnedAway`: Daraja did not even look. */
-  | { kind: 'open'; reason: string; turnedAway?: TurnedAway }
+  /** The payer still has the prompt, or nothing was said: settles nothing. `retryLater`: Daraja did not even look. */
+  | { kind: 'open'; reason: string; retryLater?: RetryLater }
 
 /**
  * Asks Daraja what became of a prompt. Only an answer with HTTP 2xx, about this push, with a definite result is
@@ -18,7 +18,7 @@ export type QueryOutcome =
 export const queryStk = async (daraja: Daraja, checkoutRequestId: string): Promise<QueryOutcome> => {
   const body = { ...credentialsOf(daraja), CheckoutRequestID: checkoutRequestId }
   const reply = await callDaraja(daraja, { path: '/mpesa/stkpushquery/v1/query', body, read: readFound })
-  if (reply.kind === 'later') return { kind: 'open', reason: reply.code, turnedAway: reply }
+  if (reply.kind === 'later') return { kind: 'open', reason: reply.code, retryLater: reply }
   if (reply.kind !== 'success') return { kind: 'open', reason: reply.kind }
   return toOutcome(reply.value, checkoutRequestId)
 }

@@ -1,4 +1,4 @@
-import { cutText } from '../../values/outside-text.ts'
+import { truncateText } from '../../values/outside-text.ts'
 import { type Field, JsonNumber, textOf } from './read-json.ts'
 
 /** What ResultCode and ResultDesc say of a payment, on either channel. */
@@ -31,7 +31,7 @@ const MAX_DESC = 1000
  */
 export const readResult = (given: { code: Field; desc: Field }): Result => {
   const resultCode = readCode(given.code)
-  const resultDesc = cutText(textOf(given.desc) ?? '', MAX_DESC)
+  const resultDesc = truncateText(textOf(given.desc) ?? '', MAX_DESC)
   if (resultCode === null) return { kind: 'unsettled', reason: 'no ResultCode that can be read' }
   if (resultCode === '0') return { kind: 'paid', resultCode, resultDesc }
   const isPending = resultCode === PENDING_RESULT_CODE || STILL_PROCESSING.test(resultDesc)

@@ -168,9 +168,9 @@ const reconcile = async (options: Reconciling, account: OpenAccount, due: DueQue
     return
   }
   const { database, reconcileAfterMs, random, log, metrics } = options
-  if (answer.turnedAway) {
+  if (answer.retryLater) {
     const { shortcode } = account.daraja.account
-    await backOff({ database, shortcode, log, metrics }, answer.turnedAway)
+    await backOff({ database, shortcode, log, metrics }, answer.retryLater)
   }
   const delayMs = nextDelay({ firstMs: reconcileAfterMs, queries: due.queries, random })
   options.log.info({

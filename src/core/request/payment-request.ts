@@ -19,7 +19,7 @@ export type PaymentRequest = {
 }
 
 /** The fields as a caller gave them; undefined: not given; null: given as something else than text or a number. */
-export type GivenPaymentRequest = {
+export type UncheckedPaymentRequest = {
   msisdn: string | null
   amountKes: number | null
   reference?: string | null | undefined
@@ -42,7 +42,7 @@ const UNBOUND: RequestBounds = { callbackHosts: null, maxPaymentKes: null }
 
 /** Checks a request, `callback_url` first, for its message is the one the guide promises. */
 export const parsePaymentRequest = (
-  given: GivenPaymentRequest,
+  given: UncheckedPaymentRequest,
   policy: CallbackUrlPolicy,
   bounds: RequestBounds = UNBOUND,
 ): { request: PaymentRequest } | { refusal: Refusal } => {

@@ -9,7 +9,7 @@ import {
 import { clientAddress } from '../../runtime/call-context.ts'
 import { toPlainAddress } from '../../values/address-list.ts'
 import { routesOf, type Services } from './services.ts'
-import { blameCaller } from './undecodable.ts'
+import { toInvalidArgument } from './undecodable.ts'
 
 /** The largest request that is read, bytes. */
 const MAX_MESSAGE_BYTES = 256 * 1024
@@ -39,7 +39,7 @@ export const createConnectHandler = (options: {
     const address = toPlainAddress(request.socket.remoteAddress ?? '') ?? ''
     const values = createContextValues().set(clientAddress, address)
     handler(universalRequestFromNodeRequest(request, response, undefined, values))
-      .then(blameCaller)
+      .then(toInvalidArgument)
       .then((answer) => universalResponseToNodeResponse(answer, response))
       // The caller is gone, or its connection broke in the middle of the answer.
       .catch(() => response.destroy())

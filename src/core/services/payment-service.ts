@@ -21,7 +21,7 @@ import type { Acceptor } from '../request/acceptor.ts'
 import { type AcceptLimits, isWithoutLimit, type PayerLimits } from '../request/payer-limits.ts'
 import {
   findBlankEndedKey,
-  type GivenPaymentRequest,
+  type UncheckedPaymentRequest,
   parsePaymentRequest,
 } from '../request/payment-request.ts'
 import { requireReader, requireRequester } from './caller.ts'
@@ -58,7 +58,7 @@ const requestPayment = async (
 ): Promise<{ paymentId: bigint; duplicate: boolean }> => {
   const partner = await requireRequester(context, parts.checks)
   const { partnerId } = partner
-  const given = toGiven(message, context)
+  const given = toUnchecked(message, context)
   const storedKey = await findBlankEndedKey(parts.database, partnerId, given.idempotencyKey)
   const bounds = { callbackHosts: partner.callbackHosts, maxPaymentKes: partner.maxPaymentKes, storedKey }
   const parsed = parsePaymentRequest(given, parts.callbackUrlPolicy, bounds)
@@ -88,7 +88,7 @@ const requestPayment = async (
 }
 
 /** The fields of the message; null for what was given to its caller as something that no message can hold. */
-const toGiven = (message: RequestPaymentRequest, context: HandlerContext): GivenPaymentRequest => {
+const toUnchecked = (message: RequestPaymentRequest, context: HandlerContext): UncheckedPaymentRequest => {
   const unreadable = unreadableFieldsOf(context)
   const read = <Value>(field: string, value: Value): Value | null =>
     unreadable.includes(field) ? null : value

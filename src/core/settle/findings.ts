@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely'
 import { givenRows } from '../../database/given-rows.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
-import { cutText } from '../../values/outside-text.ts'
+import { truncateText } from '../../values/outside-text.ts'
 import type { Evidence } from './evidence.ts'
 
 // Reports that contradict what is known. None of them moves a payment, none is silent: each is kept once, shown by
@@ -39,7 +39,7 @@ const MAX_DETAIL = 500
 export const findCollisions = (known: Known, said: Evidence): Finding[] => {
   if (known.state !== 'successful') return []
   const found = (kind: FindingKind, detail: string): Finding[] => [
-    { paymentId: said.paymentId, kind, detail: cutText(`${said.cause}: ${detail}`, MAX_DETAIL) },
+    { paymentId: said.paymentId, kind, detail: truncateText(`${said.cause}: ${detail}`, MAX_DETAIL) },
   ]
   if (said.outcome === 'failed')
     return found('failure_after_success', `${said.resultCode} ${said.resultDesc}`)

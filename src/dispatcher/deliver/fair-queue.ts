@@ -230,7 +230,7 @@ const createEndpoints = () => {
   const takeNext = (
     mayStart: (endpoint: EndpointQueue) => boolean,
   ): { due: DueDelivery; endpoint: EndpointQueue } | undefined => {
-    for (const endpoint of endpointsInTurn(partners)) {
+    for (const endpoint of endpointsInOrder(partners)) {
       if (!mayStart(endpoint)) continue
       const due = endpoint.waiting.shift()
       if (due === undefined) continue
@@ -262,7 +262,7 @@ const createEndpoints = () => {
 }
 
 /** The endpoints at which something waits: those of the partner that is served next come first. */
-function* endpointsInTurn(partners: ReadonlyMap<bigint, Partner>): Generator<EndpointQueue> {
+function* endpointsInOrder(partners: ReadonlyMap<bigint, Partner>): Generator<EndpointQueue> {
   for (const partner of partners.values())
     if (partner.waiting > 0)
       for (const endpoint of partner.endpoints.values()) if (endpoint.waiting.length > 0) yield endpoint

@@ -73,8 +73,8 @@ export const DARAJA_MUTANTS: readonly Mutant[] = [
     file: 'src/core/daraja/read-json.ts',
     changes: [
       {
-        find: 'return values.length > 1 ? AMBIGUOUS : values[0]\n}\n\n/** The same,',
-        replace: 'return values.at(-1)\n}\n\n/** The same,',
+        find: 'return values.length > 1 ? AMBIGUOUS : values[0]\n}\n\n/**\n * The same,',
+        replace: 'return values.at(-1)\n}\n\n/**\n * The same,',
       },
     ],
     killedBy: { file: SPELLINGS, test: 'is neither paid nor failed when it has two codes, whichever' },
