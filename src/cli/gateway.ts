@@ -108,7 +108,7 @@ const report = (error: unknown): number => {
   return code
 }
 
-/** Whoever reads the output may stop reading, as `head` does: nothing is wrong then. Anything else failed. */
+/** The reader of the output may stop reading, as `head` does: that is no failure. Anything else failed. */
 const endWithoutOutput = (error: NodeJS.ErrnoException): never => {
   if (error.code !== 'EPIPE') process.exitCode = report(new OutputError(error))
   process.exit()

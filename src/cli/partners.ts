@@ -43,7 +43,7 @@ export const partnersCommand = (environment: Environment): Command => {
   addDisabling(environment, partners, 'disable').description(
     'refuse a partner’s requests and prompt nobody for it; outcomes of earlier payments are still delivered',
   )
-  addDisabling(environment, partners, 'enable').description('let a disabled partner in again')
+  addDisabling(environment, partners, 'enable').description('accept requests of a disabled partner again')
   addSet(environment, partners)
   partners.addCommand(keysCommand(environment))
   partners.addCommand(signingSecretCommand(environment))

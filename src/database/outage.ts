@@ -78,7 +78,7 @@ export const isPlanOutdated = (error: DatabaseError): boolean =>
 const DATA_EXCEPTION = /^22/
 
 /**
- * True when what is worked at is to blame for an error, so that it fails the same each time: our own code threw over
+ * True when the processed data causes an error, so that it fails the same each time: our own code threw over
  * it, or Postgres refuses a value. False for whatever else Postgres refuses, such as a row whose partition is missing.
  */
 export const isOfItsContent = (error: unknown): boolean =>

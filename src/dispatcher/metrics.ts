@@ -57,7 +57,7 @@ export const showBacklog = (registry: Registry, database: Database): void => {
   })
   const endpoints = new Gauge({
     name: 'gateway_troubled_endpoints',
-    help: 'Endpoints (a partner and a callback host) that are not well, by state',
+    help: 'Endpoints (a partner and a callback host) that are not healthy, by state',
     labelNames: ['state'] as const,
     registers,
   })

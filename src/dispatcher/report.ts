@@ -35,7 +35,7 @@ export type Reporter = {
 const FAILING_AT = 4
 
 /**
- * Reports to operators what went wrong and what is well again, in the log and in metrics: on a change only, and never
+ * Reports to operators what failed and what recovered, in the log and in metrics: on a change only, and never
  * twice.
  */
 export const createReporter = (options: { registry: Registry; log: Log }): Reporter => {

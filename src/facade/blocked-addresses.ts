@@ -13,7 +13,7 @@ export type BlockedAddresses = {
   trust: (address: string) => void
 }
 
-/** For how long a partner's key speaks for its address, ms: longer than a quiet night. */
+/** For how long a partner's valid key exempts its address, ms: longer than a night without requests. */
 const TRUSTED_MS = 86_400_000
 
 /** How many addresses are trusted at once. */

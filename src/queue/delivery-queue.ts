@@ -36,7 +36,7 @@ export type DeliveryQueue = {
    * number.
    */
   publish(due: Due): Promise<void>
-  /** Takes messages, at most `prefetch` at hand, until it is stopped; goes on by itself after every loss. */
+  /** Takes messages, at most `prefetch` unacknowledged, until it is stopped; resumes by itself after every loss. */
   consume(options: {
     prefetch: number
     /** Takes over one message; the next follows when it resolves. Must not reject. */

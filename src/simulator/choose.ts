@@ -101,7 +101,7 @@ export const createChoose = (options: { plan: Plan; ledger: Ledger }): Choose =>
 /** What a run is to get wrong: by name, how probably (0 to 1), and the number that decides when. */
 export type RunPlan = { seed: number; misbehaviours: ReadonlyMap<string, number> }
 
-/** A run's plan at work. */
+/** The plan of a run as it is applied. */
 export type Plan = {
   current: RunPlan
   /** The outcomes drawn for one call. `subject` is what the call is about and which of its kind it is. */

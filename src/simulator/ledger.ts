@@ -57,7 +57,7 @@ const NOTHING = {
   callbacks_failed: 0,
 }
 
-/** What the simulator did, kept so that tests can hold it against what the gateway believes. */
+/** What the simulator did, kept so that tests can compare it with the records of the gateway. */
 export type Ledger = {
   /** Counts since the start, or since the ledger was last cleared. */
   totals: typeof NOTHING

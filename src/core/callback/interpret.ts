@@ -141,7 +141,7 @@ const interpretOneByOne = async (options: Interpreting): Promise<number> => {
   return ids.length
 }
 
-/** What a callback holds fails the same each time; for whatever else Postgres refuses it is not to blame. */
+/** What a callback holds fails the same each time; any other refusal by Postgres has another cause. */
 const quarantine = async ({ database, log }: Interpreting, id: string, error: unknown): Promise<void> => {
   if (isOfItsContent(error)) {
     await giveUp(database, id)

@@ -6,8 +6,8 @@ import { crashPoint } from '../../runtime/crash-point.ts'
 // What the files of the spool are called: `.open` is being written, `.sealed` is written no more and waits to be
 // replayed, `.aside` holds what no replay could use. Renaming one is atomic, and no record is acknowledged before its
 // writer has seen, after the fsync, that its file still has the name it was opened under. So whoever renames an `.open`
-// file has every acknowledged record of it, whether its writer is dead, asleep or alive, and no lock has to outlive
-// anybody.
+// file has every acknowledged record of it, whether its writer has exited, is stopped or runs, and no lock has to
+// outlive anybody.
 
 /** The ends of the files' names. */
 export const OPEN = '.open'

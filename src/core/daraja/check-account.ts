@@ -76,7 +76,7 @@ const explainAnswer = (reply: Extract<Reply, { kind: 'answered' }>, host: string
     return `${host} does not know this consumer key with this consumer secret: compare both with the app on the Daraja portal, without blanks around them. An app of the sandbox is none in production, nor the other way round: ${appOf(host)}`
   }
   if (/incapsula|<html/i.test(reply.text)) {
-    return `the edge in front of Daraja turned this machine away (HTTP ${reply.status}, a page instead of an answer): is its address blocked, or too busy? It is not about the account`
+    return `the edge in front of Daraja refused this machine (HTTP ${reply.status}, a page instead of an answer): is its address blocked, or too busy? It is not about the account`
   }
   if (reply.status === 429) return `${host} had too many requests of this account: wait and try again`
   if (code !== '') return `${host} answered ${code} ${message}`

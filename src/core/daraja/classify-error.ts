@@ -9,7 +9,7 @@ export type Refusal =
   | { kind: 'refused'; code: string; message: string }
   /**
    * Certain: not processed; may be asked again after `afterMs`. `whole_account`: nothing else should be asked either
-   * before then, for it was the account that was turned away and not this one request.
+   * before then, for it was the account that was refused and not this one request.
    */
   | {
       kind: 'later'

@@ -5,7 +5,7 @@ import { isOutage } from '../../database/outage.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { CoreMetrics } from '../metrics.ts'
 
-// An account that Daraja turned away as a whole (spike arrest, quota, no connection, no token) is left alone for a
+// An account that Daraja refused as a whole (spike arrest, quota, no connection, no token) is left alone for a
 // while, by all replicas: going on with other payments would only make Daraja throttle for longer. Payments that wait
 // meanwhile keep their submit-by deadline.
 
@@ -42,7 +42,7 @@ export const readHold = async (database: Database, shortcode: string): Promise<H
 
 /**
  * Holds the account for `afterMs`, twice as long each time in a row, up to half a minute; resolves with the length in
- * ms, or null when it is held already, as it is when many calls under way are turned away at once.
+ * ms, or null when it is held already, as it is when many calls under way are refused at once.
  */
 export const holdAccount = async (
   database: Database,
@@ -77,7 +77,7 @@ export const holdAccount = async (
 export type RetryLater = { code: string; afterMs: number; concerns: 'this_payer' | 'whole_account' }
 
 /**
- * Leaves the whole account alone for a while when it was the account that was turned away, for all replicas. While
+ * Leaves the whole account alone for a while when it was the account that was refused, for all replicas. While
  * Postgres is away nothing is recorded: nothing can be taken then either.
  */
 export const backOff = async (

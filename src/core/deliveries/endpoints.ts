@@ -23,7 +23,7 @@ export type ListedEndpoint = RowOf<
 
 /**
  * At most `limit` endpoints that failed, are paused, or have held, dead or cancelled deliveries, by partner and host,
- * after the endpoint `after`. Those that are well are not listed: the history alone knows them.
+ * after the endpoint `after`. Healthy ones are not listed: the history alone knows them.
  */
 export const listEndpoints = async (options: {
   database: Database

@@ -8,7 +8,7 @@ import { type Loop, startLoop } from '../../runtime/loop.ts'
 
 /** Writes down when keys were last used, once in a while and never on the way of a request. */
 export type KeyUse = {
-  /** Says that the key let a request in just now. */
+  /** Records that the key authenticated a request just now. */
   note: (keyId: bigint) => void
   /** Starts the writing. A key's row is written at most once a minute, however many replicas see it used. */
   start: () => Loop

@@ -35,7 +35,7 @@ const ROWS_AT_ONCE = 100
 /**
  * Seals every secret again that is not under the present key: in batches, each a transaction, in the order of the ids.
  * Safe to repeat and to break off: each batch has its own line in the audit log. Those who open secrets must have both
- * keys until it is done; whoever still seals under the key before makes more work for the next time.
+ * keys until it is done; a process that still seals under the previous key makes more work for the next time.
  */
 export const resealSecrets = async (options: {
   database: Database

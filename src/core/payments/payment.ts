@@ -4,8 +4,8 @@ import type { Outcome, PaymentStateName } from '../../database/schema/payments.t
 //
 // accepted     Durable, the payer not prompted. Entered by an answered request, or again from `submitting` when Daraja
 //              said for certain that it did not process the push and may be asked later. Left by the submit loop.
-// submitting   Committed before the first byte goes to Daraja. Whoever finds such a payment without being the one that
-//              submits it never sends it: the payer may have the prompt already.
+// submitting   Committed before the first byte goes to Daraja. A process that finds such a payment and is not the one
+//              that submits it never sends it: the payer may have the prompt already.
 // submitted    Daraja took the push and gave its ids. Left by the callback, or by a definite answer to the query.
 // unconfirmed  It is not known whether the payer was prompted. Never sent again, never guessed: left by the callback,
 //              by M-PESA's own records (Pull Transactions), by an operator; or by the reply to the push, when it comes

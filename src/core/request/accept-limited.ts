@@ -58,7 +58,7 @@ const acceptWithin = async (
     dayPartners: firsts.filter(isDayCounted).map(({ partnerId }) => partnerId),
     payers: firsts.map(toPayer),
   })
-  // After the locks: whoever was before us in line may have taken the same key.
+  // After the locks: a transaction that waited before ours may have taken the same key.
   const held = await findKeyHolders(
     transaction,
     firsts.filter(({ keyHash }) => keyHash !== null),

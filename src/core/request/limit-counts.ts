@@ -5,7 +5,7 @@ import type { LimitState, RecentPrompt } from './payer-limits.ts'
 /** A payer of one partner. */
 export type PartnersPayer = { partnerId: bigint; msisdn: string }
 
-/** What limits are judged by; kept up to date by whoever accepts. */
+/** What limits are judged by; updated by each transaction that accepts. */
 export type LimitCounts = {
   nowMs: number
   secondsLeftToday: number

@@ -16,7 +16,7 @@ export type CallerChecks = {
   checkToken: CheckToken
   checkPartner: CheckPartner
   throttle: Throttle
-  /** Says that a key let a request in just now. */
+  /** Records that a key authenticated a request just now. */
   noteUse: (keyId: bigint) => void
 }
 

@@ -21,8 +21,8 @@ import type { Acceptor } from '../request/acceptor.ts'
 import { type AcceptLimits, isWithoutLimit, type PayerLimits } from '../request/payer-limits.ts'
 import {
   findBlankEndedKey,
-  type UncheckedPaymentRequest,
   parsePaymentRequest,
+  type UncheckedPaymentRequest,
 } from '../request/payment-request.ts'
 import { requireReader, requireRequester } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'

@@ -5,7 +5,7 @@ import type { Schema } from '../../database/schema/schema.ts'
 import { truncateText } from '../../values/outside-text.ts'
 import type { Evidence } from './evidence.ts'
 
-// Reports that contradict what is known. None of them moves a payment, none is silent: each is kept once, shown by
+// Reports that contradict what is known. None of them moves a payment, none is dropped: each is kept once, shown by
 // `payments show`, logged as an error and counted.
 
 export type FindingKind =

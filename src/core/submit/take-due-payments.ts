@@ -124,8 +124,8 @@ const lockDuties = async (
 
 /**
  * Those of the payments that nobody else has locked. Others lock a payment first and its duty after; to wait here, with
- * the duty in hand, would be to wait for each other. Whoever has the payment may be settling it; else it is due the
- * next time.
+ * the duty in hand, would be to wait for each other. The transaction that has the payment may be settling it; else it
+ * is due the next time.
  */
 const lockPayments = async (transaction: Transaction<Schema>, ids: readonly bigint[]): Promise<DueRow[]> => {
   if (ids.length === 0) return []

@@ -29,7 +29,7 @@ export type PayerPromptsTable = {
 /** What all replicas must know of an account at Daraja; a row appears when there is something to know. */
 export type DarajaAccountsTable = {
   shortcode: string
-  /** Until then nothing is asked of Daraja for this account, for it was turned away. */
+  /** Until then Daraja is not called for this account, since it refused the whole account. */
   held_until: Generated<Date>
   /** How often in a row it was held; a minute without another hold resets the count. */
   holds: Generated<number>

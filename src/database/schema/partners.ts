@@ -31,7 +31,7 @@ export type ApiKeysTable = {
   revoked_at: ColumnType<Date | null, never, Date | null>
   /** From then on it is refused; null: it does not expire. */
   expires_at: Date | null
-  /** When it last let a request in, to the minute; null: never. */
+  /** When it last authenticated a request, to the minute; null: never. */
   last_used_at: ColumnType<Date | null, never, Date>
 }
 

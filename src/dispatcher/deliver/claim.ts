@@ -55,7 +55,7 @@ export const IS_FREE = sql<boolean>`due_at <= now() AND leased_until <= now() AN
  */
 export const NAMED_IS_FREE = sql`(${IS_FREE}) IS TRUE`
 
-/** Whether something may pass to an endpoint: it is well, or ramping up, or this is the probe. */
+/** Whether something may pass to an endpoint: it is healthy, or ramping up, or this is the probe. */
 const PASSES = sql`
   endpoints.partner_id IS NULL OR endpoints.paused_at IS NULL AND (
     endpoints.state IN ('closed', 'ramping')

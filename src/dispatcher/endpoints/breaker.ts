@@ -31,7 +31,7 @@ export type Breaker = {
   state: EndpointStateName
   /** In a row. */
   failures: number
-  /** In a row: how often it was opened since it was last well. */
+  /** In a row: how often it was opened since it was last healthy. */
   opens: number
   probeDeliveryId: bigint | null
   releasePerSecond: number | null
@@ -102,7 +102,7 @@ const open = (breaker: Breaker, random: number): Judged => ({
   openMs: Math.min(FIRST_OPEN_MS * 2 ** breaker.opens, LONGEST_OPEN_MS) * (1 + JITTER * random),
 })
 
-/** With the first success an endpoint is well; one that is ramping goes on. */
+/** With the first success an endpoint is healthy; one that is ramping goes on. */
 const succeed = (breaker: Breaker): Breaker => {
   if (breaker.state === 'closed') return breaker.failures === 0 && breaker.opens === 0 ? breaker : CLOSED
   return breaker.failures === 0 ? breaker : { ...breaker, failures: 0 }

@@ -21,7 +21,7 @@ export type OutcomeRecorder = {
 }
 
 /**
- * Outcomes go to Postgres in batches, one after the other. A success at an endpoint that is well costs nothing: it is
+ * Outcomes go to Postgres in batches, one after the other. A success at a healthy endpoint costs nothing: it is
  * recorded only where the claim said, or this process knows, that the endpoint is troubled.
  */
 export const createOutcomeRecorder = (options: {
@@ -86,8 +86,8 @@ type OutcomeOptions = {
 
 /**
  * Brings the breakers of endpoints up to date with outcomes, in their order, in one transaction. An endpoint that was
- * well gets a row with its first failure, and loses it with its first success. What is held for an endpoint that opens
- * (again), and has been for `longestMs`, dies.
+ * healthy gets a row with its first failure, and loses it with its first success. What is held for an endpoint that
+ * opens (again), and has been for `longestMs`, ends as dead.
  */
 export const recordOutcomes = async (options: OutcomeOptions): Promise<RecordedOutcomes> => {
   const unlocked = await judgeSuccesses(options)
@@ -159,7 +159,7 @@ const judgeOne = (
     breaker = judged.breaker
     openMs = judged.openMs ?? openMs
   }
-  // One that was closed untried is well only now.
+  // One that was closed untried is healthy only now.
   const hasMoved = breaker.state !== known.state || (known.opens > 0 && isWell(breaker))
   return { partnerId, host, breaker, last, openMs, hasNews: breaker !== known, hasMoved }
 }
@@ -191,7 +191,7 @@ const readBreakers = (database: Database, outcomes: readonly Outcome[]) =>
     .orderBy('partner_id')
     .orderBy('host')
 
-/** Writes what was judged; an endpoint that is well is forgotten, unless an operator has paused it. */
+/** Writes what was judged; the row of a healthy endpoint is deleted, unless an operator has paused it. */
 const writeBreakers = async (
   transaction: Transaction<Schema>,
   judgements: readonly Judgement[],

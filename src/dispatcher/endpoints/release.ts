@@ -147,7 +147,7 @@ const probe = async (transaction: Transaction<Schema>, endpoint: DueEndpoint): P
 
 /**
  * Releases this step's share of what is held; the rate doubles each second. With nothing held any more the endpoint is
- * well.
+ * healthy.
  */
 const releaseShare = async (transaction: Transaction<Schema>, endpoint: DueEndpoint): Promise<Released> => {
   const { partnerId, host, isSeasoned } = endpoint
@@ -204,7 +204,7 @@ const isAnyHeld = async (transaction: Transaction<Schema>, endpoint: Endpoint): 
   return held !== undefined
 }
 
-/** Forgets an endpoint that is well; one that failed since it came back keeps its failures. */
+/** Deletes the row of a healthy endpoint; one that failed since it came back keeps its failures. */
 const close = async (transaction: Transaction<Schema>, endpoint: DueEndpoint): Promise<void> => {
   if (endpoint.failures > 0)
     await updateEndpoint(transaction, endpoint)

@@ -27,7 +27,7 @@ export const ownAddresses = (): Set<string> =>
 
 /**
  * Lets through what `isPublicAddress` says is public and is not this machine. One refused address among several refuses
- * the name. That is a courtesy to whoever configured it wrongly; what keeps connections off is that each is judged by
+ * the name. That gives a clear error for a wrong configuration; what keeps connections off is that each is judged by
  * the address it is made to, and made to that address and no name: so neither a second answer of a name server nor one
  * that is missing comes between check and use. With `allowPrivateNetworks` everything passes. `isPublic` stands in for
  * `isPublicAddress` where a test needs a public address that it can listen on.

@@ -84,7 +84,7 @@ describe('the check of an account', () => {
     [
       503,
       '<html>Request unsuccessful. Incapsula incident ID: 1</html>',
-      /the edge .* turned this machine away \(HTTP 503/,
+      /the edge .* refused this machine \(HTTP 503/,
     ],
     [429, '', /too many requests/],
     [200, '{"hello":"world"}', /answered without a token: is DARAJA_BASE_URL Daraja/],
