@@ -1,4 +1,4 @@
-import { ARROWS } from '../../src/core/payments/payment.ts'
+import { ARROWS } from '../../src/core/payments/states.ts'
 import { banner } from '../../src/local/reporter.ts'
 import { namesIn } from '../../src/runtime/config.ts'
 import { DISPATCH_SETTINGS } from '../../src/runtime/dispatch-config.ts'

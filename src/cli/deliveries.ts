@@ -6,7 +6,7 @@ import {
   EndpointSchema,
 } from '../gen/mpesa/gateway/v1/deliveries_pb.js'
 import { useDeliveries } from './call-service.ts'
-import { addCancel, addFilter, addRetry, type FilterOptions, readFilter } from './change-deliveries.ts'
+import { addCancel, addFilter, addRetry, type FilterOptions, readFilter } from './deliveries-retry-cancel.ts'
 import type { Environment } from './environment.ts'
 import { COLUMNS, toRow } from './messages.ts'
 import { type ByOptions, byOption, type JsonOption, optional, readId, readLimit } from './options.ts'

@@ -7,7 +7,7 @@ import {
   listPayments,
   type PaymentRow,
 } from '../core/payments/find.ts'
-import { ARROWS, isPaymentState } from '../core/payments/payment.ts'
+import { ARROWS, isPaymentState } from '../core/payments/states.ts'
 import { settleByHand } from '../core/settle/settle-by-hand.ts'
 import type { Outcome } from '../database/schema/payments.ts'
 import { readConfig } from '../runtime/config.ts'

@@ -11,7 +11,7 @@ import { type Acceptor, createAcceptor } from './request/acceptor.ts'
 import type { Services } from './server/services.ts'
 import { type CallerChecks, createCallerChecks } from './services/caller-checks.ts'
 import { createDarajaCallbackService } from './services/daraja-callback-service.ts'
-import { createDeliveryService, createPartnerService } from './services/operator-services.ts'
+import { createDeliveryService, createPartnerService } from './services/operator-access.ts'
 import { createPaymentService } from './services/payment-service.ts'
 
 export type Core = {

@@ -4,7 +4,7 @@ import type { Database } from '../database/connect.ts'
 import type { NumberGuard } from '../database/mark/number-guard.ts'
 import type { Outcome } from '../database/schema/payments.ts'
 import { countOverduePayments } from './payments/find.ts'
-import type { Cause } from './payments/payment.ts'
+import type { Cause } from './payments/states.ts'
 import type { FindingKind } from './settle/findings.ts'
 
 export type CoreMetrics = {

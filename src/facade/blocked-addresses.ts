@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { LRUCache } from 'lru-cache'
-import type { WrongSecrets } from '../runtime/wrong-secrets.ts'
+import type { WrongSecrets } from '../runtime/count-wrong-secrets.ts'
 import { networkOf } from '../values/network-of.ts'
 import { Refusal, tooManyWrongKeys } from './errors.ts'
 

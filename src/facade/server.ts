@@ -13,10 +13,10 @@ import {
   guardConnections,
   serverTimes,
 } from '../runtime/connection-guard.ts'
+import type { WrongSecrets } from '../runtime/count-wrong-secrets.ts'
 import { createDropReporter } from '../runtime/drop-reporter.ts'
 import { closeWithin } from '../runtime/listen.ts'
 import type { Log } from '../runtime/log.ts'
-import type { WrongSecrets } from '../runtime/wrong-secrets.ts'
 import { type AddressList, includesAddress } from '../values/address-list.ts'
 import { parseRequestId } from '../values/request-id.ts'
 import { answerErrors, sendError } from './answer-errors.ts'

@@ -1,7 +1,9 @@
 import { z } from 'zod'
-import { databaseUrl, flag, text, url, wholeNumber } from './setting-parsers.ts'
+import { databaseUrl, text, url, wholeNumber } from './setting-parsers.ts'
+import { CALLBACK_SETTINGS } from './settings/callbacks.ts'
+import { CALLER_SETTINGS } from './settings/callers.ts'
 import { DELIVERY_SETTINGS } from './settings/deliveries.ts'
-import { DOOR_SETTINGS } from './settings/listeners.ts'
+import { LISTENER_SETTINGS } from './settings/listeners.ts'
 import { PAYMENT_SETTINGS } from './settings/payments.ts'
 import type { Setting } from './settings/setting.ts'
 import { SIMULATOR_SETTINGS } from './settings/simulator.ts'
@@ -31,7 +33,9 @@ export const SETTINGS = {
     default: 'deliveries',
     help: 'the name of the stream (and of its subject) on which due deliveries are published to the dispatchers',
   },
-  ...DOOR_SETTINGS,
+  ...LISTENER_SETTINGS,
+  ...CALLBACK_SETTINGS,
+  ...CALLER_SETTINGS,
   ...PAYMENT_SETTINGS,
   ...DELIVERY_SETTINGS,
   ...SIMULATOR_SETTINGS,
@@ -42,16 +46,6 @@ export const SETTINGS = {
     ),
     default: 'info',
     help: 'the least important log line that is written',
-  },
-  CALLBACK_ALLOW_HTTP: {
-    parse: flag,
-    default: 'off',
-    help: 'takes http `callback_url`s; for one machine only',
-  },
-  CALLBACK_ALLOW_PRIVATE_NETWORKS: {
-    parse: flag,
-    default: 'off',
-    help: 'takes `callback_url`s that lead to private addresses; for one machine only',
   },
   DATA_DIR: {
     parse: text,

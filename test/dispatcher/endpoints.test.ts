@@ -5,7 +5,7 @@ import { type Claim, claimDeliveries } from '../../src/dispatcher/deliver/claim.
 import type { PostResult } from '../../src/dispatcher/deliver/post.ts'
 import { recordAttempts } from '../../src/dispatcher/deliver/record.ts'
 import type { Verdict } from '../../src/dispatcher/endpoints/breaker.ts'
-import { holdDeliveries, rampStranded } from '../../src/dispatcher/endpoints/hold.ts'
+import { holdDeliveries, rampStranded } from '../../src/dispatcher/endpoints/hold-flood.ts'
 import { recordOutcomes } from '../../src/dispatcher/endpoints/record-outcomes.ts'
 import { releaseDue } from '../../src/dispatcher/endpoints/release.ts'
 import { quietLog } from '../support/core.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createBlockedAddresses } from '../../src/facade/blocked-addresses.ts'
-import { createWrongSecrets } from '../../src/runtime/wrong-secrets.ts'
+import { createWrongSecrets } from '../../src/runtime/count-wrong-secrets.ts'
 
 const open = () => {
   let nowMs = 1

@@ -4,7 +4,7 @@ import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type FacadeOptions, startFacade } from '../../src/facade/server.ts'
 import { CONNECTION_LIMITS } from '../../src/runtime/connection-guard.ts'
-import { createWrongSecrets, type WrongSecrets } from '../../src/runtime/wrong-secrets.ts'
+import { createWrongSecrets, type WrongSecrets } from '../../src/runtime/count-wrong-secrets.ts'
 import { type AddressList, parseAddressList } from '../../src/values/address-list.ts'
 import { eventually } from '../support/eventually.ts'
 import {

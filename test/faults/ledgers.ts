@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { ARROWS } from '../../src/core/payments/payment.ts'
+import { ARROWS } from '../../src/core/payments/states.ts'
 import type { Database } from '../../src/database/connect.ts'
 import type { Received } from '../dispatcher/receiver.ts'
 import { type OutsideWorld, type Prompted, paymentOf } from './outside-world.ts'

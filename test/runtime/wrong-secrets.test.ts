@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createWrongSecrets } from '../../src/runtime/wrong-secrets.ts'
+import { createWrongSecrets } from '../../src/runtime/count-wrong-secrets.ts'
 
 const open = () => {
   let nowMs = 1

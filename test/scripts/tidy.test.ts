@@ -13,7 +13,7 @@ import { links } from '../../scripts/tidy/links.ts'
 import { operatorsWords } from '../../scripts/tidy/operators-words.ts'
 import { readProject } from '../../scripts/tidy/project.ts'
 import { standsAlone } from '../../scripts/tidy/stands-alone.ts'
-import { ARROWS } from '../../src/core/payments/payment.ts'
+import { ARROWS } from '../../src/core/payments/states.ts'
 import { SETTINGS } from '../../src/runtime/settings.ts'
 
 describe('the reading of the project', () => {

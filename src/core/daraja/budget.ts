@@ -3,7 +3,7 @@ import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { unlessSetBack } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
-import { readHold } from './hold.ts'
+import { readHold } from './back-off.ts'
 
 // How much may be asked of Daraja. Nobody outside knows the limits, which are agreed for each shortcode, so ours are
 // settings; and they hold for the account, however many replicas work for it. So the buckets are rows: whoever takes

@@ -1,5 +1,5 @@
+import type { RetryLater } from './back-off.ts'
 import { type Answer, callDaraja, credentialsOf, type Daraja, readSuccess } from './call.ts'
-import type { RetryLater } from './hold.ts'
 import type { JsonObject } from './read-json.ts'
 import { AMBIGUOUS, type Field, fieldOf, textOf } from './read-json.ts'
 import { type Result, readResult, STILL_PROCESSING } from './read-result.ts'

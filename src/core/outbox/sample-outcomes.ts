@@ -1,5 +1,5 @@
 import { toDarajaTimestamp } from '../../values/instant.ts'
-import { NOT_PROMPTED } from '../payments/payment.ts'
+import { NOT_PROMPTED } from '../payments/states.ts'
 import { renderBody, type SettledPayment } from './enqueue.ts'
 
 /** One POST of a rehearsal. */

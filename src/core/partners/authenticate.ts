@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import type { Database } from '../../database/connect.ts'
-import type { WrongSecrets } from '../../runtime/wrong-secrets.ts'
+import type { WrongSecrets } from '../../runtime/count-wrong-secrets.ts'
 import { type CallingPartner, SETTINGS_COLUMNS, toCallingPartner } from './calling-partner.ts'
 import { hashSecret } from './secret.ts'
 import { createSecretCheck, MAX_REMEMBERED, REMEMBERED_MS, type Unproven } from './secret-check.ts'

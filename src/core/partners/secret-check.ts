@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { WrongSecrets } from '../../runtime/wrong-secrets.ts'
+import type { WrongSecrets } from '../../runtime/count-wrong-secrets.ts'
 import { isWellFormedSecret, type SecretPrefix } from './secret.ts'
 
 /** What a secret turned out to be beside what the database can say of it. */

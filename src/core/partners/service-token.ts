@@ -1,6 +1,6 @@
 import type { Database } from '../../database/connect.ts'
 import { now } from '../../database/expressions.ts'
-import type { WrongSecrets } from '../../runtime/wrong-secrets.ts'
+import type { WrongSecrets } from '../../runtime/count-wrong-secrets.ts'
 import { type Actor, type AuditEntry, recordAudit } from '../audit/record-audit.ts'
 import { hashSecret, makeSecret, recordOf } from './secret.ts'
 import { createSecretCheck, type Unproven } from './secret-check.ts'

@@ -2,7 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import { givenRowsInOrder } from '../../database/given-rows.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
-import type { Cause } from './payment.ts'
+import type { Cause } from './states.ts'
 
 /** One move of one payment along an arrow. */
 export type Move = {

@@ -3,7 +3,7 @@ import { givenRows } from '../../database/given-rows.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { recordMoves } from './history.ts'
-import { ARROWS, type Cause } from './payment.ts'
+import { ARROWS, type Cause } from './states.ts'
 
 /** A payment to be moved, if it still is where it was seen. */
 export type MovedTo = {

@@ -1,14 +1,14 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { Database } from '../../database/connect.ts'
-import type { WrongSecrets } from '../../runtime/wrong-secrets.ts'
+import type { WrongSecrets } from '../../runtime/count-wrong-secrets.ts'
 import {
   type CheckKey,
   type CheckPartner,
   createKeyCheck,
   createPartnerCheck,
 } from '../partners/authenticate.ts'
+import { createThrottle, type Throttle } from '../partners/request-rate.ts'
 import { type CheckToken, createTokenCheck } from '../partners/service-token.ts'
-import { createThrottle, type Throttle } from '../partners/throttle.ts'
 
 /** How callers are identified. */
 export type CallerChecks = {

@@ -27,7 +27,7 @@ import {
   toEndpointMessage,
 } from './delivery-message.ts'
 import { readPageSize } from './message-fields.ts'
-import type { OperatorMethods } from './operator-methods.ts'
+import type { OperatorMethods } from './operator-client.ts'
 import { noSuchPartner, Refused, wrongField } from './refused.ts'
 
 /** What the methods about deliveries use. */

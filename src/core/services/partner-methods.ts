@@ -5,7 +5,7 @@ import type { PartnerSettings } from '../partners/calling-partner.ts'
 import { setDisabled, setPartnerSettings } from '../partners/change-partner.ts'
 import { createPartner, findPartner, listPartners } from '../partners/partner.ts'
 import { readPageSize } from './message-fields.ts'
-import type { OperatorMethods } from './operator-methods.ts'
+import type { OperatorMethods } from './operator-client.ts'
 import {
   answerCreateKey,
   answerListKeys,
@@ -13,7 +13,7 @@ import {
   answerRotateKey,
   answerRotateSigningSecret,
   type PartnerParts,
-} from './partner-keys.ts'
+} from './partner-key-methods.ts'
 import { readName, readSettings, toPartnerMessage } from './partner-message.ts'
 import { noSuchPartner, wrongField } from './refused.ts'
 

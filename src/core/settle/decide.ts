@@ -1,8 +1,8 @@
-import type { PaymentStateName } from '../../database/schema/payments.ts'
+import type { Outcome, PaymentStateName } from '../../database/schema/payments.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
 import type { SettledPayment } from '../outbox/enqueue.ts'
 import type { Move } from '../payments/history.ts'
-import { decideSettlement, type SettleDecision } from '../payments/payment.ts'
+import { ARROWS } from '../payments/states.ts'
 import type { Evidence } from './evidence.ts'
 import { type Finding, findCollisions } from './findings.ts'
 import { judgeIdentity } from './identity.ts'
@@ -148,3 +148,35 @@ const toMove = (from: PaymentStateName, evidence: Evidence): Move => ({
   detail: evidence.byHand?.reason ?? evidence.resultCode,
   operator: evidence.byHand?.operator ?? null,
 })
+
+/** What is done with evidence of an outcome. */
+export type SettleDecision =
+  | { kind: 'move'; to: Outcome }
+  /** Already successful, without the receipt that this evidence brings. */
+  | { kind: 'fill_in_receipt' }
+  /** The same was known: nothing to do. */
+  | { kind: 'known' }
+  /** A failure after a success: the money moved, so nothing changes, but operators are notified. */
+  | { kind: 'contradiction' }
+  /**
+   * Of another payment, or not shown to be of this one. `receiptOf`: the payment whose receipt it brings, if that is
+   * why.
+   */
+  | { kind: 'not_believed'; receiptOf: bigint | null }
+  /** The reply to the push, by which it can be judged, is still to come. */
+  | { kind: 'wait' }
+
+/** Decides what evidence of `outcome`, which is of this payment and no other, does to one in state `from`. Pure. */
+export const decideSettlement = (options: {
+  from: PaymentStateName
+  outcome: Outcome
+  receiptKnown: boolean
+  bringsReceipt: boolean
+}): SettleDecision => {
+  const { from, outcome } = options
+  if (ARROWS[from].includes(outcome)) return { kind: 'move', to: outcome }
+  if (from === 'successful' && outcome === 'failed') return { kind: 'contradiction' }
+  if (from === 'successful' && options.bringsReceipt && !options.receiptKnown)
+    return { kind: 'fill_in_receipt' }
+  return { kind: 'known' }
+}

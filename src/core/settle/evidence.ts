@@ -1,5 +1,5 @@
 import type { Outcome } from '../../database/schema/payments.ts'
-import type { Cause } from '../payments/payment.ts'
+import type { Cause } from '../payments/states.ts'
 
 /** What somebody with authority says became of a payment. */
 export type Evidence = {

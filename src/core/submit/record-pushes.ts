@@ -13,7 +13,7 @@ import {
   postponeSubmissions,
 } from '../payments/duties.ts'
 import { type MovedTo, movePayments } from '../payments/move.ts'
-import { NOT_PROMPTED } from '../payments/payment.ts'
+import { NOT_PROMPTED } from '../payments/states.ts'
 import type { Settlement } from '../settle/decide.ts'
 import type { Evidence } from '../settle/evidence.ts'
 import { type Finding, recordFindings } from '../settle/findings.ts'

@@ -60,7 +60,7 @@ export type PaymentHistoryTable = {
   at: Generated<Date>
   from_state: PaymentStateName
   to_state: PaymentStateName
-  /** Why, in the words of src/core/payments/payment.ts. */
+  /** Why, in the words of src/core/payments/states.ts. */
   cause: string
   /** What an operator wants to know beside it, such as Daraja's error code. */
   detail: string | null

@@ -10,7 +10,7 @@ import { LEASE_SECONDS } from '../deliver/claim.ts'
 import type { FairQueue } from '../deliver/fair-queue.ts'
 import type { EndpointChange, Reporter } from '../report.ts'
 import { FIRST_RELEASE, MOST_FAILURES, MOST_RELEASE } from './breaker.ts'
-import { rampStranded } from './hold.ts'
+import { rampStranded } from './hold-flood.ts'
 
 /** A delivery that waits no more. */
 type FreedDelivery = Endpoint & { deliveryId: bigint; paymentId: bigint }

@@ -1,8 +1,18 @@
-import { nameServers, schedule, wholeNumber } from '../setting-parsers.ts'
+import { flag, nameServers, schedule, wholeNumber } from '../setting-parsers.ts'
 import type { Setting } from './setting.ts'
 
 /** How outcomes are delivered, and how long the attempts are kept. */
 export const DELIVERY_SETTINGS = {
+  CALLBACK_ALLOW_HTTP: {
+    parse: flag,
+    default: 'off',
+    help: 'takes http `callback_url`s; for one machine only',
+  },
+  CALLBACK_ALLOW_PRIVATE_NETWORKS: {
+    parse: flag,
+    default: 'off',
+    help: 'takes `callback_url`s that lead to private addresses; for one machine only',
+  },
   DELIVERY_SCHEDULE: {
     parse: schedule,
     default: '0s,2s,5s,15s,45s,2m,5m,15m,1h,3h,6h,12h,24h,24h',
@@ -27,10 +37,5 @@ export const DELIVERY_SETTINGS = {
     parse: wholeNumber(1, 36_500),
     default: '90',
     help: 'how many days attempts to deliver are kept at least; whole months are forgotten at once',
-  },
-  CALLBACK_RETENTION_DAYS: {
-    parse: wholeNumber(31, 36_500),
-    default: '400',
-    help: 'the same for callbacks as Daraja sent them; payments are kept',
   },
 } as const satisfies Record<string, Setting<unknown>>

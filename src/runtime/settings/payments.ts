@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { flag, milliseconds, secretKey, text, url, wholeNumber } from '../setting-parsers.ts'
+import { flag, milliseconds, text, url, wholeNumber } from '../setting-parsers.ts'
 import type { Setting } from './setting.ts'
 
-/** The account at Daraja, the secrets, limits of what is asked for, and what is done about open payments. */
+/** The account at Daraja, what is asked of it, and what is done about open payments. */
 export const PAYMENT_SETTINGS = {
   DARAJA_BASE_URL: {
     parse: url(['http:', 'https:']).transform((value) => value.replace(/(?<!\/)\/+$/, '')),
@@ -32,37 +32,6 @@ export const PAYMENT_SETTINGS = {
     parse: wholeNumber(1000, 60_000),
     default: '30000',
     help: 'how long one call to Daraja may take, ms',
-  },
-  SECRET_KEY: {
-    parse: secretKey,
-    help: '32 bytes in hexadecimal, the same for all processes; the keys of callback tokens and of secrets at rest are derived from it',
-    secret: true,
-  },
-  SECRET_KEY_PREVIOUS: {
-    parse: secretKey,
-    default: null,
-    help: 'another key that still counts, while it is being replaced: see docs/operations.md',
-    secret: true,
-  },
-  WRONG_KEYS_PER_MINUTE: {
-    parse: wholeNumber(1, 1_000_000),
-    default: '60',
-    help: 'wrong API keys and service tokens that one address may show in a minute, per process, before it is answered 429',
-  },
-  PARTNER_REQUESTS_PER_SECOND: {
-    parse: wholeNumber(1, 100_000),
-    default: null,
-    help: 'requests a second of one partner, to all replicas together, unless `partners set --rate` says otherwise; no limit when not set',
-  },
-  PAYER_OPEN_PROMPTS: {
-    parse: wholeNumber(0, 100),
-    default: null,
-    help: 'payments of one partner that may be open for one phone, else 429; 0: any number. When not set: 1 where `DARAJA_BASE_URL` is Safaricom’s, any number where no phone rings',
-  },
-  PAYER_PROMPTS_PER_HOUR: {
-    parse: wholeNumber(0, 200),
-    default: null,
-    help: 'payments of one partner for one phone in an hour, else 429; 0: any number. When not set: 10 where `DARAJA_BASE_URL` is Safaricom’s, any number where no phone rings',
   },
   SUBMIT_TTL_MS: {
     parse: milliseconds,

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { holdAccount, readHold } from '../../../src/core/daraja/back-off.ts'
 import { type Budget, readAllowance, spend, toBucket } from '../../../src/core/daraja/budget.ts'
-import { holdAccount, readHold } from '../../../src/core/daraja/hold.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { quietLog } from '../../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'

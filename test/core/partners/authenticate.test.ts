@@ -4,7 +4,7 @@ import { createKey, revokeKey, rotateKey } from '../../../src/core/partners/api-
 import { createKeyCheck } from '../../../src/core/partners/authenticate.ts'
 import { setDisabled } from '../../../src/core/partners/change-partner.ts'
 import { makeSecret } from '../../../src/core/partners/secret.ts'
-import { createWrongSecrets } from '../../../src/runtime/wrong-secrets.ts'
+import { createWrongSecrets } from '../../../src/runtime/count-wrong-secrets.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { countStatements } from '../../support/counted-database.ts'
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { makeSecret } from '../../../src/core/partners/secret.ts'
 import { createSecretCheck } from '../../../src/core/partners/secret-check.ts'
-import { createWrongSecrets } from '../../../src/runtime/wrong-secrets.ts'
+import { createWrongSecrets } from '../../../src/runtime/count-wrong-secrets.ts'
 
 type Answer = { kind: 'good' | 'revoked' }
 

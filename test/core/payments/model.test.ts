@@ -2,7 +2,7 @@ import { array, assert, asyncProperty, boolean, constant, constantFrom, nat, one
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PushOutcome } from '../../../src/core/daraja/stk-push.ts'
-import { ARROWS, isPaymentState } from '../../../src/core/payments/payment.ts'
+import { ARROWS, isPaymentState } from '../../../src/core/payments/states.ts'
 import { settle } from '../../../src/core/settle/settle.ts'
 import { settleByHand } from '../../../src/core/settle/settle-by-hand.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { timestampDate } from '@bufbuild/protobuf/wkt'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createOperatorClient, type OperatorClient } from '../../../src/core/services/operator-methods.ts'
+import { createOperatorClient, type OperatorClient } from '../../../src/core/services/operator-client.ts'
 import { partnerMethods } from '../../../src/core/services/partner-methods.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { PartnerService } from '../../../src/gen/mpesa/gateway/v1/partners_pb.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ARROWS } from '../../../src/core/payments/payment.ts'
+import { ARROWS } from '../../../src/core/payments/states.ts'
 import { checkHistory } from './check-history.ts'
 import type { Body, Call, PageCall, ReadCall, RequestCall, Seen } from './history.ts'
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createPartner } from '../../../src/core/partners/partner.ts'
-import { ARROWS } from '../../../src/core/payments/payment.ts'
+import { ARROWS } from '../../../src/core/payments/states.ts'
 import type { Database } from '../../../src/database/connect.ts'
 import { testActor } from '../../support/actor.ts'
 import { testVault } from '../../support/vault.ts'

@@ -38,10 +38,10 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
   {
     name: 'a partner is refused until the time comes again by which a clock was set back',
     law: 7,
-    file: 'src/core/partners/throttle.ts',
+    file: 'src/core/partners/request-rate.ts',
     changes: [{ find: "${unlessSetBack(sql.ref('next_at'))}", replace: 'next_at' }],
     killedBy: {
-      file: 'test/core/partners/throttle.test.ts',
+      file: 'test/core/partners/request-rate.test.ts',
       test: 'after the clock of Postgres was set back',
     },
   },

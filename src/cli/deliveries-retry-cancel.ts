@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import { CANCELLED_STATES, RETRIED_STATES } from '../core/deliveries/change-many.ts'
 import { DELIVERY_STATES, type ShownDeliveryState } from '../core/deliveries/filter.ts'
 import { MAX_NAMED, MAX_PER_SECOND } from '../core/services/delivery-methods.ts'
-import type { OperatorClient } from '../core/services/operator-methods.ts'
+import type { OperatorClient } from '../core/services/operator-client.ts'
 import {
   type DeliveryChange,
   DeliveryChangeSchema,

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { CallingPartner } from '../../../src/core/partners/calling-partner.ts'
-import { createThrottle } from '../../../src/core/partners/throttle.ts'
+import { createThrottle } from '../../../src/core/partners/request-rate.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { countStatements } from '../../support/counted-database.ts'
 

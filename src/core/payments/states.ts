@@ -1,4 +1,4 @@
-import type { Outcome, PaymentStateName } from '../../database/schema/payments.ts'
+import type { PaymentStateName } from '../../database/schema/payments.ts'
 
 // The states of a payment, what enters and what leaves each:
 //
@@ -55,36 +55,4 @@ export const NOT_PROMPTED = {
 export const STOPPED = {
   resultCode: NOT_PROMPTED.resultCode,
   resultDesc: 'The payer was not prompted: the partner is disabled.',
-}
-
-/** What is done with evidence of an outcome. */
-export type SettleDecision =
-  | { kind: 'move'; to: Outcome }
-  /** Already successful, without the receipt that this evidence brings. */
-  | { kind: 'fill_in_receipt' }
-  /** The same was known: nothing to do. */
-  | { kind: 'known' }
-  /** A failure after a success: the money moved, so nothing changes, but operators are notified. */
-  | { kind: 'contradiction' }
-  /**
-   * Of another payment, or not shown to be of this one. `receiptOf`: the payment whose receipt it brings, if that is
-   * why.
-   */
-  | { kind: 'not_believed'; receiptOf: bigint | null }
-  /** The reply to the push, by which it can be judged, is still to come. */
-  | { kind: 'wait' }
-
-/** Decides what evidence of `outcome`, which is of this payment and no other, does to one in state `from`. Pure. */
-export const decideSettlement = (options: {
-  from: PaymentStateName
-  outcome: Outcome
-  receiptKnown: boolean
-  bringsReceipt: boolean
-}): SettleDecision => {
-  const { from, outcome } = options
-  if (ARROWS[from].includes(outcome)) return { kind: 'move', to: outcome }
-  if (from === 'successful' && outcome === 'failed') return { kind: 'contradiction' }
-  if (from === 'successful' && options.bringsReceipt && !options.receiptKnown)
-    return { kind: 'fill_in_receipt' }
-  return { kind: 'known' }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ARROWS, decideSettlement, isPaymentState } from '../../../src/core/payments/payment.ts'
+import { ARROWS, isPaymentState } from '../../../src/core/payments/states.ts'
+import { decideSettlement } from '../../../src/core/settle/decide.ts'
 
 const decide = (
   from: string,

@@ -7,8 +7,8 @@ import { requireScope } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'
 import { type DeliveryParts, deliveryMethods } from './delivery-methods.ts'
 import { withErrorMapping } from './errors.ts'
-import type { OperatorMethods } from './operator-methods.ts'
-import type { PartnerParts } from './partner-keys.ts'
+import type { OperatorMethods } from './operator-client.ts'
+import type { PartnerParts } from './partner-key-methods.ts'
 import { partnerMethods } from './partner-methods.ts'
 
 type Checks = { checks: Pick<CallerChecks, 'checkToken'> }

@@ -16,7 +16,7 @@ import {
 } from '../partners/api-key.ts'
 import { MAX_SIGNING, rotateSigningSecret } from '../partners/signing-secret.ts'
 import { toTimestamp } from './message-fields.ts'
-import type { OperatorMethods } from './operator-methods.ts'
+import type { OperatorMethods } from './operator-client.ts'
 import { readName, toKeyMessage } from './partner-message.ts'
 import { noSuchPartner, Refused, wrongField } from './refused.ts'
 
