@@ -16,7 +16,7 @@ type Answer<Method extends DescMethod, Parts> = (
 
 /**
  * The one implementation of every method of a service, whoever calls: gRPC and Connect, after the token was checked
- * (`operator-services.ts`), and commands at a shell (`createOperatorClient`).
+ * (`operator-access.ts`), and commands at a shell (`createOperatorClient`).
  */
 export type OperatorMethods<Service extends DescService, Parts> = {
   readonly [Name in keyof Service['method']]: Answer<Service['method'][Name], Parts>
