@@ -20,8 +20,6 @@ export default defineConfig({
     // A process for each test file: files start servers and workers, and must not meet in one process's environment.
     pool: 'forks',
     isolate: true,
-    // Node strips the types itself, and keeps what it compiled: a seventh less CPU than a transformation by Vite.
-    experimental: { viteModuleRunner: false },
     // Three also on one or two cores, for tests mostly wait; no more than four share one Postgres.
     maxWorkers: Math.min(4, Math.max(3, availableParallelism())),
     sequence: { sequencer: LongFirst },
