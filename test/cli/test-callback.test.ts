@@ -9,9 +9,9 @@ import { SAMPLE_NAMES } from '../../src/core/outbox/sample-outcomes.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { AMINA } from '../core/deliveries/harness.ts'
-import { answerWith, type Receiver, startReceiver } from '../dispatcher/receiver.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { answerWith, type Receiver, startReceiver } from '../support/receiver.ts'
 import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))

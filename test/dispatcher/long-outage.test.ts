@@ -5,8 +5,8 @@ import { SETTINGS } from '../../src/runtime/settings.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { type DatabaseClock, startDatabaseClock } from '../support/database-clock.ts'
 import { addDeliveries } from '../support/deliveries.ts'
-import { type Harness, startHarness } from './harness.ts'
-import { answerWith, type Received } from './receiver.ts'
+import { type Harness, startHarness } from '../support/dispatcher.ts'
+import { answerWith, type Received } from '../support/receiver.ts'
 import { type SimulatedTime, startSimulatedTime } from './simulated-time.ts'
 
 /** `DELIVERIES=10000 OUTAGE_HOURS=24` makes it the full figure. */

@@ -3,10 +3,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 import { prepareNatsServer } from '../queue/own-nats-server.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { addDeliveries, addDelivery, readAttempts, readDelivery } from '../support/deliveries.ts'
+import { type Harness, startHarness } from '../support/dispatcher.ts'
 import { eventually } from '../support/eventually.ts'
+import { answerWith } from '../support/receiver.ts'
 import { runStatement } from '../support/test-run.ts'
-import { type Harness, startHarness } from './harness.ts'
-import { answerWith } from './receiver.ts'
 
 let testDatabase: TestDatabase
 let test: Harness

@@ -7,9 +7,9 @@ import { retryDeliveries } from '../../src/core/deliveries/retry.ts'
 import { AMINA } from '../core/deliveries/harness.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { addDeliveries, addDelivery, readDelivery } from '../support/deliveries.ts'
+import { type Harness, startHarness } from '../support/dispatcher.ts'
 import { eventually } from '../support/eventually.ts'
-import { type Harness, startHarness } from './harness.ts'
-import { answerWith } from './receiver.ts'
+import { answerWith } from '../support/receiver.ts'
 
 let own: TestDatabase
 let test: Harness

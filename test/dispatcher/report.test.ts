@@ -3,9 +3,9 @@ import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { addDeliveries, addDelivery, readDelivery } from '../support/deliveries.ts'
+import { type Harness, startHarness } from '../support/dispatcher.ts'
 import { eventually } from '../support/eventually.ts'
-import { type Harness, startHarness } from './harness.ts'
-import { answerWith } from './receiver.ts'
+import { answerWith } from '../support/receiver.ts'
 
 let testDatabase: TestDatabase
 let test: Harness

@@ -1,12 +1,12 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { LEASE_SECONDS } from '../../src/dispatcher/deliver/claim.ts'
-import { type Harness, startHarness } from '../dispatcher/harness.ts'
-import { answerWith } from '../dispatcher/receiver.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { type DatabaseClock, startDatabaseClock } from '../support/database-clock.ts'
 import { addDeliveries } from '../support/deliveries.ts'
+import { type Harness, startHarness } from '../support/dispatcher.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+import { answerWith } from '../support/receiver.ts'
 import { TEST_SECRET_KEY } from '../support/vault.ts'
 
 /** `DELIVERIES=20000` makes it the full figure, by the machine's clock. */

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { answerWith } from '../dispatcher/receiver.ts'
+import { answerWith } from '../support/receiver.ts'
 import type { Fault } from './plan.ts'
 import { letTimePass } from './quiet.ts'
 import type { OwnServices } from './services.ts'

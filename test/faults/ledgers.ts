@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { ARROWS } from '../../src/core/payments/states.ts'
 import type { Database } from '../../src/database/connect.ts'
-import type { Received } from '../dispatcher/receiver.ts'
+import type { Received } from '../support/receiver.ts'
 import { type OutsideWorld, type Prompted, paymentOf } from './outside-world.ts'
 import type { PartnerClient } from './partner-client.ts'
 

@@ -1,7 +1,7 @@
 import { systemClock } from '../../src/runtime/clock.ts'
 import { createLog } from '../../src/runtime/log.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts'
-import { type Receiver, startReceiver } from '../dispatcher/receiver.ts'
+import { type Receiver, startReceiver } from '../support/receiver.ts'
 
 /** A prompt as Daraja's stand-in tells of it. */
 export type Prompted = {

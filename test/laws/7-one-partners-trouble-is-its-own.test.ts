@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { POST_LIMITS } from '../../src/dispatcher/deliver/post.ts'
-import { type Harness, startHarness } from '../dispatcher/harness.ts'
-import { answerWith, type Receiver, startReceiver } from '../dispatcher/receiver.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { addDeliveries, addDelivery, readDelivery } from '../support/deliveries.ts'
+import { type Harness, startHarness } from '../support/dispatcher.ts'
 import { eventually } from '../support/eventually.ts'
+import { answerWith, type Receiver, startReceiver } from '../support/receiver.ts'
 
 /** An endpoint that answers nothing until it is told to. */
 type Hanging = { receiver: Receiver; answerAll(): void }

@@ -215,7 +215,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
       },
     ],
     killedBy: {
-      file: 'test/dispatcher/claim-and-record.test.ts',
+      file: 'test/dispatcher/deliver/claim-and-record.test.ts',
       test: 'writes the attempt down as started and leases the delivery',
     },
   },
@@ -230,7 +230,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
           'exchange.status === null || exchange.status >= 500 ? null : classifyStatus(exchange.status)',
       },
     ],
-    killedBy: { file: 'test/dispatcher/post.test.ts', test: 'counts 500 as failure' },
+    killedBy: { file: 'test/dispatcher/deliver/post.test.ts', test: 'counts 500 as failure' },
   },
   {
     name: 'a body is changed after it was signed',
@@ -238,7 +238,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
     file: 'src/dispatcher/deliver/deliver.ts',
     changes: [{ find: 'body: claim.body,', replace: 'body: `${claim.body}\\n`,' }],
     killedBy: {
-      file: 'test/dispatcher/sign.test.ts',
+      file: 'test/dispatcher/deliver/sign.test.ts',
       test: 'is verified by standardwebhooks with the secret that its partner was shown',
     },
   },
@@ -253,7 +253,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
       },
     ],
     killedBy: {
-      file: 'test/dispatcher/endpoints.test.ts',
+      file: 'test/dispatcher/endpoints/endpoints.test.ts',
       test: 'gets what was held at a rate that doubles each second',
     },
   },
@@ -283,7 +283,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
       },
     ],
     killedBy: {
-      file: 'test/dispatcher/endpoints.test.ts',
+      file: 'test/dispatcher/endpoints/endpoints.test.ts',
       test: 'has what is due held, without an attempt, and nobody else’s',
     },
   },
@@ -292,7 +292,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
     law: 7,
     file: 'src/dispatcher/deliver/post.ts',
     changes: [{ find: 'timer = setTimeout(expire, leftMs, "answer\'s body")', replace: 'void leftMs' }],
-    killedBy: { file: 'test/dispatcher/post.test.ts', test: 'times out when a body drips for ever' },
+    killedBy: { file: 'test/dispatcher/deliver/post.test.ts', test: 'times out when a body drips for ever' },
   },
   {
     name: 'a partner sees the payments of others',

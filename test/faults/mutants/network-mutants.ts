@@ -8,7 +8,7 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
     file: 'src/dispatcher/network/dial.ts',
     changes: [{ find: '      refuse(next.address)\n', replace: '' }],
     killedBy: {
-      file: 'test/dispatcher/dial.test.ts',
+      file: 'test/dispatcher/network/dial.test.ts',
       test: 'are judged when they are found, and each again when it is connected to',
     },
   },
@@ -32,7 +32,7 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
       },
     ],
     killedBy: {
-      file: 'test/dispatcher/name-servers.test.ts',
+      file: 'test/dispatcher/network/name-servers.test.ts',
       test: 'that drop AAAA, and say that A is private',
     },
   },
@@ -41,7 +41,10 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
     law: 8,
     file: 'src/dispatcher/network/guard-address.ts',
     changes: [{ find: '    for (const { address } of addresses) refuse(address)\n', replace: '' }],
-    killedBy: { file: 'test/dispatcher/names.test.ts', test: 'a public IPv4 and a private IPv6 address' },
+    killedBy: {
+      file: 'test/dispatcher/network/names.test.ts',
+      test: 'a public IPv4 and a private IPv6 address',
+    },
   },
   {
     name: 'a family whose answer is dropped is waited for as long as any',
@@ -50,7 +53,7 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
     changes: [
       { find: '    if (addresses.length > 0) timers.push(endAfter(waits.otherFamilyMs))\n', replace: '' },
     ],
-    killedBy: { file: 'test/dispatcher/name-servers.test.ts', test: 'that answer A and drop AAAA' },
+    killedBy: { file: 'test/dispatcher/network/name-servers.test.ts', test: 'that answer A and drop AAAA' },
   },
   {
     name: 'an address that is silent is given up for the next',
@@ -64,7 +67,7 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
       },
     ],
     killedBy: {
-      file: 'test/dispatcher/dial.test.ts',
+      file: 'test/dispatcher/network/dial.test.ts',
       test: 'is waited for when the other address has no route',
     },
   },

@@ -36,7 +36,7 @@ export const OPERATOR_MUTANTS: readonly Mutant[] = [
         replace: 'if (partner.running === 0 && partner.waiting === 0)',
       },
     ],
-    killedBy: { file: 'test/dispatcher/fair-queue.test.ts', test: 'counts a partner once' },
+    killedBy: { file: 'test/dispatcher/deliver/fair-queue.test.ts', test: 'counts a partner once' },
   },
   {
     name: 'endpoints of new partners stand behind those of old ones that are due again',
@@ -48,6 +48,6 @@ export const OPERATOR_MUTANTS: readonly Mutant[] = [
         replace: 'ORDER BY partner_id, host',
       },
     ],
-    killedBy: { file: 'test/dispatcher/release-order.test.ts', test: 'by how long it is due' },
+    killedBy: { file: 'test/dispatcher/endpoints/release-order.test.ts', test: 'by how long it is due' },
   },
 ]

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import rows from '../fixtures/callback-urls.json' with { type: 'json' }
-import { type DnsAnswer, type DnsServer, startDnsServer } from '../support/dns-server.ts'
-import { createPosterHarness, type PosterHarness, type PosterOptions } from './poster-harness.ts'
-import { answerWith, type Receiver, startReceiver } from './receiver.ts'
+import rows from '../../fixtures/callback-urls.json' with { type: 'json' }
+import { type DnsAnswer, type DnsServer, startDnsServer } from '../../support/dns-server.ts'
+import { createPosterHarness, type PosterHarness, type PosterOptions } from '../../support/poster.ts'
+import { answerWith, type Receiver, startReceiver } from '../../support/receiver.ts'
 
 /** A private address of another machine's. */
 const PRIVATE = '10.0.0.7'

@@ -5,7 +5,7 @@ import {
   judge,
   type Verdict,
   verdictOf,
-} from '../../src/dispatcher/endpoints/breaker.ts'
+} from '../../../src/dispatcher/endpoints/breaker.ts'
 
 const PROBE = 7n
 

@@ -15,8 +15,8 @@ import {
   type ResolveWaits,
 } from '../../src/dispatcher/network/resolve-host.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
-import type { Certificate } from '../support/certificates.ts'
-import { type DnsServer, startDnsServer } from '../support/dns-server.ts'
+import type { Certificate } from './certificates.ts'
+import { type DnsServer, startDnsServer } from './dns-server.ts'
 import { type Receiver, startReceiver } from './receiver.ts'
 
 export type PosterOptions = {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Authority, type Certificate, createAuthority, selfSign } from '../support/certificates.ts'
-import { createPosterHarness, type PosterHarness } from './poster-harness.ts'
+import { type Authority, type Certificate, createAuthority, selfSign } from '../../support/certificates.ts'
+import { createPosterHarness, type PosterHarness } from '../../support/poster.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const HOST = 'shop.co.ke'

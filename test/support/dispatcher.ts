@@ -7,10 +7,10 @@ import { type Dispatcher, type DispatcherOptions, startDispatcher } from '../../
 import { type DeliveryQueue, openDeliveryQueue } from '../../src/queue/delivery-queue.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { createLog } from '../../src/runtime/log.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestStream, type TestStream } from '../support/streams.ts'
-import { testVault } from '../support/vault.ts'
+import { quietLog } from './core.ts'
 import { type Receiver, startReceiver } from './receiver.ts'
+import { createTestStream, type TestStream } from './streams.ts'
+import { testVault } from './vault.ts'
 
 /** Everything after the outbox, on a database and a stream of its own, with a receiver to deliver to. */
 export type Harness = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createAddressGuard, ownAddresses } from '../../src/dispatcher/network/guard-address.ts'
-import { type Address, createResolver } from '../../src/dispatcher/network/resolve-host.ts'
+import { createAddressGuard, ownAddresses } from '../../../src/dispatcher/network/guard-address.ts'
+import { type Address, createResolver } from '../../../src/dispatcher/network/resolve-host.ts'
 
 const guardOf = (given: { addresses?: string[]; allowPrivateNetworks?: boolean; own?: string[] }) =>
   createAddressGuard({

@@ -1,14 +1,14 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
-import { type Claim, claimDeliveries } from '../../src/dispatcher/deliver/claim.ts'
-import type { Plan } from '../../src/dispatcher/deliver/plan.ts'
-import type { PostResult } from '../../src/dispatcher/deliver/post.ts'
-import { recordAttempts } from '../../src/dispatcher/deliver/record.ts'
-import { findOverdue } from '../../src/dispatcher/deliver/take-due.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase } from '../support/database.ts'
-import { addDeliveries, addDelivery, readAttempts, readDelivery, readDuty } from '../support/deliveries.ts'
+import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import { type Claim, claimDeliveries } from '../../../src/dispatcher/deliver/claim.ts'
+import type { Plan } from '../../../src/dispatcher/deliver/plan.ts'
+import type { PostResult } from '../../../src/dispatcher/deliver/post.ts'
+import { recordAttempts } from '../../../src/dispatcher/deliver/record.ts'
+import { findOverdue } from '../../../src/dispatcher/deliver/take-due.ts'
+import { quietLog } from '../../support/core.ts'
+import { createTestDatabase } from '../../support/database.ts'
+import { addDeliveries, addDelivery, readAttempts, readDelivery, readDuty } from '../../support/deliveries.ts'
 
 let database: Database
 let dropDatabase: () => Promise<void>

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createFairQueue, type DueDelivery } from '../../src/dispatcher/deliver/fair-queue.ts'
+import { createFairQueue, type DueDelivery } from '../../../src/dispatcher/deliver/fair-queue.ts'
 
 /** A fair queue whose attempts end when the test says so, by a clock of its own. */
 const startFairQueue = (

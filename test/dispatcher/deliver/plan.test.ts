@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { AttemptResult } from '../../src/dispatcher/deliver/plan.ts'
-import { planNext } from '../../src/dispatcher/deliver/plan.ts'
+import type { AttemptResult } from '../../../src/dispatcher/deliver/plan.ts'
+import { planNext } from '../../../src/dispatcher/deliver/plan.ts'
 
 const SCHEDULE_MS = [0, 2_000, 5_000]
 const DAY_MS = 86_400_000

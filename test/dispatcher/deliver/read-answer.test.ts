@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { KEPT_BYTES, parseRetryAfter, renderAnswer } from '../../src/dispatcher/deliver/read-answer.ts'
+import { KEPT_BYTES, parseRetryAfter, renderAnswer } from '../../../src/dispatcher/deliver/read-answer.ts'
 
 const render = (text: string): string | null => renderAnswer(Buffer.from(text))
 

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { POST_LIMITS, type PostLimits, type PostResult } from '../../src/dispatcher/deliver/post.ts'
-import { eventually } from '../support/eventually.ts'
-import { createPosterHarness, type PosterHarness } from './poster-harness.ts'
+import { POST_LIMITS, type PostLimits, type PostResult } from '../../../src/dispatcher/deliver/post.ts'
+import { eventually } from '../../support/eventually.ts'
+import { createPosterHarness, type PosterHarness } from '../../support/poster.ts'
 
 /** For attempts that are to run into them. */
 const SHORT: PostLimits = { ...POST_LIMITS, headersMs: 400, totalMs: 800 }

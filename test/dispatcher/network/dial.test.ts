@@ -1,12 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { POST_LIMITS } from '../../src/dispatcher/deliver/post.ts'
-import { inTurns } from '../../src/dispatcher/network/dial.ts'
-import type { Address } from '../../src/dispatcher/network/resolve-host.ts'
-import { createAuthority } from '../support/certificates.ts'
-import { CAN_BE_DEAF, type DeafListener, startDeafListener } from '../support/deaf-listener.ts'
-import { createPosterHarness, type PosterHarness } from './poster-harness.ts'
-import { startReceiver } from './receiver.ts'
+import { POST_LIMITS } from '../../../src/dispatcher/deliver/post.ts'
+import { inTurns } from '../../../src/dispatcher/network/dial.ts'
+import type { Address } from '../../../src/dispatcher/network/resolve-host.ts'
+import { createAuthority } from '../../support/certificates.ts'
+import { CAN_BE_DEAF, type DeafListener, startDeafListener } from '../../support/deaf-listener.ts'
+import { createPosterHarness, type PosterHarness } from '../../support/poster.ts'
+import { startReceiver } from '../../support/receiver.ts'
 
 const IPV4: Address = { address: '127.0.0.1', family: 4 }
 const IPV6: Address = { address: '::1', family: 6 }

@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
-import { ENDPOINTS_A_ROUND, releaseDue } from '../../src/dispatcher/endpoints/release.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { addDeliveries } from '../support/deliveries.ts'
+import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import { ENDPOINTS_A_ROUND, releaseDue } from '../../../src/dispatcher/endpoints/release.ts'
+import { quietLog } from '../../support/core.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { addDeliveries } from '../../support/deliveries.ts'
 
 describe('endpoints that time brings something to', () => {
   let own: TestDatabase
