@@ -6,7 +6,8 @@ import { Registry } from 'prom-client'
 import { createCoreMetrics } from '../../src/core/metrics.ts'
 import { createKeyUse } from '../../src/core/partners/key-use.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
-import { createAcceptor } from '../../src/core/request/acceptor.ts'
+import { createAcceptor } from '../../src/core/request/accept.ts'
+import { createLimitedAcceptor } from '../../src/core/request/accept-limited.ts'
 import { createInProcessClients } from '../../src/core/server/in-process.ts'
 import { createCallerChecks } from '../../src/core/services/caller-checks.ts'
 import { createPaymentService } from '../../src/core/services/payment-service.ts'
@@ -53,13 +54,11 @@ startFollowing({ database, guard, log })
 const wrongSecrets = createWrongSecrets({ perMinute: 60, nowMs: () => performance.now() })
 const keyUse = createKeyUse({ database, clock: systemClock, log })
 keyUse.start()
+const accepting = { database, submitTtlMs: config.SUBMIT_TTL_MS, numbers: guard.numbersOf(database) }
 const payments = createPaymentService({
   database,
-  acceptor: createAcceptor({
-    database,
-    submitTtlMs: config.SUBMIT_TTL_MS,
-    numbers: guard.numbersOf(database),
-  }),
+  acceptor: createAcceptor(accepting),
+  limitedAcceptor: createLimitedAcceptor(accepting),
   checks: createCallerChecks({
     database,
     nowMs: () => performance.now(),

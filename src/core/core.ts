@@ -7,7 +7,8 @@ import { type CoreLoops, startLoops } from './loops.ts'
 import { createKeyUse } from './partners/key-use.ts'
 import { createAccounts } from './partners/open-accounts.ts'
 import { QUERIES_AT_ONCE } from './reconcile/reconcile.ts'
-import { type Acceptor, createAcceptor } from './request/acceptor.ts'
+import { type Acceptor, createAcceptor } from './request/accept.ts'
+import { createLimitedAcceptor, type LimitedAcceptor } from './request/accept-limited.ts'
 import type { Services } from './server/services.ts'
 import { type CallerChecks, createCallerChecks } from './services/caller-checks.ts'
 import { createDarajaCallbackService } from './services/daraja-callback-service.ts'
@@ -34,7 +35,9 @@ export const createCore = (options: CoreOptions): Core => {
   const { secretKey, previousSecretKey } = config.keys
   const vault = createVault({ secretKey, previousSecretKey, randomBytes })
   const tokens = createCallbackTokens({ secretKey, previousSecretKey })
-  const acceptor = createAcceptor({ database, submitTtlMs: config.submit.ttlMs, numbers: options.numbers })
+  const accepting = { database, submitTtlMs: config.submit.ttlMs, numbers: options.numbers }
+  const acceptor = createAcceptor(accepting)
+  const limitedAcceptor = createLimitedAcceptor(accepting)
   const availability = createDatabaseAvailability({ log, nowMs })
   const receiver = createReceiver({ database, spool, availability, patienceMs: options.callbackPatienceMs })
   const keyUse = createKeyUse({ database, clock, log })
@@ -71,6 +74,7 @@ export const createCore = (options: CoreOptions): Core => {
   return {
     services: createServices(options, {
       acceptor,
+      limitedAcceptor,
       receiver,
       tokens,
       vault,
@@ -85,7 +89,7 @@ export const createCore = (options: CoreOptions): Core => {
     },
     failed: defect.promise,
     stop: async () => {
-      await Promise.all([acceptor.drained(), receiver.drained()])
+      await Promise.all([acceptor.drained(), limitedAcceptor.drained(), receiver.drained()])
       await Promise.allSettled(loops?.all.map((loop) => loop.stop()) ?? [])
       await daraja.close()
     },
@@ -96,6 +100,7 @@ const createServices = (
   options: CoreOptions,
   stages: {
     acceptor: Acceptor
+    limitedAcceptor: LimitedAcceptor
     receiver: CallbackReceiver
     tokens: CallbackTokens
     vault: Vault
@@ -110,6 +115,7 @@ const createServices = (
     payments: createPaymentService({
       database,
       acceptor: stages.acceptor,
+      limitedAcceptor: stages.limitedAcceptor,
       payerLimits: config.payerLimits,
       checks,
       callbackUrlPolicy: config.callbackUrlPolicy,

@@ -119,7 +119,7 @@ const judge = ({ body, key }: Fuzzed): 'accept' | 'refuse' => {
         reference: reference === '' ? undefined : reference,
         idempotencyKey: key?.replaceAll(/^[ \t]+|[ \t]+$/g, ''),
       },
-      PRODUCTION,
+      { policy: PRODUCTION },
     )
     return 'request' in parsed ? 'accept' : 'refuse'
   } catch {

@@ -86,6 +86,6 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'])('an idempotency key over %s and R
 
 it.each(['', ' ', '   ', ' a', 'a ', '\ta', 'a\t'])('the key %j is refused as it is', (idempotencyKey) => {
   const policy = { allowHttp: true, allowPrivateNetworks: true }
-  const parsed = parsePaymentRequest(asked(idempotencyKey), policy)
+  const parsed = parsePaymentRequest(asked(idempotencyKey), { policy })
   expect(parsed).toMatchObject({ refusal: { field: 'idempotency_key' } })
 })

@@ -2,14 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAcceptor } from '../../src/core/request/accept.ts'
 import { parsePaymentRequest } from '../../src/core/request/payment-request.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import type { LocalServer } from '../../src/local/local-server.ts'
 import { startEmbeddedPostgres } from '../../src/local/postgres.ts'
 import { quietLog } from '../support/core.ts'
+import { forgetfulNumbers } from '../support/forgetful-numbers.ts'
 import { paymentRequest } from '../support/requests.ts'
-import { createUnlimitedAcceptor } from '../support/unlimited-acceptor.ts'
 
 describe('law 1: an answered payment exists', () => {
   let folder: string
@@ -39,8 +40,9 @@ describe('law 1: an answered payment exists', () => {
   }, 60_000)
 
   it('after a kill -9 of Postgres at the moment of the answer', async () => {
-    const acceptor = createUnlimitedAcceptor({ database, submitTtlMs: 60_000 })
-    const request = parsePaymentRequest(paymentRequest(), { allowHttp: true, allowPrivateNetworks: true })
+    const acceptor = createAcceptor({ database, submitTtlMs: 60_000, numbers: forgetfulNumbers })
+    const policy = { allowHttp: true, allowPrivateNetworks: true }
+    const request = parsePaymentRequest(paymentRequest(), { policy })
     if ('refusal' in request) throw new Error('the request is refused')
     const accepted = await Promise.all(
       Array.from({ length: 20 }, () => acceptor.add({ partnerId: 1n, request: request.request })),

@@ -1,12 +1,14 @@
 import { sql } from 'kysely'
+import { createAcceptor } from '../../src/core/request/accept.ts'
+import { createLimitedAcceptor } from '../../src/core/request/accept-limited.ts'
 import type { AcceptLimits } from '../../src/core/request/payer-limits.ts'
 import { parsePaymentRequest } from '../../src/core/request/payment-request.ts'
 import { type Pushed, recordPushes } from '../../src/core/submit/record-pushes.ts'
 import { type TakenPayments, takeDuePayments } from '../../src/core/submit/take-due-payments.ts'
 import type { Database } from '../../src/database/connect.ts'
 import type { PaymentNumbers } from '../../src/database/mark/number-guard.ts'
+import { forgetfulNumbers } from './forgetful-numbers.ts'
 import { paymentRequest } from './requests.ts'
-import { createUnlimitedAcceptor } from './unlimited-acceptor.ts'
 
 /** Accepts so many payments of 150 KES, and returns their ids, oldest first. */
 export const acceptPayments = async (
@@ -17,15 +19,18 @@ export const acceptPayments = async (
   },
 ): Promise<bigint[]> => {
   const { limits, ...others } = options
-  const acceptor = createUnlimitedAcceptor({ database, ...others })
+  const parts = { database, numbers: forgetfulNumbers, ...others }
+  const acceptor = createAcceptor(parts)
+  const limited = createLimitedAcceptor(parts)
   const policy = { allowHttp: true, allowPrivateNetworks: true }
   const ids: bigint[] = []
   for (let number = 0; number < count; number += 1) {
-    const parsed = parsePaymentRequest(paymentRequest(), policy)
+    const parsed = parsePaymentRequest(paymentRequest(), { policy })
     if (!('request' in parsed)) throw new Error(JSON.stringify(parsed))
-    ids.push(
-      (await acceptor.add({ partnerId: 1n, request: parsed.request, ...(limits && { limits }) })).paymentId,
-    )
+    const item = { partnerId: 1n, request: parsed.request }
+    const acceptance = await (limits ? limited.add({ ...item, limits }) : acceptor.add(item))
+    if (acceptance.kind === 'limited') throw new Error(`limited: ${acceptance.reason}`)
+    ids.push(acceptance.paymentId)
   }
   return ids
 }

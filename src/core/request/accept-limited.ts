@@ -1,11 +1,13 @@
 import type { Transaction } from 'kysely'
 import type { Schema } from '../../database/schema/schema.ts'
+import type { Batcher } from '../../runtime/batch.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import {
   type Acceptance,
   type AcceptItem,
   type AcceptParts,
   compare,
+  createAcceptBatcher,
   type Entry,
   findKeyHolders,
   firstOfEachKey,
@@ -16,15 +18,28 @@ import {
 import { addToCounts, lockCounts, type PartnersPayer, payerKeyOf, stateOf } from './limit-counts.ts'
 import { type AcceptLimits, judgeLimits, type LimitReached } from './payer-limits.ts'
 
-type Outcome = { created: Map<Entry, bigint>; refused: Map<Entry, LimitReached> }
+export type LimitedItem = AcceptItem & { limits: AcceptLimits }
+
+type LimitedEntry = Entry & LimitedItem
+
+type Outcome = { created: Map<LimitedEntry, bigint>; refused: Map<LimitedEntry, LimitReached> }
+
+export type LimitedAcceptor = Batcher<LimitedItem, Acceptance | LimitReached>
 
 /**
- * Accepts requests that have limits to keep, in one transaction that locks what they are counted in. A request whose
- * idempotency key is taken is no new one: no limit refuses it, and it counts for none. Refusals store nothing.
+ * Makes payments durable that have limits to keep, and otherwise as `createAcceptor` does: in batches of their own,
+ * whose transactions count them.
  */
-export const acceptLimited = async (
+export const createLimitedAcceptor = (parts: AcceptParts): LimitedAcceptor =>
+  createAcceptBatcher((items) => accept(parts, items))
+
+/**
+ * Accepts requests in one transaction that locks what they are counted in. A request whose idempotency key is taken is
+ * no new one: no limit refuses it, and it counts for none. Refusals store nothing.
+ */
+const accept = async (
   { database, submitTtlMs, numbers }: AcceptParts,
-  items: readonly AcceptItem[],
+  items: readonly LimitedItem[],
 ): Promise<(Acceptance | LimitReached)[]> => {
   const entries = items.map(toEntry)
   const firsts = [...firstOfEachKey(entries)]
@@ -38,7 +53,7 @@ export const acceptLimited = async (
   crashPoint('accept_limited.after_commit')
   await numbers.given([...created.values()])
   const refusedKeys = new Map([...refused].map(([entry, reached]) => [entry.keyText, reached]))
-  const refusalOf = (entry: Entry): LimitReached | undefined =>
+  const refusalOf = (entry: LimitedEntry): LimitReached | undefined =>
     refused.get(entry) ?? (entry.keyText === null ? undefined : refusedKeys.get(entry.keyText))
   const repeated = entries.filter((entry) => !created.has(entry) && refusalOf(entry) === undefined)
   const holders = await findKeyHolders(database, repeated)
@@ -51,7 +66,7 @@ export const acceptLimited = async (
 
 const acceptWithin = async (
   transaction: Transaction<Schema>,
-  options: { submitTtlMs: number; firsts: readonly Entry[]; above: bigint },
+  options: { submitTtlMs: number; firsts: readonly LimitedEntry[]; above: bigint },
 ): Promise<Outcome> => {
   const { submitTtlMs, firsts, above } = options
   const counts = await lockCounts(transaction, {
@@ -64,7 +79,7 @@ const acceptWithin = async (
     firsts.filter(({ keyHash }) => keyHash !== null),
   )
   const judge = createJudge(counts)
-  const refused = new Map<Entry, LimitReached>()
+  const refused = new Map<LimitedEntry, LimitReached>()
   const admitted = firsts.filter((entry) => {
     if (held.has(entry)) return false
     const reached = judge(entry)
@@ -86,9 +101,9 @@ const acceptWithin = async (
 
 /** Judges one request after the other; those it lets pass count for the next. */
 const createJudge = (counts: Awaited<ReturnType<typeof lockCounts>>) => {
-  const passed = new Map<string, Entry[]>()
+  const passed = new Map<string, LimitedEntry[]>()
   const askedKes = new Map<bigint, number>()
-  return (entry: Entry): LimitReached | null => {
+  return (entry: LimitedEntry): LimitReached | null => {
     const key = payerKeyOf(toPayer(entry))
     const before = passed.get(key) ?? []
     const counted = stateOf(counts, toPayer(entry))
@@ -98,7 +113,7 @@ const createJudge = (counts: Awaited<ReturnType<typeof lockCounts>>) => {
       recent: [...counted.recent, ...before.map(() => ({ id: 0, atMs: counted.nowMs }))],
       askedKes: counted.askedKes + (askedKes.get(entry.partnerId) ?? 0),
     }
-    const reached = judgeLimits(limitsOf(entry), state, entry.request.amountKes)
+    const reached = judgeLimits(entry.limits, state, entry.request.amountKes)
     if (reached !== null) return reached
     passed.set(key, [...before, entry])
     askedKes.set(entry.partnerId, (askedKes.get(entry.partnerId) ?? 0) + entry.request.amountKes)
@@ -106,13 +121,9 @@ const createJudge = (counts: Awaited<ReturnType<typeof lockCounts>>) => {
   }
 }
 
-const UNLIMITED: AcceptLimits = { openPrompts: null, promptsPerHour: null, maxDailyKes: null }
+const isDayCounted = ({ limits }: LimitedItem): boolean => limits.maxDailyKes !== null
 
-const limitsOf = (entry: Entry): AcceptLimits => entry.limits ?? UNLIMITED
-
-const isDayCounted = (entry: Entry): boolean => limitsOf(entry).maxDailyKes !== null
-
-const toPayer = (entry: Entry): PartnersPayer => ({
+const toPayer = (entry: LimitedItem): PartnersPayer => ({
   partnerId: entry.partnerId,
   msisdn: entry.request.msisdn,
 })

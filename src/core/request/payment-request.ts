@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
+import type { Message } from '@bufbuild/protobuf'
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import type { RequestPaymentRequest } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 import { type Kes, parseKes } from '../../values/amount.ts'
 import { leadsToHost } from '../../values/callback-host.ts'
 import { type CallbackUrl, type CallbackUrlPolicy, parseCallbackUrl } from '../../values/callback-url.ts'
@@ -9,22 +11,13 @@ import { type Msisdn, parseMsisdn } from '../../values/msisdn.ts'
 import { type Parsed, valid } from '../../values/parsed.ts'
 import { parseReference, type Reference } from '../../values/reference.ts'
 
-/** A request for a payment, every field checked. */
+/** A request for a payment, every field checked, under the names that the message has for them. */
 export type PaymentRequest = {
   msisdn: Msisdn
   amountKes: Kes
   reference: Reference | null
   callbackUrl: CallbackUrl
   idempotencyKey: IdempotencyKey | null
-}
-
-/** The fields as a caller gave them; undefined: not given; null: given as something else than text or a number. */
-export type UncheckedPaymentRequest = {
-  msisdn: string | null
-  amountKes: number | null
-  reference?: string | null | undefined
-  callbackUrl: string | null
-  idempotencyKey?: string | null | undefined
 }
 
 /** The first field that is wrong, and the end of the sentence that starts with its name. */
@@ -38,29 +31,39 @@ export type RequestBounds = {
   storedKey?: IdempotencyKey | null
 }
 
+/** What a request is checked by. */
+type Checks = {
+  policy: CallbackUrlPolicy
+  bounds?: RequestBounds
+  /** The fields that were given to the caller as something that the message cannot hold. */
+  unreadable?: readonly string[]
+}
+
 const UNBOUND: RequestBounds = { callbackHosts: null, maxPaymentKes: null }
 
 /** Checks a request, `callback_url` first, for its message is the one the guide promises. */
 export const parsePaymentRequest = (
-  given: UncheckedPaymentRequest,
-  policy: CallbackUrlPolicy,
-  bounds: RequestBounds = UNBOUND,
+  message: Omit<RequestPaymentRequest, keyof Message>,
+  { policy, bounds = UNBOUND, unreadable = [] }: Checks,
 ): { request: PaymentRequest } | { refusal: Refusal } => {
-  const callbackUrl = parseCallbackUrl(given.callbackUrl, policy)
+  const read = <Value>(field: string, value: Value): Value | null =>
+    unreadable.includes(field) ? null : value
+  const callbackUrl = parseCallbackUrl(read('callback_url', message.callbackUrl), policy)
   if (!callbackUrl.ok) return refuse('callback_url', callbackUrl.problem)
   if (bounds.callbackHosts !== null && !leadsToHost(callbackUrl.value, bounds.callbackHosts)) {
     return refuse('callback_url', `must lead to a host of this partner's: ${bounds.callbackHosts.join(', ')}`)
   }
-  const msisdn = parseMsisdn(given.msisdn)
+  const msisdn = parseMsisdn(read('msisdn', message.msisdn))
   if (!msisdn.ok) return refuse('msisdn', msisdn.problem)
-  const amountKes = parseKes(given.amountKes)
+  const amountKes = parseKes(read('amount_kes', message.amountKes))
   if (!amountKes.ok) return refuse('amount_kes', amountKes.problem)
   if (bounds.maxPaymentKes !== null && amountKes.value > bounds.maxPaymentKes) {
     return refuse('amount_kes', `must be at most ${bounds.maxPaymentKes} KES, which is this partner's limit`)
   }
-  const reference = given.reference === undefined ? null : parseReference(given.reference)
+  const text = read('reference', message.reference)
+  const reference = text === undefined ? null : parseReference(text)
   if (reference?.ok === false) return refuse('reference', reference.problem)
-  const key = parseKey(given.idempotencyKey, bounds.storedKey ?? null)
+  const key = parseKey(read('idempotency_key', message.idempotencyKey), bounds.storedKey ?? null)
   if (key?.ok === false) return refuse('idempotency_key', key.problem)
   return {
     request: {
@@ -78,7 +81,7 @@ const parseKey = (
   stored: IdempotencyKey | null,
 ): Parsed<IdempotencyKey> | null => {
   if (given === undefined) return null
-  return stored === null ? parseIdempotencyKey(given) : valid(stored)
+  return stored === null || given === null ? parseIdempotencyKey(given) : valid(stored)
 }
 
 const refuse = (field: string, problem: string): { refusal: Refusal } => ({ refusal: { field, problem } })

@@ -17,13 +17,10 @@ import { PAYMENT_STATES, toPaymentStateName } from '../../values/payment-state.t
 import type { CoreMetrics } from '../metrics.ts'
 import type { CallingPartner } from '../partners/calling-partner.ts'
 import { findPayment, listPayments, listUndeliveredPayments, type PaymentRow } from '../payments/find.ts'
-import type { Acceptor } from '../request/acceptor.ts'
+import type { Acceptor } from '../request/accept.ts'
+import type { LimitedAcceptor } from '../request/accept-limited.ts'
 import { type AcceptLimits, isWithoutLimit, type PayerLimits } from '../request/payer-limits.ts'
-import {
-  findBlankEndedKey,
-  parsePaymentRequest,
-  type UncheckedPaymentRequest,
-} from '../request/payment-request.ts'
+import { findBlankEndedKey, parsePaymentRequest } from '../request/payment-request.ts'
 import { requireReader, requireRequester } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'
 import { invalidField, limitReached, withErrorMapping } from './errors.ts'
@@ -32,6 +29,7 @@ import { readPageSize } from './message-fields.ts'
 export type PaymentServiceParts = {
   database: Database
   acceptor: Acceptor
+  limitedAcceptor: LimitedAcceptor
   payerLimits: PayerLimits
   checks: CallerChecks
   callbackUrlPolicy: CallbackUrlPolicy
@@ -58,14 +56,19 @@ const requestPayment = async (
 ): Promise<{ paymentId: bigint; duplicate: boolean }> => {
   const partner = await requireRequester(context, parts.checks)
   const { partnerId } = partner
-  const given = toUnchecked(message, context)
-  const storedKey = await findBlankEndedKey(parts.database, partnerId, given.idempotencyKey)
+  const storedKey = await findBlankEndedKey(parts.database, partnerId, message.idempotencyKey)
   const bounds = { callbackHosts: partner.callbackHosts, maxPaymentKes: partner.maxPaymentKes, storedKey }
-  const parsed = parsePaymentRequest(given, parts.callbackUrlPolicy, bounds)
+  const parsed = parsePaymentRequest(message, {
+    policy: parts.callbackUrlPolicy,
+    bounds,
+    unreadable: unreadableFieldsOf(context),
+  })
   if ('refusal' in parsed) throw invalidField(parsed.refusal.field, parsed.refusal.problem)
   const { request } = parsed
   const limits = limitsOf(parts, partner)
-  const acceptance = await parts.acceptor.add({ partnerId, request, ...(limits && { limits }) })
+  const acceptance = await (limits === undefined
+    ? parts.acceptor.add({ partnerId, request })
+    : parts.limitedAcceptor.add({ partnerId, request, limits }))
   parts.metrics.requested(acceptance.kind)
   parts.log.info({
     event: `payment_${acceptance.kind}`,
@@ -85,20 +88,6 @@ const requestPayment = async (
   }
   if (acceptance.kind === 'accepted') parts.onAccepted()
   return { paymentId: acceptance.paymentId, duplicate: acceptance.kind === 'duplicate' }
-}
-
-/** The fields of the message; null for what was given to its caller as something that no message can hold. */
-const toUnchecked = (message: RequestPaymentRequest, context: HandlerContext): UncheckedPaymentRequest => {
-  const unreadable = unreadableFieldsOf(context)
-  const read = <Value>(field: string, value: Value): Value | null =>
-    unreadable.includes(field) ? null : value
-  return {
-    msisdn: read('msisdn', message.msisdn),
-    amountKes: read('amount_kes', message.amountKes),
-    reference: read('reference', message.reference),
-    callbackUrl: read('callback_url', message.callbackUrl),
-    idempotencyKey: read('idempotency_key', message.idempotencyKey),
-  }
 }
 
 /** The limits that a request of the partner is to keep; undefined when there are none. */

@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { forgetCounts } from '../../../src/core/partners/forget-counts.ts'
-import { createAcceptor } from '../../../src/core/request/acceptor.ts'
+import { createAcceptor } from '../../../src/core/request/accept.ts'
+import { createLimitedAcceptor } from '../../../src/core/request/accept-limited.ts'
 import type { AcceptLimits } from '../../../src/core/request/payer-limits.ts'
 import { parsePaymentRequest } from '../../../src/core/request/payment-request.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
@@ -28,23 +29,22 @@ beforeEach(() => {
 
 /** Acceptors of three replicas, used in turn. */
 const open = (given?: Partial<AcceptLimits>) => {
-  const acceptors = replicas.map((database) =>
-    createAcceptor({ database, submitTtlMs: 120_000, numbers: forgetfulNumbers }),
-  )
+  const acceptors = replicas.map((database) => {
+    const parts = { database, submitTtlMs: 120_000, numbers: forgetfulNumbers }
+    return { unlimited: createAcceptor(parts), limited: createLimitedAcceptor(parts) }
+  })
   const limits = given && { openPrompts: null, promptsPerHour: null, maxDailyKes: null, ...given }
   let turn = 0
   return async (overrides: Parameters<typeof paymentRequest>[0] = {}, of = partnerId) => {
-    const parsed = parsePaymentRequest(paymentRequest(overrides), {
-      allowHttp: true,
-      allowPrivateNetworks: true,
-    })
+    const policy = { allowHttp: true, allowPrivateNetworks: true }
+    const parsed = parsePaymentRequest(paymentRequest(overrides), { policy })
     if (!('request' in parsed)) throw new Error(JSON.stringify(parsed))
     turn += 1
-    const acceptance = await acceptors[turn % 3]?.add({
-      partnerId: of,
-      request: parsed.request,
-      ...(limits && { limits }),
-    })
+    const acceptor = acceptors[turn % 3]
+    const item = { partnerId: of, request: parsed.request }
+    const acceptance = await (limits
+      ? acceptor?.limited.add({ ...item, limits })
+      : acceptor?.unlimited.add(item))
     return acceptance?.kind === 'limited' ? acceptance.reason : acceptance?.kind
   }
 }

@@ -1,17 +1,16 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAcceptor } from '../../../src/core/request/accept.ts'
 import { parsePaymentRequest } from '../../../src/core/request/payment-request.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { quietLog } from '../../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { forgetfulNumbers } from '../../support/forgetful-numbers.ts'
 import { paymentRequest } from '../../support/requests.ts'
-import { createUnlimitedAcceptor } from '../../support/unlimited-acceptor.ts'
 
 const requestOf = (overrides: Parameters<typeof paymentRequest>[0]) => {
-  const parsed = parsePaymentRequest(paymentRequest(overrides), {
-    allowHttp: true,
-    allowPrivateNetworks: true,
-  })
+  const policy = { allowHttp: true, allowPrivateNetworks: true }
+  const parsed = parsePaymentRequest(paymentRequest(overrides), { policy })
   if (!('request' in parsed)) throw new Error(JSON.stringify(parsed))
   return parsed.request
 }
@@ -29,7 +28,7 @@ describe('accepting payments', () => {
     await own.drop()
   })
 
-  const newAcceptor = () => createUnlimitedAcceptor({ database, submitTtlMs: 120_000 })
+  const newAcceptor = () => createAcceptor({ database, submitTtlMs: 120_000, numbers: forgetfulNumbers })
 
   it('stores the payment, its key and the duty to submit it in one commit', async () => {
     const request = requestOf({ idempotencyKey: 'one' })

@@ -5,7 +5,9 @@ import { paymentRequest } from '../../support/requests.ts'
 const PRODUCTION = { allowHttp: false, allowPrivateNetworks: false }
 
 const parse = (overrides: object) =>
-  parsePaymentRequest(paymentRequest({ callbackUrl: 'https://shop.co.ke/cb', ...overrides }), PRODUCTION)
+  parsePaymentRequest(paymentRequest({ callbackUrl: 'https://shop.co.ke/cb', ...overrides }), {
+    policy: PRODUCTION,
+  })
 
 const fingerprint = (overrides: object): string => {
   const parsed = parse(overrides)
