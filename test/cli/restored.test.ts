@@ -106,16 +106,16 @@ const callBack = async (): Promise<void> => {
   const spool = await openTestSpool(folder)
   await spool.add({
     id: crypto.randomUUID(),
-    receivedAt: new Date(),
-    paymentId: second,
+    received_at: new Date(),
+    payment_id: second,
     nonce: null,
-    isRefused: false,
-    strangerBodyBytes: null,
+    is_refused: false,
+    body_bytes: null,
     body: Buffer.from(
       '{"Body":{"stkCallback":{"ResultCode":1032,"ResultDesc":"Request cancelled by user"}}}',
     ),
     headers: [],
-    sourceAddress: '127.0.0.1',
+    source_address: '127.0.0.1',
   })
   await spool.close()
   const queue = openDeliveryQueue({

@@ -27,9 +27,9 @@ const idsIn = async (table: 'callbacks' | 'stranger_callbacks'): Promise<string[
   (await database.selectFrom(table).select('id').orderBy('id').execute()).map(({ id }) => id)
 
 it('keeps a stranger’s callback for as many days as it says, in any number, and Daraja’s own much longer', async () => {
-  const old = Array.from({ length: 2_500 }, () => received({ strangerBodyBytes: 11 }))
-  const young = received({ strangerBodyBytes: 65_000 })
-  const ours = received({ receivedAt: new Date(Date.now() - 30 * DAY_MS), paymentId: 7n })
+  const old = Array.from({ length: 2_500 }, () => received({ body_bytes: 11 }))
+  const young = received({ body_bytes: 65_000 })
+  const ours = received({ received_at: new Date(Date.now() - 30 * DAY_MS), payment_id: 7n })
   await storeCallbacks(database, [...old, young, ours])
   await sql`
     UPDATE stranger_callbacks SET kept_at = now() - interval '7 days 1 minute' WHERE id <> ${young.id}
@@ -47,15 +47,15 @@ it('forgets also those that the release before stored among Daraja’s own, and 
   const list = parsed.ok ? parsed.value : []
   const old = new Date(Date.now() - 8 * DAY_MS)
   const strangers = Array.from({ length: 2_100 }, () =>
-    received({ receivedAt: old, sourceAddress: STRANGER }),
+    received({ received_at: old, source_address: STRANGER }),
   )
-  const odd = received({ receivedAt: old, sourceAddress: 'nowhere' })
+  const odd = received({ received_at: old, source_address: 'nowhere' })
   const kept = [
-    ...Array.from({ length: 1_100 }, () => received({ receivedAt: old, sourceAddress: LISTED })),
-    received({ receivedAt: old, sourceAddress: '2001:db8::7' }),
-    received({ receivedAt: old, sourceAddress: STRANGER, paymentId: 7n }),
-    received({ receivedAt: old, sourceAddress: STRANGER, paymentId: 8n, isRefused: true }),
-    received({ sourceAddress: STRANGER }),
+    ...Array.from({ length: 1_100 }, () => received({ received_at: old, source_address: LISTED })),
+    received({ received_at: old, source_address: '2001:db8::7' }),
+    received({ received_at: old, source_address: STRANGER, payment_id: 7n }),
+    received({ received_at: old, source_address: STRANGER, payment_id: 8n, is_refused: true }),
+    received({ source_address: STRANGER }),
   ]
   await storeCallbacks(database, [...strangers, odd, ...kept])
 

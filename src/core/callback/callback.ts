@@ -1,28 +1,22 @@
+import type { RowOf } from '../../database/schema/schema.ts'
 import type { Clock } from '../../runtime/clock.ts'
 
 /** In the place of a nonce: a process of the release before took the callback, and looked for none. */
 export const UNREAD_NONCE = 'unread'
 
-/** A callback as it came, and what was known of it at once. */
-export type ReceivedCallback = {
-  /** A UUID of version 7, ours: by it the callback is stored once, whichever ways it takes. */
-  id: string
-  /** When it came, UTC, whenever it gets into Postgres. */
-  receivedAt: Date
-  /** The payment that its URL's token names; null when nobody here issued the token. */
-  paymentId: bigint | null
+/** A callback as it came, and what was known of it at once: its row, wherever it is until it gets into Postgres. */
+export type ReceivedCallback = RowOf<
+  'callbacks',
+  'id' | 'received_at' | 'payment_id' | 'is_refused' | 'source_address' | 'headers'
+> & {
   /** What its URL carried beside the token, 16 hexadecimal digits; null: nothing of the kind; else `UNREAD_NONCE`. */
   nonce: string | null
-  /** True when it came from an address that may not call back: kept, and never interpreted. */
-  isRefused: boolean
+  body: Uint8Array
   /**
    * Of an unknown sender's, which is kept apart, truncated and for days only: how many bytes its body had when it came.
    * Null for every other callback.
    */
-  strangerBodyBytes: number | null
-  body: Uint8Array
-  headers: readonly { name: string; value: string }[]
-  sourceAddress: string
+  body_bytes: number | null
 }
 
 /** How many ids of one millisecond keep their order. */
@@ -70,6 +64,8 @@ const renderOwn = (random: Buffer): string => {
 /** Text that Postgres can hold; HTTP carries no other, callers over gRPC may. */
 export const toStorable = (text: string): string => text.replaceAll('\u0000', '\ufffd').toWellFormed()
 
-/** Headers as they are stored, `[name, value]` in the order they came. */
-export const renderHeaders = (callback: ReceivedCallback): [string, string][] =>
-  callback.headers.map(({ name, value }) => [toStorable(name), toStorable(value)])
+/** A header as it is stored. */
+export const toStorableHeader = ({ name, value }: { name: string; value: string }): [string, string] => [
+  toStorable(name),
+  toStorable(value),
+]

@@ -6,7 +6,7 @@ import { createBatcher } from '../../runtime/batch.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { inTime } from '../../runtime/time-limit.ts'
-import { type ReceivedCallback, renderHeaders, toStorable, UNREAD_NONCE } from './callback.ts'
+import { type ReceivedCallback, UNREAD_NONCE } from './callback.ts'
 import type { Spool } from './spool.ts'
 import { insertStrangers } from './strangers.ts'
 
@@ -135,8 +135,8 @@ export const storeCallbacks = (
   callbacks: readonly ReceivedCallback[],
 ): Promise<('stored' | Error)[]> =>
   runRows(callbacks, async (all) => {
-    const strangers = all.filter((callback) => callback.strangerBodyBytes !== null)
-    const others = all.filter((callback) => callback.strangerBodyBytes === null)
+    const strangers = all.filter((callback) => callback.body_bytes !== null)
+    const others = all.filter((callback) => callback.body_bytes === null)
     await Promise.all([
       strangers.length > 0 && insertStrangers(database, strangers),
       (others.length > 0 || all.length === 0) && insertOthers(database, others),
@@ -151,7 +151,7 @@ const insertOthers = async (database: Database, callbacks: readonly ReceivedCall
     await ensureMonths(
       database,
       'callbacks',
-      callbacks.map((callback) => callback.receivedAt),
+      callbacks.map((callback) => callback.received_at),
     )
     await insertCallbacks(database, callbacks)
   })
@@ -173,15 +173,15 @@ const insertCallbacks = async (database: Database, callbacks: readonly ReceivedC
       FROM ROWS FROM (
         unnest(
           ${callbacks.map((callback) => callback.id)}::uuid[],
-          ${callbacks.map((callback) => callback.receivedAt.toISOString())}::timestamptz[],
-          ${callbacks.map((callback) => callback.paymentId)}::bigint[],
+          ${callbacks.map((callback) => callback.received_at.toISOString())}::timestamptz[],
+          ${callbacks.map((callback) => callback.payment_id)}::bigint[],
           ${callbacks.map((callback) => callback.nonce)}::text[],
-          ${callbacks.map((callback) => callback.isRefused)}::boolean[],
-          ${callbacks.map((callback) => toStorable(callback.sourceAddress))}::text[],
+          ${callbacks.map((callback) => callback.is_refused)}::boolean[],
+          ${callbacks.map((callback) => callback.source_address)}::text[],
           ${startsOfBodies(callbacks)}::integer[],
           ${callbacks.map((callback) => callback.body.length)}::integer[]
         ),
-        json_array_elements(${JSON.stringify(callbacks.map(renderHeaders))}::json)
+        json_array_elements(${JSON.stringify(callbacks.map((callback) => callback.headers))}::json)
       ) AS given (id, received_at, payment_id, nonce, is_refused, source_address, body_start, body_bytes, headers)
       ON CONFLICT (id, received_at) DO NOTHING
       RETURNING id, received_at, payment_id, is_refused

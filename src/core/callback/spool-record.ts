@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { z } from 'zod'
-import { type ReceivedCallback, UNREAD_NONCE } from './callback.ts'
+import { type ReceivedCallback, toStorable, toStorableHeader, UNREAD_NONCE } from './callback.ts'
 
 // A record is a header of 16 bytes (four letters, the length of what follows, its checksum, the checksum of these
 // twelve bytes) and what follows: the length of a JSON object, the object, and the callback's bytes as they came. The
@@ -16,16 +16,20 @@ export type SpoolContent = {
   damaged: { offset: number; bytes: Buffer }[]
 }
 
-/** A callback as one record. */
+/** A callback as one record, in the words that the releases before have for it: they read ours, and we theirs. */
 export const encodeRecord = (callback: ReceivedCallback): Buffer => {
-  const { body, ...about } = callback
-  const fields = {
-    ...about,
-    receivedAt: callback.receivedAt.getTime(),
-    paymentId: callback.paymentId === null ? null : callback.paymentId.toString(),
+  const fields: z.input<typeof recordedFields> = {
+    id: callback.id,
+    receivedAt: callback.received_at.getTime(),
+    paymentId: callback.payment_id === null ? null : callback.payment_id.toString(),
+    nonce: callback.nonce,
+    isRefused: callback.is_refused,
+    strangerBodyBytes: callback.body_bytes,
+    headers: callback.headers.map(([name, value]) => ({ name, value })),
+    sourceAddress: callback.source_address,
   }
   const json = Buffer.from(JSON.stringify(fields))
-  const content = Buffer.concat([uint32(json.length), json, body])
+  const content = Buffer.concat([uint32(json.length), json, callback.body])
   const start = Buffer.concat([Buffer.from(MAGIC), uint32(content.length), uint32(crc32(content))])
   return Buffer.concat([start, uint32(crc32(start)), content])
 }
@@ -71,7 +75,18 @@ const decodeRecord = (record: Buffer): ReceivedCallback | null => {
   if (crc32(content) !== record.readUInt32LE(8)) return null
   const jsonEnd = 4 + content.readUInt32LE(0)
   const about = recordedFields.safeParse(parseJson(content.toString('utf8', 4, jsonEnd)))
-  return about.success ? { ...about.data, body: content.subarray(jsonEnd) } : null
+  if (!about.success) return null
+  return {
+    id: about.data.id,
+    received_at: about.data.receivedAt,
+    payment_id: about.data.paymentId,
+    nonce: about.data.nonce,
+    is_refused: about.data.isRefused,
+    body_bytes: about.data.strangerBodyBytes,
+    headers: about.data.headers.map(toStorableHeader),
+    source_address: toStorable(about.data.sourceAddress),
+    body: content.subarray(jsonEnd),
+  }
 }
 
 const recordedFields = z.object({

@@ -3,7 +3,7 @@ import type { Database } from '../../database/connect.ts'
 import { givenRows } from '../../database/given-rows.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type AddressList, includesAddress } from '../../values/address-list.ts'
-import { type ReceivedCallback, renderHeaders, toStorable } from './callback.ts'
+import type { ReceivedCallback } from './callback.ts'
 
 // A callback from an unknown sender (`stranger` in settings, tables, metrics and the log) names no payment of ours and
 // comes from no address of Daraja's. Anybody can send one, of any size, at any rate. A few of them, truncated, are
@@ -34,7 +34,7 @@ const WINDOW_MS = 60_000
  * its token is not known.
  */
 export const isStranger = (list: AddressList, callback: ReceivedCallback): boolean =>
-  callback.paymentId === null && !includesAddress(list, callback.sourceAddress)
+  callback.payment_id === null && !includesAddress(list, callback.source_address)
 
 /**
  * The budget of this process for unknown senders' callbacks, number and bytes, by the minute. One within it is returned
@@ -75,18 +75,18 @@ export const truncateStranger = (callback: ReceivedCallback, maxBytes: number): 
   })
   return {
     ...callback,
-    strangerBodyBytes: callback.body.length,
+    body_bytes: callback.body.length,
     // A copy: a view would keep the whole of what came in memory.
     body: Uint8Array.from(callback.body.subarray(0, maxBytes)),
     headers: fit === -1 ? callback.headers : callback.headers.slice(0, fit),
   }
 }
 
-const headerBytes = ({ name, value }: { name: string; value: string }): number =>
+const headerBytes = ([name, value]: [string, string]): number =>
   Buffer.byteLength(name) + Buffer.byteLength(value)
 
-const bytesOf = ({ body, headers, sourceAddress }: ReceivedCallback): number =>
-  headers.reduce((sum, header) => sum + headerBytes(header), ROW_BYTES + body.length + sourceAddress.length)
+const bytesOf = ({ body, headers, source_address }: ReceivedCallback): number =>
+  headers.reduce((sum, header) => sum + headerBytes(header), ROW_BYTES + body.length + source_address.length)
 
 /** From which addresses callbacks are taken. */
 export type CallbackSources = {
@@ -116,12 +116,12 @@ export const insertStrangers = async (
   crashPoint('strangers.before_commit', strangers.length)
   const given = givenRows(strangers, {
     id: ['stranger_callbacks.id', (one) => one.id],
-    received_at: ['stranger_callbacks.received_at', (one) => one.receivedAt],
-    is_refused: ['stranger_callbacks.is_refused', (one) => one.isRefused],
-    source_address: ['stranger_callbacks.source_address', (one) => toStorable(one.sourceAddress)],
-    headers: ['text', (one) => JSON.stringify(renderHeaders(one))],
+    received_at: ['stranger_callbacks.received_at', (one) => one.received_at],
+    is_refused: ['stranger_callbacks.is_refused', (one) => one.is_refused],
+    source_address: ['stranger_callbacks.source_address', (one) => one.source_address],
+    headers: ['text', (one) => JSON.stringify(one.headers)],
     body: ['stranger_callbacks.body', (one) => Buffer.from(one.body)],
-    body_bytes: ['int4', (one) => one.strangerBodyBytes],
+    body_bytes: ['int4', (one) => one.body_bytes],
   })
   await sql`
     INSERT INTO stranger_callbacks (id, received_at, is_refused, source_address, headers, body, body_bytes)

@@ -73,8 +73,8 @@ const readSpooled = async (folder: string): Promise<Callback[]> => {
   const contents = await Promise.all(files.map((file) => readRecordFile(systemDisk, file)))
   return contents
     .flatMap((bytes) => (bytes === null ? [] : decodeRecords(bytes).callbacks))
-    .flatMap(({ paymentId, receivedAt, body }): Callback[] =>
-      paymentId === null ? [] : [{ payment_id: paymentId, received_at: receivedAt, body, kept_in: 'spool' }],
+    .flatMap(({ payment_id, received_at, body }): Callback[] =>
+      payment_id === null ? [] : [{ payment_id, received_at, body, kept_in: 'spool' }],
     )
 }
 

@@ -5,7 +5,7 @@ import type {
 } from '../../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
-import type { ReceivedCallback } from '../callback/callback.ts'
+import { type ReceivedCallback, toStorable, toStorableHeader } from '../callback/callback.ts'
 import type { CallbackMetrics } from '../callback/callback-metrics.ts'
 import type { CallbackReceiver } from '../callback/receive.ts'
 import {
@@ -52,7 +52,7 @@ export const createDarajaCallbackService = (parts: Parts): ServiceImpl<typeof Da
         await keep(parts, callback)
         if (verdict === 'reported')
           parts.log.warn(lineOf({ event: 'callback_from_unlisted_address' }, callback))
-        if (callback.isRefused) refuse(parts, callback)
+        if (callback.is_refused) refuse(parts, callback)
         return {}
       }),
   }
@@ -61,17 +61,17 @@ export const createDarajaCallbackService = (parts: Parts): ServiceImpl<typeof Da
 const toCallback = (
   parts: Parts,
   request: ReceiveStkCallbackRequest,
-  isRefused: boolean,
+  is_refused: boolean,
 ): ReceivedCallback => ({
   id: parts.newId(),
-  receivedAt: parts.clock(),
-  paymentId: parts.tokens.read(request.token),
+  received_at: parts.clock(),
+  payment_id: parts.tokens.read(request.token),
   nonce: parseNonce(request.nonce),
-  isRefused,
-  strangerBodyBytes: null,
+  is_refused,
+  body_bytes: null,
   body: request.body,
-  headers: request.headers.map(({ name, value }) => ({ name, value })),
-  sourceAddress: request.sourceAddress,
+  headers: request.headers.map(toStorableHeader),
+  source_address: toStorable(request.sourceAddress),
 })
 
 const keep = async (parts: Parts, callback: ReceivedCallback): Promise<void> => {
@@ -85,13 +85,13 @@ const keep = async (parts: Parts, callback: ReceivedCallback): Promise<void> => 
       error,
     )
   })
-  parts.metrics.calledBack(callback.paymentId === null ? 'unknown' : 'known')
-  if (callback.strangerBodyBytes !== null) parts.callbackMetrics.countStrangerBytes(callback.body.length)
-  if (callback.paymentId === null)
+  parts.metrics.calledBack(callback.payment_id === null ? 'unknown' : 'known')
+  if (callback.body_bytes !== null) parts.callbackMetrics.countStrangerBytes(callback.body.length)
+  if (callback.payment_id === null)
     parts.log.warn(lineOf({ event: 'callback_of_unknown_token', kept_in: where }, callback))
   else {
-    const paymentId = Number(callback.paymentId)
-    parts.log.info(lineOf({ event: 'callback_received', payment_id: paymentId, kept_in: where }, callback))
+    const payment_id = Number(callback.payment_id)
+    parts.log.info(lineOf({ event: 'callback_received', payment_id, kept_in: where }, callback))
   }
   parts.onReceived()
 }
@@ -113,7 +113,7 @@ const turnAway = (
 ): never => {
   parts.callbackMetrics.refused({ isKept: false })
   if (isFirst) parts.log.warn(lineOf({ event: 'strangers_turned_away', spent }, callback))
-  if (callback.isRefused) throw notFromThere()
+  if (callback.is_refused) throw notFromThere()
   throw new ConnectError('too many callbacks whose token is none of ours', Code.ResourceExhausted, {
     'retry-after': '60',
   })
@@ -123,6 +123,6 @@ const turnAway = (
 const lineOf = <Fields extends { event: string }>(fields: Fields, callback: ReceivedCallback) => ({
   ...fields,
   callback_id: callback.id,
-  source_address: callback.sourceAddress,
-  bytes: callback.strangerBodyBytes ?? callback.body.length,
+  source_address: callback.source_address,
+  bytes: callback.body_bytes ?? callback.body.length,
 })

@@ -104,7 +104,7 @@ const createSteps = (database: Database, loops: readonly Loop[]) => {
   /** Makes callbacks durable, all in one commit; resolves with their ids. */
   const post = async (...all: (Said & { paymentId: bigint })[]): Promise<string[]> => {
     const callbacks = all.map(({ paymentId, nonce = NONCE, ...said }) =>
-      received({ paymentId, nonce, body: bodyOf(said) }),
+      received({ payment_id: paymentId, nonce, body: bodyOf(said) }),
     )
     await storeCallbacks(database, callbacks)
     for (const loop of loops) loop.wake()

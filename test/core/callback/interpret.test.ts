@@ -44,9 +44,9 @@ describe('interpreting', () => {
   it('settles each payment once, however many batches its callbacks are spread over', async () => {
     const ids = await openPayments()
     const callbacks = [0, 0, 1].flatMap((resultCode) =>
-      ids.map((paymentId) => received({ paymentId, body: bodyOf(resultCode) })),
+      ids.map((paymentId) => received({ payment_id: paymentId, body: bodyOf(resultCode) })),
     )
-    const unread = received({ paymentId: ids[0] ?? 0n, body: Buffer.from('{') })
+    const unread = received({ payment_id: ids[0] ?? 0n, body: Buffer.from('{') })
     await storeCallbacks(database, [...callbacks.slice(0, 450), unread, ...callbacks.slice(450)])
     const loop = startInterpreting({
       database,

@@ -146,7 +146,7 @@ describe('the disk in memory', () => {
     let names = 0
     const spool = await openTestSpool(folder, { disk, newId: () => `file-${(names += 1)}`, leftBehindMs: 0 })
     const callbacks = Array.from({ length: 4 }, (_one, at) =>
-      received({ id: `019ac000-0000-7000-8000-00000000000${at}`, receivedAt: new Date(0) }),
+      received({ id: `019ac000-0000-7000-8000-00000000000${at}`, received_at: new Date(0) }),
     )
     for (const callback of callbacks.slice(0, 2)) await spool.add(callback)
     const file = await spool.nextFile()

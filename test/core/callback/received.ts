@@ -8,13 +8,13 @@ export const newCallbackId = createCallbackIds({ clock: systemClock, randomBytes
 /** A callback of a token that nobody issued, with what a test wants otherwise. */
 export const received = (overrides: Partial<ReceivedCallback> = {}): ReceivedCallback => ({
   id: newCallbackId(),
-  receivedAt: new Date(),
-  paymentId: null,
+  received_at: new Date(),
+  payment_id: null,
   nonce: null,
-  isRefused: false,
-  strangerBodyBytes: null,
+  is_refused: false,
+  body_bytes: null,
   body: Buffer.from('{"Body":{}}'),
-  headers: [{ name: 'Content-Type', value: 'application/json' }],
-  sourceAddress: '196.201.214.200',
+  headers: [['Content-Type', 'application/json']],
+  source_address: '196.201.214.200',
   ...overrides,
 })

@@ -67,32 +67,32 @@ const findDuties = ({ id }: ReceivedCallback) =>
 describe('replaying the spool', () => {
   it('stores a callback as it came, when it came, with the duty to interpret it', async () => {
     const callback = received({
-      paymentId: 77n,
+      payment_id: 77n,
       nonce: '00c0ffee00c0ffee',
-      receivedAt: new Date(Date.now() - 3_600_000),
+      received_at: new Date(Date.now() - 3_600_000),
       body: Buffer.from([0, 255, 10]),
-      headers: [{ name: 'X-Nul', value: 'a\u0000b\ud800' }],
+      headers: [['X-Nul', 'a\u0000b\ud800']],
     })
     await spool.add(callback)
     await replayAll()
     expect(await findRows(callback)).toEqual([
       {
         id: callback.id,
-        received_at: callback.receivedAt,
+        received_at: callback.received_at,
         payment_id: 77n,
         nonce: '00c0ffee00c0ffee',
         is_refused: false,
-        source_address: callback.sourceAddress,
+        source_address: callback.source_address,
         headers: [['X-Nul', 'a\ufffdb\ufffd']],
         body: Buffer.from([0, 255, 10]),
       },
     ])
-    expect(await findDuties(callback)).toMatchObject([{ received_at: callback.receivedAt }])
+    expect(await findDuties(callback)).toMatchObject([{ received_at: callback.received_at }])
     await eventually(async () => expect(await readdir(folder)).toEqual([]))
   })
 
   it('that was stored already, though nobody heard of it, changes nothing, also once it was interpreted', async () => {
-    const callback = received({ paymentId: 78n })
+    const callback = received({ payment_id: 78n })
     await storeCallbacks(database, [callback])
     await database.deleteFrom('to_interpret').where('callback_id', '=', callback.id).execute()
     await spool.add(callback)
@@ -102,7 +102,7 @@ describe('replaying the spool', () => {
   })
 
   it('again after a crash between the commit and the removal of the file changes nothing', async () => {
-    const callbacks = [received({ paymentId: 79n }), received()]
+    const callbacks = [received({ payment_id: 79n }), received()]
     for (const name of ['one', 'the-same']) {
       await writeFile(join(folder, `${name}.open`), Buffer.concat(callbacks.map(encodeRecord)))
       await replayAll()
@@ -113,7 +113,7 @@ describe('replaying the spool', () => {
 
   it('by two processes at once stores each once', async () => {
     const callbacks = Array.from({ length: 2_000 }, (_one, index) =>
-      received({ paymentId: BigInt(index + 1000) }),
+      received({ payment_id: BigInt(index + 1000) }),
     )
     await Promise.all(callbacks.map((callback) => spool.add(callback)))
     const other = await openTestSpool(folder, { leftBehindMs: 0 })
@@ -129,7 +129,7 @@ describe('replaying the spool', () => {
   it.each(['2019-02-28T23:59:59.999Z', '2071-12-31T20:00:00Z'])(
     'of %s, a month without a partition, makes the partition',
     async (at) => {
-      const callback = received({ receivedAt: new Date(at) })
+      const callback = received({ received_at: new Date(at) })
       await spool.add(callback)
       await replayAll()
       expect(await findRows(callback)).toMatchObject([{ received_at: new Date(at) }])
@@ -137,7 +137,7 @@ describe('replaying the spool', () => {
   )
 
   it('gives a refused callback no duty', async () => {
-    const callback = received({ paymentId: 80n, isRefused: true })
+    const callback = received({ payment_id: 80n, is_refused: true })
     await spool.add(callback)
     await replayAll()
     expect(await findRows(callback)).toMatchObject([{ is_refused: true, payment_id: 80n }])
@@ -145,7 +145,7 @@ describe('replaying the spool', () => {
   })
 
   it('sets aside what Postgres refuses for what it holds, and stores the others', async () => {
-    const bad = received({ paymentId: 2n ** 63n })
+    const bad = received({ payment_id: 2n ** 63n })
     const [before, after] = [received(), received()]
     for (const callback of [before, bad, after]) await spool.add(callback)
     await replayAll()
@@ -155,7 +155,7 @@ describe('replaying the spool', () => {
 
   it('waits, file and all, while Postgres refuses everything, and goes on by itself', async () => {
     await sql`ALTER TABLE to_interpret RENAME TO to_interpret_later`.execute(database)
-    const callback = received({ paymentId: 81n })
+    const callback = received({ payment_id: 81n })
     await spool.add(callback)
     availability.markDown(new Error('as if'))
     startLoop()
@@ -172,7 +172,7 @@ describe('replaying the spool', () => {
 describe('receiving', () => {
   it('keeps in the spool what Postgres does not take in time, and remembers the outage', async () => {
     const receiver = createReceiver({ database, spool, availability, patienceMs: 50 })
-    const first = received({ paymentId: 82n })
+    const first = received({ payment_id: 82n })
     await database.transaction().execute(async (transaction) => {
       // The lock makes the insert wait, as a Postgres would that is stopped, or whose machine is gone.
       await sql`LOCK TABLE callbacks IN ACCESS EXCLUSIVE MODE`.execute(transaction)
@@ -190,7 +190,7 @@ describe('receiving', () => {
 
   it('keeps in the spool what Postgres refuses for whatever reason', async () => {
     const receiver = createReceiver({ database, spool, availability, patienceMs: 20_000 })
-    expect(await receiver.receive(received({ paymentId: 2n ** 63n }))).toBe('spool')
+    expect(await receiver.receive(received({ payment_id: 2n ** 63n }))).toBe('spool')
     await sql`ALTER TABLE callbacks RENAME TO callbacks_later`.execute(database)
     const callback = received()
     expect(await receiver.receive(callback)).toBe('spool')

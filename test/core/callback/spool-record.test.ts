@@ -6,12 +6,12 @@ import { received } from './received.ts'
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_one, byte) => byte))
 
 const THREE = [
-  received({ paymentId: 2n ** 62n, nonce: '0123456789abcdef', body: everyByte }),
-  received({ body: Buffer.alloc(0), headers: [], sourceAddress: '' }),
+  received({ payment_id: 2n ** 62n, nonce: '0123456789abcdef', body: everyByte }),
+  received({ body: Buffer.alloc(0), headers: [], source_address: '' }),
   received({
-    isRefused: true,
-    strangerBodyBytes: 65_000,
-    headers: [{ name: 'X-Ünicode', value: '"\\\u0000☃' }],
+    is_refused: true,
+    body_bytes: 65_000,
+    headers: [['X-Ünicode', '"\\\u0001☃']],
   }),
 ] as const
 
@@ -59,8 +59,8 @@ describe('the records of the spool', () => {
   })
 
   it('written by the release before, which knew of no strangers, are read too', () => {
-    const { strangerBodyBytes, ...asBefore } = THREE[0]
-    expect(strangerBodyBytes).toBeNull()
+    const { body_bytes, ...asBefore } = THREE[0]
+    expect(body_bytes).toBeNull()
     const record = encodeRecord(asBefore as (typeof THREE)[0])
     expect(record.toString('latin1')).not.toContain('stranger')
     expect(decodeRecords(record).callbacks).toEqual([THREE[0]])
@@ -73,7 +73,7 @@ describe('the records of the spool', () => {
   })
 
   it('a record inside a torn record is part of its body, not a record', () => {
-    const forged = encodeRecord(received({ paymentId: 7n, body: Buffer.from('{"forged":true}') }))
+    const forged = encodeRecord(received({ payment_id: 7n, body: Buffer.from('{"forged":true}') }))
     const outer = encodeRecord(received({ body: forged }))
     for (let length = 0; length < outer.length; length += 1)
       expect(decodeRecords(outer.subarray(0, length)).callbacks).toEqual([])

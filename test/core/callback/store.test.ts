@@ -46,10 +46,10 @@ describe('a Postgres that speaks another language', () => {
   })
 
   it('is understood when it misses the partition of a month of long ago', async () => {
-    const callback = received({ receivedAt: new Date('2001-02-03T04:05:06Z') })
+    const callback = received({ received_at: new Date('2001-02-03T04:05:06Z') })
     expect(await storeCallbacks(database, [callback])).toEqual(['stored'])
     const stored = await database.selectFrom('callbacks').select('received_at').execute()
-    expect(stored).toEqual([{ received_at: callback.receivedAt }])
+    expect(stored).toEqual([{ received_at: callback.received_at }])
     expect(translations).toBe(1)
   })
 })

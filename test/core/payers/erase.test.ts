@@ -69,15 +69,15 @@ describe('erasing a payer', () => {
     await sql`
       INSERT INTO payer_prompts (partner_id, msisdn) VALUES (999, ${NUMBER})
     `.execute(database)
-    const headers = [{ name: 'X-Phone', value: NUMBER }]
-    const stray = {
+    const body = Buffer.from(`phone=${NUMBER}`)
+    await test.clients.darajaCallbacks.receiveStkCallback({
       token: 'nobodys',
-      body: Buffer.from(`phone=${NUMBER}`),
-      headers,
+      body,
+      headers: [{ name: 'X-Phone', value: NUMBER }],
       sourceAddress: '127.0.0.1',
-    }
-    await test.clients.darajaCallbacks.receiveStkCallback(stray)
-    await storeCallbacks(database, [received({ ...stray, strangerBodyBytes: 99 })])
+    })
+    const headers: [string, string][] = [['X-Phone', NUMBER]]
+    await storeCallbacks(database, [received({ body, headers, body_bytes: 99 })])
   }
 
   const reportPartners = () =>

@@ -68,7 +68,7 @@ const callbackOf = (disk: MemoryDisk<Note>, bodyBytes: number): ReceivedCallback
   const number = disk.steps.filter((step) => step.kind === 'note' && step.note.kind === 'given').length
   return received({
     id: `019ac000-0000-7000-8000-${String(number).padStart(12, '0')}`,
-    receivedAt: new Date('2026-02-03T04:05:06.789Z'),
+    received_at: new Date('2026-02-03T04:05:06.789Z'),
     body: Buffer.alloc(bodyBytes, '{"Body":{}}'),
   })
 }
