@@ -5,6 +5,7 @@ import { benchFlood } from './flood.ts'
 import { benchIsolation } from './isolation.ts'
 import { benchLatency } from './latency.ts'
 import { benchSettle } from './settle.ts'
+import { benchWhole } from './whole.ts'
 
 const wholeNumber = (text: string): number => {
   const value = Number(text)
@@ -13,6 +14,8 @@ const wholeNumber = (text: string): number => {
 }
 
 const wholeNumbers = (text: string): number[] => text.split(',').map(wholeNumber)
+
+const countFromZero = (text: string): number => (text === '0' ? 0 : wholeNumber(text))
 
 const program = new Command('bench').description(
   'how fast it is, as ratios against yardsticks of the same run',
@@ -61,4 +64,25 @@ program
   .option('--per-second <count>', 'the partner’s requests a second', wholeNumber, 50)
   .option('--rounds <count>', 'how often', wholeNumber, 1)
   .action(benchFlood)
+program
+  .command('whole')
+  .description('payments from request to delivered, beside an Express application with BullMQ')
+  .option('--rounds <count>', 'how often each has its turn', wholeNumber, 2)
+  .option('--count <count>', 'payments in a closed loop', wholeNumber, 4_000)
+  .option('--clients <count>', 'how many of them are under way at once', wholeNumber, 256)
+  .option('--seconds <count>', 'how long each steady load is, seconds; 0 for none', countFromZero, 10)
+  .option('--daraja-ms <count>', 'how long Daraja takes to answer a push, ms', countFromZero, 5)
+  .option('--payer-ms <count>', 'how long the payer then takes to pay, ms', countFromZero, 20)
+  .option(
+    '--pushes-at-once <count>',
+    'pushes to Daraja at once; by default what --daraja-ms needs',
+    wholeNumber,
+  )
+  .option('--json', 'print all figures of all rounds as JSON instead of tables')
+  .option(
+    '--profile <folder>',
+    'write profiles of serve and dispatch there, and print which statements took most time',
+  )
+  .option('--is-fresh', 'with a Postgres that has not run before: for a try, its times do not count')
+  .action(benchWhole)
 await program.parseAsync()

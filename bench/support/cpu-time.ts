@@ -39,3 +39,19 @@ const readEntry = async (pid: number): Promise<Entry | null> => {
   const [, parent = 0] = fields
   return { parent, ticks: fields.slice(11, 15).reduce((sum, count) => sum + count, 0) }
 }
+
+/**
+ * The seconds of CPU of those children of a process whose command line holds the text, as far as they still run: the
+ * processes of one Postgres say by their titles what they do.
+ */
+export const cpuSecondsOfChildren = async (pid: number, title: string): Promise<number | null> => {
+  const all = await readAll()
+  if (!all.has(pid)) return null
+  let ticks = 0
+  for (const [child, entry] of all) {
+    if (entry.parent !== pid) continue
+    const command = await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '')
+    if (command.includes(title)) ticks += entry.ticks
+  }
+  return ticks / TICKS_PER_SECOND
+}

@@ -21,6 +21,10 @@ export type DeliveryServices = {
   /** For processes of the gateway. */
   environment: Record<string, string>
   partnerIds: bigint[]
+  /** A key of each of them, in their order. */
+  apiKeys: string[]
+  postgresPid: number
+  natsPid: number
   /** Seconds of CPU so far; null where the system does not tell. */
   cpu(): Promise<{ postgres: number | null; nats: number | null }>
   stop(): Promise<void>
@@ -33,12 +37,20 @@ const BIN_FOLDER = join(import.meta.dirname, '..', '..', '.data', 'bin')
 export const startDeliveryServices = async (options: {
   partners: number
   say: (text: string) => void
+  /** Settings of Postgres, beside the usual ones. */
+  postgresSettings?: Record<string, string>
+  isFresh?: boolean
 }): Promise<DeliveryServices> => {
   const { say } = options
   const folder = await mkdtemp(join(tmpdir(), 'gateway-bench-'))
   const program = await findNatsServer({ binFolder: BIN_FOLDER, searchPath: searchPathOf(process.env), say })
   const nats = await startNatsServer({ program, dataFolder: join(folder, 'nats'), say })
-  const postgres = await startBenchPostgres({ dataFolder: join(folder, 'postgres'), say })
+  const postgres = await startBenchPostgres({
+    dataFolder: join(folder, 'postgres'),
+    say,
+    settings: options.postgresSettings ?? {},
+    isFresh: options.isFresh ?? false,
+  })
   const log = createLog({ name: 'bench', level: 'warn' })
   await migrateToLatest({ databaseUrl: postgres.url, log })
   const database = connectDatabase({ databaseUrl: postgres.url, poolSize: 4, log })
@@ -48,6 +60,7 @@ export const startDeliveryServices = async (options: {
     await Promise.all([postgres.stop(), nats.stop()])
     await rm(folder, { recursive: true, force: true })
   }
+  const partners = await createPartners({ ...options, database, secretKey })
   return {
     database,
     log,
@@ -62,7 +75,10 @@ export const startDeliveryServices = async (options: {
       CALLBACK_ALLOW_HTTP: 'on',
       CALLBACK_ALLOW_PRIVATE_NETWORKS: 'on',
     },
-    partnerIds: await createPartners({ ...options, database, secretKey }),
+    partnerIds: partners.map(({ partnerId }) => partnerId),
+    apiKeys: partners.map(({ apiKey }) => apiKey),
+    postgresPid: postgres.pid,
+    natsPid: nats.pid,
     cpu: async () => ({ postgres: await cpuSeconds(postgres.pid), nats: await cpuSeconds(nats.pid) }),
     stop,
   }
@@ -72,19 +88,14 @@ const createPartners = async (options: {
   database: Database
   secretKey: Buffer
   partners: number
-}): Promise<bigint[]> => {
+}): Promise<{ partnerId: bigint; apiKey: string }[]> => {
   const { database, secretKey } = options
   const vault = createVault({ secretKey, previousSecretKey: null, randomBytes })
-  const ids: bigint[] = []
+  const partners = []
   for (let number = 1; number <= options.partners; number += 1) {
-    const { partnerId } = await createPartner({
-      actor: testActor,
-      database,
-      vault,
-      randomBytes,
-      name: `Bench ${number}`,
-    })
-    ids.push(partnerId)
+    partners.push(
+      await createPartner({ actor: testActor, database, vault, randomBytes, name: `Bench ${number}` }),
+    )
   }
-  return ids
+  return partners
 }

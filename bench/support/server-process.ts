@@ -21,6 +21,10 @@ export const startBenchServer = (
   args: readonly string[] = [],
 ): Promise<BenchServer> => start([pathOf(`../servers/${name}.ts`), ...args], environment)
 
+/** Starts a process of a yardstick in bench/peers, by its path there; resolves with its ready line. */
+export const startPeer = (path: string, environment: Record<string, string>): Promise<BenchServer> =>
+  start([pathOf(`../peers/${path}.ts`)], { NODE_ENV: 'production', ...environment })
+
 /** Starts a process of the gateway as operators do; resolves with its ready line. */
 export const startGateway = (
   command: 'serve' | 'dispatch',
