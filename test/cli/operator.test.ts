@@ -1,16 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { typeCommand } from '../support/command.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+import { GATEWAY_SOURCES } from '../support/tested-gateway.ts'
 
 /** Nobody's number in the list of users, as in a container that is run under a number of its own. */
 const NOBODYS = { uid: 41_742, gid: 41_742 }
 
 /** Only root may take another user's place, and the sources may lie where that one cannot read. */
-const canBeNobody = process.getuid?.() === 0 && spawnSync('test', ['-r', MAIN], NOBODYS).status === 0
+const canBeNobody =
+  process.getuid?.() === 0 && spawnSync('test', ['-r', GATEWAY_SOURCES], NOBODYS).status === 0
 
 describe('the operator at a shell', () => {
   let own: TestDatabase
@@ -20,7 +19,7 @@ describe('the operator at a shell', () => {
   afterAll(() => own.drop())
 
   const type = (words: readonly string[]) =>
-    typeCommand(words, { DATABASE_URL: own.url }, '', { user: NOBODYS })
+    typeCommand(words, { DATABASE_URL: own.url }, '', { user: NOBODYS, main: GATEWAY_SOURCES })
 
   it.runIf(canBeNobody)(
     'may be a user without a name: is helped, reads, and is written down by number',

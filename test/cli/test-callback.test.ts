@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -12,9 +11,8 @@ import { AMINA } from '../core/deliveries/harness.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { answerWith, type Receiver, startReceiver } from '../support/receiver.ts'
+import { TESTED_GATEWAY } from '../support/tested-gateway.ts'
 import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 type Ended = { code: number | null; stdout: string; stderr: string }
 
@@ -45,7 +43,7 @@ describe('gateway partners test-callback', () => {
   })
 
   const run = (...words: string[]): Promise<Ended> =>
-    promisify(execFile)(process.execPath, [MAIN, 'partners', 'test-callback', ...words], {
+    promisify(execFile)(process.execPath, [TESTED_GATEWAY, 'partners', 'test-callback', ...words], {
       env: environment(),
       timeout: 25_000,
     }).then(

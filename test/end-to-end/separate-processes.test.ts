@@ -4,6 +4,7 @@ import { type Deployment, deliveriesOf, startDeployment } from '../support/deplo
 import { eventually } from '../support/eventually.ts'
 import { startGatewayProcess } from '../support/gateway-process.ts'
 import { DELIVERY_FIELDS } from '../support/guide.ts'
+import { GATEWAY_SOURCES } from '../support/tested-gateway.ts'
 
 type Answer = {
   status: number
@@ -16,7 +17,7 @@ describe('serve and dispatch as separate processes', () => {
   let agent: Agent
 
   beforeAll(async () => {
-    deployment = await startDeployment({ serve: 2, dispatch: 2 })
+    deployment = await startDeployment({ serve: 2, dispatch: 2, main: GATEWAY_SOURCES })
     agent = new Agent({ connections: 20 })
   })
   afterAll(async () => {

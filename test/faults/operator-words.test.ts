@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { connectDatabase } from '../../src/database/connect.ts'
+import { type Typed, typeCommand } from '../support/command.ts'
 import { quietLog } from '../support/core.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { findCrashPoints } from './crash-points.ts'
@@ -10,14 +10,12 @@ import { OPERATOR_WORDS, type OperatorWord } from './operator-words.ts'
 const ROOT = join(import.meta.dirname, '..', '..')
 
 /** Types something as an operator does, in a process that dies at a crash point where one is given. */
-const type = ({ words, environment }: OperatorWord, databaseUrl: string, crashAt = '') =>
-  spawnSync(process.execPath, [join(ROOT, 'src/cli/main.ts'), ...words], {
-    env: { ...environment, DATABASE_URL: databaseUrl, CRASH_AT: crashAt },
-  })
+const type = ({ words, environment }: OperatorWord, databaseUrl: string, crashAt = ''): Promise<Typed> =>
+  typeCommand(words, { ...environment, DATABASE_URL: databaseUrl, CRASH_AT: crashAt })
 
 const POINTS = (await findCrashPoints(ROOT)).filter(({ command }) => command === 'operator')
 
-it.each(POINTS.map(({ name }) => [name]))(
+it.concurrent.each(POINTS.map(({ name }) => [name]))(
   'an operator’s command that is killed at %s is done whole or not at all, and may be repeated',
   async (name) => {
     const word = OPERATOR_WORDS[name.split('.')[0] ?? '']
@@ -26,8 +24,8 @@ it.each(POINTS.map(({ name }) => [name]))(
     const database = connectDatabase({ databaseUrl: url, poolSize: 1, log: quietLog })
     try {
       await word.prepare(database)
-      expect(type(word, url, name).signal).toBe('SIGKILL')
-      type(word, url)
+      expect(await type(word, url, name)).toMatchObject({ signal: 'SIGKILL' })
+      await type(word, url)
       expect(await word.read(database)).toEqual(word.expected)
     } finally {
       await database.destroy()

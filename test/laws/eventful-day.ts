@@ -3,7 +3,6 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import { createCallbackTokens } from '../../src/core/callback/token.ts'
@@ -12,9 +11,8 @@ import { createServiceToken } from '../../src/core/partners/service-token.ts'
 import { testActor } from '../support/actor.ts'
 import { type Deployment, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
+import { TESTED_GATEWAY } from '../support/tested-gateway.ts'
 import { TEST_SECRET_KEY } from '../support/vault.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 /** What was said by whom in a day in which much went wrong, and everything in it that nobody may read whole. */
 export type EventfulDay = { said: Map<string, string>; secrets: Map<string, string> }
@@ -199,7 +197,7 @@ const run = (
   environment: Record<string, string>,
   words: string[],
 ): Promise<{ stdout: string; stderr: string }> =>
-  promisify(execFile)(process.execPath, [MAIN, ...words], {
+  promisify(execFile)(process.execPath, [TESTED_GATEWAY, ...words], {
     env: { PATH: process.env['PATH'], ...environment },
     timeout: 25_000,
   }).catch((error: { stdout: string; stderr: string }) => error)
@@ -244,7 +242,7 @@ const startWithoutDatabase = async (day: Day): Promise<void> => {
     DATABASE_URL: `postgres://gateway:${password}@127.0.0.1:1/gateway`,
     NATS_URL: `nats://user:${password}@127.0.0.1:1`,
   }
-  const child = spawn(process.execPath, [MAIN, 'serve'], {
+  const child = spawn(process.execPath, [TESTED_GATEWAY, 'serve'], {
     env: environment,
     stdio: ['ignore', 'pipe', 'pipe'],
   })

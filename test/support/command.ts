@@ -1,13 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+import { TESTED_GATEWAY } from './tested-gateway.ts'
 
 /** What came of a command that somebody typed. */
 export type Typed = { code: number | null; signal: string | null; stdout: string; stderr: string }
 
-/** What else is so while it is typed: other sources than these; the user, by number; where its output goes, a file descriptor, instead of to us. */
+/** What else is so while it is typed: another gateway than the suite's; the user, by number; where its output goes, a file descriptor, instead of to us. */
 type Around = { main?: string; user?: { uid: number; gid: number }; output?: number; cwd?: string }
 
 /** Runs `gateway …` to its end, with `given` as its whole environment and `input` on its standard input. */
@@ -17,7 +15,7 @@ export const typeCommand = async (
   input = '',
   around: Around = {},
 ): Promise<Typed> => {
-  const child = spawn(process.execPath, [around.main ?? MAIN, ...words], {
+  const child = spawn(process.execPath, [around.main ?? TESTED_GATEWAY, ...words], {
     env: { PATH: process.env['PATH'], ...given },
     stdio: ['pipe', around.output ?? 'pipe', 'pipe'],
     cwd: around.cwd,

@@ -35,6 +35,8 @@ export const startDeployment = async (options: {
   serve: number
   dispatch: number
   environment?: Record<string, string>
+  /** What its processes are started from, where that is not the suite's gateway. */
+  main?: string
 }): Promise<Deployment> => {
   const { url: databaseUrl, drop } = await createTestDatabase()
   const stream = createTestStream()
@@ -52,11 +54,11 @@ export const startDeployment = async (options: {
     clock: systemClock,
     onReceived: () => undefined,
   })
-  const simulator = await startGatewayProcess('simulator', {
-    SIMULATOR_PORT: '0',
-    SIMULATOR_CALLBACK_DELAY_MS: '100',
-    LOG_LEVEL: 'error',
-  })
+  const simulator = await startGatewayProcess(
+    'simulator',
+    { SIMULATOR_PORT: '0', SIMULATOR_CALLBACK_DELAY_MS: '100', LOG_LEVEL: 'error' },
+    options.main,
+  )
   const httpPort = await freePort()
   const spoolFolder = await mkdtemp(join(tmpdir(), 'gateway-spool-'))
   const environment = {
@@ -82,7 +84,11 @@ export const startDeployment = async (options: {
   const start = (command: 'serve' | 'dispatch', count: number): Promise<GatewayProcess[]> =>
     Promise.all(
       Array.from({ length: count }, (_one, index) =>
-        startGatewayProcess(command, { ...environment, HTTP_PORT: index === 0 ? String(httpPort) : '0' }),
+        startGatewayProcess(
+          command,
+          { ...environment, HTTP_PORT: index === 0 ? String(httpPort) : '0' },
+          options.main,
+        ),
       ),
     )
   const deployment = {

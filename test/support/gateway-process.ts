@@ -1,8 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+import { TESTED_GATEWAY } from './tested-gateway.ts'
 
 /** How much of a process's log is shown when it fails to start. */
 const SHOWN_CHARACTERS = 4_000
@@ -26,13 +24,13 @@ export type StartingProcess = Omit<GatewayProcess, 'ready'> & {
 }
 
 /**
- * Starts `gateway <command> --json` as a process of its own, from these sources unless told of others; resolves when it says
- * that it is ready.
+ * Starts `gateway <command> --json` as a process of its own, that of the suite unless told of another; resolves when it says that
+ * it is ready.
  */
 export const startGatewayProcess = async (
   command: 'serve' | 'dispatch' | 'simulator',
   environment: Record<string, string>,
-  main = MAIN,
+  main = TESTED_GATEWAY,
 ): Promise<GatewayProcess> => {
   const starting = beginGatewayProcess(command, environment, main)
   return { ...starting, ready: await starting.ready }
@@ -42,7 +40,7 @@ export const startGatewayProcess = async (
 export const beginGatewayProcess = (
   command: 'serve' | 'dispatch' | 'simulator',
   environment: Record<string, string>,
-  main = MAIN,
+  main = TESTED_GATEWAY,
 ): StartingProcess => {
   const child = spawn(process.execPath, [main, command, '--json'], {
     env: { PATH: process.env['PATH'], ...environment, GATEWAY_WITH_PARENT: '1' },

@@ -5,6 +5,7 @@ import type { TestProject } from 'vitest/node'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { takeLock } from '../../src/local/process-lock.ts'
 import { createLog } from '../../src/runtime/log.ts'
+import { bundleGateway } from './bundle-gateway.ts'
 import { findNats, findPostgres, type Service } from './services.ts'
 import { deleteOldStreams } from './streams.ts'
 import { openTestRun } from './test-run.ts'
@@ -69,6 +70,7 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
     const run = await openTestRun({ databaseUrl: postgres.url, runName })
     await run.createTemplate((databaseUrl) => migrateToLatest({ databaseUrl, log }))
     await deleteOldStreams(nats.url)
+    process.env['TESTED_GATEWAY'] ??= await bundleGateway(ROOT, join(ROOT, '.data', 'test-gateway'))
     project.provide('databaseUrl', postgres.url)
     project.provide('databaseTemplate', run.templateName)
     project.provide('natsUrl', nats.url)

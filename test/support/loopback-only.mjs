@@ -87,12 +87,15 @@ const guardResolvers = () => {
 const hostOf = (server) =>
   /^\[(.*)\]/.exec(server)?.[1] ?? (net.isIPv6(server) ? server : server.split(':')[0])
 
+/** `gateway …`, from sources or bundled. */
+const GATEWAY = /src\/cli\/main\.[jt]s$/
+
 /** Each `gateway …` that is started loads this too, whatever environment it is given. */
 const guardChildren = () => {
   const option = `--import=${import.meta.url}`
   const { spawn } = ChildProcess.prototype
   ChildProcess.prototype.spawn = function (options) {
-    if (!options.args?.some((word) => word.endsWith('src/cli/main.ts'))) return spawn.call(this, options)
+    if (!options.args?.some((word) => GATEWAY.test(word))) return spawn.call(this, options)
     const pairs = options.envPairs ?? []
     const given = pairs.find((pair) => pair.startsWith('NODE_OPTIONS='))
     const others = pairs.filter((pair) => pair !== given)

@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
+import { typeCommand } from './command.ts'
 import { tried } from './loopback-only.mjs'
+import { GATEWAY_SOURCES, TESTED_GATEWAY } from './tested-gateway.ts'
 
 /** An address for documentation (RFC 5737): nobody is there. */
 const ELSEWHERE = '192.0.2.1'
@@ -40,15 +42,28 @@ describe('a test', () => {
     expect(tried).toEqual([])
   })
 
-  it('starts no gateway that does, whatever environment it is given', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'stay-here-'))
-    const main = join(folder, 'src', 'cli', 'main.ts')
-    await mkdir(join(main, '..'), { recursive: true })
-    const dials = `require('node:net').connect(9, '${ELSEWHERE}').on('error', (error) => console.log(error.code))`
-    await writeFile(main, dials)
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [main], { env: {} })
-    await rm(folder, { recursive: true })
-    expect(stdout).toBe('ENETUNREACH\n')
-    expect(stderr).toContain('a test would leave this machine')
+  it.each(['main.ts', 'main.js'])(
+    'starts no %s that does, whatever environment it is given',
+    async (name) => {
+      const folder = await mkdtemp(join(tmpdir(), 'stay-here-'))
+      const main = join(folder, 'src', 'cli', name)
+      await mkdir(join(main, '..'), { recursive: true })
+      const dials = `require('node:net').connect(9, '${ELSEWHERE}').on('error', (error) => console.log(error.code))`
+      await writeFile(main, dials)
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, [main], { env: {} })
+      await rm(folder, { recursive: true })
+      expect(stdout).toBe('ENETUNREACH\n')
+      expect(stderr).toContain('a test would leave this machine')
+    },
+  )
+
+  it.each([
+    ['the sources', GATEWAY_SOURCES],
+    ['the suite’s gateway', TESTED_GATEWAY],
+  ])('types no command of %s that does', async (_whose, main) => {
+    const words = ['partners', 'test-callback', '--url', `https://${ELSEWHERE}/told`]
+    const { code, stderr } = await typeCommand(words, { CALLBACK_ALLOW_PRIVATE_NETWORKS: 'on' }, '', { main })
+    expect(stderr).toContain(`a test would leave this machine: connects to ${ELSEWHERE}`)
+    expect(code).toBe(1)
   })
 })

@@ -100,6 +100,8 @@ const failuresOf = async (options: {
         NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
         DATABASE_URL: options.databaseUrl,
         NATS_URL: options.natsUrl,
+        // From the mutated sources: a bundle of them would be used once.
+        TESTED_GATEWAY: join(options.folder, 'src', 'cli', 'main.ts'),
       },
     },
   )
