@@ -3,7 +3,7 @@ import { Command, Option } from 'commander'
 import { SAMPLE_NAMES, type SampleOutcome, sampleOutcomes } from '../core/outbox/sample-outcomes.ts'
 import { findPartner } from '../core/partners/partner.ts'
 import { createPoster, type Poster, type PostResult } from '../dispatcher/deliver/post.ts'
-import { createSigner, type Sign } from '../dispatcher/deliver/sign.ts'
+import { createSigner, type Sign, type ToSign } from '../dispatcher/deliver/sign.ts'
 import { createAddressGuard, ownAddresses } from '../dispatcher/network/guard-address.ts'
 import { createResolver } from '../dispatcher/network/resolve-host.ts'
 import { systemClock } from '../runtime/clock.ts'
@@ -90,7 +90,11 @@ const sendAll = async (parts: {
     const last = rows.at(-1)
     const webhookId = sample.attempt > 1 && last ? last.webhook_id : `test_${randomBytes(12).toString('hex')}`
     const startedAt = systemClock()
-    const signature = await signatureOf(parts, { webhookId, startedAt, body: sample.body })
+    const signature = await signatureOf(parts, {
+      webhook_id: webhookId,
+      started_at: startedAt,
+      body: sample.body,
+    })
     const result = await parts.poster.post({
       url: parts.url,
       headers: {
@@ -112,12 +116,11 @@ const sendAll = async (parts: {
 
 const signatureOf = async (
   parts: { sign: Sign | null; partnerId: bigint | null },
-  message: { webhookId: string; startedAt: Date; body: string },
+  message: Omit<ToSign, 'partner_id'>,
 ): Promise<string | null> => {
   if (parts.sign === null || parts.partnerId === null) return null
-  const { partnerId } = parts
-  const { webhookId, startedAt, body } = message
-  const signed = await parts.sign({ webhookId, startedAt, body, partnerId })
+  const { webhook_id, started_at, body } = message
+  const signed = await parts.sign({ webhook_id, started_at, body, partner_id: parts.partnerId })
   if (signed.kind === 'impossible') {
     throw new CommandError(
       `the signing secret of partner ${parts.partnerId} cannot be opened: is SECRET_KEY right?`,

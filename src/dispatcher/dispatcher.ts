@@ -8,8 +8,8 @@ import type { Vault } from '../runtime/seal.ts'
 import { createDeliver } from './deliver/deliver.ts'
 import { createFairQueue, type DueDelivery } from './deliver/fair-queue.ts'
 import { createPoster, type PostLimits } from './deliver/post.ts'
+import { startRecovering } from './deliver/recover.ts'
 import { createSigner } from './deliver/sign.ts'
-import { OVERDUE_MS, takeFromPostgres, takeFromQueue } from './deliver/take-due.ts'
 import { createHold } from './endpoints/hold-flood.ts'
 import { createOutcomeRecorder } from './endpoints/record-outcomes.ts'
 import { startReleasing } from './endpoints/release.ts'
@@ -52,6 +52,9 @@ export type Dispatcher = {
   /** Rejects with the first defect: its owner ends the process. Never resolves. */
   readonly failed: Promise<never>
 }
+
+/** Messages that wait in this process before they are added: another dispatcher may be idle. */
+const MAX_PREFETCH = 64
 
 /** How long `stop` waits for Postgres to take the last records, from its call, ms: longer than the longest POST. */
 const GIVE_UP_MS = 20_000
@@ -111,19 +114,19 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
     concurrency,
     endpointConcurrency: options.endpointConcurrency,
     nowMs,
-    start: (due) => finish(due, deliver(due.deliveryId)),
+    start: (due) => finish(due, deliver(due.delivery_id)),
     hold: async (given) => {
-      await Promise.all(given.map((due) => finish(due, hold(due.deliveryId))))
+      await Promise.all(given.map((due) => finish(due, hold(due.delivery_id))))
     },
   })
 
-  const overdueMs = options.overdueMs ?? OVERDUE_MS
   const loops = [
-    takeFromPostgres({ database, queue, fairQueue, overdueMs, log }),
+    startRecovering({ database, queue, fairQueue, overdueMs: options.overdueMs, log }),
     startReleasing({ database, fairQueue, reporter, nowMs, log }),
   ]
   for (const loop of loops) loop.ended.catch((error: unknown) => defect.reject(error))
-  const consumption = queue === null ? null : takeFromQueue({ queue, fairQueue, concurrency })
+  const prefetch = Math.min(concurrency, MAX_PREFETCH)
+  const consumption = queue?.consume({ prefetch, onMessage: (message) => fairQueue.takeOver(message) })
 
   const stop = async (): Promise<void> => {
     const timer = setTimeout(() => giveUp.abort(), GIVE_UP_MS)

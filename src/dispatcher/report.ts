@@ -1,8 +1,9 @@
 import { Counter, type Registry } from 'prom-client'
 import type { EndpointStateName } from '../database/schema/endpoints.ts'
+import type { RowOf } from '../database/schema/schema.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Endpoint } from '../values/endpoint.ts'
-import type { Claim } from './deliver/claim.ts'
+import type { Claim } from './deliver/attempts.ts'
 import type { Plan } from './deliver/plan.ts'
 import type { ErrorClass } from './network/classify-error.ts'
 
@@ -15,14 +16,14 @@ export type EndpointChange = Endpoint & {
    * any more.
    */
   cause: 'failures' | 'time' | 'success' | 'flood' | 'leftover' | 'none_held'
-  deliveryId?: bigint
-  paymentId?: bigint
+  delivery_id?: bigint
+  payment_id?: bigint
   /** For how long it is open, ms. */
   openMs?: number | null
 }
 
 /** A delivery that ended dead without an attempt. */
-export type Expired = Endpoint & { deliveryId: bigint; paymentId: bigint; reason: string }
+export type Expired = RowOf<'deliveries', 'id' | 'payment_id' | 'partner_id' | 'host' | 'dead_reason'>
 
 export type Reporter = {
   /** Reports what a recorded attempt changed, if it changed anything: the 4th failure, death, arrival after that. */
@@ -59,8 +60,8 @@ export const createReporter = (options: { registry: Registry; log: Log }): Repor
     deliveries.inc({ signal })
     const line = {
       ...DELIVERY_EVENTS[signal],
-      ...fieldsOf(claim),
-      attempt: claim.attempt,
+      ...fieldsOfDelivery(claim),
+      attempt: claim.attempts,
       error_class: errorClass,
       ...(plan.kind === 'dead' && { reason: plan.reason }),
     }
@@ -70,13 +71,12 @@ export const createReporter = (options: { registry: Registry; log: Log }): Repor
 
   const expired: Reporter['expired'] = (one) => {
     deliveries.inc({ signal: 'dead' })
-    const { reason } = one
     const line = {
       ...DELIVERY_EVENTS.dead,
-      ...fieldsOf(one),
+      ...fieldsOfDelivery(one),
       attempt: null,
       error_class: null,
-      reason,
+      reason: one.dead_reason,
     }
     log.warn(line)
   }
@@ -106,15 +106,23 @@ const ENDPOINT_EVENTS: Record<EndpointChange['to'], { event: string }> = {
 }
 
 const signalOf = (claim: Claim, plan: Plan): keyof typeof DELIVERY_EVENTS | null => {
-  const attempts = claim.attempt - claim.scheduleFrom
+  const attempts = claim.attempts - claim.schedule_from
   if (plan.kind === 'delivered') return attempts > FAILING_AT ? 'recovered' : null
   if (plan.kind === 'dead') return 'dead'
   return attempts === FAILING_AT ? 'failing' : null
 }
 
-const fieldsOf = (one: Endpoint & { deliveryId?: bigint; paymentId?: bigint }) => ({
-  delivery_id: one.deliveryId === undefined ? null : Number(one.deliveryId),
-  payment_id: one.paymentId === undefined ? null : Number(one.paymentId),
-  partner_id: Number(one.partnerId),
+const fieldsOfDelivery = ({
+  id: delivery_id,
+  payment_id,
+  partner_id,
+  host,
+}: Pick<Claim, 'id' | 'payment_id' | 'partner_id' | 'host'>) =>
+  fieldsOf({ delivery_id, payment_id, partner_id, host })
+
+const fieldsOf = (one: Endpoint & { delivery_id?: bigint; payment_id?: bigint }) => ({
+  delivery_id: one.delivery_id === undefined ? null : Number(one.delivery_id),
+  payment_id: one.payment_id === undefined ? null : Number(one.payment_id),
+  partner_id: Number(one.partner_id),
   host: one.host,
 })

@@ -1,23 +1,18 @@
 import { type ConsumerMessages, ErrorCode, type JetStreamClient, type JsMsg, NatsError } from 'nats'
+import { crashPoint } from '../runtime/crash-point.ts'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
 import {
   CONSUMER,
   DEFAULT_MAX_BYTES,
   type Due,
+  type DueMessage,
   decodeDue,
   encodeDue,
   messageIdOf,
   subjectOf,
 } from './delivery-stream.ts'
 import { ANSWER_MS, type KeptStream, keepStream, QueueAway, type QueueState } from './keep-stream.ts'
-
-export type DueMessage = Due & {
-  /** It has been dealt with: it must not come again. */
-  ack(): void
-  /** It has not been dealt with: another dispatcher may have it at once. */
-  release(): void
-}
 
 export type Consumption = {
   /** Stops pulling; resolves when the last message that had come was handed over. */
@@ -186,6 +181,12 @@ const handOver = async (
     message.term()
     return
   }
-  const dueMessage = { ...due, ack: () => message.ack(), release: () => message.nak() }
+  const finish = (isDone: boolean): void => {
+    if (!isDone) return message.nak()
+    crashPoint('due.before_ack')
+    message.ack()
+    crashPoint('due.after_ack')
+  }
+  const dueMessage: DueMessage = { ...due, finish }
   await options.onMessage(dueMessage)
 }

@@ -20,19 +20,40 @@ export const CONSUMER = 'dispatcher'
 /** The subject that a stream's messages are published to. */
 export const subjectOf = (stream: string): string => `${stream}.due`
 
-/** A delivery, where it goes, and how often it was published. */
-export type Due = Endpoint & { deliveryId: bigint; publishNumber: number }
+/** A delivery that is due, where it goes, and how often it was published: as its row of `to_deliver` has it. */
+export type Due = Endpoint & { delivery_id: bigint; publish_number: number }
+
+/** What the queue says is due. */
+export type DueMessage = Due & {
+  /**
+   * Called once. True: it has been dealt with, and must not come again. False: it has not, and another dispatcher may
+   * have it at once.
+   */
+  finish(isDone: boolean): void
+}
 
 /** The message's `Nats-Msg-Id`: JetStream swallows a repeated one, also after the first was acknowledged. */
-export const messageIdOf = ({ deliveryId, publishNumber }: Due): string => `${deliveryId}:${publishNumber}`
+export const messageIdOf = ({ delivery_id, publish_number }: Due): string =>
+  `${delivery_id}:${publish_number}`
 
-export const encodeDue = (due: Due): Uint8Array => toBinary(DeliveryDueSchema, create(DeliveryDueSchema, due))
+export const encodeDue = ({ delivery_id, publish_number, partner_id, host }: Due): Uint8Array =>
+  toBinary(
+    DeliveryDueSchema,
+    create(DeliveryDueSchema, {
+      deliveryId: delivery_id,
+      publishNumber: publish_number,
+      partnerId: partner_id,
+      host,
+    }),
+  )
 
 /** Null for bytes that are no message of ours. */
 export const decodeDue = (bytes: Uint8Array): Due | null => {
   try {
     const { deliveryId, publishNumber, partnerId, host } = fromBinary(DeliveryDueSchema, bytes)
-    return deliveryId > 0n ? { deliveryId, publishNumber, partnerId, host } : null
+    return deliveryId > 0n
+      ? { delivery_id: deliveryId, publish_number: publishNumber, partner_id: partnerId, host }
+      : null
   } catch {
     return null
   }

@@ -1,6 +1,6 @@
 /** Where deliveries go: the unit that fails, hangs or is paused. */
 export type Endpoint = {
-  partnerId: bigint
+  partner_id: bigint
   /** The callback URL's host, with its port unless it is the usual one. */
   host: string
 }
@@ -9,4 +9,4 @@ export type Endpoint = {
 export const endpointHost = (callbackUrl: string): string => URL.parse(callbackUrl)?.host ?? ''
 
 /** One text for each endpoint, to be the key of a map. */
-export const endpointKey = ({ partnerId, host }: Endpoint): string => `${partnerId} ${host}`
+export const endpointKey = ({ partner_id, host }: Endpoint): string => `${partner_id} ${host}`

@@ -124,7 +124,7 @@ const callBack = async (): Promise<void> => {
     name: 'test',
     log: quietLog,
   })
-  const due = { deliveryId: 7n, publishNumber: 1, partnerId: 1n, host: 'duka.co.ke' }
+  const due = { delivery_id: 7n, publish_number: 1, partner_id: 1n, host: 'duka.co.ke' }
   await eventually(() => queue.publish(due))
   await queue.close()
 }

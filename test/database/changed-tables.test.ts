@@ -19,8 +19,8 @@ import {
   listUndeliveredPayments,
 } from '../../src/core/payments/find.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
-import { claimDeliveries } from '../../src/dispatcher/deliver/claim.ts'
-import { findOverdue } from '../../src/dispatcher/deliver/take-due.ts'
+import { claimDeliveries } from '../../src/dispatcher/deliver/attempts.ts'
+import { findOverdue } from '../../src/dispatcher/deliver/recover.ts'
 import { createLog } from '../../src/runtime/log.ts'
 import { testActor } from '../support/actor.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'

@@ -114,10 +114,15 @@ describe('a dispatcher', () => {
       test.database,
       Array.from({ length: 5 }, () => test.receiver.url),
     )
-    for (const publishNumber of [1, 2, 3])
+    for (const publish_number of [1, 2, 3])
       await Promise.all(
-        ids.map((deliveryId) =>
-          queue.publish({ deliveryId, publishNumber, partnerId: 7n, host: new URL(test.receiver.url).host }),
+        ids.map((delivery_id) =>
+          queue.publish({
+            delivery_id,
+            publish_number,
+            partner_id: 7n,
+            host: new URL(test.receiver.url).host,
+          }),
         ),
       )
     test.dispatch({ queue, overdueMs: 3_600_000 })

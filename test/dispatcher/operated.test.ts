@@ -110,7 +110,7 @@ describe('an operator', () => {
 
   it('pauses an endpoint: nothing is sent, nothing is lost, and all of it arrives once it is resumed', async () => {
     test.dispatch()
-    const endpoint = { partnerId, host: new URL(test.receiver.url).host }
+    const endpoint = { partner_id: partnerId, host: new URL(test.receiver.url).host }
     await pauseEndpoint({ database: test.database, actor: AMINA, ...endpoint })
     const ids = await addDeliveries(
       test.database,

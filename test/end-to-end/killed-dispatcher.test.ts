@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { LEASE_SECONDS } from '../../src/dispatcher/deliver/claim.ts'
+import { LEASE_SECONDS } from '../../src/dispatcher/deliver/attempts.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { type DatabaseClock, startDatabaseClock } from '../support/database-clock.ts'
 import { addDeliveries } from '../support/deliveries.ts'

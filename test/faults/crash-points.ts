@@ -96,7 +96,7 @@ export const findCrashPoints = async (root: string): Promise<CrashPoint[]> => {
   const files = await readProject(root)
   const namesIn = (...starts: string[]): Set<string> =>
     new Set(crashPointNames(files.filter(({ path }) => starts.some((start) => path.startsWith(start)))))
-  const ofDispatch = namesIn('src/dispatcher/')
+  const ofDispatch = namesIn('src/dispatcher/', 'src/queue/')
   const ofOperator = namesIn(...OPERATOR_FILES)
   return crashPointNames(files).map((name): CrashPoint => {
     const special = SPECIAL[name.split('.')[0] ?? '']

@@ -1,7 +1,7 @@
 import { connect, type NatsConnection } from 'nats'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
-import { type DeliveryQueue, type DueMessage, openDeliveryQueue } from '../../src/queue/delivery-queue.ts'
-import { CONSUMER, subjectOf } from '../../src/queue/delivery-stream.ts'
+import { type DeliveryQueue, openDeliveryQueue } from '../../src/queue/delivery-queue.ts'
+import { CONSUMER, type DueMessage, subjectOf } from '../../src/queue/delivery-stream.ts'
 import { quietLog } from '../support/core.ts'
 import { eventually } from '../support/eventually.ts'
 import { createTestStream } from '../support/streams.ts'
@@ -46,18 +46,18 @@ const collect = (queue: DeliveryQueue): { ids: bigint[]; messages: DueMessage[] 
     prefetch: 8,
     onMessage: async (message) => {
       messages.push(message)
-      ids.push(message.deliveryId)
-      message.ack()
+      ids.push(message.delivery_id)
+      message.finish(true)
     },
   })
   cleanUp.push(() => consumption.stop())
   return { ids, messages }
 }
 
-const due = (deliveryId: bigint, publishNumber: number) => ({
-  deliveryId,
-  publishNumber,
-  partnerId: 3n,
+const due = (delivery_id: bigint, publish_number: number) => ({
+  delivery_id,
+  publish_number,
+  partner_id: 3n,
   host: 'shop.co.ke:8443',
 })
 
@@ -124,9 +124,9 @@ describe('the delivery queue', () => {
     const consumption = queue.consume({
       prefetch: 1,
       onMessage: async (message) => {
-        seen.push(message.publishNumber)
-        if (seen.length === 1) message.release()
-        else message.ack()
+        seen.push(message.publish_number)
+        if (seen.length === 1) message.finish(false)
+        else message.finish(true)
       },
     })
     cleanUp.push(() => consumption.stop())
@@ -147,9 +147,9 @@ describe('the delivery queue', () => {
     const consumption = queue.consume({
       prefetch: 4,
       onMessage: async (message) => {
-        seen.push(message.deliveryId)
+        seen.push(message.delivery_id)
         await held
-        message.ack()
+        message.finish(true)
       },
     })
     cleanUp.push(() => consumption.stop())

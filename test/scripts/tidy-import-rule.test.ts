@@ -62,7 +62,7 @@ describe('the import rule', () => {
     ['src/core/services/payment-service.ts', '../request/accept.ts'],
     ['src/core/core.ts', './server/services.ts'],
     ['src/core/submit/submit.ts', '../metrics.ts'],
-    ['src/dispatcher/deliver/record.ts', '../../database/connect.ts'],
+    ['src/dispatcher/deliver/attempts.ts', '../../database/connect.ts'],
     ['src/cli/serve.ts', '../facade/server.ts'],
     ['src/local/start.ts', '../cli/main.ts'],
     ['src/simulator/server.ts', 'fastify'],

@@ -35,7 +35,7 @@ export const listEndpoints = async (options: {
   const { partnerId, after, pausedOnly } = options
   const conditions = [
     sql`true`,
-    after && sql`(partner_id, host) > (${after.partnerId}, ${after.host})`,
+    after && sql`(partner_id, host) > (${after.partner_id}, ${after.host})`,
     pausedOnly && sql`paused_at IS NOT NULL`,
   ].filter((condition) => condition !== null && condition !== false)
   const owned: RawBuilder<unknown> = partnerId === null ? sql`` : sql`WHERE partner_id = ${partnerId}`
@@ -80,7 +80,7 @@ export const pauseEndpoint = async (
   const paused = await options.database.transaction().execute(async (transaction) => {
     const { rows } = await sql<{ paused_at: Date; is_new: boolean }>`
       INSERT INTO endpoints (partner_id, host, paused_at, paused_by)
-      SELECT id, ${options.host}, now(), ${nameOf(options.actor)} FROM partners WHERE id = ${options.partnerId}
+      SELECT id, ${options.host}, now(), ${nameOf(options.actor)} FROM partners WHERE id = ${options.partner_id}
       ON CONFLICT (partner_id, host) DO UPDATE
       SET paused_by = CASE WHEN endpoints.paused_at IS NULL THEN excluded.paused_by ELSE endpoints.paused_by END,
           paused_at = coalesce(endpoints.paused_at, excluded.paused_at)
@@ -110,7 +110,7 @@ export const resumeEndpoint = async (
           release_per_second = CASE WHEN state = 'closed' THEN ${FIRST_RELEASE} ELSE release_per_second END,
           release_at = CASE WHEN state = 'closed' THEN now() ELSE release_at END,
           release_since = CASE WHEN state = 'closed' THEN now() ELSE release_since END
-      WHERE partner_id = ${options.partnerId} AND host = ${options.host} AND paused_at IS NOT NULL
+      WHERE partner_id = ${options.partner_id} AND host = ${options.host} AND paused_at IS NOT NULL
       RETURNING (
         SELECT count(*)::int FROM to_deliver
         WHERE partner_id = endpoints.partner_id AND host = endpoints.host AND held_at IS NOT NULL
@@ -125,11 +125,11 @@ export const resumeEndpoint = async (
   return resumed ?? null
 }
 
-const toAudit = (action: 'paused' | 'resumed', { actor, partnerId, host }: Endpoint & { actor: Actor }) => ({
+const toAudit = (action: 'paused' | 'resumed', { actor, partner_id, host }: Endpoint & { actor: Actor }) => ({
   actor,
   action,
   subject: { kind: 'endpoint', id: host } as const,
-  partnerId,
+  partnerId: partner_id,
   before: { is_paused: action === 'resumed' },
   after: { is_paused: action === 'paused' },
 })

@@ -2,7 +2,6 @@ import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { givenRows } from '../../database/given-rows.ts'
 import { isOutage } from '../../database/outage.ts'
-import type { RowOf } from '../../database/schema/schema.ts'
 import type { DeliveryQueue } from '../../queue/delivery-queue.ts'
 import type { Due } from '../../queue/delivery-stream.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
@@ -73,8 +72,6 @@ const createPause = (options: { log: Log; nowMs: () => number }) => {
   }
 }
 
-type DueRow = RowOf<'to_deliver', 'delivery_id' | 'publish_number' | 'partner_id' | 'host'>
-
 /**
  * Takes what is due, not held, not yet published (or published so long ago that the message must be lost) and with no
  * dispatcher, gives each the next publish number, and takes it for published: should this process end now, the sweep
@@ -82,7 +79,7 @@ type DueRow = RowOf<'to_deliver', 'delivery_id' | 'publish_number' | 'partner_id
  */
 export const takeUnpublished = async (database: Database): Promise<Due[]> => {
   crashPoint('take_unpublished.before_commit')
-  const { rows } = await sql<DueRow>`
+  const { rows } = await sql<Due>`
     WITH due AS (
       SELECT delivery_id FROM to_deliver
       WHERE publish_at <= now() AND due_at <= now() AND leased_until <= now() AND held_at IS NULL
@@ -95,20 +92,15 @@ export const takeUnpublished = async (database: Database): Promise<Due[]> => {
     RETURNING delivery_id, publish_number, partner_id, host
   `.execute(database)
   crashPoint('take_unpublished.after_commit', rows.length)
-  return rows.map((row) => ({
-    deliveryId: row.delivery_id,
-    publishNumber: row.publish_number,
-    partnerId: row.partner_id,
-    host: row.host,
-  }))
+  return rows
 }
 
 /** Makes rows due to be published again, unless somebody has done so meanwhile. */
 const markUnpublished = async (database: Database, rows: readonly Due[]): Promise<void> => {
   crashPoint('mark_unpublished.before_commit')
   const given = givenRows(rows, {
-    delivery_id: ['to_deliver.delivery_id', (row) => row.deliveryId],
-    publish_number: ['to_deliver.publish_number', (row) => row.publishNumber],
+    delivery_id: ['to_deliver.delivery_id', (row) => row.delivery_id],
+    publish_number: ['to_deliver.publish_number', (row) => row.publish_number],
   })
   await database
     .with('unsure', (query) =>

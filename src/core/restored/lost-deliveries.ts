@@ -13,8 +13,8 @@ export type LostDelivery = RowOf<'to_deliver', 'delivery_id' | 'partner_id' | 'h
 /** Of what JetStream has stored, the deliveries that are not there, with the partner's name where the partner is. */
 export const findLostDeliveries = (database: Database, stored: readonly Due[]): Promise<LostDelivery[]> => {
   const given = givenRows(stored, {
-    delivery_id: ['to_deliver.delivery_id', (due) => due.deliveryId],
-    partner_id: ['to_deliver.partner_id', (due) => due.partnerId],
+    delivery_id: ['to_deliver.delivery_id', (due) => due.delivery_id],
+    partner_id: ['to_deliver.partner_id', (due) => due.partner_id],
     host: ['to_deliver.host', (due) => due.host],
   })
   return database

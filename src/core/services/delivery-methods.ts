@@ -133,40 +133,39 @@ const answerListEndpoints: Methods['listEndpoints'] = async ({ database }, reque
   })
   const page = rows.slice(0, limit)
   const last = page.at(-1)
-  const nextPageToken =
-    rows.length > limit && last ? endpointKey({ partnerId: last.partner_id, host: last.host }) : ''
+  const nextPageToken = rows.length > limit && last ? endpointKey(last) : ''
   return { endpoints: page.map(toEndpointMessage), nextPageToken }
 }
 
 const readPageToken = (token: string): Endpoint | null => {
   if (token === '') return null
   const [id = '', host = ''] = token.split(' ')
-  const partnerId = parseId(id)
-  if (partnerId === null) throw wrongField('page_token', 'must be the next_page_token of the page before')
-  return { partnerId, host }
+  const partner_id = parseId(id)
+  if (partner_id === null) throw wrongField('page_token', 'must be the next_page_token of the page before')
+  return { partner_id, host }
 }
 
 const readEndpoint = (request: { partnerId: bigint; host: string }): Endpoint => {
   const host = parseHost(request.host)
   if (!host.ok) throw wrongField('host', host.problem)
-  return { partnerId: request.partnerId, host: host.value }
+  return { partner_id: request.partnerId, host: host.value }
 }
 
 const answerPause: Methods['pauseEndpoint'] = async ({ database, log }, request, actor) => {
-  const { partnerId, host } = readEndpoint(request)
-  const paused = await pauseEndpoint({ database, partnerId, host, actor })
-  if (paused === null) throw noSuchPartner(partnerId)
-  log.info({ event: 'endpoint_paused', partner_id: Number(partnerId), host })
+  const { partner_id, host } = readEndpoint(request)
+  const paused = await pauseEndpoint({ database, partner_id, host, actor })
+  if (paused === null) throw noSuchPartner(partner_id)
+  log.info({ event: 'endpoint_paused', partner_id: Number(partner_id), host })
   return { pausedAt: timestampFromDate(paused.pausedAt) }
 }
 
 const answerResume: Methods['resumeEndpoint'] = async ({ database, log }, request, actor) => {
-  const { partnerId, host } = readEndpoint(request)
-  const resumed = await resumeEndpoint({ database, partnerId, host, actor })
+  const { partner_id, host } = readEndpoint(request)
+  const resumed = await resumeEndpoint({ database, partner_id, host, actor })
   if (resumed === null) {
-    throw new Refused('not_found', `endpoint ${host} of partner ${partnerId} is not paused`)
+    throw new Refused('not_found', `endpoint ${host} of partner ${partner_id} is not paused`)
   }
-  log.info({ event: 'endpoint_resumed', partner_id: Number(partnerId), host, held: resumed.held })
+  log.info({ event: 'endpoint_resumed', partner_id: Number(partner_id), host, held: resumed.held })
   return { held: BigInt(resumed.held) }
 }
 

@@ -5,10 +5,15 @@ import type { Log } from '../../runtime/log.ts'
 import type { DispatcherMetrics } from '../metrics.ts'
 import type { Reporter } from '../report.ts'
 import type { RetryUntilStopped } from '../retry-until-stopped.ts'
-import { type Claim, claimDeliveries } from './claim.ts'
+import {
+  type Claim,
+  claimDeliveries,
+  type FinishedAttempt,
+  type Recorded,
+  recordAttempts,
+} from './attempts.ts'
 import { type Plan, planNext } from './plan.ts'
 import type { Poster, PostRequest, PostResult } from './post.ts'
-import { type FinishedAttempt, type Recorded, recordAttempts } from './record.ts'
 import type { Sign, Signed } from './sign.ts'
 
 /**
@@ -45,7 +50,7 @@ export const createDeliver = (options: {
   const { database, poster, sign, retryUntilStopped, scheduleMs, random, metrics, reporter, log } = options
   const claims = inBatches<bigint, Claim | null>(async (ids) => {
     const claimed = await retryUntilStopped(() => claimDeliveries(database, ids))
-    const unclaimed = new Map(claimed.map((claim) => [claim.deliveryId, claim]))
+    const unclaimed = new Map(claimed.map((claim) => [claim.id, claim]))
     return ids.map((id) => takeOut(unclaimed, id))
   })
   const records = inBatches<FinishedAttempt, Recorded>((attempts) =>
@@ -64,17 +69,17 @@ export const createDeliver = (options: {
   return async (deliveryId) => {
     const claim = await claims.add(deliveryId)
     if (claim === null) return
-    if (claim.isAfterLost) {
+    if (claim.is_after_lost) {
       metrics.lost()
       log.warn({
         event: 'attempt_outcome_unknown',
-        delivery_id: Number(claim.deliveryId),
-        attempt: claim.attempt - 1,
+        delivery_id: Number(claim.id),
+        attempt: claim.attempts - 1,
       })
     }
     const result = await post(claim)
-    const { attempt, scheduleFrom } = claim
-    const plan = planNext({ scheduleMs, attempt, scheduleFrom, result, random: random() })
+    const { attempts, schedule_from } = claim
+    const plan = planNext({ scheduleMs, attempts, schedule_from, result, random: random() })
     const recorded = await records.add({ claim, result, plan })
     metrics.attempted(plan, result)
     log.info(describe(claim, result, plan, recorded))
@@ -102,13 +107,13 @@ const takeOut = (unclaimed: Map<bigint, Claim>, id: bigint): Claim | null => {
 
 /** Our own part of a delivery travels in headers (Standard Webhooks): the body is the partner guide's, to the byte. */
 const toRequest = (claim: Claim, signed: Signed): PostRequest => ({
-  url: claim.callbackUrl,
+  url: claim.callback_url,
   headers: {
     'content-type': 'application/json',
     'user-agent': 'mpesa-gateway',
-    'webhook-id': claim.webhookId,
-    'webhook-timestamp': String(Math.floor(claim.startedAt.getTime() / 1000)),
-    'webhook-attempt': String(claim.attempt),
+    'webhook-id': claim.webhook_id,
+    'webhook-timestamp': String(Math.floor(claim.started_at.getTime() / 1000)),
+    'webhook-attempt': String(claim.attempts),
     ...(signed.kind === 'signed' && { 'webhook-signature': signed.signature }),
   },
   body: claim.body,
@@ -122,10 +127,10 @@ const describe = (
   recorded: Recorded,
 ): Record<string, unknown> => ({
   event: 'delivery_attempted',
-  delivery_id: Number(claim.deliveryId),
-  payment_id: Number(claim.paymentId),
-  partner_id: Number(claim.partnerId),
-  attempt: claim.attempt,
+  delivery_id: Number(claim.id),
+  payment_id: Number(claim.payment_id),
+  partner_id: Number(claim.partner_id),
+  attempt: claim.attempts,
   host: claim.host,
   status: result.status,
   error_class: result.errorClass,

@@ -1,4 +1,4 @@
-import type { Endpoint } from '../../values/endpoint.ts'
+import type { Due, DueMessage } from '../../queue/delivery-stream.ts'
 
 // Which delivery is attempted next, within one process: law 7. A slot is an attempt under way. An endpoint that hangs
 // keeps its slots for as long as an attempt may take, so the more it could have, the more it would take from others:
@@ -12,11 +12,8 @@ import type { Endpoint } from '../../values/endpoint.ts'
 // that nobody's delivery waits behind another's flood.
 
 /** A delivery that is due, as the queue or Postgres says. */
-export type DueDelivery = Endpoint & {
-  deliveryId: bigint
-  /** Called once: true when it was dealt with, false when another dispatcher must. */
-  finish?: (isDone: boolean) => void
-}
+export type DueDelivery = Pick<Due, 'delivery_id' | 'partner_id' | 'host'> &
+  Partial<Pick<DueMessage, 'finish'>>
 
 export type FairQueue = {
   /**
@@ -24,6 +21,13 @@ export type FairQueue = {
    * `closed` after `close`.
    */
   add(due: DueDelivery): 'accepted' | 'duplicate' | 'closed'
+  /**
+   * Adds what the queue says is due, once more may be added. The message is acknowledged when its attempt is recorded,
+   * when the delivery is held, or when there was nothing to attempt: the delivery is gone, not due or another's, and
+   * Postgres knows its next time. It is released when nothing is started any more, or the attempt failed for a reason
+   * of ours.
+   */
+  takeOver(message: DueMessage): Promise<void>
   /** Resolves when more may be added; with false once it is closed. */
   capacity(): Promise<boolean>
   /** The deliveries that this process has: waiting, under way, or about to be held. */
@@ -125,7 +129,7 @@ export const createFairQueue = (options: FairQueueOptions): FairQueue => {
 
   const add: FairQueue['add'] = (due) => {
     if (isClosed) return 'closed'
-    if (endpoints.deliveryIds.has(due.deliveryId)) return 'duplicate'
+    if (endpoints.deliveryIds.has(due.delivery_id)) return 'duplicate'
     const endpoint = endpoints.register(due)
     if (endpoint.waiting.length === 0 && slots.mayStart(endpoint)) start(due, endpoint)
     else if (slots.isFull(endpoint)) hold([due], endpoint)
@@ -136,13 +140,19 @@ export const createFairQueue = (options: FairQueueOptions): FairQueue => {
     await until(() => isClosed || hasCapacity())
     return !isClosed
   }
+  const takeOver = async (message: DueMessage): Promise<void> => {
+    await capacity()
+    const answer = add(message)
+    // This process has a duplicate already: it needs no second message to be attempted.
+    if (answer !== 'accepted') message.finish(answer === 'duplicate')
+  }
   const close = (): DueDelivery[] => {
     isClosed = true
     notify()
     return endpoints.allWaiting()
   }
   const idle = (): Promise<void> => until(() => slots.areFree() && holding === 0)
-  return { add, capacity, deliveryIds: () => [...endpoints.deliveryIds], close, idle }
+  return { add, takeOver, capacity, deliveryIds: () => [...endpoints.deliveryIds], close, idle }
 }
 
 /** The slots, and who may have how many. */
@@ -189,7 +199,7 @@ const createEndpoints = () => {
   let waiting = 0
 
   const register = (due: DueDelivery): EndpointQueue => {
-    const { deliveryId, partnerId: id, host } = due
+    const { delivery_id, partner_id: id, host } = due
     const partner = partners.get(id) ?? { id, deliveries: 0, running: 0, waiting: 0, endpoints: new Map() }
     const endpoint = partner.endpoints.get(host) ?? {
       partner,
@@ -198,7 +208,7 @@ const createEndpoints = () => {
       waiting: [],
       startedMs: [],
     }
-    deliveryIds.add(deliveryId)
+    deliveryIds.add(delivery_id)
     partners.set(id, partner)
     partner.endpoints.set(host, endpoint)
     partner.deliveries += 1
@@ -208,7 +218,7 @@ const createEndpoints = () => {
   /** Forgets the delivery, and its endpoint and its partner where it was the last of theirs. */
   const forget = (due: DueDelivery, endpoint: EndpointQueue): void => {
     const { partner } = endpoint
-    deliveryIds.delete(due.deliveryId)
+    deliveryIds.delete(due.delivery_id)
     endpoint.deliveries -= 1
     partner.deliveries -= 1
     if (endpoint.deliveries === 0) partner.endpoints.delete(endpoint.host)

@@ -1,3 +1,4 @@
+import type { RowOf } from '../../database/schema/schema.ts'
 import type { PostResult } from './post.ts'
 
 /** What the plan depends on. */
@@ -17,25 +18,24 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const GONE = 410
 
 /**
- * Decides what follows attempt number `attempt` (from 1). `scheduleMs` holds the pause before each attempt: after the
+ * Decides what follows an attempt, the latest of `attempts`. `scheduleMs` holds the pause before each attempt: after the
  * last one's failure the delivery is dead. The pause is at least the schedule's step and at least what `Retry-After`
  * asks for, and up to a fifth longer; `random` is from 0 up to 1. A 410 says that the endpoint is gone for good (RFC
  * 9110, 15.5.11).
  */
-export const planNext = (options: {
-  scheduleMs: readonly number[]
-  attempt: number
-  /** Attempts that were made before the schedule began: it begins anew when an operator sends a delivery again. */
-  scheduleFrom: number
-  result: AttemptResult
-  random: number
-}): Plan => {
-  const { scheduleMs, attempt, result } = options
+export const planNext = (
+  options: RowOf<'deliveries', 'attempts' | 'schedule_from'> & {
+    scheduleMs: readonly number[]
+    result: AttemptResult
+    random: number
+  },
+): Plan => {
+  const { scheduleMs, attempts, result } = options
   if (result.errorClass === null) return { kind: 'delivered' }
   if (result.status === GONE) return { kind: 'dead', reason: 'the endpoint answered 410 Gone' }
-  const stepMs = scheduleMs[attempt - options.scheduleFrom]
+  const stepMs = scheduleMs[attempts - options.schedule_from]
   if (stepMs === undefined) {
-    return { kind: 'dead', reason: `attempt ${attempt} was the last and failed: ${describe(result)}` }
+    return { kind: 'dead', reason: `attempt ${attempts} was the last and failed: ${describe(result)}` }
   }
   const askedMs = Math.min(result.retryAfterMs ?? 0, longestRetryAfterMs(scheduleMs))
   return { kind: 'retry', delayMs: Math.ceil(Math.max(stepMs, askedMs) * (1 + JITTER * options.random)) }

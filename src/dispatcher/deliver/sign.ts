@@ -5,16 +5,10 @@ import { identityOfSigningSecret } from '../../database/sealed-columns.ts'
 import type { Log } from '../../runtime/log.ts'
 import { CannotOpen, type Vault } from '../../runtime/seal.ts'
 import type { RetryUntilStopped } from '../retry-until-stopped.ts'
+import type { Claim } from './attempts.ts'
 
-/** What an attempt sends, as far as it is signed. */
-export type ToSign = {
-  partnerId: bigint
-  webhookId: string
-  /** The attempt's; signed to the second, as `webhook-timestamp` has it. */
-  startedAt: Date
-  /** The exact bytes to send. */
-  body: string
-}
+/** What is signed of an attempt: its start to the second, as `webhook-timestamp` has it. */
+export type ToSign = Pick<Claim, 'partner_id' | 'webhook_id' | 'started_at' | 'body'>
 
 /** The signature of an attempt, or why there is none. */
 export type Signed =
@@ -56,7 +50,7 @@ export const createSigner = (options: {
     fetchMethod: async (partnerId) => ({ signers: await readSigners(options, partnerId) }),
   })
   return async (attempt) => {
-    const secrets = await remembered.fetch(attempt.partnerId)
+    const secrets = await remembered.fetch(attempt.partner_id)
     if (!secrets?.signers) return { kind: 'impossible' }
     return signWith(secrets.signers, attempt)
   }
@@ -65,8 +59,8 @@ export const createSigner = (options: {
 const signWith = (signers: NonNullable<Secrets['signers']>, attempt: ToSign): Signed => {
   if (signers.length === 0) return { kind: 'unsigned' }
   const signatures = signers
-    .filter(({ expiresAt }) => expiresAt === null || expiresAt > attempt.startedAt)
-    .map(({ webhook }) => webhook.sign(attempt.webhookId, attempt.startedAt, attempt.body))
+    .filter(({ expiresAt }) => expiresAt === null || expiresAt > attempt.started_at)
+    .map(({ webhook }) => webhook.sign(attempt.webhook_id, attempt.started_at, attempt.body))
   return signatures.length === 0
     ? { kind: 'impossible' }
     : { kind: 'signed', signature: signatures.join(' ') }

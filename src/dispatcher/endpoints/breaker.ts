@@ -1,4 +1,4 @@
-import type { EndpointStateName } from '../../database/schema/endpoints.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 import type { PostResult } from '../deliver/post.ts'
 
 // The breaker of an endpoint. Its state is in Postgres, so that all dispatchers share it; what an attempt's outcome
@@ -27,15 +27,10 @@ export const FLOOD_RELEASE = 64
 export const MOST_RELEASE = 1_000
 
 /** The breaker of one endpoint, as far as outcomes change it. */
-export type Breaker = {
-  state: EndpointStateName
-  /** In a row. */
-  failures: number
-  /** In a row: how often it was opened since it was last healthy. */
-  opens: number
-  probeDeliveryId: bigint | null
-  releasePerSecond: number | null
-}
+export type Breaker = RowOf<
+  'endpoints',
+  'state' | 'failures' | 'opens' | 'probe_delivery_id' | 'release_per_second'
+>
 
 /** What one attempt says of its endpoint. */
 export type Verdict = 'works' | 'fails' | 'nothing'
@@ -59,8 +54,8 @@ export const CLOSED: Breaker = {
   state: 'closed',
   failures: 0,
   opens: 0,
-  probeDeliveryId: null,
-  releasePerSecond: null,
+  probe_delivery_id: null,
+  release_per_second: null,
 }
 
 /** Whether a breaker is the one of an endpoint without a row. */
@@ -72,7 +67,7 @@ export const isWell = (breaker: Breaker): boolean => breaker.state === 'closed' 
  */
 export const judge = (
   breaker: Breaker,
-  outcome: { deliveryId: bigint; verdict: Verdict },
+  outcome: { delivery_id: bigint; verdict: Verdict },
   random: number,
 ): Judged => {
   const isSuccess = outcome.verdict === 'works'
@@ -82,7 +77,7 @@ export const judge = (
       return { breaker, openMs: null }
     case 'half_open':
       // Attempts from before it opened still end now: they say nothing of whether it is back.
-      if (breaker.probeDeliveryId !== outcome.deliveryId) return { breaker, openMs: null }
+      if (breaker.probe_delivery_id !== outcome.delivery_id) return { breaker, openMs: null }
       return isSuccess ? { breaker: ramp(breaker), openMs: null } : open(breaker, random)
     case 'closed':
     case 'ramping': {
@@ -112,12 +107,12 @@ const ramp = (breaker: Breaker): Breaker => ({
   ...CLOSED,
   state: 'ramping',
   opens: breaker.opens,
-  releasePerSecond: FIRST_RELEASE,
+  release_per_second: FIRST_RELEASE,
 })
 
 /** Halves the rate of a ramp. */
 export const slowDown = (breaker: Breaker): Breaker => ({
   ...breaker,
-  releasePerSecond:
-    breaker.releasePerSecond === null ? null : Math.max(FIRST_RELEASE, breaker.releasePerSecond / 2),
+  release_per_second:
+    breaker.release_per_second === null ? null : Math.max(FIRST_RELEASE, breaker.release_per_second / 2),
 })

@@ -36,7 +36,7 @@ export const expireHeld = async (
     ended AS (
       UPDATE deliveries SET state = 'dead', next_attempt_at = NULL, ended_at = now(), dead_reason = ${REASON}
       FROM late WHERE deliveries.id = late.delivery_id AND state = 'pending'
-      RETURNING id, payment_id, partner_id, host, created_at
+      RETURNING id, payment_id, partner_id, host, dead_reason, created_at
     ),
     ended_duties AS (
       DELETE FROM to_deliver USING ended WHERE to_deliver.delivery_id = ended.id
@@ -46,7 +46,7 @@ export const expireHeld = async (
       SELECT id, partner_id, host, last.error_class, ${REASON}
       FROM ended ${joinLastErrorClass}
     )
-    SELECT id AS "deliveryId", payment_id AS "paymentId", partner_id AS "partnerId", host, ${REASON}::text AS reason FROM ended
+    SELECT id, payment_id, partner_id, host, dead_reason FROM ended
   `.execute(transaction)
   return rows
 }
@@ -54,6 +54,6 @@ export const expireHeld = async (
 /** Endpoints as a table `given` of a statement. */
 export const givenEndpoints = (endpoints: readonly Endpoint[]) =>
   givenRows(endpoints, {
-    partner_id: ['endpoints.partner_id', ({ partnerId }) => partnerId],
+    partner_id: ['endpoints.partner_id', ({ partner_id }) => partner_id],
     host: ['endpoints.host', ({ host }) => host],
   })

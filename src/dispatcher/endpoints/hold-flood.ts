@@ -1,10 +1,9 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import type { RowOf } from '../../database/schema/schema.ts'
 import { createBatcher } from '../../runtime/batch.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Endpoint } from '../../values/endpoint.ts'
-import { NAMED_IS_FREE } from '../deliver/claim.ts'
+import { NAMED_IS_FREE } from '../deliver/attempts.ts'
 import type { Reporter } from '../report.ts'
 import type { RetryUntilStopped } from '../retry-until-stopped.ts'
 import { FIRST_RELEASE, FLOOD_RELEASE } from './breaker.ts'
@@ -27,8 +26,8 @@ export const createHold = (options: {
     maxRunning: 1,
     maxWaiting: 100_000,
     run: async (ids) => {
-      for (const { partnerId, host } of await retryUntilStopped(() => holdDeliveries(database, ids)))
-        reporter.endpointChanged({ partnerId, host, to: 'ramping', cause: 'flood' })
+      for (const { partner_id, host } of await retryUntilStopped(() => holdDeliveries(database, ids)))
+        reporter.endpointChanged({ partner_id, host, to: 'ramping', cause: 'flood' })
       return ids.map(() => undefined)
     },
   })
@@ -42,7 +41,7 @@ export const createHold = (options: {
  */
 export const holdDeliveries = async (database: Database, ids: readonly bigint[]): Promise<Endpoint[]> => {
   crashPoint('hold.before_commit')
-  const { rows } = await sql<RowOf<'endpoints', 'partner_id' | 'host'> & { is_new: boolean }>`
+  const { rows } = await sql<Endpoint & { is_new: boolean }>`
     WITH free AS (
       SELECT delivery_id FROM to_deliver WHERE delivery_id = ANY(${ids}::bigint[]) AND ${NAMED_IS_FREE}
       ORDER BY delivery_id FOR UPDATE SKIP LOCKED
@@ -71,7 +70,7 @@ export const holdDeliveries = async (database: Database, ids: readonly bigint[])
     RETURNING partner_id, host, changed_at = now() AS is_new
   `.execute(database)
   crashPoint('hold.after_commit')
-  return rows.filter((row) => row.is_new).map((row) => ({ partnerId: row.partner_id, host: row.host }))
+  return rows.filter((row) => row.is_new).map(({ partner_id, host }) => ({ partner_id, host }))
 }
 
 /**
@@ -81,7 +80,7 @@ export const holdDeliveries = async (database: Database, ids: readonly bigint[])
  */
 export const rampStranded = async (database: Database): Promise<Endpoint[]> => {
   crashPoint('ramp_leftover.before_commit')
-  const { rows } = await sql<RowOf<'endpoints', 'partner_id' | 'host'>>`
+  const { rows } = await sql<Endpoint>`
     WITH RECURSIVE held AS (
       (SELECT partner_id, host FROM to_deliver WHERE held_at IS NOT NULL ORDER BY partner_id, host LIMIT 1)
       UNION ALL
@@ -103,5 +102,5 @@ export const rampStranded = async (database: Database): Promise<Endpoint[]> => {
     RETURNING partner_id, host
   `.execute(database)
   crashPoint('ramp_leftover.after_commit', rows.length)
-  return rows.map((row) => ({ partnerId: row.partner_id, host: row.host }))
+  return rows
 }

@@ -5,7 +5,7 @@ import type { Schema } from '../../database/schema/schema.ts'
 import { createBatcher } from '../../runtime/batch.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Endpoint, endpointKey } from '../../values/endpoint.ts'
-import type { Claim } from '../deliver/claim.ts'
+import type { Claim } from '../deliver/attempts.ts'
 import type { PostResult } from '../deliver/post.ts'
 import type { EndpointChange, Expired, Reporter } from '../report.ts'
 import type { RetryUntilStopped } from '../retry-until-stopped.ts'
@@ -48,16 +48,16 @@ export const createOutcomeRecorder = (options: {
   const record = async (claim: Claim, result: PostResult): Promise<void> => {
     const verdict = verdictOf(result)
     const key = endpointKey(claim)
-    if (verdict === 'nothing' || (verdict === 'works' && !claim.isTroubled && !troubled.has(key))) return
+    if (verdict === 'nothing' || (verdict === 'works' && !claim.is_troubled && !troubled.has(key))) return
     troubled.add(key)
-    const { deliveryId, paymentId, partnerId, host } = claim
-    await batches.add({ deliveryId, paymentId, partnerId, host, verdict })
+    const { id: delivery_id, payment_id, partner_id, host } = claim
+    await batches.add({ delivery_id, payment_id, partner_id, host, verdict })
   }
   return { record, drained: () => batches.drained() }
 }
 
 /** What an attempt said of its endpoint. */
-export type Outcome = Endpoint & { deliveryId: bigint; paymentId: bigint; verdict: Verdict }
+export type Outcome = Endpoint & { delivery_id: bigint; payment_id: bigint; verdict: Verdict }
 
 /** What outcomes did to their endpoints. */
 export type RecordedOutcomes = {
@@ -128,9 +128,9 @@ const changesOf = (judgements: readonly Judgement[]): EndpointChange[] =>
   judgements
     .filter(({ hasMoved }) => hasMoved)
     .map(({ last, breaker, openMs }) => ({
-      deliveryId: last.deliveryId,
-      paymentId: last.paymentId,
-      partnerId: last.partnerId,
+      delivery_id: last.delivery_id,
+      payment_id: last.payment_id,
+      partner_id: last.partner_id,
       host: last.host,
       to: breaker.state,
       cause: breaker.state === 'open' ? 'failures' : 'success',
@@ -148,7 +148,7 @@ const judgeOne = (
   outcomes: readonly Outcome[],
   random: () => number,
 ): Judgement => {
-  const { partnerId, host } = known
+  const { partner_id, host } = known
   let breaker: Breaker = known
   let openMs: number | null = null
   let [last] = outcomes
@@ -161,7 +161,7 @@ const judgeOne = (
   }
   // One that was closed untried is healthy only now.
   const hasMoved = breaker.state !== known.state || (known.opens > 0 && isWell(breaker))
-  return { partnerId, host, breaker, last, openMs, hasNews: breaker !== known, hasMoved }
+  return { partner_id, host, breaker, last, openMs, hasNews: breaker !== known, hasMoved }
 }
 
 const addTroubled = async (transaction: Transaction<Schema>, outcomes: readonly Outcome[]): Promise<void> => {
@@ -185,8 +185,7 @@ const addTroubled = async (transaction: Transaction<Schema>, outcomes: readonly 
 const readBreakers = (database: Database, outcomes: readonly Outcome[]) =>
   database
     .selectFrom('endpoints')
-    .select(['partner_id as partnerId', 'host', 'state', 'failures', 'opens'])
-    .select(['probe_delivery_id as probeDeliveryId', 'release_per_second as releasePerSecond'])
+    .select(['partner_id', 'host', 'state', 'failures', 'opens', 'probe_delivery_id', 'release_per_second'])
     .where(sql<boolean>`(partner_id, host) IN (SELECT partner_id, host FROM ${givenEndpoints(outcomes)})`)
     .orderBy('partner_id')
     .orderBy('host')
@@ -198,13 +197,13 @@ const writeBreakers = async (
 ): Promise<void> => {
   if (judgements.length === 0) return
   const given = givenRows(judgements, {
-    partner_id: ['endpoints.partner_id', ({ partnerId }) => partnerId],
+    partner_id: ['endpoints.partner_id', ({ partner_id }) => partner_id],
     host: ['endpoints.host', ({ host }) => host],
     state: ['endpoints.state', ({ breaker }) => breaker.state],
     failures: ['endpoints.failures', ({ breaker }) => breaker.failures],
     opens: ['endpoints.opens', ({ breaker }) => breaker.opens],
-    probe_delivery_id: ['endpoints.probe_delivery_id', ({ breaker }) => breaker.probeDeliveryId],
-    release_per_second: ['endpoints.release_per_second', ({ breaker }) => breaker.releasePerSecond],
+    probe_delivery_id: ['endpoints.probe_delivery_id', ({ breaker }) => breaker.probe_delivery_id],
+    release_per_second: ['endpoints.release_per_second', ({ breaker }) => breaker.release_per_second],
     open_seconds: ['float8', ({ openMs }) => (openMs === null ? null : openMs / 1000)],
     is_well: ['bool', ({ breaker }) => isWell(breaker)],
   })

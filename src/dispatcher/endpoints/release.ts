@@ -1,19 +1,19 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { isOutage } from '../../database/outage.ts'
-import type { Schema } from '../../database/schema/schema.ts'
+import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import type { Endpoint } from '../../values/endpoint.ts'
-import { LEASE_SECONDS } from '../deliver/claim.ts'
+import { LEASE_SECONDS } from '../deliver/attempts.ts'
 import type { FairQueue } from '../deliver/fair-queue.ts'
 import type { EndpointChange, Reporter } from '../report.ts'
 import { FIRST_RELEASE, MOST_FAILURES, MOST_RELEASE } from './breaker.ts'
 import { rampStranded } from './hold-flood.ts'
 
 /** A delivery that waits no more. */
-type FreedDelivery = Endpoint & { deliveryId: bigint; paymentId: bigint }
+type FreedDelivery = Endpoint & { delivery_id: bigint; payment_id: bigint }
 
 /** What time did to endpoints, and what it released: for this process to attempt at once, else another finds it. */
 export type Released = { freed: FreedDelivery[]; changes: EndpointChange[] }
@@ -52,8 +52,8 @@ export const startReleasing = (options: {
   const round = async (): Promise<boolean> => {
     if (nowMs() >= strandedAtMs) {
       strandedAtMs = nowMs() + STRANDED_MS
-      for (const { partnerId, host } of await rampStranded(database))
-        reporter.endpointChanged({ partnerId, host, to: 'ramping', cause: 'leftover' })
+      for (const { partner_id, host } of await rampStranded(database))
+        reporter.endpointChanged({ partner_id, host, to: 'ramping', cause: 'leftover' })
     }
     const { freed, changes } = await releaseDue(database)
     for (const change of changes) reporter.endpointChanged(change)
@@ -86,12 +86,10 @@ export const releaseDue = async (database: Database): Promise<Released> => {
   return released
 }
 
-type DueEndpoint = Endpoint & {
+type DueEndpoint = RowOf<'endpoints', 'partner_id' | 'host' | 'failures' | 'release_per_second'> & {
   state: 'open' | 'half_open' | 'ramping'
-  failures: number
-  releasePerSecond: number | null
   /** True when this rate has lasted for a second. */
-  isSeasoned: boolean
+  is_seasoned: boolean
 }
 
 /**
@@ -100,8 +98,8 @@ type DueEndpoint = Endpoint & {
  */
 const lockDue = async (transaction: Transaction<Schema>): Promise<DueEndpoint[]> => {
   const { rows } = await sql<DueEndpoint>`
-    SELECT partner_id AS "partnerId", host, state, failures, release_per_second AS "releasePerSecond",
-           coalesce(release_since <= now() - interval '1 second', false) AS "isSeasoned"
+    SELECT partner_id, host, state, failures, release_per_second,
+           coalesce(release_since <= now() - interval '1 second', false) AS is_seasoned
     FROM endpoints
     WHERE paused_at IS NULL
       AND CASE state
@@ -121,7 +119,7 @@ const lockDue = async (transaction: Transaction<Schema>): Promise<DueEndpoint[]>
  * endpoint is closed, and the next failure opens it again.
  */
 const probe = async (transaction: Transaction<Schema>, endpoint: DueEndpoint): Promise<Released> => {
-  const { partnerId, host } = endpoint
+  const { partner_id, host } = endpoint
   const [freed] = await free(transaction, endpoint, 1)
   if (freed === undefined) {
     await updateEndpoint(transaction, endpoint)
@@ -132,12 +130,12 @@ const probe = async (transaction: Transaction<Schema>, endpoint: DueEndpoint): P
         changed_at: sql<Date>`now()`,
       })
       .execute()
-    return { freed: [], changes: [{ partnerId, host, to: 'untried', cause: 'none_held' }] }
+    return { freed: [], changes: [{ partner_id, host, to: 'untried', cause: 'none_held' }] }
   }
   await updateEndpoint(transaction, endpoint)
     .set({
       state: 'half_open',
-      probe_delivery_id: freed.deliveryId,
+      probe_delivery_id: freed.delivery_id,
       probing_until: sql<Date>`now() + make_interval(secs => ${PROBE_SECONDS})`,
       changed_at: sql<Date>`now()`,
     })
@@ -150,19 +148,19 @@ const probe = async (transaction: Transaction<Schema>, endpoint: DueEndpoint): P
  * healthy.
  */
 const releaseShare = async (transaction: Transaction<Schema>, endpoint: DueEndpoint): Promise<Released> => {
-  const { partnerId, host, isSeasoned } = endpoint
-  const before = endpoint.releasePerSecond ?? FIRST_RELEASE
-  const rate = isSeasoned ? Math.min(before * 2, MOST_RELEASE) : before
+  const { partner_id, host, is_seasoned } = endpoint
+  const before = endpoint.release_per_second ?? FIRST_RELEASE
+  const rate = is_seasoned ? Math.min(before * 2, MOST_RELEASE) : before
   const share = Math.max(1, Math.round(rate / STEPS_A_SECOND))
   const freed = await free(transaction, endpoint, share)
   if (freed.length < share && !(await isAnyHeld(transaction, endpoint))) {
     await close(transaction, endpoint)
-    return { freed, changes: [{ partnerId, host, to: 'closed', cause: 'none_held' }] }
+    return { freed, changes: [{ partner_id, host, to: 'closed', cause: 'none_held' }] }
   }
   await updateEndpoint(transaction, endpoint)
     .set({
       release_per_second: rate,
-      release_since: isSeasoned ? sql<Date>`now()` : sql<Date>`coalesce(release_since, now())`,
+      release_since: is_seasoned ? sql<Date>`now()` : sql<Date>`coalesce(release_since, now())`,
       release_at: sql<Date>`greatest(now(), coalesce(release_at, now()) + make_interval(secs => ${share / rate}))`,
     })
     .execute()
@@ -172,13 +170,13 @@ const releaseShare = async (transaction: Transaction<Schema>, endpoint: DueEndpo
 /** Releases at most `limit` held deliveries of the endpoint that are due, the longest due first. */
 const free = async (
   transaction: Transaction<Schema>,
-  { partnerId, host }: Endpoint,
+  { partner_id, host }: Endpoint,
   limit: number,
 ): Promise<FreedDelivery[]> => {
   const { rows } = await sql<FreedDelivery>`
     WITH longest AS (
       SELECT delivery_id FROM to_deliver
-      WHERE partner_id = ${partnerId} AND host = ${host} AND held_at IS NOT NULL AND due_at <= now()
+      WHERE partner_id = ${partner_id} AND host = ${host} AND held_at IS NOT NULL AND due_at <= now()
       ORDER BY due_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
     ),
     freed AS (
@@ -186,7 +184,7 @@ const free = async (
       FROM longest WHERE to_deliver.delivery_id = longest.delivery_id
       RETURNING to_deliver.delivery_id
     )
-    SELECT partner_id AS "partnerId", host, delivery_id AS "deliveryId", payment_id AS "paymentId"
+    SELECT partner_id, host, delivery_id, payment_id
     FROM freed JOIN deliveries ON deliveries.id = delivery_id
   `.execute(transaction)
   return rows
@@ -196,7 +194,7 @@ const isAnyHeld = async (transaction: Transaction<Schema>, endpoint: Endpoint): 
   const held = await transaction
     .selectFrom('to_deliver')
     .select('delivery_id')
-    .where('partner_id', '=', endpoint.partnerId)
+    .where('partner_id', '=', endpoint.partner_id)
     .where('host', '=', endpoint.host)
     .where('held_at', 'is not', null)
     .limit(1)
@@ -213,10 +211,10 @@ const close = async (transaction: Transaction<Schema>, endpoint: DueEndpoint): P
   else
     await transaction
       .deleteFrom('endpoints')
-      .where('partner_id', '=', endpoint.partnerId)
+      .where('partner_id', '=', endpoint.partner_id)
       .where('host', '=', endpoint.host)
       .execute()
 }
 
-const updateEndpoint = (transaction: Transaction<Schema>, { partnerId, host }: Endpoint) =>
-  transaction.updateTable('endpoints').where('partner_id', '=', partnerId).where('host', '=', host)
+const updateEndpoint = (transaction: Transaction<Schema>, { partner_id, host }: Endpoint) =>
+  transaction.updateTable('endpoints').where('partner_id', '=', partner_id).where('host', '=', host)

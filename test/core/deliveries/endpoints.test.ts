@@ -30,9 +30,9 @@ afterAll(async () => {
 beforeEach(() => clear(database))
 
 const pause = (name = 'amina', id = partnerId) =>
-  pauseEndpoint({ database, actor: { ...AMINA, name }, partnerId: id, host: HOST })
+  pauseEndpoint({ database, actor: { ...AMINA, name }, partner_id: id, host: HOST })
 
-const resume = () => resumeEndpoint({ database, actor: AMINA, partnerId, host: HOST })
+const resume = () => resumeEndpoint({ database, actor: AMINA, partner_id: partnerId, host: HOST })
 
 const list = (options: Partial<Parameters<typeof listEndpoints>[0]> = {}) =>
   listEndpoints({ database, partnerId: null, pausedOnly: false, after: null, limit: 100, ...options })
@@ -133,6 +133,6 @@ describe('endpoints', () => {
     expect(await list({ pausedOnly: true })).toEqual([shop])
     expect(await list({ partnerId: 999_999n })).toEqual([])
     expect(await list({ limit: 1 })).toEqual([down])
-    expect(await list({ after: { partnerId, host: 'down.co.ke' } })).toEqual([shop])
+    expect(await list({ after: { partner_id: partnerId, host: 'down.co.ke' } })).toEqual([shop])
   })
 })

@@ -63,7 +63,7 @@ describe('a retry', () => {
     expect(await retry([id])).toEqual(['retried'])
     await expectDue(id)
     expect(await readDelivery(database, id)).toMatchObject({ attempts: 1, schedule_from: 0 })
-    expect((await takeUnpublished(database)).map(({ deliveryId }) => deliveryId)).toEqual([id])
+    expect((await takeUnpublished(database)).map(({ delivery_id }) => delivery_id)).toEqual([id])
   })
 
   it('of one that is dead lets its schedule begin anew, under the same webhook-id', async () => {
@@ -92,8 +92,8 @@ describe('a retry', () => {
     await end(database, id, 'dead')
     await retry([id])
     const [second] = await takeUnpublished(database)
-    expect(second?.deliveryId).toBe(id)
-    expect(second?.publishNumber).not.toBe(first?.publishNumber)
+    expect(second?.delivery_id).toBe(id)
+    expect(second?.publish_number).not.toBe(first?.publish_number)
   })
 
   it('leaves alone what is under way, delivered or not there, and says so', async () => {

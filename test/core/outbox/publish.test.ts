@@ -47,7 +47,7 @@ const publishing = (queue: DeliveryQueue | null): Loop => {
   return loop
 }
 
-type Told = Pick<Due, 'deliveryId' | 'publishNumber'>
+type Told = Pick<Due, 'delivery_id' | 'publish_number'>
 
 /** Takes what comes out of the queue and acknowledges it. */
 const collect = (queue: DeliveryQueue): Told[] => {
@@ -55,8 +55,8 @@ const collect = (queue: DeliveryQueue): Told[] => {
   const consumption = queue.consume({
     prefetch: 64,
     onMessage: async (message) => {
-      messages.push({ deliveryId: message.deliveryId, publishNumber: message.publishNumber })
-      message.ack()
+      messages.push({ delivery_id: message.delivery_id, publish_number: message.publish_number })
+      message.finish(true)
     },
   })
   cleanUp.push(() => consumption.stop())
@@ -78,8 +78,8 @@ describe('publishing', () => {
     publishing(queue)
     const messages = collect(queue)
     await eventually(() => expect(messages).toHaveLength(1_200))
-    expect(new Set(messages.map((message) => message.deliveryId))).toEqual(new Set(ids))
-    expect(messages.every((message) => message.publishNumber === 1)).toBe(true)
+    expect(new Set(messages.map((message) => message.delivery_id))).toEqual(new Set(ids))
+    expect(messages.every((message) => message.publish_number === 1)).toBe(true)
     expect(await takeUnpublished(database)).toEqual([])
   })
 
@@ -89,9 +89,9 @@ describe('publishing', () => {
     const messages = collect(queue)
     const woken = await addDelivery(database, 'https://shop.co.ke/')
     loop.wake()
-    await eventually(() => expect(messages).toEqual([{ deliveryId: woken, publishNumber: 1 }]))
+    await eventually(() => expect(messages).toEqual([{ delivery_id: woken, publish_number: 1 }]))
     const unwoken = await addDelivery(database, 'https://shop.co.ke/')
-    await eventually(() => expect(messages).toContainEqual({ deliveryId: unwoken, publishNumber: 1 }))
+    await eventually(() => expect(messages).toContainEqual({ delivery_id: unwoken, publish_number: 1 }))
   })
 
   it('leaves what is not due yet, what a dispatcher has, and what is held for its endpoint', async () => {
@@ -108,13 +108,13 @@ describe('publishing', () => {
       database,
     )
     expect(await takeUnpublished(database)).toEqual([
-      { deliveryId: due, publishNumber: 1, partnerId: 7n, host: 'shop.co.ke' },
+      { delivery_id: due, publish_number: 1, partner_id: 7n, host: 'shop.co.ke' },
     ])
     expect(await takeUnpublished(database)).toEqual([])
     const messages = collect(queue)
     publishing(queue)
     await sql`UPDATE to_deliver SET due_at = now() WHERE delivery_id = ${later}`.execute(database)
-    await eventually(() => expect(messages).toEqual([{ deliveryId: later, publishNumber: 1 }]))
+    await eventually(() => expect(messages).toEqual([{ delivery_id: later, publish_number: 1 }]))
   })
 
   it('tells again, under the next number, of what was published two minutes ago and is still due', async () => {
@@ -132,7 +132,7 @@ describe('publishing', () => {
     expect(rows[0]?.seconds).toBeLessThanOrEqual(120)
     await sql`UPDATE to_deliver SET publish_at = publish_at - interval '2 minutes'`.execute(database)
     await eventually(() =>
-      expect(messages).toEqual([1, 2].map((publishNumber) => ({ deliveryId: id, publishNumber }))),
+      expect(messages).toEqual([1, 2].map((publish_number) => ({ delivery_id: id, publish_number }))),
     )
   })
 
@@ -142,7 +142,7 @@ describe('publishing', () => {
       Array.from({ length: 300 }, () => 'https://shop.co.ke/'),
     )
     const taken = await Promise.all([1, 2, 3, 4].map(() => takeUnpublished(database)))
-    const ids = taken.flat().map((row) => row.deliveryId)
+    const ids = taken.flat().map((row) => row.delivery_id)
     expect(ids).toHaveLength(300)
     expect(new Set(ids).size).toBe(300)
   })
@@ -162,7 +162,7 @@ describe('publishing', () => {
     })
     const messages = collect(queue)
     await eventually(() =>
-      expect(new Set(messages.map((message) => message.deliveryId))).toEqual(new Set(ids)),
+      expect(new Set(messages.map((message) => message.delivery_id))).toEqual(new Set(ids)),
     )
   })
 
@@ -171,13 +171,13 @@ describe('publishing', () => {
     const id = await addDelivery(database, 'https://shop.co.ke/')
     const tries: number[] = []
     const failing = withPublish(queue, async (due) => {
-      tries.push(due.publishNumber)
+      tries.push(due.publish_number)
       if (tries.length < 4) throw new Error('TIMEOUT')
       await queue.publish(due)
     })
     publishing(failing)
     const messages = collect(queue)
-    await eventually(() => expect(messages).toEqual([{ deliveryId: id, publishNumber: 4 }]))
+    await eventually(() => expect(messages).toEqual([{ delivery_id: id, publish_number: 4 }]))
     expect(tries).toEqual([1, 2, 3, 4])
   })
 
@@ -187,7 +187,7 @@ describe('publishing', () => {
     let nowMs = 0
     let tries = 0
     const failing = withPublish(queue, async (due) => {
-      if (due.deliveryId === id) tries += 1
+      if (due.delivery_id === id) tries += 1
       throw new Error('TIMEOUT')
     })
     const loop = startPublishing({ database, queue: failing, log: quietLog, nowMs: () => nowMs })

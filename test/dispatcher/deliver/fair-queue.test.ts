@@ -17,7 +17,7 @@ const startFairQueue = (
     start: (due) =>
       new Promise((end) => {
         started.push(due)
-        running.set(due.deliveryId, { due, end })
+        running.set(due.delivery_id, { due, end })
       }),
     hold: async (given) => {
       held.push(...given)
@@ -28,18 +28,18 @@ const startFairQueue = (
   const add = (partnerId: number, host = 'shop.co.ke', count = 1): DueDelivery[] =>
     Array.from({ length: count }, () => {
       ids += 1n
-      const one = { deliveryId: ids, partnerId: BigInt(partnerId), host }
+      const one = { delivery_id: ids, partner_id: BigInt(partnerId), host }
       queue.add(one)
       return one
     })
   const finish = async (due: DueDelivery): Promise<void> => {
-    running.get(due.deliveryId)?.end()
-    running.delete(due.deliveryId)
+    running.get(due.delivery_id)?.end()
+    running.delete(due.delivery_id)
     await settled()
   }
   const runningOf = (partnerId: number, host?: string): number =>
     [...running.values()].filter(
-      (one) => one.due.partnerId === BigInt(partnerId) && (host === undefined || one.due.host === host),
+      (one) => one.due.partner_id === BigInt(partnerId) && (host === undefined || one.due.host === host),
     ).length
   const pass = (ms: number): void => {
     nowMs += ms
@@ -118,7 +118,7 @@ describe('the fair queue', () => {
     const { queue, add, finish, started } = startFairQueue()
     const [one = slowest] = add(1)
     expect(queue.add(one)).toBe('duplicate')
-    expect(queue.deliveryIds()).toEqual([one.deliveryId])
+    expect(queue.deliveryIds()).toEqual([one.delivery_id])
     await finish(one)
     expect(queue.deliveryIds()).toEqual([])
     expect(queue.add(one)).toBe('accepted')
@@ -165,8 +165,8 @@ describe('the fair queue', () => {
     const before = held.length
     const modest = add(10, 'modest.co.ke', 3)
     await settled()
-    expect(held.slice(before).filter((one) => one.partnerId === 10n)).toEqual([])
-    expect(queue.deliveryIds()).toEqual(expect.arrayContaining(modest.map((one) => one.deliveryId)))
+    expect(held.slice(before).filter((one) => one.partner_id === 10n)).toEqual([])
+    expect(queue.deliveryIds()).toEqual(expect.arrayContaining(modest.map((one) => one.delivery_id)))
   })
 
   it('asks for no more while all are busy alike, and has nothing held', async () => {
@@ -193,7 +193,7 @@ describe('the fair queue', () => {
     void queue.idle().then(() => {
       isIdle = true
     })
-    expect(queue.add({ ...under, deliveryId: 99n })).toBe('closed')
+    expect(queue.add({ ...under, delivery_id: 99n })).toBe('closed')
     expect(await queue.capacity()).toBe(false)
     expect(isIdle).toBe(false)
     await finish(under)
@@ -257,4 +257,4 @@ describe('the fair queue', () => {
 })
 
 /** Stands in for a delivery that must be there. */
-const slowest: DueDelivery = { deliveryId: 0n, partnerId: 0n, host: '' }
+const slowest: DueDelivery = { delivery_id: 0n, partner_id: 0n, host: '' }

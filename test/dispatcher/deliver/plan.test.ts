@@ -13,29 +13,29 @@ const failed = (given: Partial<AttemptResult> = {}): AttemptResult => ({
 })
 
 const plan = (given: {
-  attempt?: number
+  attempts?: number
   result?: AttemptResult
   random?: number
   scheduleMs?: number[]
-  scheduleFrom?: number
+  schedule_from?: number
 }) =>
-  planNext({ scheduleMs: SCHEDULE_MS, attempt: 1, scheduleFrom: 0, result: failed(), random: 0, ...given })
+  planNext({ scheduleMs: SCHEDULE_MS, attempts: 1, schedule_from: 0, result: failed(), random: 0, ...given })
 
 describe('what follows an attempt', () => {
   it('is nothing after a 2xx, at any attempt', () => {
     const result = failed({ status: 204, errorClass: null })
-    expect(plan({ result, attempt: 1 })).toEqual({ kind: 'delivered' })
-    expect(plan({ result, attempt: 99 })).toEqual({ kind: 'delivered' })
+    expect(plan({ result, attempts: 1 })).toEqual({ kind: 'delivered' })
+    expect(plan({ result, attempts: 99 })).toEqual({ kind: 'delivered' })
   })
 
   it('is the pause that stands before the next attempt in the schedule', () => {
-    expect(plan({ attempt: 1 })).toEqual({ kind: 'retry', delayMs: 2_000 })
-    expect(plan({ attempt: 2 })).toEqual({ kind: 'retry', delayMs: 5_000 })
+    expect(plan({ attempts: 1 })).toEqual({ kind: 'retry', delayMs: 2_000 })
+    expect(plan({ attempts: 2 })).toEqual({ kind: 'retry', delayMs: 5_000 })
   })
 
   it('goes by the schedule from where it began anew', () => {
-    expect(plan({ attempt: 7, scheduleFrom: 6 })).toEqual({ kind: 'retry', delayMs: 2_000 })
-    expect(plan({ attempt: 9, scheduleFrom: 6 })).toMatchObject({ kind: 'dead' })
+    expect(plan({ attempts: 7, schedule_from: 6 })).toEqual({ kind: 'retry', delayMs: 2_000 })
+    expect(plan({ attempts: 9, schedule_from: 6 })).toMatchObject({ kind: 'dead' })
   })
 
   it('is longer by at most a fifth, and never shorter', () => {
@@ -44,12 +44,12 @@ describe('what follows an attempt', () => {
   })
 
   it('is death after the last attempt, with its reason', () => {
-    expect(plan({ attempt: 3 })).toEqual({
+    expect(plan({ attempts: 3 })).toEqual({
       kind: 'dead',
       reason: 'attempt 3 was the last and failed: status, HTTP 500',
     })
     const refused = failed({ status: null, errorClass: 'refused' })
-    expect(plan({ attempt: 3, result: refused })).toEqual({
+    expect(plan({ attempts: 3, result: refused })).toEqual({
       kind: 'dead',
       reason: 'attempt 3 was the last and failed: refused',
     })
@@ -98,7 +98,7 @@ describe('what follows an attempt', () => {
   })
 
   it('counts a lost attempt beyond the schedule as the last', () => {
-    expect(plan({ attempt: 7 }).kind).toBe('dead')
-    expect(plan({ attempt: 1, scheduleMs: [0] }).kind).toBe('dead')
+    expect(plan({ attempts: 7 }).kind).toBe('dead')
+    expect(plan({ attempts: 1, scheduleMs: [0] }).kind).toBe('dead')
   })
 })

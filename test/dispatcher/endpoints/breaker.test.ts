@@ -11,15 +11,15 @@ const PROBE = 7n
 
 /** The breaker after attempts of some other delivery than the probe, and for how long the last one opened it. */
 const after = (breaker: Breaker, verdicts: readonly Verdict[], deliveryId = 1n, random = 0) =>
-  verdicts.reduce((judged, verdict) => judge(judged.breaker, { deliveryId, verdict }, random), {
+  verdicts.reduce((judged, verdict) => judge(judged.breaker, { delivery_id: deliveryId, verdict }, random), {
     breaker,
     openMs: null as number | null,
   })
 
 const failures = (count: number): Verdict[] => Array.from({ length: count }, () => 'fails')
 
-const HALF_OPEN: Breaker = { ...CLOSED, state: 'half_open', failures: 5, opens: 1, probeDeliveryId: PROBE }
-const RAMPING: Breaker = { ...CLOSED, state: 'ramping', opens: 1, releasePerSecond: 8 }
+const HALF_OPEN: Breaker = { ...CLOSED, state: 'half_open', failures: 5, opens: 1, probe_delivery_id: PROBE }
+const RAMPING: Breaker = { ...CLOSED, state: 'ramping', opens: 1, release_per_second: 8 }
 
 describe('a breaker', () => {
   it('opens after 5 failures in a row, for 5 seconds and up to a fifth more', () => {
@@ -51,8 +51,8 @@ describe('a breaker', () => {
     expect(after(HALF_OPEN, ['works'], PROBE).breaker).toMatchObject({
       state: 'ramping',
       failures: 0,
-      releasePerSecond: 1,
-      probeDeliveryId: null,
+      release_per_second: 1,
+      probe_delivery_id: null,
     })
   })
 
@@ -64,8 +64,8 @@ describe('a breaker', () => {
   })
 
   it('that is ramping slows down with each failure, and opens again, for longer, after 5 in a row', () => {
-    expect(after(RAMPING, ['fails']).breaker).toMatchObject({ state: 'ramping', releasePerSecond: 4 })
-    expect(after(RAMPING, failures(4)).breaker).toMatchObject({ state: 'ramping', releasePerSecond: 1 })
+    expect(after(RAMPING, ['fails']).breaker).toMatchObject({ state: 'ramping', release_per_second: 4 })
+    expect(after(RAMPING, failures(4)).breaker).toMatchObject({ state: 'ramping', release_per_second: 1 })
     expect(after(RAMPING, ['fails', 'works']).breaker).toMatchObject({ state: 'ramping', failures: 0 })
     expect(after(RAMPING, failures(5))).toMatchObject({
       breaker: { state: 'open', opens: 2 },

@@ -1,9 +1,8 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { type Claim, claimDeliveries } from '../../../src/dispatcher/deliver/claim.ts'
+import { type Claim, claimDeliveries, recordAttempts } from '../../../src/dispatcher/deliver/attempts.ts'
 import type { PostResult } from '../../../src/dispatcher/deliver/post.ts'
-import { recordAttempts } from '../../../src/dispatcher/deliver/record.ts'
 import type { Verdict } from '../../../src/dispatcher/endpoints/breaker.ts'
 import { holdDeliveries, rampStranded } from '../../../src/dispatcher/endpoints/hold-flood.ts'
 import { recordOutcomes } from '../../../src/dispatcher/endpoints/record-outcomes.ts'
@@ -30,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => cleanUp())
 beforeEach(() => sql`TRUNCATE deliveries, to_deliver, attempts, endpoints, dead_letters`.execute(database))
 
-const SHOP = { partnerId: 7n, host: 'shop.co.ke' }
+const SHOP = { partner_id: 7n, host: 'shop.co.ke' }
 const LONGEST_MS = 100_000
 
 const add = (count: number): Promise<bigint[]> =>
@@ -43,7 +42,7 @@ const add = (count: number): Promise<bigint[]> =>
 const note = (ids: readonly bigint[], verdict: Verdict) =>
   recordOutcomes({
     database,
-    outcomes: ids.map((deliveryId) => ({ ...SHOP, deliveryId, paymentId: 1n, verdict })),
+    outcomes: ids.map((delivery_id) => ({ ...SHOP, delivery_id, payment_id: 1n, verdict })),
     longestMs: LONGEST_MS,
     random: () => 0,
   })
@@ -83,7 +82,7 @@ const fail = async (claims: readonly Claim[]): Promise<void> => {
     claims.map((claim) => ({ claim, result: failed, plan: { kind: 'retry', delayMs: 0 } })),
   )
   await note(
-    claims.map((claim) => claim.deliveryId),
+    claims.map((claim) => claim.id),
     'fails',
   )
 }
@@ -112,7 +111,7 @@ describe('an endpoint that is well', () => {
     expect(await note([1n], 'fails')).toMatchObject({ troubled: [SHOP], changes: [] })
     expect(await readEndpoint()).toMatchObject({ state: 'closed', failures: 1 })
     const [id = 0n] = await add(1)
-    expect((await claimDeliveries(database, [id]))[0]).toMatchObject({ isTroubled: true })
+    expect((await claimDeliveries(database, [id]))[0]).toMatchObject({ is_troubled: true })
     expect(await note([id], 'works')).toMatchObject({ troubled: [] })
     expect(await readEndpoint()).toBeUndefined()
   })
@@ -131,7 +130,7 @@ describe('an endpoint that is open', () => {
     const [other = 0n] = await addDeliveries(database, ['https://shop.co.ke/told'], 8n)
     const [another = 0n] = await addDeliveries(database, ['https://other.co.ke/told'])
     const claims = await claimDeliveries(database, [id, other, another])
-    expect(claims.map((claim) => claim.deliveryId)).toEqual([other, another])
+    expect(claims.map((claim) => claim.id)).toEqual([other, another])
     expect(await readDelivery(database, id)).toMatchObject({ state: 'pending', attempts: 0 })
     expect((await readDuty(database, id))?.held_at).not.toBeNull()
     expect(await readAttempts(database, id)).toEqual([])
@@ -146,11 +145,11 @@ describe('an endpoint that is open', () => {
     const released = await Promise.all([1, 2, 3].map(() => releaseDue(database)))
     expect(released.flatMap(({ freed }) => freed)).toHaveLength(1)
     expect(released.flatMap(({ changes }) => changes)).toMatchObject([
-      { ...SHOP, to: 'half_open', deliveryId: ids[0] },
+      { ...SHOP, to: 'half_open', delivery_id: ids[0] },
     ])
     const fresh = await add(3)
     const claims = await claimDeliveries(database, [...ids, ...fresh])
-    expect(claims.map((claim) => claim.deliveryId)).toEqual([ids[0]])
+    expect(claims.map((claim) => claim.id)).toEqual([ids[0]])
     expect(await countHeld()).toBe(12)
   })
 
@@ -173,12 +172,12 @@ describe('an endpoint that is open', () => {
     await claimDeliveries(database, ids)
     await clock.advance(6)
     const [first] = (await releaseDue(database)).freed
-    await claimDeliveries(database, [first?.deliveryId ?? 0n])
+    await claimDeliveries(database, [first?.delivery_id ?? 0n])
     await clock.advance(70)
     const [second] = (await releaseDue(database)).freed
-    expect(new Set([first?.deliveryId, second?.deliveryId])).toEqual(new Set(ids))
+    expect(new Set([first?.delivery_id, second?.delivery_id])).toEqual(new Set(ids))
     // The lease of the first has run out too: its attempt would be a second probe.
-    expect(await claimDeliveries(database, ids)).toMatchObject([{ deliveryId: second?.deliveryId }])
+    expect(await claimDeliveries(database, ids)).toMatchObject([{ id: second?.delivery_id }])
   })
 
   it('is closed when there is nothing to ask it with, and opens at the next failure, for longer', async () => {
@@ -208,7 +207,7 @@ describe('an endpoint that is open', () => {
     await clock.advance(30)
     expect((await releaseDue(database)).freed).toEqual([])
     await clock.advance(30)
-    expect((await releaseDue(database)).freed).toMatchObject([{ deliveryId: id }])
+    expect((await releaseDue(database)).freed).toMatchObject([{ delivery_id: id }])
   })
 })
 
@@ -223,7 +222,7 @@ describe('an endpoint that is back', () => {
     await claimDeliveries(database, ids)
     await clock.advance(6)
     const [probe] = (await releaseDue(database)).freed
-    expect(await note([probe?.deliveryId ?? 0n], 'works')).toMatchObject({ changes: [{ to: 'ramping' }] })
+    expect(await note([probe?.delivery_id ?? 0n], 'works')).toMatchObject({ changes: [{ to: 'ramping' }] })
     await sql`DELETE FROM to_deliver WHERE held_at IS NULL`.execute(database)
   }
 
@@ -299,9 +298,9 @@ describe('what is held', () => {
     await clock.advance(LONGEST_MS / 1_000 + 1)
     const [probe] = (await releaseDue(database)).freed
     expect(await readDelivery(database, ids[2] ?? 0n)).toMatchObject({ state: 'pending' })
-    const { expired } = await note([probe?.deliveryId ?? 0n], 'fails')
+    const { expired } = await note([probe?.delivery_id ?? 0n], 'fails')
     const reason = 'the endpoint was down until the schedule’s whole length had passed'
-    expect(expired.map(({ deliveryId }) => deliveryId)).toEqual(ids.slice(1))
+    expect(expired.map(({ id }) => id)).toEqual(ids.slice(1))
     expect(await readDelivery(database, ids[2] ?? 0n)).toMatchObject({
       state: 'dead',
       attempts: 0,
@@ -339,8 +338,8 @@ describe('what is held', () => {
     )
     await pause()
     expect(await rampStranded(database)).toEqual([
-      { partnerId: 8n, host: 'a.co.ke' },
-      { partnerId: 8n, host: 'b.co.ke' },
+      { partner_id: 8n, host: 'a.co.ke' },
+      { partner_id: 8n, host: 'b.co.ke' },
     ])
     await resume()
     expect(await rampStranded(database)).toEqual([SHOP])

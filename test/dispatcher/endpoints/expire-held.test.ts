@@ -43,13 +43,13 @@ const addHeld = async (): Promise<bigint> => {
 }
 
 const expire = async (): Promise<bigint[]> => {
-  const options = { endpoints: [{ partnerId, host: HOST }], longestMs: HOUR_MS }
+  const options = { endpoints: [{ partner_id: partnerId, host: HOST }], longestMs: HOUR_MS }
   const expired = await database.transaction().execute((transaction) => expireHeld(transaction, options))
-  return expired.map(({ deliveryId }) => deliveryId)
+  return expired.map(({ id }) => id)
 }
 
 it('what is held for longer than the schedule dies, and what an operator paused does not', async () => {
-  const endpoint = { database, actor: AMINA, partnerId, host: HOST }
+  const endpoint = { database, actor: AMINA, partner_id: partnerId, host: HOST }
   const id = await addHeld()
   await pauseEndpoint(endpoint)
   expect(await expire()).toEqual([])

@@ -38,9 +38,9 @@ describe('endpoints that time brings something to', () => {
     `.execute(database)
 
     const { freed } = await releaseDue(database)
-    expect(freed.map(({ partnerId }) => partnerId)).toContain(999n)
+    expect(freed.map(({ partner_id }) => partner_id)).toContain(999n)
     const later = [await releaseDue(database), await releaseDue(database)].flatMap((one) => one.freed)
-    const served = [...freed, ...later].map(({ partnerId }) => partnerId)
+    const served = [...freed, ...later].map(({ partner_id }) => partner_id)
     expect(new Set(served).size).toBe(3 * ENDPOINTS_A_ROUND)
   })
 })

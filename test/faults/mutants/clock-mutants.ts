@@ -17,8 +17,8 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
     file: 'src/dispatcher/deliver/deliver.ts',
     changes: [
       {
-        find: 'claimed.map((claim) => [claim.deliveryId, claim])',
-        replace: 'claimed.map((claim) => [claim.deliveryId, { ...claim, startedAt: new Date() }])',
+        find: 'claimed.map((claim) => [claim.id, claim])',
+        replace: 'claimed.map((claim) => [claim.id, { ...claim, started_at: new Date() }])',
       },
     ],
     killedBy: { file: WRONG_CLOCKS, test: 'sign what they tell with a timestamp that the partner takes' },

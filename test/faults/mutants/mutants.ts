@@ -163,8 +163,8 @@ export const LAW_MUTANTS: readonly Mutant[] = [
     file: 'src/dispatcher/deliver/deliver.ts',
     changes: [
       {
-        find: "'webhook-id': claim.webhookId",
-        replace: "'webhook-id': `${claim.webhookId}_${claim.attempt}`",
+        find: "'webhook-id': claim.webhook_id",
+        replace: "'webhook-id': `${claim.webhook_id}_${claim.attempts}`",
       },
     ],
     killedBy: {
@@ -207,7 +207,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'a delivery is attempted without a lease',
     law: 6,
-    file: 'src/dispatcher/deliver/claim.ts',
+    file: 'src/dispatcher/deliver/attempts.ts',
     changes: [
       {
         find: 'THEN now() + make_interval(secs => ${LEASE_SECONDS}) ELSE',
@@ -215,7 +215,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
       },
     ],
     killedBy: {
-      file: 'test/dispatcher/deliver/claim-and-record.test.ts',
+      file: 'test/dispatcher/deliver/attempts.test.ts',
       test: 'writes the attempt down as started and leases the delivery',
     },
   },
@@ -275,7 +275,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     name: 'an endpoint that is down is asked by everything that is due to it',
     law: 7,
-    file: 'src/dispatcher/deliver/claim.ts',
+    file: 'src/dispatcher/deliver/attempts.ts',
     changes: [
       {
         find: "OR endpoints.state = 'half_open' AND",

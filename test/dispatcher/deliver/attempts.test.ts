@@ -1,11 +1,10 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { type Claim, claimDeliveries } from '../../../src/dispatcher/deliver/claim.ts'
+import { type Claim, claimDeliveries, recordAttempts } from '../../../src/dispatcher/deliver/attempts.ts'
 import type { Plan } from '../../../src/dispatcher/deliver/plan.ts'
 import type { PostResult } from '../../../src/dispatcher/deliver/post.ts'
-import { recordAttempts } from '../../../src/dispatcher/deliver/record.ts'
-import { findOverdue } from '../../../src/dispatcher/deliver/take-due.ts'
+import { findOverdue } from '../../../src/dispatcher/deliver/recover.ts'
 import { quietLog } from '../../support/core.ts'
 import { createTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery, readAttempts, readDelivery, readDuty } from '../../support/deliveries.ts'
@@ -55,14 +54,19 @@ describe('a claim', () => {
     const id = await addDelivery(database, 'https://shop.co.ke/a?b')
     const claim = await claimOne(id)
     expect(claim).toMatchObject({
-      deliveryId: id,
-      partnerId: 7n,
-      callbackUrl: 'https://shop.co.ke/a?b',
-      attempt: 1,
-      isAfterLost: false,
+      id,
+      partner_id: 7n,
+      callback_url: 'https://shop.co.ke/a?b',
+      attempts: 1,
+      is_after_lost: false,
     })
     const [attempt] = await readAttempts(database, id)
-    expect(attempt).toMatchObject({ number: 1, started_at: claim.startedAt, finished_at: null, status: null })
+    expect(attempt).toMatchObject({
+      number: 1,
+      started_at: claim.started_at,
+      finished_at: null,
+      status: null,
+    })
     const { rows } = await sql<{ seconds: number }>`
       SELECT extract(epoch FROM leased_until - now())::float8 AS seconds FROM to_deliver
     `.execute(database)
@@ -77,23 +81,23 @@ describe('a claim', () => {
     )
     await claimOne(leased)
     const claims = await claimDeliveries(database, [notDue, leased, free, 999_999n])
-    expect(claims.map((claim) => claim.deliveryId)).toEqual([free])
+    expect(claims.map((claim) => claim.id)).toEqual([free])
   })
 
   it('is given to one of many who ask at once', async () => {
     const ids = await addDeliveries(database, URLS)
     const claims = await Promise.all([1, 2, 3, 4, 5].map(() => claimDeliveries(database, ids)))
-    const claimed = claims.flat().map((claim) => claim.deliveryId)
+    const claimed = claims.flat().map((claim) => claim.id)
     expect(new Set(claimed).size).toBe(claimed.length)
     expect(claimed).toHaveLength(ids.length)
-    expect(claims.flat().every((claim) => claim.attempt === 1)).toBe(true)
+    expect(claims.flat().every((claim) => claim.attempts === 1)).toBe(true)
   })
 
   it('after a lease that ran out says so, and counts on', async () => {
     const id = await addDelivery(database, 'https://shop.co.ke/')
     await claimOne(id)
     await endLease(id)
-    expect(await claimOne(id)).toMatchObject({ attempt: 2, isAfterLost: true })
+    expect(await claimOne(id)).toMatchObject({ attempts: 2, is_after_lost: true })
   })
 })
 
@@ -108,8 +112,8 @@ describe('what the queue did not deliver', () => {
     await makeOverdue(third, 30)
     const find = (limit: number, overdueMs = 20_000, except: bigint[] = []) =>
       findOverdue(database, { limit, overdueMs, except })
-    const ids = async (found: ReturnType<typeof find>) => (await found).map((one) => one.deliveryId)
-    expect(await find(1)).toEqual([{ deliveryId: second, partnerId: 7n, host: 'shop.co.ke' }])
+    const ids = async (found: ReturnType<typeof find>) => (await found).map((one) => one.delivery_id)
+    expect(await find(1)).toEqual([{ delivery_id: second, partner_id: 7n, host: 'shop.co.ke' }])
     expect(await ids(find(5))).toEqual([second, third])
     expect(await ids(find(5, 0))).toEqual([second, third, first])
     expect(await ids(find(5, 0, [second, first]))).toEqual([third])
@@ -158,7 +162,7 @@ describe('a record', () => {
     `.execute(database)
     expect(rows).toEqual([{ due_agrees: true, publish_agrees: true, is_free: true, waits: true }])
     await sql`UPDATE to_deliver SET due_at = now()`.execute(database)
-    expect(await claimOne(id)).toMatchObject({ attempt: 2, isAfterLost: false })
+    expect(await claimOne(id)).toMatchObject({ attempts: 2, is_after_lost: false })
   })
 
   it('of a death keeps the reason, and puts it among the dead letters', async () => {
