@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { connectDatabase, type Database } from '../database/connect.ts'
 import { keepAboveMarks } from '../database/mark/judge-by-marks.ts'
 import { isMigrated } from '../database/migrate.ts'
+import { PLANNED_BY_SIZE } from '../database/plan-settings.ts'
 import { readRunning, readRunningSecretKey } from '../local/running.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { readConfig } from '../runtime/config.ts'
@@ -61,6 +62,7 @@ export const useDatabase = async <Result>(
     databaseUrl: config.DATABASE_URL,
     poolSize: 2,
     log,
+    settings: PLANNED_BY_SIZE,
     ...(!isLooking && { onConnect: keepAboveMarks({ folder: config.SPOOL_DIR, now: systemClock }) }),
   })
   try {

@@ -110,9 +110,6 @@ const openDatabase = ({ url, poolSize }: DispatchConfig['database'], log: Log): 
     log,
     answerWithinMs: ANSWER_WITHIN_MS,
     mustWrite: true,
-    // Statements are planned once. Planned while a month's partition is still small, they would go on to read all of it
-    // when it is large; all that the dispatcher asks for, it finds by an index.
-    settings: { enable_seqscan: 'off' },
   })
 
 const openQueue = ({ natsUrl, stream }: DispatchConfig['queue'], log: Log): DeliveryQueue | null =>

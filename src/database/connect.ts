@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely'
 import { Pool, TypeOverrides, types } from 'pg'
 import type { Log } from '../runtime/log.ts'
 import { lendConnections } from './lend-connections.ts'
+import { PLANNED_BY_INDEX } from './plan-settings.ts'
 import type { Schema } from './schema/schema.ts'
 
 export type Database = Kysely<Schema>
@@ -45,7 +46,7 @@ export const connectDatabase = (options: {
    * primary that was fenced, may be answered from a state that another process has gone beyond.
    */
   mustWrite?: boolean
-  /** Settings of Postgres for these connections, by name. */
+  /** Settings of Postgres for these connections, by name; where they say nothing of plans, `PLANNED_BY_INDEX`. */
   settings?: Record<string, string>
   /** Called with each new connection, before anything else is done on it; one for which it rejects is not used. */
   onConnect?: (connection: Database) => Promise<void>
@@ -59,6 +60,7 @@ export const connectDatabase = (options: {
     // Statements take milliseconds, and compiling one takes tens to hundreds. Postgres compiles what it thinks is
     // expensive, such as each scan of a small table under `enable_seqscan = off`.
     jit: 'off',
+    ...PLANNED_BY_INDEX,
     idle_in_transaction_session_timeout: LONGEST_IDLE_IN_TRANSACTION,
     // The trigger that does it for processes of the release before leaves ours alone.
     'mpesa_gateway.enters_receipts': 'on',

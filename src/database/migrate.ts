@@ -20,6 +20,7 @@ import * as epochs from './migrations/014-epochs.ts'
 import * as edges from './migrations/016-edges.ts'
 import * as reconnect from './migrations/017-reconnect.ts'
 import { ensurePartitions } from './partitions.ts'
+import { PLANNED_BY_SIZE } from './plan-settings.ts'
 
 /** In the order they run: Kysely sorts by name. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -52,7 +53,12 @@ const migratorOf = (database: Database): Migrator =>
  * processes at once: Kysely takes a lock. Throws what the failing statement threw, after rolling it back.
  */
 export const migrateToLatest = async (options: { databaseUrl: string; log: Log }): Promise<string[]> => {
-  const database = connectDatabase({ databaseUrl: options.databaseUrl, log: options.log, poolSize: 2 })
+  const database = connectDatabase({
+    databaseUrl: options.databaseUrl,
+    log: options.log,
+    poolSize: 2,
+    settings: PLANNED_BY_SIZE,
+  })
   try {
     const startedAt = await readClock(database)
     const results = (await isOfLaterRelease(database)) ? [] : await runMigrations(database)
@@ -107,7 +113,12 @@ export const migrateBack = async (options: {
   log: Log
   to: string | typeof NO_MIGRATIONS
 }): Promise<void> => {
-  const database = connectDatabase({ databaseUrl: options.databaseUrl, log: options.log, poolSize: 1 })
+  const database = connectDatabase({
+    databaseUrl: options.databaseUrl,
+    log: options.log,
+    poolSize: 1,
+    settings: PLANNED_BY_SIZE,
+  })
   try {
     const { error } = await migratorOf(database).migrateTo(options.to)
     if (error) throw error

@@ -32,9 +32,12 @@ export type Harness = {
 /** Short steps, so that a whole life of a delivery passes in a second. */
 export const SCHEDULE_MS = [0, 50, 100]
 
-/** The database is the test file's own; what another test left in it is deleted. */
-export const startHarness = async (databaseUrl: string): Promise<Harness> => {
-  const database = connectDatabase({ databaseUrl, poolSize: 8, log: quietLog })
+/** The database is the test file's own; what another test left in it is deleted. `settings` are for its connections. */
+export const startHarness = async (
+  databaseUrl: string,
+  settings: Record<string, string> = {},
+): Promise<Harness> => {
+  const database = connectDatabase({ databaseUrl, poolSize: 8, log: quietLog, settings })
   await sql`TRUNCATE deliveries, to_deliver, attempts, endpoints, dead_letters`.execute(database)
   const stream = createTestStream()
   const receiver = await startReceiver()

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { planBySize } from '../../database/plan-by-size.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Endpoint } from '../../values/endpoint.ts'
@@ -39,7 +40,7 @@ export const listEndpoints = async (options: {
     pausedOnly && sql`paused_at IS NOT NULL`,
   ].filter((condition) => condition !== null && condition !== false)
   const owned: RawBuilder<unknown> = partnerId === null ? sql`` : sql`WHERE partner_id = ${partnerId}`
-  const { rows } = await sql<ListedEndpoint>`
+  const statement = sql<ListedEndpoint>`
     WITH waiting AS (
       SELECT partner_id, host, count(*) FILTER (WHERE held_at IS NULL)::int AS pending,
              count(*) FILTER (WHERE held_at IS NOT NULL)::int AS held, min(delivery_id) AS oldest_id
@@ -63,7 +64,8 @@ export const listEndpoints = async (options: {
     LEFT JOIN ended USING (partner_id, host)
     WHERE ${sql.join(conditions, sql` AND `)}
     ORDER BY partner_id, host LIMIT ${options.limit}
-  `.execute(options.database)
+  `
+  const { rows } = await planBySize(options.database, (transaction) => statement.execute(transaction))
   return rows
 }
 

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { planBySize } from '../../database/plan-by-size.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
 import { type DeliveryFilter, matching, type ShownDeliveryState } from './filter.ts'
 
@@ -42,7 +43,8 @@ export const listDeliveries = async (options: {
     ${options.before === null ? sql`` : sql`WHERE id < ${options.before}`}
     ORDER BY id DESC LIMIT ${options.limit}
   `
-  const { rows } = await sql<ListedDelivery>`${shown(page)} ORDER BY d.id DESC`.execute(options.database)
+  const statement = sql<ListedDelivery>`${shown(page)} ORDER BY d.id DESC`
+  const { rows } = await planBySize(options.database, (transaction) => statement.execute(transaction))
   return rows
 }
 
@@ -80,9 +82,10 @@ export const findAttempts = async (database: Database, deliveryId: bigint) => {
 
 /** How many deliveries fit. */
 export const countDeliveries = async (database: Database, filter: DeliveryFilter): Promise<number> => {
-  const { rows } = await sql<{ count: number }>`
+  const statement = sql<{ count: number }>`
     SELECT count(*)::int AS count FROM (${matching(filter)}) fitting
-  `.execute(database)
+  `
+  const { rows } = await planBySize(database, (transaction) => statement.execute(transaction))
   return rows[0]?.count ?? 0
 }
 
@@ -93,10 +96,11 @@ export const findDeliveryIds = async (options: {
   after: bigint
   limit: number
 }): Promise<bigint[]> => {
-  const { rows } = await sql<{ id: bigint }>`
+  const statement = sql<{ id: bigint }>`
     SELECT id FROM (${matching(options.filter)}) fitting
     WHERE id > ${options.after} ORDER BY id LIMIT ${options.limit}
-  `.execute(options.database)
+  `
+  const { rows } = await planBySize(options.database, (transaction) => statement.execute(transaction))
   return rows.map(({ id }) => id)
 }
 

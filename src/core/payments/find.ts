@@ -44,9 +44,14 @@ export const findPayment = (
   return owned.executeTakeFirst()
 }
 
+/** Above every id. */
+const NO_ID_YET = 2n ** 63n - 1n
+
 /**
  * At most `limit` payments with an id below `before` (null: the newest), newest first. A keyset page: it costs the same
- * however far back it is, and nothing is skipped or shown twice while new payments come in.
+ * however far back it is, and nothing is skipped or shown twice while new payments come in. One partner's are in the
+ * order of its own index, so that the planner cannot read everybody's in the order of their ids until enough of the
+ * partner's have turned up: that would be the whole history for one who has not asked for anything in a long time.
  */
 export const listPayments = (options: {
   database: Database
@@ -55,12 +60,15 @@ export const listPayments = (options: {
   before: bigint | null
   state: PaymentStateName | null
 }): Promise<PaymentRow[]> => {
-  let query = options.database
-    .selectFrom('payments')
-    .select(PAYMENT_COLUMNS)
-    .orderBy('id', 'desc')
-    .limit(options.limit)
-  if (options.owner !== 'anybody') query = query.where('partner_id', '=', options.owner.partnerId)
+  let query = options.database.selectFrom('payments').select(PAYMENT_COLUMNS).limit(options.limit)
+  if (options.owner !== 'anybody') {
+    const { partnerId } = options.owner
+    query = query
+      .where('partner_id', '>=', partnerId)
+      .where(sql<boolean>`(partner_id, id) < (${partnerId}, ${options.before ?? NO_ID_YET})`)
+      .orderBy('partner_id', 'desc')
+  }
+  query = query.orderBy('id', 'desc')
   if (options.before !== null) query = query.where('id', '<', options.before)
   if (options.state !== null) query = query.where('state', '=', options.state)
   return query.execute()

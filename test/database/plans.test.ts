@@ -1,0 +1,141 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openCallbackDoor } from '../support/callback-door.ts'
+import { startTestCore, type TestCore } from '../support/core.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { type Harness, startHarness } from '../support/dispatcher.ts'
+import { eventually } from '../support/eventually.ts'
+import { blocksOf, collectPlans, EXPLAIN_ALL, type Explained, nodesOf, rowsOf } from '../support/explain.ts'
+import { loadHistory } from '../support/history.ts'
+import { paymentRequest } from '../support/requests.ts'
+
+/** Payments that are there already: `PAYMENTS=1000000` shows that as many more make no difference. */
+const PAYMENTS = Number(process.env['PAYMENTS'] ?? 20_000)
+
+/** Payments that are made in each state of the tables, and how many of them together. */
+const MADE = 48
+const TOGETHER = 12
+
+/** Blocks that a statement may touch for a row of its own, at most, and for itself. */
+const BLOCKS_A_ROW = 32
+
+/** Tables that grow with the payments, and those whose dead rows do. */
+const GROWING =
+  /^(?:payments|deliveries|payment_history|callbacks|attempts|idempotency_keys|receipts)_\d|^to_/
+
+/** Tables that a payment's way is known to write: where one is missing, its statements were not seen. */
+const WRITTEN = [
+  'attempts',
+  'callbacks',
+  'deliveries',
+  'idempotency_keys',
+  'payment_history',
+  'payments',
+  'receipts',
+  'to_deliver',
+  'to_interpret',
+  'to_query',
+  'to_submit',
+]
+
+/** All statements that the processes send while payments go their whole way, whatever these are, each by its real plan. */
+describe('the statements of a payment', () => {
+  const explained = collectPlans()
+  let harness: Harness
+  let core: TestCore
+  const cleanUp: (() => Promise<unknown>)[] = []
+  let made = 0
+
+  beforeAll(async () => {
+    const database = await createTestDatabase()
+    harness = await startHarness(database.url, EXPLAIN_ALL)
+    core = await startTestCore({ database: harness.database }, database)
+    const door = await openCallbackDoor(core)
+    cleanUp.push(
+      () => harness.stop(),
+      () => door.close(),
+      () => core.stop(),
+    )
+    const queue = harness.openQueue()
+    harness.publish(queue)
+    harness.dispatch({ queue })
+  })
+  afterAll(async () => {
+    for (const step of cleanUp) await step()
+  })
+
+  /** Has payments made, delivered and read, and one asked for twice; resolves with the statements that it took. */
+  const pay = async (): Promise<Explained[]> => {
+    explained.length = 0
+    const { payments } = core.clients
+    const options = { headers: core.headers }
+    for (const until = made + MADE; made < until; ) {
+      const requests = Array.from({ length: TOGETHER }, () => {
+        made += 1
+        return paymentRequest({
+          callbackUrl: `${harness.receiver.url}/told`,
+          idempotencyKey: `order ${made}`,
+        })
+      })
+      const answers = await Promise.all(requests.map((one) => payments.requestPayment(one, options)))
+      await payments.requestPayment(requests[0] ?? {}, options)
+      await eventually(() => expect(harness.receiver.received).toHaveLength(made))
+      await payments.getPayment({ paymentId: answers[0]?.paymentId ?? 0n }, options)
+    }
+    await payments.listPayments({}, options)
+    await eventually(async () => expect(await openDuties()).toEqual([]))
+    return [...explained]
+  }
+
+  const openDuties = async (): Promise<unknown[]> =>
+    (await sql`SELECT delivery_id FROM to_deliver`.execute(core.database)).rows
+
+  const readsWhole = ({ plan }: Explained): boolean =>
+    nodesOf(plan).some(
+      (node) => node['Node Type'] === 'Seq Scan' && GROWING.test(node['Relation Name'] ?? ''),
+    )
+
+  /** For each statement, the blocks that it touched for a row in the middle of all the times that it was run. */
+  const blocksARow = (statements: readonly Explained[]): [text: string, blocks: number][] =>
+    [...Map.groupBy(statements, ({ text }) => text)].map(([text, all]) => {
+      const sorted = all
+        .map((one) => blocksOf(one) / Math.max(1, rowsOf(one)))
+        .sort((one, other) => one - other)
+      return [text.replaceAll(/\s+/g, ' ').trim(), sorted[Math.floor(sorted.length / 2)] ?? 0]
+    })
+
+  const judge = (statements: readonly Explained[]): void => {
+    const figures = blocksARow(statements)
+    if (process.env['PAYMENTS'] !== undefined) print(figures)
+    expect(statements.filter(readsWhole).map(({ text }) => text)).toEqual([])
+    expect(figures.filter(([, blocks]) => blocks > BLOCKS_A_ROW)).toEqual([])
+  }
+
+  const print = (figures: readonly [string, number][]): void => {
+    for (const [text, blocks] of figures.toSorted(([, one], [, other]) => other - one))
+      process.stdout.write(`${blocks.toFixed(1).padStart(6)} blocks a row: ${text.slice(0, 90)}\n`)
+  }
+
+  it('are planned by indexes while the tables are empty', async () => {
+    const statements = await pay()
+    judge(statements)
+    const written = statements.flatMap(({ plan }) =>
+      nodesOf(plan).flatMap((node) =>
+        node['Node Type'] === 'ModifyTable' ? (node['Relation Name'] ?? []) : [],
+      ),
+    )
+    expect(new Set(written.map((table) => table.replace(/_\d.*$/, '')))).toEqual(
+      new Set([...WRITTEN, ...written.filter((table) => !/_\d/.test(table))]),
+    )
+  })
+
+  it(`go on so beside ${PAYMENTS} payments that have come since they were planned`, async () => {
+    await loadHistory(core.database, { payments: PAYMENTS, partners: 50 })
+    judge(await pay())
+  }, 3_600_000)
+
+  it('are planned so anew, by what Postgres knows of those', async () => {
+    await sql`ANALYZE`.execute(core.database)
+    judge(await pay())
+  }, 600_000)
+})
