@@ -1,10 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { ensureDatabase } from '../src/local/postgres.ts'
+import type { Order } from './peers/deliver/task.ts'
 import { cpuSeconds } from './support/cpu-time.ts'
 import { type DeliveryServices, startDeliveryServices } from './support/delivery-services.ts'
 import { BODY, countOpen, fillOutbox, publishOutbox } from './support/outbox.ts'
 import { type Arrival, type BenchReceiver, startBenchReceiver, verify } from './support/receiver.ts'
 import { median, printTable } from './support/report.ts'
-import { type BenchServer, startBenchServer, startGateway } from './support/server-process.ts'
+import { type BenchServer, startBenchServer, startGateway, startPeer } from './support/server-process.ts'
 
 /** Attempts under way at once, and loops of the yardstick: what `DELIVERY_CONCURRENCY` is when nobody sets it. */
 const CONCURRENCY = 256
@@ -12,10 +14,17 @@ const CONCURRENCY = 256
 /** So many that none of them has more than its share of the attempts. */
 const PARTNERS = 50
 
+/** Queues on Postgres whose workers make the same POSTs, and record each. */
+const PEERS = ['graphile-worker', 'pg-boss'] as const
+
+type PeerName = (typeof PEERS)[number]
+
 /** What must be left of a turn when all is published, as a part of it: only that is counted. */
 const LEAST_COUNTED = 1 / 4
 
 type Stage = { services: DeliveryServices; receiver: BenchReceiver; dispatcher: BenchServer }
+
+type Round = Record<'bare' | 'dispatcher' | PeerName, Turn>
 
 type Turn = {
   perSecond: number
@@ -30,8 +39,9 @@ type Turn = {
 
 /**
  * `npm run bench deliver`: deliveries a second of one dispatcher, each claimed and recorded durably, beside a bare loop of
- * POSTs with undici, to the same receiver and with as many under way. Each turn's deliveries come into the outbox at
- * once and are published as `serve` does; what is made from then on is counted. Postgres and NATS are of its own. Every id is looked for at the receiver.
+ * POSTs with undici and beside workers of graphile-worker and pg-boss, to the same receiver and with as many under way. Each turn's
+ * deliveries come into the outbox, or the queue, at once; the outbox is published as `serve` does; what is made from then on
+ * is counted. Postgres and NATS are of its own. Every id is looked for at the receiver.
  */
 export const benchDeliver = async (options: { rounds: number; count: number }): Promise<void> => {
   const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`)
@@ -42,21 +52,28 @@ export const benchDeliver = async (options: { rounds: number; count: number }): 
     ...services.environment,
     DELIVERY_CONCURRENCY: String(CONCURRENCY),
   })
+  const peers = {
+    'graphile-worker': await openPeer('graphile-worker', services),
+    'pg-boss': await openPeer('pg-boss', services),
+  }
   try {
     say(`${options.rounds} rounds of ${options.count} deliveries, ${CONCURRENCY} at once`)
-    const rounds: { bare: Turn; dispatcher: Turn }[] = []
+    const rounds: Round[] = []
     // The first round warms the processes and the page cache, and is not counted.
     for (let round = 0; round <= options.rounds; round += 1) {
-      const turn = { receiver, count: options.count, prefix: String(round) }
-      const one = {
+      const turn = { receiver, services, count: options.count, prefix: String(round) }
+      const one: Round = {
         bare: await bareTurn({ ...turn, loop }),
-        dispatcher: await dispatcherTurn({ ...turn, services, dispatcher }),
+        'graphile-worker': await peerTurn({ ...turn, peer: peers['graphile-worker'] }),
+        'pg-boss': await peerTurn({ ...turn, peer: peers['pg-boss'] }),
+        dispatcher: await dispatcherTurn({ ...turn, dispatcher }),
       }
       if (round > 0) rounds.push(one)
     }
     report(rounds)
   } finally {
     await loop.stop()
+    for (const name of PEERS) await peers[name].stop()
     await dispatcher.stop('SIGTERM')
     await receiver.stop()
     await services.stop()
@@ -84,6 +101,47 @@ const bareTurn = async (options: {
     ownMs: msEach(before.own, after.own, count),
     receiverMs: msEach(before.receiver, after.receiver, count),
     postgresMs: null,
+    natsMs: null,
+  }
+}
+
+/** Each has a database of its own on the one Postgres. */
+const openPeer = async (name: PeerName, services: DeliveryServices): Promise<BenchServer> => {
+  const databaseUrl = await ensureDatabase(
+    services.environment['DATABASE_URL'] ?? '',
+    `peer_${name.replaceAll('-', '_')}`,
+  )
+  return startPeer(`deliver/${name}`, { DATABASE_URL: databaseUrl })
+}
+
+const peerTurn = async (options: {
+  receiver: BenchReceiver
+  services: DeliveryServices
+  peer: BenchServer
+  count: number
+  prefix: string
+}): Promise<Turn> => {
+  const { receiver, services, peer, count, prefix } = options
+  const order = async (what: Order): Promise<number> =>
+    Number(JSON.parse(await peer.ask(JSON.stringify(what))).seconds)
+  const readCpu = async () => ({
+    ...(await services.cpu()),
+    own: await cpuSeconds(peer.pid),
+    receiver: await cpuSeconds(receiver.pid),
+  })
+  await order({ do: 'fill', count, prefix, url: `${receiver.url}/callback`, body: BODY })
+  const before = await readCpu()
+  const seconds = await order({ do: 'work' })
+  const after = await readCpu()
+  return {
+    perSecond: count / seconds,
+    ...verify(
+      await receiver.take(),
+      idsOf(count, (number) => `${prefix}_${number}`),
+    ),
+    ownMs: msEach(before.own, after.own, count),
+    receiverMs: msEach(before.receiver, after.receiver, count),
+    postgresMs: msEach(before.postgres, after.postgres, count),
     natsMs: null,
   }
 }
@@ -129,17 +187,28 @@ const rateFrom = (fromMs: number, arrivals: ReadonlyMap<string, Arrival>): numbe
   return times.length / ((times.reduce((one, other) => Math.max(one, other), fromMs) - fromMs) / 1000)
 }
 
-const report = (rounds: readonly { bare: Turn; dispatcher: Turn }[]): void => {
-  printTable([
-    { what: 'bare loop', ...figuresOf(rounds.map(({ bare }) => bare)) },
-    { what: 'dispatcher', ...figuresOf(rounds.map(({ dispatcher }) => dispatcher)) },
-  ])
-  const ratios = rounds.map(({ bare, dispatcher }) => dispatcher.perSecond / bare.perSecond)
-  const all = ratios.map((ratio) => ratio.toFixed(2)).join(', ')
-  process.stdout.write(`dispatcher / bare loop: ${median(ratios).toFixed(2)} (${all}), aim 0.35\n`)
+const report = (rounds: readonly Round[]): void => {
+  const turnsOf = (name: keyof Round): Turn[] => rounds.map((round) => round[name])
+  printTable((['bare', ...PEERS, 'dispatcher'] as const).map((name) => figuresOf(name, turnsOf(name))))
+  const print = (what: string, ratios: number[], aim: string): void => {
+    const all = ratios.map((ratio) => ratio.toFixed(2)).join(', ')
+    process.stdout.write(`${what}: ${median(ratios).toFixed(2)} (${all})${aim}\n`)
+  }
+  for (const name of ['bare', ...PEERS] as const) {
+    const rates = rounds.map((round) => round.dispatcher.perSecond / round[name].perSecond)
+    print(`dispatcher / ${name}, a second`, rates, name === 'bare' ? ', aim 0.35' : '')
+  }
+  for (const name of PEERS) {
+    const cpus = rounds.map((round) => cpuOf(round.dispatcher) / cpuOf(round[name]))
+    print(`dispatcher / ${name}, CPU without the receiver's`, cpus, '')
+  }
 }
 
-const figuresOf = (turns: readonly Turn[]) => ({
+const cpuOf = ({ ownMs, postgresMs, natsMs }: Turn): number =>
+  (ownMs ?? Number.NaN) + (postgresMs ?? Number.NaN) + (natsMs ?? 0)
+
+const figuresOf = (what: string, turns: readonly Turn[]) => ({
+  what,
   'a second': Math.round(median(turns.map(({ perSecond }) => perSecond))),
   'own CPU ms': cpuText(turns.map(({ ownMs }) => ownMs)),
   'receiver CPU ms': cpuText(turns.map(({ receiverMs }) => receiverMs)),
