@@ -165,7 +165,8 @@ const change = async (
   if (first === undefined || 'deliveryIds' in first) {
     if (all.changed === 0n) process.exitCode = 1
     const changes = all.changes.map((one) => toRow(DeliveryChangeSchema, one))
-    return options.json ? printJson(Object.assign(value, { changes })) : printTable(changes, '')
+    const whole = { ...value, changes }
+    return options.json ? printJson(whole) : printTable(changes, '')
   }
   const leftAlone = all.found - all.changed
   const line = first.validateOnly

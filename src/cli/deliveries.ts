@@ -82,7 +82,8 @@ const show = async (environment: Environment, deliveryId: bigint, options: JsonO
   const found = await useDeliveries(environment, undefined, (service) => service.getDelivery({ deliveryId }))
   const delivery = found.delivery === undefined ? {} : maskRow(toRow(DeliverySchema, found.delivery))
   const attempts = found.attempts.map((attempt) => maskRow(toRow(AttemptSchema, attempt)))
-  if (options.json) return printJson(Object.assign(delivery, { attempts }))
+  const whole = { ...delivery, attempts }
+  if (options.json) return printJson(whole)
   printFields(options, delivery)
   printLine('')
   printTable(attempts, 'It has not been attempted yet.')

@@ -42,11 +42,10 @@ const DIFFERENT: Readonly<Record<string, (value: unknown) => Row>> = {
 
 /** A message as it is shown; what is unset is null. */
 export const toRow = <Schema extends DescMessage>(schema: Schema, message: MessageShape<Schema>): Row =>
-  Object.assign(
-    {},
-    ...schema.fields.map((field) => {
+  Object.fromEntries(
+    schema.fields.flatMap((field) => {
       const value = toValue(field, Reflect.get(message, field.localName))
-      return DIFFERENT[`${schema.name}.${field.name}`]?.(value) ?? { [field.name]: value }
+      return Object.entries(DIFFERENT[`${schema.name}.${field.name}`]?.(value) ?? { [field.name]: value })
     }),
   )
 

@@ -134,10 +134,12 @@ const show = async (environment: Environment, paymentId: bigint, options: ShowOp
   if (!found.payment) throw new CommandError(`there is no payment ${paymentId}`)
   const shown = options.whole ? (row: Row): Row => row : maskRow
   const { id, ...fields } = found.payment
-  const payment = shown(Object.assign({ payment_id: id }, fields))
+  const row = { payment_id: id, ...fields }
+  const payment = shown(row)
   const [history, findings] = [found.history.map(shown), found.findings.map(shown)]
   const { deliveries } = found
-  if (options.json) return printJson(Object.assign(payment, { history, deliveries, findings }))
+  const whole = { ...payment, history, deliveries, findings }
+  if (options.json) return printJson(whole)
   printFields(options, payment)
   printLine('')
   // A column that is empty for nearly every payment is shown where it is not.

@@ -145,7 +145,7 @@ const printAnswers = (options: TestOptions, rows: readonly Row[]): void => {
   }))
   if (options.json) {
     const answers = rows.map(({ address, answer }) => ({ address, answer }))
-    return printJson(shown.map((row, index) => Object.assign(row, answers[index])))
+    return printJson(shown.map((row, index) => ({ ...row, ...answers[index] })))
   }
   printTable(shown, '')
   printLine('')

@@ -85,7 +85,8 @@ export const createReporter = (options: { registry: Registry; log: Log }): Repor
     const { to, cause, openMs } = change
     endpoints.inc({ to })
     const line = { ...ENDPOINT_EVENTS[to], ...fieldsOf(change), cause }
-    if (to === 'open') log.warn(Object.assign(line, { open_ms: Math.round(openMs ?? 0) }))
+    const opened = { ...line, open_ms: Math.round(openMs ?? 0) }
+    if (to === 'open') log.warn(opened)
     else log.info(line)
   }
   return { attempted, expired, endpointChanged }

@@ -18,8 +18,11 @@ export type Stored = { due: Due[]; isWhole: boolean }
  * NATS does not answer.
  */
 export const listStored = async (options: { natsUrl: string; stream: string }): Promise<Stored> => {
-  const own = connectionOptions({ natsUrl: options.natsUrl, name: 'gateway' })
-  const connection = await connect(Object.assign(own, { maxReconnectAttempts: 0 }))
+  const once = {
+    ...connectionOptions({ natsUrl: options.natsUrl, name: 'gateway' }),
+    maxReconnectAttempts: 0,
+  }
+  const connection = await connect(once)
   try {
     const manager = await connection.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS })
     const { state } = await manager.streams.info(options.stream)

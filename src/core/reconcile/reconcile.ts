@@ -1,7 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { isOutage } from '../../database/outage.ts'
-import type { Schema } from '../../database/schema/schema.ts'
+import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
@@ -26,8 +26,8 @@ const IDLE_MS = 500
 /** What a lease is longer than the calls to Daraja may take, ms. */
 const LEASE_MARGIN_MS = 60_000
 
-/** `dueAt` as Postgres writes it, to the microsecond. */
-type DueQuery = { paymentId: bigint; checkoutRequestId: string; queries: number; dueAt: string }
+/** `due_at` as Postgres writes it, to the microsecond. */
+type DueQuery = RowOf<'to_query', 'payment_id' | 'queries'> & { checkout_request_id: string; due_at: string }
 
 /** What reconciling needs; times in ms. */
 type Reconciling = {
@@ -150,15 +150,14 @@ const leaseDue = async (
     UPDATE to_query SET leased_until = now() + make_interval(secs => ${options.leaseMs / 1000}), queries = queries + 1
     FROM payments
     WHERE payments.id = to_query.payment_id AND to_query.payment_id = ANY (ARRAY(SELECT payment_id FROM due))
-    RETURNING to_query.payment_id AS "paymentId", payments.checkout_request_id AS "checkoutRequestId", to_query.queries,
-              to_query.due_at::text AS "dueAt"
+    RETURNING to_query.payment_id, payments.checkout_request_id, to_query.queries, to_query.due_at::text
   `.execute(transaction)
   return rows
 }
 
 const reconcile = async (options: Reconciling, account: OpenAccount, due: DueQuery): Promise<void> => {
   crashPoint('query.before_send')
-  const answer = await queryStk(account.daraja, due.checkoutRequestId)
+  const answer = await queryStk(account.daraja, due.checkout_request_id)
   crashPoint('query.after_send')
   options.metrics.queried(answer.kind)
   if (answer.kind === 'definite') {
@@ -175,7 +174,7 @@ const reconcile = async (options: Reconciling, account: OpenAccount, due: DueQue
   const delayMs = nextDelay({ firstMs: reconcileAfterMs, queries: due.queries, random })
   options.log.info({
     event: 'query_settled_nothing',
-    payment_id: Number(due.paymentId),
+    payment_id: Number(due.payment_id),
     reason: answer.reason,
     next_ms: delayMs,
   })
@@ -192,7 +191,7 @@ const settleByQuery = async (
   },
 ): Promise<Settlement[]> => {
   const { due, answer } = given
-  const { paymentId } = due
+  const paymentId = due.payment_id
   const isPaid = answer.resultCode === '0'
   const settlements = await options.database.transaction().execute(async (transaction) => {
     const settled = await settle(transaction, [
@@ -227,8 +226,8 @@ const endQuery = async (transaction: Transaction<Schema>, due: DueQuery): Promis
   await transaction
     .deleteFrom('to_query')
     .using('payments')
-    .where('to_query.payment_id', '=', due.paymentId)
-    .where('to_query.due_at', '=', sql<Date>`${due.dueAt}::timestamptz`)
+    .where('to_query.payment_id', '=', due.payment_id)
+    .where('to_query.due_at', '=', sql<Date>`${due.due_at}::timestamptz`)
     .whereRef('payments.id', '=', 'to_query.payment_id')
     .where('payments.state', 'in', ['successful', 'failed'])
     .execute()
@@ -242,7 +241,7 @@ const postpone = async (database: Database, due: DueQuery, delayMs: number): Pro
       query
         .deleteFrom('to_query')
         .using('payments')
-        .where('to_query.payment_id', '=', due.paymentId)
+        .where('to_query.payment_id', '=', due.payment_id)
         .where('queries', '>=', MAX_QUERIES_WHEN_SETTLED)
         .whereRef('payments.id', '=', 'to_query.payment_id')
         .where('payments.state', 'in', ['successful', 'failed'])
@@ -251,9 +250,9 @@ const postpone = async (database: Database, due: DueQuery, delayMs: number): Pro
     .updateTable('to_query')
     .set({
       leased_until: sql`'-infinity'`,
-      due_at: sql`CASE WHEN due_at = ${due.dueAt}::timestamptz THEN now() + make_interval(secs => ${delayMs / 1000}) ELSE due_at END`,
+      due_at: sql`CASE WHEN due_at = ${due.due_at}::timestamptz THEN now() + make_interval(secs => ${delayMs / 1000}) ELSE due_at END`,
     })
-    .where('payment_id', '=', due.paymentId)
+    .where('payment_id', '=', due.payment_id)
     .where('payment_id', 'not in', (query) => query.selectFrom('ended').select('payment_id'))
     .execute()
   crashPoint('postpone_query.after_commit')

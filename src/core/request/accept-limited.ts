@@ -88,11 +88,11 @@ const acceptWithin = async (
   })
   if (admitted.length === 0) return { created: new Map(), refused }
   const created = await insertPayments({ database: transaction, submitTtlMs, above, entries: admitted })
-  const accepted = [...created].map(([entry, paymentId]) => ({
-    partnerId: entry.partnerId,
+  const accepted = [...created].map(([entry, id]) => ({
+    id,
+    partner_id: entry.partnerId,
     msisdn: entry.request.msisdn,
-    paymentId,
-    amountKes: entry.request.amountKes,
+    amount_kes: entry.request.amountKes,
     isDayCounted: isDayCounted(entry),
   }))
   if (accepted.length > 0) await addToCounts(transaction, counts, accepted)
@@ -124,6 +124,6 @@ const createJudge = (counts: Awaited<ReturnType<typeof lockCounts>>) => {
 const isDayCounted = ({ limits }: LimitedItem): boolean => limits.maxDailyKes !== null
 
 const toPayer = (entry: LimitedItem): PartnersPayer => ({
-  partnerId: entry.partnerId,
+  partner_id: entry.partnerId,
   msisdn: entry.request.msisdn,
 })

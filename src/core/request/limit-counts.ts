@@ -1,9 +1,9 @@
 import { sql, type Transaction } from 'kysely'
-import type { Schema } from '../../database/schema/schema.ts'
+import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import type { LimitState, RecentPrompt } from './payer-limits.ts'
 
 /** A payer of one partner. */
-export type PartnersPayer = { partnerId: bigint; msisdn: string }
+export type PartnersPayer = RowOf<'payer_prompts', 'partner_id' | 'msisdn'>
 
 /** What limits are judged by; updated by each transaction that accepts. */
 export type LimitCounts = {
@@ -16,7 +16,7 @@ export type LimitCounts = {
 }
 
 /** A payer's key in the maps. */
-export const payerKeyOf = ({ partnerId, msisdn }: PartnersPayer): string => `${partnerId} ${msisdn}`
+export const payerKeyOf = ({ partner_id, msisdn }: PartnersPayer): string => `${partner_id} ${msisdn}`
 
 /** What holds for one payer just now. */
 export const stateOf = (counts: LimitCounts, payer: PartnersPayer): LimitState => {
@@ -25,7 +25,7 @@ export const stateOf = (counts: LimitCounts, payer: PartnersPayer): LimitState =
     nowMs: counts.nowMs,
     recent,
     open: recent.filter(({ id }) => counts.open.has(id)).length,
-    askedKes: counts.askedKes.get(payer.partnerId) ?? 0,
+    askedKes: counts.askedKes.get(payer.partner_id) ?? 0,
     secondsLeftToday: counts.secondsLeftToday,
   }
 }
@@ -67,10 +67,10 @@ const lockPayers = async (transaction: Transaction<Schema>, payers: readonly Par
   const { rows } = await sql<PayerRow>`
     INSERT INTO payer_prompts (partner_id, msisdn)
     SELECT DISTINCT partner_id, msisdn FROM unnest(
-      ${payers.map(({ partnerId }) => partnerId)}::bigint[], ${payers.map(({ msisdn }) => msisdn)}::text[]
+      ${payers.map(({ partner_id }) => partner_id)}::bigint[], ${payers.map(({ msisdn }) => msisdn)}::text[]
     ) AS given (partner_id, msisdn) ORDER BY 1, 2
     ON CONFLICT (partner_id, msisdn) DO UPDATE SET touched_at = now()
-    RETURNING partner_id AS "partnerId", msisdn, recent, (extract(epoch FROM now()) * 1000)::float8 AS now_ms,
+    RETURNING partner_id, msisdn, recent, (extract(epoch FROM now()) * 1000)::float8 AS now_ms,
               extract(epoch FROM (${TODAY} + 1)::timestamp AT TIME ZONE 'Africa/Nairobi' - now())::float8 AS seconds_left
   `.execute(transaction)
   return {
@@ -106,19 +106,21 @@ const MAX_RECENT = 200
 export const addToCounts = async (
   transaction: Transaction<Schema>,
   counts: LimitCounts,
-  accepted: readonly (PartnersPayer & { paymentId: bigint; amountKes: number; isDayCounted: boolean })[],
+  accepted: readonly (RowOf<'payments', 'id' | 'partner_id' | 'msisdn' | 'amount_kes'> & {
+    isDayCounted: boolean
+  })[],
 ): Promise<void> => {
   const payers = Map.groupBy(accepted, payerKeyOf)
   const rows = [...payers].map(([key, ones]) => {
-    const added = ones.map(({ paymentId }) => ({ id: Number(paymentId), atMs: Math.round(counts.nowMs) }))
+    const added = ones.map(({ id }) => ({ id: Number(id), atMs: Math.round(counts.nowMs) }))
     const recent = [...(counts.recent.get(key) ?? []), ...added]
       .filter(({ atMs }) => atMs > counts.nowMs - HOUR_MS)
       .slice(-MAX_RECENT)
-    return { partnerId: ones[0]?.partnerId, msisdn: ones[0]?.msisdn, recent: JSON.stringify(recent) }
+    return { partner_id: ones[0]?.partner_id, msisdn: ones[0]?.msisdn, recent: JSON.stringify(recent) }
   })
   await sql`
     UPDATE payer_prompts SET recent = given.recent::jsonb FROM unnest(
-      ${rows.map(({ partnerId }) => partnerId)}::bigint[],
+      ${rows.map(({ partner_id }) => partner_id)}::bigint[],
       ${rows.map(({ msisdn }) => msisdn)}::text[],
       ${rows.map(({ recent }) => recent)}::text[]
     ) AS given (partner_id, msisdn, recent)
@@ -129,7 +131,7 @@ export const addToCounts = async (
   await sql`
     UPDATE partner_days SET asked_kes = asked_kes + given.kes FROM (
       SELECT partner_id, sum(kes) AS kes FROM unnest(
-        ${days.map(({ partnerId }) => partnerId)}::bigint[], ${days.map(({ amountKes }) => amountKes)}::integer[]
+        ${days.map(({ partner_id }) => partner_id)}::bigint[], ${days.map(({ amount_kes }) => amount_kes)}::integer[]
       ) AS given (partner_id, kes) GROUP BY partner_id
     ) given
     WHERE partner_days.partner_id = given.partner_id AND day = ${TODAY}
