@@ -2,26 +2,25 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPartner } from '../../src/core/partners/partner.ts'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import type { Simulator } from '../../src/simulator/server.ts'
 import { testActor } from '../support/actor.ts'
 import { type Typed, typeCommand } from '../support/command.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { startTestSimulator } from '../support/simulator.ts'
 import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
 
 const SECRETS = 'key-of-17\nhush-hush\npasskey-of-17\n'
 
 describe('gateway accounts', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
   let simulator: Simulator
   let partner: string
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+    own = await openTestDatabase()
+    database = own.database
     simulator = await startTestSimulator()
     const created = await createPartner({
       actor: testActor,
@@ -34,8 +33,7 @@ describe('gateway accounts', () => {
   })
   afterAll(async () => {
     await simulator.close()
-    await database.destroy()
-    await own.drop()
+    await own.close()
   })
 
   const run = (words: string[], input = '', environment: Record<string, string> = {}): Promise<Typed> =>

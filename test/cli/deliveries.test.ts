@@ -1,22 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { deliveriesCommand } from '../../src/cli/deliveries.ts'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { attempted, clear, end, hold } from '../core/deliveries/harness.ts'
 import { type Typed, typeCommand } from '../support/command.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { addDeliveries, addDelivery, readDelivery, readDuty } from '../support/deliveries.ts'
 
 const SHOP = 'https://shop.co.ke/told'
 
 describe('gateway deliveries', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
   let partner: string
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+    own = await openTestDatabase()
+    database = own.database
     const row = await database
       .insertInto('partners')
       .values({ name: 'Duka' })
@@ -24,10 +23,7 @@ describe('gateway deliveries', () => {
       .executeTakeFirst()
     partner = String(row?.id)
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
   beforeEach(() => clear(database))
 
   const run = (...words: string[]): Promise<Typed> =>

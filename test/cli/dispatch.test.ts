@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { createAuthority } from '../support/certificates.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { addDelivery, readAttempts, readDelivery } from '../support/deliveries.ts'
 import { eventually } from '../support/eventually.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
@@ -14,19 +13,16 @@ import { createPosterHarness } from '../support/poster.ts'
 import { answerWith, type Receiver, startReceiver } from '../support/receiver.ts'
 import { TEST_SECRET_KEY } from '../support/vault.ts'
 
-let testDatabase: TestDatabase
+let testDatabase: OpenDatabase
 let database: Database
 let receiver: Receiver
 const running: GatewayProcess[] = []
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase()
-  database = connectDatabase({ databaseUrl: testDatabase.url, poolSize: 4, log: quietLog })
+  testDatabase = await openTestDatabase()
+  database = testDatabase.database
 })
-afterAll(async () => {
-  await database.destroy()
-  await testDatabase.drop()
-})
+afterAll(() => testDatabase.close())
 beforeEach(async () => {
   receiver = await startReceiver()
 })

@@ -1,22 +1,18 @@
 import { open } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { type Typed, typeCommand } from '../support/command.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { TEST_SECRET_KEY } from '../support/vault.ts'
 
 describe('a command whose output cannot be written', { timeout: 60_000 }, () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 1, log: quietLog })
+    own = await openTestDatabase({ poolSize: 1 })
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   const environment = () => ({ DATABASE_URL: own.url, SECRET_KEY: TEST_SECRET_KEY })
 

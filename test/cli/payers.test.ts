@@ -2,11 +2,10 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { type Running, writeRunning } from '../../src/local/running.ts'
 import { type Typed, typeCommand } from '../support/command.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { acceptPayment } from '../support/payments.ts'
 
 /** The number of the payments that tests make. */
@@ -29,18 +28,17 @@ const RUNNING: Omit<Running, 'database_url'> = {
 }
 
 describe('gateway payers erase', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
   let spool: string
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+    own = await openTestDatabase()
+    database = own.database
     spool = await mkdtemp(join(tmpdir(), 'gateway-spool-'))
   })
   afterAll(async () => {
-    await database.destroy()
-    await own.drop()
+    await own.close()
     await rm(spool, { recursive: true, force: true })
   })
 

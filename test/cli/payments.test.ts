@@ -1,22 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { type Typed, typeCommand } from '../support/command.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { acceptPayment, readBodies, takePayments } from '../support/payments.ts'
 
 describe('gateway payments', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+    own = await openTestDatabase()
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   const run = (words: string[], environment: Record<string, string> = {}): Promise<Typed> =>
     typeCommand(['payments', ...words], { DATABASE_URL: own.url, ...environment })

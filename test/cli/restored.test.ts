@@ -8,11 +8,12 @@ import { type NumberGuard, openNumberGuard } from '../../src/database/mark/numbe
 import { openDeliveryQueue } from '../../src/queue/delivery-queue.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { type Typed, typeCommand } from '../support/command.ts'
-import { openTestSpool, quietLog } from '../support/core.ts'
+import { openTestSpool } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { keepCopy, putBack } from '../support/database-copies.ts'
 import { eventually } from '../support/eventually.ts'
 import { acceptPayments } from '../support/payments.ts'
+import { quietLog } from '../support/quiet-log.ts'
 import { createTestStream } from '../support/streams.ts'
 import { TEST_SECRET_KEY } from '../support/vault.ts'
 

@@ -2,15 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { rotateSigningSecret } from '../../src/core/partners/signing-secret.ts'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { testActor } from '../support/actor.ts'
 import { type Typed, typeCommand } from '../support/command.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
 
 describe('gateway partners signing-secret', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
   let partner: string
 
@@ -24,13 +23,10 @@ describe('gateway partners signing-secret', () => {
     JSON.parse((await run(['signing-secret', 'list', partner, '--json'])).stdout)
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+    own = await openTestDatabase()
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   it('comes with a partner, shown once after its key, and is nowhere in the database as it is', async () => {
     const { stdout } = await run(['create', '--name', 'Duka', '--json'])

@@ -6,10 +6,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { testCallbackCommand } from '../../src/cli/test-callback.ts'
 import { SAMPLE_NAMES } from '../../src/core/outbox/sample-outcomes.ts'
 import { createPartner } from '../../src/core/partners/partner.ts'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { AMINA } from '../core/deliveries/harness.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { answerWith, type Receiver, startReceiver } from '../support/receiver.ts'
 import { TESTED_GATEWAY } from '../support/tested-gateway.ts'
 import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
@@ -17,18 +16,15 @@ import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
 type Ended = { code: number | null; stdout: string; stderr: string }
 
 describe('gateway partners test-callback', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
   let receiver: Receiver
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+    own = await openTestDatabase()
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
   beforeEach(async () => {
     receiver = await startReceiver()
     return () => receiver.close()

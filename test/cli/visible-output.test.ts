@@ -2,12 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPartner } from '../../src/core/partners/partner.ts'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { attempted } from '../core/deliveries/harness.ts'
 import { testActor } from '../support/actor.ts'
 import { typeCommand } from '../support/command.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { addDelivery } from '../support/deliveries.ts'
 import { acceptPayment } from '../support/payments.ts'
 import { testVault } from '../support/vault.ts'
@@ -16,7 +15,7 @@ import { testVault } from '../support/vault.ts'
 const HOSTILE = '\u001b[2J\u001b[H\u001b]0;paid\u0007\u009b31m\u202edevolc\r\nDelivered.'
 const SHOWN = String.raw`\u001b[2J\u001b[H\u001b]0;paid\u0007\u009b31m\u202edevolc\r\nDelivered.`
 
-let own: TestDatabase
+let own: OpenDatabase
 let database: Database
 let paymentId: bigint
 let deliveryId: bigint
@@ -39,8 +38,8 @@ const writeEverywhere = async (): Promise<void> => {
 }
 
 beforeAll(async () => {
-  own = await createTestDatabase()
-  database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+  own = await openTestDatabase()
+  database = own.database
   const partner = { database, actor: testActor, name: 'Duka', vault: testVault, randomBytes }
   partnerId = (await createPartner(partner)).partnerId
   paymentId = await acceptPayment(database)
@@ -48,10 +47,7 @@ beforeAll(async () => {
   await attempted(database, deliveryId, { status: 503, errorClass: 'status' })
   await writeEverywhere()
 })
-afterAll(async () => {
-  await database.destroy()
-  await own.drop()
-})
+afterAll(() => own.close())
 
 const run = async (words: readonly string[]): Promise<string> => {
   const typed = await typeCommand(words, { DATABASE_URL: own.url })

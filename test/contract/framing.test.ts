@@ -11,7 +11,7 @@ import {
   STK_PUSH,
   type TestFacade,
 } from '../facade/harness.ts'
-import { quietLog } from '../support/core.ts'
+import { quietLog } from '../support/quiet-log.ts'
 
 let test: TestFacade
 let connect: ConnectServer

@@ -11,9 +11,9 @@ import { raiseNumbers } from '../../src/database/mark/number-guard.ts'
 import { readFound } from '../../src/database/mark/read-found.ts'
 import { isMigrated, migrateToLatest } from '../../src/database/migrate.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { createTestDatabase, type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { acceptPayments } from '../support/payments.ts'
+import { quietLog } from '../support/quiet-log.ts'
 import { testVault } from '../support/vault.ts'
 
 const suffix = randomBytes(4).toString('hex')
@@ -23,7 +23,7 @@ const migrator = `gateway_test_migrator_${suffix}`
 
 const actor = { kind: 'operator', name: 'amina', from: 'test' } as const
 
-let own: TestDatabase
+let own: OpenDatabase
 /** The administrator's connection, and one as the gateway's login. */
 let admin: Database
 let gateway: Database
@@ -36,8 +36,8 @@ const openAs = (user: string, password: string): Database => {
 }
 
 beforeAll(async () => {
-  own = await createTestDatabase()
-  admin = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+  own = await openTestDatabase({ poolSize: 2 })
+  admin = own.database
   expect(await handOverTables(admin, group)).toEqual({ kind: 'done' })
   // As docs/operations.md says.
   await sql`CREATE ROLE ${sql.id(login)} LOGIN PASSWORD 'test' IN ROLE ${sql.id(group)}`.execute(admin)
@@ -50,8 +50,7 @@ afterAll(async () => {
   await sql`REASSIGN OWNED BY ${sql.id(group)} TO CURRENT_USER`.execute(admin)
   await sql`DROP OWNED BY ${sql.id(group)}, ${sql.id(login)}, ${sql.id(migrator)}`.execute(admin)
   await sql`DROP ROLE ${sql.id(login)}, ${sql.id(migrator)}, ${sql.id(group)}`.execute(admin)
-  await admin.destroy()
-  await own.drop()
+  await own.close()
 })
 
 const codeOf = async (work: Promise<unknown>): Promise<string | undefined> => {

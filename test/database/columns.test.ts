@@ -5,9 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import type { Database } from '../../src/database/connect.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 
 /** What `npm test -- test/database/columns.test.ts -u` writes. */
 const FILE = 'src/database/schema/columns.ts'
@@ -86,17 +85,14 @@ const compile = async (file: string): Promise<string> => {
 }
 
 describe('the migrated database', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 1, log: quietLog })
+    own = await openTestDatabase({ poolSize: 1 })
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   it('has the columns and enums that the schema was read from', async () => {
     const text = render(await readColumns(database), await readEnums(database))

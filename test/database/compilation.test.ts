@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { expect, it } from 'vitest'
 import { connectDatabase } from '../../src/database/connect.ts'
-import { quietLog } from '../support/core.ts'
 import { createTestDatabase } from '../support/database.ts'
+import { quietLog } from '../support/quiet-log.ts'
 
 it('a statement is never compiled, however much its plan is said to cost', async () => {
   await using open = new AsyncDisposableStack()

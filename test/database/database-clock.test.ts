@@ -1,26 +1,23 @@
 import { Writable } from 'node:stream'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { createDatabaseClock } from '../../src/database/database-clock.ts'
 import { createLog } from '../../src/runtime/log.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
+import { quietLog } from '../support/quiet-log.ts'
 
 const HOUR_MS = 3_600_000
 
 describe('a clock that goes by that of Postgres', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+    own = await openTestDatabase({ poolSize: 2 })
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   const databaseTime = async (): Promise<number> => {
     const { rows } = await sql<{ at: Date }>`SELECT clock_timestamp() AS at`.execute(database)

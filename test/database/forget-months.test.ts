@@ -1,26 +1,22 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startPartitioning } from '../../src/core/partitioning.ts'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { forgetOldMonths } from '../../src/database/forget-months.ts'
 import { ensureMonths } from '../../src/database/partitions.ts'
 import { createLog } from '../../src/runtime/log.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 
 describe('months that were kept for long enough', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 4, log: quietLog })
+    own = await openTestDatabase()
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
   beforeEach(() => ensureMonths(database, 'attempts', [new Date('2020-02-29T23:59:59Z'), monthsAgo(1)]))
 
   const partitions = async (): Promise<string[]> => {

@@ -1,27 +1,23 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { storeCallbacks } from '../../src/core/callback/receive.ts'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { forgetStrangers, forgetStrangersAmongCallbacks } from '../../src/database/forget-strangers.ts'
 import { parseAddressList } from '../../src/values/address-list.ts'
 import { received } from '../core/callback/received.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 
 const DAY_MS = 86_400_000
 const LISTED = '196.201.214.200'
 const STRANGER = '203.0.113.9'
 
-let own: TestDatabase
+let own: OpenDatabase
 let database: Database
 beforeAll(async () => {
-  own = await createTestDatabase()
-  database = connectDatabase({ databaseUrl: own.url, poolSize: 4, log: quietLog })
+  own = await openTestDatabase()
+  database = own.database
 })
-afterAll(async () => {
-  await database.destroy()
-  await own.drop()
-})
+afterAll(() => own.close())
 
 const idsIn = async (table: 'callbacks' | 'stranger_callbacks'): Promise<string[]> =>
   (await database.selectFrom(table).select('id').orderBy('id').execute()).map(({ id }) => id)

@@ -1,9 +1,8 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { givenRows, givenRowsInOrder } from '../../src/database/given-rows.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 
 const ROWS = [
   { id: 7n, state: 'accepted', receipt: null, pauseMs: 1.5 },
@@ -19,17 +18,14 @@ const given = (rows: readonly (typeof ROWS)[number][]) =>
   })
 
 describe('given rows', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 1, log: quietLog })
+    own = await openTestDatabase({ poolSize: 1 })
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   it('are a table in a raw statement', async () => {
     const { rows } = await sql`SELECT id, state, receipt, pause_ms AS "pauseMs" FROM ${given(ROWS)}`.execute(

@@ -1,30 +1,22 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { isOutage } from '../../src/database/outage.ts'
-import type { LocalServer } from '../../src/local/local-server.ts'
-import { startEmbeddedPostgres } from '../../src/local/postgres.ts'
-import { freePort, quietLog } from '../support/core.ts'
 import { eventually } from '../support/eventually.ts'
+import { type OwnPostgres, startOwnPostgres } from '../support/own-server.ts'
+import { freePort } from '../support/ports.ts'
+import { quietLog } from '../support/quiet-log.ts'
 import { openTcpLink } from '../support/tcp-link.ts'
 import { onDatabase, runStatement } from '../support/test-run.ts'
 
 /** A Postgres of its own: what makes these outages concerns the whole server. */
-let folder: string
-let server: LocalServer
+let server: OwnPostgres
 let count = 0
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'gateway-outages-'))
-  server = await startEmbeddedPostgres({ dataFolder: folder, say: () => undefined })
+  server = await startOwnPostgres()
 }, 120_000)
-afterAll(async () => {
-  await server.stop()
-  await rm(folder, { recursive: true, force: true })
-})
+afterAll(() => server.close())
 
 /** A role and a database of its own name, and a pool of that role on it. */
 type Own = { name: string; url: URL; database: Database; admin: (statement: string) => Promise<void> }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openCallbackDoor } from '../support/callback-door.ts'
+import { openCallbackReceiver } from '../support/callback-receiver.ts'
 import { startTestCore, type TestCore } from '../support/core.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { type Harness, startHarness } from '../support/dispatcher.ts'
@@ -50,7 +50,7 @@ describe('the statements of a payment', () => {
     const database = await createTestDatabase()
     harness = await startHarness(database.url, EXPLAIN_ALL)
     core = await startTestCore({ database: harness.database }, database)
-    const door = await openCallbackDoor(core)
+    const door = await openCallbackReceiver(core)
     cleanUp.push(
       () => harness.stop(),
       () => door.close(),

@@ -2,8 +2,8 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { migrateBack, migrateToLatest } from '../../src/database/migrate.ts'
-import { quietLog } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { quietLog } from '../support/quiet-log.ts'
 
 describe('the receipts', () => {
   let own: TestDatabase

@@ -1,23 +1,20 @@
 import { sql } from 'kysely'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { migrateBack, migrateToLatest } from '../../src/database/migrate.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
+import { quietLog } from '../support/quiet-log.ts'
 
 describe('connections that are older than the schema', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 1, log: quietLog })
+    own = await openTestDatabase({ poolSize: 1 })
+    database = own.database
     await migrateBack({ databaseUrl: own.url, log: quietLog, to: '012-limits' })
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   const connect = async (name: string): Promise<{ client: Client; ended: () => boolean }> => {
     const client = new Client({ connectionString: own.url, application_name: name })

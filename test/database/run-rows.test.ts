@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { isOutage } from '../../src/database/outage.ts'
 import { runRows } from '../../src/database/run-rows.ts'
-import { quietLog } from '../support/core.ts'
+import { quietLog } from '../support/quiet-log.ts'
 
 describe('rows that are written together', () => {
   let database: Database

@@ -2,10 +2,10 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { isOutage } from '../../src/database/outage.ts'
-import { quietLog } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
-import { openTcpLink, type TcpLink } from '../support/tcp-link.ts'
+import { quietLog } from '../support/quiet-log.ts'
+import { openDatabaseLink, type TcpLink } from '../support/tcp-link.ts'
 
 describe('a network that goes silent, and ends no connection', () => {
   let own: TestDatabase
@@ -14,11 +14,9 @@ describe('a network that goes silent, and ends no connection', () => {
 
   beforeAll(async () => {
     own = await createTestDatabase()
-    const url = new URL(own.url)
-    link = await openTcpLink(Number(url.port || 5432))
-    url.hostname = '127.0.0.1'
-    url.port = String(link.port)
-    database = connectDatabase({ databaseUrl: url.href, poolSize: 1, log: quietLog, answerWithinMs: 1_000 })
+    const way = await openDatabaseLink(own.url)
+    link = way.link
+    database = connectDatabase({ databaseUrl: way.url, poolSize: 1, log: quietLog, answerWithinMs: 1_000 })
   })
   afterAll(async () => {
     link.cut()

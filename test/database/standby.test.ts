@@ -1,33 +1,33 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { isOutage } from '../../src/database/outage.ts'
 import { killIfThere } from '../../src/local/child-process.ts'
-import { type LocalServer, processesIn } from '../../src/local/local-server.ts'
+import { processesIn } from '../../src/local/local-server.ts'
 import { startEmbeddedPostgres } from '../../src/local/postgres.ts'
 import { copyPrimary, type Standby, startStandby } from '../faults/standby.ts'
-import { freePort, quietLog } from '../support/core.ts'
 import { eventually } from '../support/eventually.ts'
+import { openTestFolder, type TestFolder } from '../support/folder.ts'
+import { type OwnPostgres, startOwnPostgres } from '../support/own-server.ts'
+import { freePort } from '../support/ports.ts'
+import { quietLog } from '../support/quiet-log.ts'
 import { openTcpLink, type TcpLink } from '../support/tcp-link.ts'
 
-let folder: string
-let primary: LocalServer
+let folder: TestFolder
+let primary: OwnPostgres
 let replication: TcpLink
 let standby: Standby
 let database: Database
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'gateway-standby-'))
-  const primaryFolder = join(folder, 'primary')
-  primary = await startEmbeddedPostgres({ dataFolder: primaryFolder, say: () => undefined })
+  folder = await openTestFolder()
+  primary = await startOwnPostgres()
   replication = await openTcpLink(primary.port)
   standby = await startStandby({
     primaryUrl: primary.url,
-    primaryFolder,
-    folder: join(folder, 'standby'),
+    primaryFolder: primary.folder,
+    folder: join(folder.path, 'standby'),
     streamFrom: replication.port,
   })
   database = connectDatabase({ databaseUrl: primary.url, poolSize: 2, log: quietLog })
@@ -37,8 +37,8 @@ afterAll(async () => {
   await database.destroy()
   await standby.stop()
   await replication.close()
-  await primary.stop()
-  await rm(folder, { recursive: true, force: true })
+  await primary.close()
+  await folder.close()
 })
 
 const failureOf = (work: Promise<unknown>): Promise<unknown> =>
@@ -65,8 +65,8 @@ describe('a standby', () => {
   })
 
   it('that takes no connections at all is an outage, as a server that starts up is', async () => {
-    const cold = join(folder, 'cold')
-    await copyPrimary({ primaryUrl: primary.url, primaryFolder: join(folder, 'primary'), folder: cold })
+    const cold = join(folder.path, 'cold')
+    await copyPrimary({ primaryUrl: primary.url, primaryFolder: primary.folder, folder: cold })
     const port = await freePort()
     const settings = { hot_standby: 'off' }
     const starting = startEmbeddedPostgres({ dataFolder: cold, port, settings, say: () => undefined })

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readMarks } from '../../src/database/mark/mark-files.ts'
-import { type Deployment, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
-import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import type { GatewayProcess } from '../support/gateway-process.ts'
 import { blocksOf, type PageBlock, toPattern } from './page-blocks.ts'
 import { openTerminal, type Terminal } from './terminal.ts'
 
@@ -21,8 +21,7 @@ const PAID = '254712345678'
 const SLOW = '254700000021'
 
 describe.skipIf(!hasTools)('the drill of docs/operations.md, Restore a database, typed as it stands', () => {
-  let deployment: Deployment
-  let simulator: GatewayProcess
+  let gateway: TestGateway
   let serve: GatewayProcess
   let terminal: Terminal
   let folder: string
@@ -33,8 +32,8 @@ describe.skipIf(!hasTools)('the drill of docs/operations.md, Restore a database,
   const pay = async (phone: string): Promise<void> => {
     const answer = await fetch(`${serve.ready['http_url']}/api/v1/mpesa/stk_push`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-api-key': deployment.apiKey },
-      body: JSON.stringify({ phone, amount: 150, callback_url: `${deployment.receiver.url}/told` }),
+      headers: { 'content-type': 'application/json', 'x-api-key': gateway.apiKey },
+      body: JSON.stringify({ phone, amount: 150, callback_url: `${gateway.world.receiver.url}/told` }),
     })
     expect(answer.status).toBe(200)
     given.push(((await answer.json()) as { transaction_id: number }).transaction_id)
@@ -47,28 +46,20 @@ describe.skipIf(!hasTools)('the drill of docs/operations.md, Restore a database,
     await pay(SLOW)
     await eventually(() => expect(serve.log()).toMatch(/"event":"push_accepted","payment_id":3,/))
     // It is a second behind at most, and whoever types the next command by hand takes longer.
-    const spool = deployment.environment['SPOOL_DIR'] ?? ''
-    await eventually(async () => expect((await readMarks(spool)).mark?.newestPayment).toBe(3n))
+    await eventually(async () => expect((await readMarks(gateway.spoolFolder)).mark?.newestPayment).toBe(3n))
   }
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'drill-'))
-    deployment = await startDeployment({ serve: 0, dispatch: 0 })
-    simulator = await startGatewayProcess('simulator', {
-      SIMULATOR_PORT: '0',
-      SIMULATOR_CALLBACK_DELAY_MS: '300',
-    })
-    const environment = { ...deployment.environment, DARAJA_BASE_URL: simulator.ready['simulator_url'] ?? '' }
-    serve = await startGatewayProcess('serve', environment)
-    terminal = openTerminal(environment)
+    gateway = await startTestGateway({ callbackDelayMs: 300 })
+    serve = await gateway.start('serve')
+    terminal = openTerminal(gateway.settings)
     await pay(PAID)
     await eventually(() => expect(serve.log()).toMatch(/"event":"payment_successful","payment_id":1,/))
   })
   afterAll(async () => {
     await terminal?.close()
-    await serve?.end()
-    await simulator?.end()
-    await deployment?.stop()
+    await gateway?.close()
     await rm(folder, { recursive: true, force: true })
   })
 
@@ -101,7 +92,7 @@ describe.skipIf(!hasTools)('the drill of docs/operations.md, Restore a database,
     await pay(PAID)
     expect(given.at(-1)).toBeGreaterThan(before)
     const lost = await fetch(`${serve.ready['http_url']}/api/v1/mpesa/transactions/3`, {
-      headers: { 'x-api-key': deployment.apiKey },
+      headers: { 'x-api-key': gateway.apiKey },
     })
     expect(lost.status).toBe(404)
     expect(serve.log()).not.toContain('"level":"fatal"')

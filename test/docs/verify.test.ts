@@ -7,12 +7,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { rotateSigningSecret } from '../../src/core/partners/signing-secret.ts'
 import { testActor } from '../support/actor.ts'
-import { freePort } from '../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { addDelivery, readAttempts, readDelivery } from '../support/deliveries.ts'
 import { type Harness, startHarness } from '../support/dispatcher.ts'
 import { eventually } from '../support/eventually.ts'
 import { findPhp } from '../support/find-php.ts'
+import { freePort } from '../support/ports.ts'
 import { testVault } from '../support/vault.ts'
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'docs', 'verify')

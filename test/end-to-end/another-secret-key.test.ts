@@ -1,24 +1,24 @@
-import { randomBytes } from 'node:crypto'
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { createPartner } from '../../src/core/partners/partner.ts'
 import { setAccount } from '../../src/core/partners/partner-account.ts'
 import { testActor } from '../support/actor.ts'
 import { type Balancer, openBalancer } from '../support/balancer.ts'
 import { typeCommand } from '../support/command.ts'
-import { type Deployment, type ReceivedDelivery, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
-import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import type { GatewayProcess } from '../support/gateway-process.ts'
+import { addPartner } from '../support/partner.ts'
+import type { Received } from '../support/receiver.ts'
 import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
 
 const OLD = TEST_SECRET_KEY
 const NEW = 'cd'.repeat(32)
 
-/** How often a payment is asked for, ms: the endpoint remembers a thousand outcomes, also when a loaded machine takes minutes. */
+/** How often a payment is asked for, ms. */
 const EVERY_MS = 250
 
 const ACCOUNT = {
@@ -33,9 +33,8 @@ const ACCOUNT = {
 type Answer = { status: number; body: string }
 
 describe('another SECRET_KEY, while payments come in', () => {
-  let deployment: Deployment
+  let gateway: TestGateway
   let balancer: Balancer
-  let environment: Record<string, string>
   /** Partners by their API key, with what their deliveries are signed with. */
   const partners: { apiKey: string; partnerId: bigint; signingSecret: string }[] = []
   const answers: Answer[] = []
@@ -43,17 +42,16 @@ describe('another SECRET_KEY, while payments come in', () => {
 
   beforeAll(async () => {
     balancer = await openBalancer()
-    deployment = await startDeployment({
+    gateway = await startTestGateway({
       serve: 1,
       dispatch: 1,
-      environment: { PUBLIC_URL: balancer.url, RECONCILE_AFTER_MS: '500' },
+      settings: { PUBLIC_URL: balancer.url, RECONCILE_AFTER_MS: '500' },
     })
-    environment = deployment.environment
-    logs.push(...[...deployment.serve, ...deployment.dispatch].map((process) => () => process.log()))
-    balancer.leadTo([Number(new URL(deployment.httpUrl).port)])
-    const { database } = deployment
+    logs.push(...[...gateway.serve, ...gateway.dispatch].map((process) => () => process.log()))
+    balancer.leadTo([Number(new URL(gateway.httpUrl).port)])
+    const { database } = gateway
     for (const name of ['Default', 'Own']) {
-      partners.push(await createPartner({ actor: testActor, database, name, vault: testVault, randomBytes }))
+      partners.push(await addPartner(database, { name }))
     }
     await setAccount({
       actor: testActor,
@@ -65,7 +63,7 @@ describe('another SECRET_KEY, while payments come in', () => {
     })
   })
   afterAll(async () => {
-    await deployment.stop()
+    await gateway.close()
     balancer.close()
   })
 
@@ -93,7 +91,7 @@ describe('another SECRET_KEY, while payments come in', () => {
       const body = JSON.stringify({
         phone: '254712345678',
         amount: 10,
-        callback_url: `${deployment.receiver.url}/told`,
+        callback_url: `${gateway.world.receiver.url}/told`,
       })
       const headers = { 'content-type': 'application/json', 'x-api-key': apiKey }
       const path = `${balancer.url}/api/v1/mpesa/stk_push`
@@ -105,12 +103,12 @@ describe('another SECRET_KEY, while payments come in', () => {
         .end(body)
     })
 
-  /** Puts new processes in the place of those that run, as a deployment without downtime does. */
+  /** Puts new processes in the place of those that run, as a gateway without downtime does. */
   const replaceWith = async (keys: Record<string, string>): Promise<void> => {
-    const next = { ...environment, ...keys, HTTP_PORT: '0' }
+    const next = { ...keys, HTTP_PORT: '0' }
     const [serve, dispatch] = await Promise.all([
-      startGatewayProcess('serve', next),
-      startGatewayProcess('dispatch', next),
+      gateway.start('serve', next),
+      gateway.start('dispatch', next),
     ])
     logs.push(
       () => serve.log(),
@@ -122,33 +120,33 @@ describe('another SECRET_KEY, while payments come in', () => {
     const before = answers.length
     await eventually(() => expect(answers.length).toBeGreaterThan(before + 10))
     balancer.leadTo([port])
-    const old = [...deployment.serve.splice(0), ...deployment.dispatch.splice(0)]
-    deployment.serve.push(serve)
-    deployment.dispatch.push(dispatch)
+    const old = [...gateway.serve.splice(0), ...gateway.dispatch.splice(0)]
+    gateway.serve.push(serve)
+    gateway.dispatch.push(dispatch)
     expect(await Promise.all(old.map((process) => process.end('SIGTERM')))).toEqual(old.map(() => 0))
   }
 
   const currentPorts = (): number[] =>
-    deployment.serve.map((process: GatewayProcess) => Number(new URL(process.ready['http_url'] ?? '').port))
+    gateway.serve.map((process: GatewayProcess) => Number(new URL(process.ready['http_url'] ?? '').port))
 
-  it('takes its place with no request failed, and every outcome told and signed', async () => {
+  it('takes its place with no request failed, and every outcome delivered and signed', async () => {
     const stopLoad = startLoad()
     await replaceWith({ SECRET_KEY: OLD, SECRET_KEY_PREVIOUS: NEW })
     await replaceWith({ SECRET_KEY: NEW, SECRET_KEY_PREVIOUS: OLD })
     const keys = { SECRET_KEY: NEW, SECRET_KEY_PREVIOUS: OLD }
-    const rotated = await typeCommand(['secrets', 'rotate', '--json'], { ...environment, ...keys })
+    const rotated = await typeCommand(['secrets', 'rotate', '--json'], { ...gateway.settings, ...keys })
     const before = answers.length
     await eventually(() => expect(answers.length).toBeGreaterThan(before + 10))
     await stopLoad()
     await untilAllEnded()
     await replaceAtRest({ SECRET_KEY: NEW, SECRET_KEY_PREVIOUS: '' })
 
-    // Of three partners, the deployment's own among them: a signing secret each, and three secrets of one account.
+    // Of three partners, the gateway's own among them: a signing secret each, and three secrets of one account.
     expect(JSON.parse(rotated.stdout)).toEqual({ resealed: 6, current: 0, unreadable: [] })
     expect(answers.filter(({ status }) => status !== 200)).toEqual([])
-    const told = await received()
-    expect(new Set(told.map(idOf)).size).toBe(answers.length)
-    expect(told.filter((one) => !isSigned(one))).toEqual([])
+    const { received } = gateway.world.receiver
+    expect(new Set(received.map(idOf)).size).toBe(answers.length)
+    expect(received.filter((one) => !isSigned(one))).toEqual([])
     const all = logs.map((log) => log()).join('')
     expect(all).not.toMatch(
       /"event":"(?:callback_of_unknown_token|signing_secret_unreadable|account_unreadable|defect)"/,
@@ -157,11 +155,11 @@ describe('another SECRET_KEY, while payments come in', () => {
   }, 300_000)
 
   it('is then enough by itself', async () => {
-    const before = (await received()).length
+    const before = gateway.world.receiver.received.length
     const answer = await ask(partners[1]?.apiKey ?? '')
     expect(answer.status).toBe(200)
-    await eventually(async () => expect((await received()).length).toBe(before + 1))
-    expect((await received()).every(isSigned)).toBe(true)
+    await eventually(() => expect(gateway.world.receiver.received.length).toBe(before + 1))
+    expect(gateway.world.receiver.received.every(isSigned)).toBe(true)
   })
 
   /** The key before is let go when no payment of its time is open any more. */
@@ -179,19 +177,13 @@ describe('another SECRET_KEY, while payments come in', () => {
     const { rows } = await sql<{ count: number }>`
       SELECT (SELECT count(*) FROM payments WHERE state NOT IN ('successful', 'failed'))::integer
            + (SELECT count(*) FROM to_deliver)::integer AS count
-    `.execute(deployment.database)
+    `.execute(gateway.database)
     return rows[0]?.count ?? -1
   }
 
-  const received = async (): Promise<ReceivedDelivery[]> => {
-    const answer = await fetch(`${deployment.receiver.url}/_received`)
-    return (await answer.json()) as ReceivedDelivery[]
-  }
+  const idOf = ({ body }: Received): number => (JSON.parse(body) as { transaction_id: number }).transaction_id
 
-  const idOf = ({ body }: ReceivedDelivery): number =>
-    (JSON.parse(body) as { transaction_id: number }).transaction_id
-
-  const isSigned = ({ headers, body }: ReceivedDelivery): boolean =>
+  const isSigned = ({ headers, body }: Received): boolean =>
     partners.some(({ signingSecret }) => {
       try {
         new Webhook(signingSecret).verify(body, headers)

@@ -2,24 +2,24 @@ import { createClient } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
 import { afterEach, expect, it } from 'vitest'
 import { PaymentService } from '../../src/gen/mpesa/gateway/v1/payments_pb.js'
-import { type Deployment, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 
 /** Longer than any test waits, ms. */
 const LONG_MS = 600_000
 
-let deployment: Deployment | undefined
-afterEach(() => deployment?.stop())
+let gateway: TestGateway | undefined
+afterEach(() => gateway?.close())
 
 it('a call whose deadline is far away, and was answered long ago, holds up no end', async () => {
-  deployment = await startDeployment({ serve: 1, dispatch: 0 })
-  const [serve] = deployment.serve
+  gateway = await startTestGateway({ serve: 1 })
+  const [serve] = gateway.serve
   const transports = [
     createGrpcTransport({ baseUrl: serve?.ready['grpc_url'] ?? '' }),
     createConnectTransport({ baseUrl: serve?.ready['connect_url'] ?? '', httpVersion: '1.1' }),
   ]
   for (const transport of transports) {
-    const headers = { 'x-api-key': deployment.apiKey }
+    const headers = { 'x-api-key': gateway.apiKey }
     const { payments } = await createClient(PaymentService, transport).listPayments(
       {},
       { headers, timeoutMs: LONG_MS },

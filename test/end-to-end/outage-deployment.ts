@@ -1,19 +1,15 @@
-import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { request } from 'undici'
 import { listRecordFiles } from '../../src/core/callback/spool-files.ts'
-import { createPartner } from '../../src/core/partners/partner.ts'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
-import { startEmbeddedPostgres } from '../../src/local/postgres.ts'
-import { type OutsideWorld, paymentOf, startOutsideWorld } from '../faults/outside-world.ts'
-import { testActor } from '../support/actor.ts'
-import { freePort, quietLog } from '../support/core.ts'
-import { beginGatewayProcess, type StartingProcess } from '../support/gateway-process.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
+import { startTestGateway } from '../support/gateway.ts'
+import type { StartingProcess } from '../support/gateway-process.ts'
+import { type OutsideWorld, type Prompted, paymentOf } from '../support/outside-world.ts'
+import { type OwnPostgres, startOwnPostgres } from '../support/own-server.ts'
+import { lastingPort } from '../support/ports.ts'
+import { quietLog } from '../support/quiet-log.ts'
 import { onDatabase, runStatement } from '../support/test-run.ts'
-import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
 
 /** What an answer of the REST facade says here. */
 export type Answer = { status: number; retryAfter: string | undefined; id: number }
@@ -31,7 +27,7 @@ export type OutageDeployment = {
   world: OutsideWorld
   /** Starts a process; it may never be ready. There is one `serve` at a time. */
   begin(command: 'serve' | 'dispatch', databaseUrl?: string): StartingProcess
-  /** Where `serve` tells of its health. */
+  /** Where `serve` answers how it is. */
   opsUrl: string
   /** Asks for a payment whose payer never answers by himself. */
   pay(): Promise<Answer>
@@ -49,56 +45,39 @@ const NEVER_CALLS_BACK = '254700000022'
 
 const PASSWORD = 'first'
 
+/** The database `gateway` of a Postgres, migrated, as its administrator sees it and as its owner, the role `gateway`, does. */
+const createGatewayDatabase = async (postgres: OwnPostgres): Promise<OpenDatabase & { ownersUrl: URL }> => {
+  await runStatement(postgres.url, `CREATE ROLE gateway LOGIN PASSWORD '${PASSWORD}'`)
+  await runStatement(postgres.url, 'CREATE DATABASE gateway OWNER gateway')
+  const url = onDatabase(postgres.url, 'gateway')
+  const ownersUrl = Object.assign(new URL(url), { username: 'gateway', password: PASSWORD })
+  await migrateToLatest({ databaseUrl: ownersUrl.href, log: quietLog })
+  // It goes with its server.
+  const on = { url, drop: () => Promise.resolve() }
+  return { ...(await openTestDatabase({ poolSize: 2, on })), ownersUrl }
+}
+
 export const openOutageDeployment = async (): Promise<OutageDeployment> => {
   await using opening = new AsyncDisposableStack()
-  const folder = opening.adopt(await mkdtemp(join(tmpdir(), 'gateway-outages-')), (one) =>
-    rm(one, { recursive: true, force: true }),
-  )
-  const server = opening.adopt(
-    await startEmbeddedPostgres({ dataFolder: join(folder, 'postgres'), say: () => undefined }),
-    (one) => one.stop(),
-  )
-  const admin = (statement: string): Promise<void> => runStatement(server.url, statement)
-  await admin(`CREATE ROLE gateway LOGIN PASSWORD '${PASSWORD}'`)
-  await admin('CREATE DATABASE gateway OWNER gateway')
-  const administrators = onDatabase(server.url, 'gateway')
-  const url = new URL(administrators)
-  Object.assign(url, { username: 'gateway', password: PASSWORD })
-  await migrateToLatest({ databaseUrl: url.href, log: quietLog })
-  const database = opening.adopt(
-    connectDatabase({ databaseUrl: administrators, poolSize: 2, log: quietLog }),
-    (one) => one.destroy(),
-  )
-  const { apiKey } = await createPartner({
-    database,
-    name: 'Duka la Wanjiku',
-    vault: testVault,
-    randomBytes,
-    actor: testActor,
-  })
-  const world = opening.adopt(await startOutsideWorld({ random: Math.random }), (one) => one.close())
-  const [httpPort, opsPort] = [await freePort(), await freePort()]
-  const httpUrl = `http://127.0.0.1:${httpPort}`
-  const spoolFolder = join(folder, 'spool')
-  const environment = {
-    ...environmentOf({ httpUrl, darajaUrl: world.simulator.url }),
-    SPOOL_DIR: spoolFolder,
-  }
+  const postgres = opening.adopt(await startOwnPostgres(), (one) => one.close())
+  const { ownersUrl, ...database } = await createGatewayDatabase(postgres)
+  const opsPort = await lastingPort()
+  const gateway = opening.adopt(await startTestGateway({ database, stream: null }), (one) => one.close())
+  const { httpUrl, apiKey, world, spoolFolder } = gateway
+  const admin = (statement: string): Promise<void> => runStatement(postgres.url, statement)
   const opened = opening.move()
-  const begin = (command: 'serve' | 'dispatch', databaseUrl = url.href): StartingProcess => {
-    const ports = command === 'serve' ? { HTTP_PORT: `${httpPort}`, OPS_PORT: `${opsPort}` } : {}
-    const process = beginGatewayProcess(command, { ...environment, DATABASE_URL: databaseUrl, ...ports })
-    opened.defer(() => process.end('SIGKILL').then(() => undefined))
-    return process
-  }
   return {
-    url,
+    url: ownersUrl,
     admin,
     disconnect: () =>
       admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'gateway'"),
-    database,
+    database: gateway.database,
     world,
-    begin,
+    begin: (command, databaseUrl = ownersUrl.href) =>
+      gateway.begin(command, {
+        DATABASE_URL: databaseUrl,
+        ...(command === 'serve' && { OPS_PORT: String(opsPort) }),
+      }),
     opsUrl: `http://127.0.0.1:${opsPort}`,
     pay: () => pay(httpUrl, apiKey, world.receiver.url),
     read: (paymentId) => read(`${httpUrl}/api/v1/mpesa/transactions/${paymentId}`, apiKey),
@@ -108,27 +87,11 @@ export const openOutageDeployment = async (): Promise<OutageDeployment> => {
   }
 }
 
-const environmentOf = (urls: { httpUrl: string; darajaUrl: string }): Record<string, string> => ({
-  DATABASE_POOL_SIZE: '4',
-  GRPC_PORT: '0',
-  CONNECT_PORT: '0',
-  OPS_PORT: '0',
-  PUBLIC_URL: urls.httpUrl,
-  DARAJA_BASE_URL: urls.darajaUrl,
-  DARAJA_CONSUMER_KEY: 'key',
-  DARAJA_CONSUMER_SECRET: 'secret',
-  DARAJA_SHORTCODE: '174379',
-  DARAJA_PASSKEY: 'passkey',
-  SECRET_KEY: TEST_SECRET_KEY,
-  CALLBACK_ALLOW_HTTP: 'on',
-  CALLBACK_ALLOW_PRIVATE_NETWORKS: 'on',
-})
-
 const pay = async (httpUrl: string, apiKey: string, callbackUrl: string): Promise<Answer> => {
   const answer = await request(`${httpUrl}/api/v1/mpesa/stk_push`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-api-key': apiKey },
-    body: JSON.stringify({ phone: NEVER_CALLS_BACK, amount: 150, callback_url: `${callbackUrl}/told` }),
+    body: JSON.stringify({ phone: NEVER_CALLS_BACK, amount: 150, callback_url: `${callbackUrl}/outcome` }),
   })
   const text = await answer.body.text()
   return {
@@ -144,17 +107,14 @@ const read = async (url: string, apiKey: string): Promise<number> => {
   return answer.statusCode
 }
 
-type Prompt = { callback_url: string; checkout_request_id: string; merchant_request_id: string }
-
-const promptOf = async (world: OutsideWorld, paymentId: number): Promise<Prompt> => {
-  const answer = await fetch(`${world.simulator.url}/_ledger`)
-  const { entries } = (await answer.json()) as { entries: Prompt[] }
-  const prompt = entries.find((one) => paymentOf(one.callback_url) === paymentId)
+const promptOf = async (world: OutsideWorld, paymentId: number): Promise<Prompted> => {
+  const prompts = await world.prompts()
+  const prompt = prompts.find((one) => paymentOf(one.callback_url) === paymentId)
   if (!prompt) throw new Error(`nobody was prompted for payment ${paymentId}`)
   return prompt
 }
 
-const callBack = async (prompt: Prompt): Promise<number> => {
+const callBack = async (prompt: Prompted): Promise<number> => {
   const items = [
     { Name: 'Amount', Value: 150 },
     { Name: 'MpesaReceiptNumber', Value: receiptOf(prompt) },
@@ -178,5 +138,5 @@ const callBack = async (prompt: Prompt): Promise<number> => {
 }
 
 /** Ten letters and digits, another for each payment. */
-const receiptOf = (prompt: Prompt): string =>
+const receiptOf = (prompt: Prompted): string =>
   `UE${paymentOf(prompt.callback_url).toString(36).toUpperCase().padStart(8, '0')}`

@@ -1,16 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readMarks } from '../../src/database/mark/mark-files.ts'
 import { keepCopy, putBack } from '../support/database-copies.ts'
-import { type Deployment, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
-import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import type { GatewayProcess } from '../support/gateway-process.ts'
 
 describe('a database that is put back to an older copy', () => {
-  let deployment: Deployment
-  let folder: string
+  let gateway: TestGateway
   let copy: string
   /** Two replicas, with a spool each: one that gives numbers out, and one that hardly does. */
   let one: GatewayProcess
@@ -18,12 +15,11 @@ describe('a database that is put back to an older copy', () => {
   /** Every id that a partner was answered with. */
   const given: number[] = []
 
-  const environmentOf = (name: string) => ({
-    ...deployment.environment,
-    SPOOL_DIR: join(folder, name),
-    ...(name === 'idle' && { HTTP_PORT: '0' }),
-  })
-  const start = (name: string): Promise<GatewayProcess> => startGatewayProcess('serve', environmentOf(name))
+  const start = (name: string): Promise<GatewayProcess> =>
+    gateway.start('serve', {
+      SPOOL_DIR: join(gateway.spoolFolder, name),
+      ...(name === 'idle' && { HTTP_PORT: '0' }),
+    })
 
   /** Asks for a payment until it is accepted. */
   const pay = (process: GatewayProcess): Promise<number> => {
@@ -33,7 +29,7 @@ describe('a database that is put back to an older copy', () => {
         method: 'POST',
         headers: {
           'content-type': 'application/json',
-          'x-api-key': deployment.apiKey,
+          'x-api-key': gateway.apiKey,
           'x-idempotency-key': key,
         },
         body: JSON.stringify({ phone: '254712345678', amount: 150, callback_url: 'https://duka.co.ke/paid' }),
@@ -55,21 +51,16 @@ describe('a database that is put back to an older copy', () => {
     (await fetch(`${process.ready['ops_url']}/readyz`)).json()
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'restored-'))
-    deployment = await startDeployment({ serve: 0, dispatch: 0 })
+    gateway = await startTestGateway()
     one = await start('one')
     await pay(one)
     await one.end()
-    copy = await keepCopy(deployment.environment['DATABASE_URL'] ?? '')
+    copy = await keepCopy(gateway.databaseUrl)
     ;[one, idle] = await Promise.all([start('one'), start('idle')])
   })
-  afterAll(async () => {
-    await Promise.all([one?.end(), idle?.end()])
-    await deployment?.stop()
-    await rm(folder, { recursive: true, force: true })
-  })
+  afterAll(() => gateway?.close())
 
-  const restore = (): Promise<void> => putBack(deployment.environment['DATABASE_URL'] ?? '', copy)
+  const restore = (): Promise<void> => putBack(gateway.databaseUrl, copy)
 
   it('under a serve that runs: it goes on, without a number that was given out', async () => {
     expect(await readiness(one)).toEqual({ ready: true, database: 'ok', queue: 'ok' })
@@ -108,7 +99,7 @@ describe('a database that is put back to an older copy', () => {
   it('a serve that is asked to end leaves a mark that knows the last payment it answered', async () => {
     const paid = await pay(one)
     expect(await one.end()).toBe(0)
-    const { mark } = await readMarks(join(folder, 'one'))
+    const { mark } = await readMarks(join(gateway.spoolFolder, 'one'))
     expect(mark?.newestPayment).toBe(BigInt(paid))
   })
 })

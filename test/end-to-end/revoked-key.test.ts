@@ -5,17 +5,17 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createServiceToken } from '../../src/core/partners/service-token.ts'
 import { PartnerService } from '../../src/gen/mpesa/gateway/v1/partners_pb.js'
 import { testActor } from '../support/actor.ts'
-import { type Deployment, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 
-let deployment: Deployment
+let gateway: TestGateway
 beforeAll(async () => {
-  deployment = await startDeployment({ serve: 2, dispatch: 0 })
+  gateway = await startTestGateway({ serve: 2 })
 })
-afterAll(() => deployment.stop())
+afterAll(() => gateway.close())
 
 const statusAt = async (process: number, apiKey: string): Promise<number> => {
-  const url = deployment.serve[process]?.ready['http_url']
+  const url = gateway.serve[process]?.ready['http_url']
   const answer = await fetch(`${url}/api/v1/mpesa/transactions`, { headers: { 'X-API-KEY': apiKey } })
   await answer.body?.cancel()
   return answer.status
@@ -24,25 +24,25 @@ const statusAt = async (process: number, apiKey: string): Promise<number> => {
 it('a key that is revoked at one process is refused by every process, and its successor is let in', async () => {
   const token = await createServiceToken({
     actor: testActor,
-    database: deployment.database,
+    database: gateway.database,
     name: 'console',
     scopes: ['partners:manage'],
     randomBytes,
   })
   const partners = createClient(
     PartnerService,
-    createConnectTransport({ baseUrl: deployment.serve[0]?.ready['connect_url'] ?? '', httpVersion: '1.1' }),
+    createConnectTransport({ baseUrl: gateway.serve[0]?.ready['connect_url'] ?? '', httpVersion: '1.1' }),
   )
   const headers = { authorization: `Bearer ${token}`, 'x-operator': 'amina' }
   const { keys } = await partners.listKeys({ partnerId: 1n }, { headers })
   const keyId = keys[0]?.keyId ?? 0n
   const successor = await partners.rotateKey({ keyId, overlapSeconds: 60 }, { headers })
   const both = (apiKey: string) => Promise.all([statusAt(0, apiKey), statusAt(1, apiKey)])
-  expect(await both(deployment.apiKey)).toEqual([200, 200])
+  expect(await both(gateway.apiKey)).toEqual([200, 200])
   await partners.revokeKey({ keyId }, { headers })
-  await eventually(async () => expect(await both(deployment.apiKey)).toEqual([403, 403]))
+  await eventually(async () => expect(await both(gateway.apiKey)).toEqual([403, 403]))
   expect(await both(successor.apiKey)).toEqual([200, 200])
-  const lines = await deployment.database
+  const lines = await gateway.database
     .selectFrom('audit')
     .select(['action', 'actor_kind', 'actor_name', 'operator', 'source'])
     .where('actor_kind', '=', 'service')

@@ -1,9 +1,9 @@
 import { Agent, request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Deployment, deliveriesOf, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
-import { startGatewayProcess } from '../support/gateway-process.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { DELIVERY_FIELDS } from '../support/guide.ts'
+import { countPrompts, deliveriesOf } from '../support/outside-world.ts'
 import { GATEWAY_SOURCES } from '../support/tested-gateway.ts'
 
 type Answer = {
@@ -13,32 +13,32 @@ type Answer = {
 }
 
 describe('serve and dispatch as separate processes', () => {
-  let deployment: Deployment
+  let gateway: TestGateway
   let agent: Agent
 
   beforeAll(async () => {
-    deployment = await startDeployment({ serve: 2, dispatch: 2, main: GATEWAY_SOURCES })
+    gateway = await startTestGateway({ serve: 2, dispatch: 2, main: GATEWAY_SOURCES })
     agent = new Agent({ connections: 20 })
   })
   afterAll(async () => {
     await agent.close()
-    await deployment.stop()
+    await gateway.close()
   })
 
   const push = async (options: { key?: string; url?: string; phone?: string }): Promise<Answer> => {
-    const answer = await request(`${options.url ?? deployment.httpUrl}/api/v1/mpesa/stk_push`, {
+    const answer = await request(`${options.url ?? gateway.httpUrl}/api/v1/mpesa/stk_push`, {
       method: 'POST',
       dispatcher: agent,
       headers: {
         'content-type': 'application/json',
-        'x-api-key': deployment.apiKey,
+        'x-api-key': gateway.apiKey,
         ...(options.key !== undefined && { 'x-idempotency-key': options.key }),
       },
       body: JSON.stringify({
         phone: options.phone ?? '254712345678',
         amount: 150,
         reference: 'INV-2025-001',
-        callback_url: `${deployment.receiver.url}/payment_callback`,
+        callback_url: `${gateway.world.receiver.url}/payment_callback`,
       }),
     })
     const text = await answer.body.text()
@@ -46,13 +46,13 @@ describe('serve and dispatch as separate processes', () => {
   }
 
   const firstDelivery = (transactionId: number) =>
-    eventually(async () => {
-      const [delivery] = await deliveriesOf(deployment, transactionId)
+    eventually(() => {
+      const [delivery] = deliveriesOf(gateway.world.receiver, transactionId)
       if (!delivery) throw new Error('nothing has arrived yet')
       return delivery
     })
 
-  it('a payment is requested, prompted, settled, and its partner told', async () => {
+  it('a payment is requested, prompted, settled, and its outcome delivered', async () => {
     const answer = await push({ key: 'first' })
     const id = answer.body.transaction_id
     expect(answer.text).toBe(
@@ -87,7 +87,7 @@ describe('serve and dispatch as separate processes', () => {
   })
 
   it('200 parallel requests with one key, over 20 connections and two processes: one payment, one prompt', async () => {
-    const urls = [deployment.httpUrl, deployment.serve[1]?.ready['http_url'] ?? '']
+    const urls = [gateway.httpUrl, gateway.serve[1]?.ready['http_url'] ?? '']
     const answers = await Promise.all(
       Array.from({ length: 200 }, (_one, index) => push({ key: 'race', url: urls[index % 2] ?? '' })),
     )
@@ -97,37 +97,37 @@ describe('serve and dispatch as separate processes', () => {
     expect(answers.filter(({ body }) => body.status === 'duplicate')).toHaveLength(199)
     const [id = 0] = ids
     await firstDelivery(id)
-    const prompts = await promptsByPayment()
+    const prompts = await countPrompts(gateway.world)
     expect(prompts.get(id)).toBe(1)
   })
 
-  it('many payments over all replicas: each prompted once, each told once', async () => {
+  it('many payments over all replicas: each prompted once, each delivered once', async () => {
     const answers = await Promise.all(Array.from({ length: 150 }, () => push({})))
     const ids = answers.map(({ body }) => body.transaction_id)
     await eventually(async () => {
-      const open = deployment.database.selectFrom('to_deliver').select('delivery_id')
-      const unsettled = deployment.database
+      const open = gateway.database.selectFrom('to_deliver').select('delivery_id')
+      const unsettled = gateway.database
         .selectFrom('payments')
         .select('id')
         .where('state', 'not in', ['successful', 'failed'])
       expect(await unsettled.execute()).toEqual([])
       expect(await open.execute()).toEqual([])
     })
-    const told = await Promise.all(ids.map(async (id) => (await deliveriesOf(deployment, id)).length))
-    expect(new Set(told)).toEqual(new Set([1]))
-    const prompts = await promptsByPayment()
+    const counts = ids.map((id) => deliveriesOf(gateway.world.receiver, id).length)
+    expect(new Set(counts)).toEqual(new Set([1]))
+    const prompts = await countPrompts(gateway.world)
     expect(new Set(ids.map((id) => prompts.get(id)))).toEqual(new Set([1]))
   })
 
   it('what was answered before a kill -9 of every process exists after it, nobody is prompted twice, and others go on', async () => {
     const answers = await Promise.all(Array.from({ length: 40 }, () => push({})))
-    await Promise.all([...deployment.serve, ...deployment.dispatch].map((one) => one.end('SIGKILL')))
-    deployment.serve.splice(0, 2, await startGatewayProcess('serve', deployment.environment))
-    deployment.dispatch.splice(0, 2, await startGatewayProcess('dispatch', deployment.environment))
+    await Promise.all([...gateway.serve, ...gateway.dispatch].map((one) => one.end('SIGKILL')))
+    gateway.serve.splice(0, 2, await gateway.start('serve'))
+    gateway.dispatch.splice(0, 2, await gateway.start('dispatch'))
     const ids = answers.map(({ body }) => body.transaction_id)
-    const prompts = await promptsByPayment()
+    const prompts = await countPrompts(gateway.world)
     for (const id of ids) expect(prompts.get(id) ?? 0).toBeLessThanOrEqual(1)
-    const stored = await deployment.database
+    const stored = await gateway.database
       .selectFrom('payments')
       .select('id')
       .where('id', 'in', ids.map(BigInt))
@@ -137,19 +137,8 @@ describe('serve and dispatch as separate processes', () => {
   })
 
   it('end cleanly when asked to', async () => {
-    const processes = [...deployment.serve, ...deployment.dispatch]
+    const processes = [...gateway.serve, ...gateway.dispatch]
     expect(await Promise.all(processes.map((one) => one.end('SIGTERM')))).toEqual(processes.map(() => 0))
     for (const one of processes) expect(one.log()).not.toMatch(/"level":"(error|fatal)"/)
   })
-
-  /** The simulator's prompts, counted by the payment whose token their callback URL carries. */
-  const promptsByPayment = async (): Promise<Map<number, number>> => {
-    const answer = await fetch(`${deployment.simulator.ready['simulator_url']}/_ledger`)
-    const ledger = (await answer.json()) as { prompts_by_callback_url: Record<string, number> }
-    const counts = Object.entries(ledger.prompts_by_callback_url).map(([url, count]) => {
-      const token = url.split('/').at(-1) ?? ''
-      return [Number.parseInt(token.slice(0, 16), 16), count] as const
-    })
-    return new Map(counts)
-  }
 })

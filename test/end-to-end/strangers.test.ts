@@ -4,9 +4,8 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { Agent, request } from 'undici'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Deployment, startDeployment } from '../support/deployment.ts'
-import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
-import { openTcpLink, type TcpLink } from '../support/tcp-link.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { openDatabaseLink, type TcpLink } from '../support/tcp-link.ts'
 
 const BODIES = 600
 const BODY_BYTES = 65_000
@@ -14,12 +13,10 @@ const BODY_BYTES = 65_000
 /** What `serve` may keep of strangers in a minute, with no setting, and twice that, for a minute may end meanwhile. */
 const MAY_KEEP_BYTES = 2 * 512 * 1024
 
-let deployment: Deployment | undefined
-let serve: GatewayProcess | undefined
+let gateway: TestGateway | undefined
 let link: TcpLink | undefined
 afterEach(async () => {
-  await serve?.end('SIGKILL')
-  await deployment?.stop()
+  await gateway?.close()
   await link?.close()
 })
 
@@ -50,30 +47,28 @@ const bytesIn = async (folder: string): Promise<number> => {
 
 describe('a flood of callbacks whose token nobody issued, with the settings that nobody set', () => {
   it('fills no database: what is kept of them has a budget in bytes', async () => {
-    deployment = await startDeployment({ serve: 1, dispatch: 0 })
-    const before = await databaseBytes(deployment)
-    const statuses = await flood(deployment.httpUrl)
-    expect((await databaseBytes(deployment)) - before).toBeLessThan(2 * MAY_KEEP_BYTES)
+    gateway = await startTestGateway({ serve: 1 })
+    const before = await databaseBytes(gateway)
+    const statuses = await flood(gateway.httpUrl)
+    expect((await databaseBytes(gateway)) - before).toBeLessThan(2 * MAY_KEEP_BYTES)
     expect(statuses.get(200)).toBeGreaterThan(0)
     expect((statuses.get(200) ?? 0) + (statuses.get(429) ?? 0)).toBe(BODIES)
   })
 
   it('fills no spool while Postgres is away', async () => {
-    deployment = await startDeployment({ serve: 0, dispatch: 0 })
-    const databaseUrl = new URL(deployment.environment['DATABASE_URL'] ?? '')
-    link = await openTcpLink(Number(databaseUrl.port || 5432))
-    databaseUrl.hostname = '127.0.0.1'
-    databaseUrl.port = String(link.port)
-    serve = await startGatewayProcess('serve', { ...deployment.environment, DATABASE_URL: databaseUrl.href })
+    gateway = await startTestGateway()
+    const way = await openDatabaseLink(gateway.databaseUrl)
+    link = way.link
+    await gateway.start('serve', { DATABASE_URL: way.url })
     link.block()
-    const statuses = await flood(deployment.httpUrl)
-    expect(await bytesIn(deployment.environment['SPOOL_DIR'] ?? '')).toBeLessThan(MAY_KEEP_BYTES)
+    const statuses = await flood(gateway.httpUrl)
+    expect(await bytesIn(gateway.spoolFolder)).toBeLessThan(MAY_KEEP_BYTES)
     expect(statuses.get(200)).toBeGreaterThan(0)
     expect((statuses.get(200) ?? 0) + (statuses.get(429) ?? 0)).toBe(BODIES)
   })
 })
 
-const databaseBytes = async ({ database }: Deployment): Promise<number> => {
+const databaseBytes = async ({ database }: TestGateway): Promise<number> => {
   const { rows } = await sql<{ bytes: string }>`SELECT pg_database_size(current_database()) AS bytes`.execute(
     database,
   )

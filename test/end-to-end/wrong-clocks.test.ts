@@ -2,13 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createKey, listKeys } from '../../src/core/partners/api-key.ts'
-import { createPartner } from '../../src/core/partners/partner.ts'
 import { testActor } from '../support/actor.ts'
-import { type Deployment, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
-import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
-import { type Received, type Receiver, startReceiver } from '../support/receiver.ts'
-import { testVault } from '../support/vault.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import type { GatewayProcess } from '../support/gateway-process.ts'
+import { addPartner } from '../support/partner.ts'
+import type { Received, Receiver } from '../support/receiver.ts'
 import { wrongClock } from '../support/wrong-clocks.ts'
 
 const MINUTE_MS = 60_000
@@ -22,8 +21,14 @@ const BUSY_MS = 4_000
 type Told = { at: Date; received: Received }
 type Asked = { key: string; transactionId: number; status: string }
 
+const SETTINGS = {
+  RECONCILE_AFTER_MS: '2000',
+  DELIVERY_SCHEDULE: '0s,1s,1s,1s,1s',
+  DARAJA_PUSHES_PER_SECOND: '20',
+}
+
 describe('processes whose clocks are ten minutes apart, and jump', () => {
-  let deployment: Deployment
+  let gateway: TestGateway
   let processes: GatewayProcess[] = []
   let receiver: Receiver
   let partner: { partnerId: bigint; apiKey: string; signingSecret: string }
@@ -53,8 +58,8 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
 
   beforeAll(async () => {
     began = new Date()
-    deployment = await startDeployment({ serve: 0, dispatch: 0 })
-    receiver = await startReceiver()
+    gateway = await startTestGateway({ settings: SETTINGS })
+    receiver = gateway.world.receiver
     receiver.behave((received, response) => {
       const id = received.headers['webhook-id'] ?? ''
       const before = told.get(id) ?? []
@@ -66,24 +71,11 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
       notBefore.set(id, until)
       return response.writeHead(503, { 'retry-after': until.toUTCString() }).end()
     })
-    const { database, environment } = deployment
-    partner = await createPartner({
-      actor: testActor,
-      database,
-      name: 'Duka la Otieno',
-      vault: testVault,
-      randomBytes,
-    })
-    const known = {
-      ...environment,
-      RECONCILE_AFTER_MS: '2000',
-      DELIVERY_SCHEDULE: '0s,1s,1s,1s,1s',
-      DARAJA_PUSHES_PER_SECOND: '20',
-    }
+    partner = await addPartner(gateway.database, { name: 'Duka la Otieno' })
     const start = (command: 'serve' | 'dispatch', port: string, ...errors: [number, number][]) =>
-      startGatewayProcess(command, { ...known, HTTP_PORT: port, ...wrongClock(...errors) })
+      gateway.start(command, { HTTP_PORT: port, ...wrongClock(...errors) })
     processes = await Promise.all([
-      start('serve', environment['HTTP_PORT'] ?? '', [0, 10 * MINUTE_MS]),
+      start('serve', gateway.settings['HTTP_PORT'] ?? '', [0, 10 * MINUTE_MS]),
       start('serve', '0', [0, 0], [3_000, 10 * MINUTE_MS], [5_000, -10 * MINUTE_MS]),
       start('dispatch', '0', [0, -10 * MINUTE_MS]),
       start('dispatch', '0', [0, 10 * MINUTE_MS], [6_000, -10 * MINUTE_MS], [9_000, 20 * MINUTE_MS]),
@@ -93,9 +85,7 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
     await eventually(() => expect(told.size).toBe(PAYMENTS))
   }, 120_000)
   afterAll(async () => {
-    for (const process of processes) await process.end()
-    await receiver.close()
-    await deployment.stop()
+    await gateway.close()
   }, 60_000)
 
   it('answer a key that is repeated with the first payment, through either', async () => {
@@ -107,11 +97,10 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
   })
 
   it('prompt each payer once, with a timestamp of now', async () => {
-    const answer = await fetch(`${deployment.simulator.ready['simulator_url']}/_ledger`)
-    const { entries } = (await answer.json()) as { entries: { callback_url: string; warnings: string[] }[] }
-    expect(new Set(entries.map(({ callback_url: url }) => url)).size).toBe(PAYMENTS)
-    expect(entries).toHaveLength(PAYMENTS)
-    expect(entries.flatMap(({ warnings }) => warnings)).toEqual([])
+    const prompts = await gateway.world.prompts()
+    expect(new Set(prompts.map(({ callback_url: url }) => url)).size).toBe(PAYMENTS)
+    expect(prompts).toHaveLength(PAYMENTS)
+    expect(prompts.flatMap(({ warnings }) => warnings)).toEqual([])
   })
 
   it('sign what they tell with a timestamp that the partner takes', () => {
@@ -133,11 +122,11 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
   })
 
   it('write instants down by one clock, that of Postgres', async () => {
-    const payments = await deployment.database
+    const payments = await gateway.database
       .selectFrom('payments')
       .select(['created_at', 'submit_by'])
       .execute()
-    const moves = await deployment.database.selectFrom('payment_history').select('at').execute()
+    const moves = await gateway.database.selectFrom('payment_history').select('at').execute()
     const ended = Date.now()
     for (const at of [...payments.map((one) => one.created_at), ...moves.map((one) => one.at)]) {
       expect(at.getTime()).toBeGreaterThanOrEqual(began.getTime() - 1_000)
@@ -146,7 +135,7 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
   })
 
   it('let in with a key that is good for some minutes, and not with one that was', async () => {
-    const { database } = deployment
+    const { database } = gateway
     const make = (lifeMs: number) =>
       createKey({
         database,
@@ -172,7 +161,7 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
 
   it('say of keys when they were used last', async () => {
     for (const serve of processes.splice(0, 2)) await serve.end()
-    const keys = await listKeys(deployment.database, partner.partnerId)
+    const keys = await listKeys(gateway.database, partner.partnerId)
     const used = keys?.flatMap(({ lastUsedAt }) => (lastUsedAt === null ? [] : [lastUsedAt.getTime()])) ?? []
     expect(used).toHaveLength(2)
     for (const at of used) {

@@ -4,8 +4,8 @@ import { createCore } from '../../src/core/core.ts'
 import { createInProcessClients } from '../../src/core/server/in-process.ts'
 import { connectDatabase } from '../../src/database/connect.ts'
 import { startFacade } from '../../src/facade/server.ts'
-import { freePort } from '../support/core.ts'
 import { eventually } from '../support/eventually.ts'
+import { freePort } from '../support/ports.ts'
 import { type CuttableConnection, openCuttableConnection } from './cuttable-connection.ts'
 import {
   ask,

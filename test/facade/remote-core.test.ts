@@ -8,7 +8,7 @@ import { startFacade } from '../../src/facade/server.ts'
 import { DarajaCallbackService } from '../../src/gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
 import { PaymentService } from '../../src/gen/mpesa/gateway/v1/payments_pb.js'
 import { testActor } from '../support/actor.ts'
-import { freePort } from '../support/core.ts'
+import { freePort } from '../support/ports.ts'
 import { ask, errorBody, openFacade, partnerHeaders, paymentBody, push, type TestFacade } from './harness.ts'
 
 describe('a facade whose core is behind gRPC', () => {

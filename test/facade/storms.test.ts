@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Deployment, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { PESTS } from './storms.ts'
 
 /** How many of each come at once: `STORM_CLIENTS=500` for a storm that is worth the name. */
@@ -15,35 +15,35 @@ const MEMORY_MB = 64
 type Traffic = { statuses: Map<number, number>; latenciesMs: number[] }
 
 describe('while a storm of clients', () => {
-  let deployment: Deployment
+  let gateway: TestGateway
   let agent: Agent
 
   beforeAll(async () => {
-    const environment = {
+    const settings = {
       HTTP_MAX_CONNECTIONS_PER_ADDRESS: '2000',
       HTTP_HEADERS_TIMEOUT_MS: '1000',
       HTTP_REQUEST_TIMEOUT_MS: '2000',
       LOG_LEVEL: 'info',
     }
-    deployment = await startDeployment({ serve: 1, dispatch: 0, environment })
+    gateway = await startTestGateway({ serve: 1, settings })
     agent = new Agent({ connections: 4 })
     await trafficDuring(pause(50))
   })
   afterAll(async () => {
     await agent.close()
-    await deployment.stop()
+    await gateway.close()
   })
 
   const push = async (traffic: Traffic): Promise<void> => {
     const beganMs = performance.now()
-    const answer = await request(`${deployment.httpUrl}/api/v1/mpesa/stk_push`, {
+    const answer = await request(`${gateway.httpUrl}/api/v1/mpesa/stk_push`, {
       method: 'POST',
       dispatcher: agent,
-      headers: { 'content-type': 'application/json', 'x-api-key': deployment.apiKey },
+      headers: { 'content-type': 'application/json', 'x-api-key': gateway.apiKey },
       body: JSON.stringify({
         phone: '254700000022',
         amount: 150,
-        callback_url: `${deployment.receiver.url}/told`,
+        callback_url: `${gateway.world.receiver.url}/told`,
       }),
     })
     await answer.body.dump()
@@ -64,14 +64,14 @@ describe('while a storm of clients', () => {
   }
 
   const memoryMb = async (): Promise<number> => {
-    const status = await readFile(`/proc/${deployment.serve[0]?.pid}/status`, 'utf8').catch(() => '')
+    const status = await readFile(`/proc/${gateway.serve[0]?.pid}/status`, 'utf8').catch(() => '')
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024
   }
 
   it.each(Object.entries(PESTS))(
     '%s, all of them are cut, others are served, and memory stays flat',
     async (what, { pest, told }) => {
-      const port = Number(new URL(deployment.httpUrl).port)
+      const port = Number(new URL(gateway.httpUrl).port)
       const raise = () => Promise.all(Array.from({ length: CLIENTS }, () => pest(port)))
       // The heap grows with the first storm, and must not with any further one.
       await raise()

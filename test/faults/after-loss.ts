@@ -1,7 +1,7 @@
 import { toAccountReference } from '../../src/core/daraja/stk-push.ts'
 import type { Database } from '../../src/database/connect.ts'
+import { type OutsideWorld, type Prompted, paymentOf } from '../support/outside-world.ts'
 import { type Delivery, type Payment, paidTwice, strayMoves, untold } from './ledgers.ts'
-import { type OutsideWorld, type Prompted, paymentOf } from './outside-world.ts'
 import type { PartnerClient } from './partner-client.ts'
 
 /** What a fail-over to an older copy has lost, by the ledgers outside the system, and what went wrong beyond that. */

@@ -1,23 +1,12 @@
-import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { listRecordFiles } from '../../src/core/callback/spool-files.ts'
-import { createPartner } from '../../src/core/partners/partner.ts'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
-import { testActor } from '../support/actor.ts'
-import { quietLog } from '../support/core.ts'
-import { createTestDatabase } from '../support/database.ts'
-import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
-import { createTestStream } from '../support/streams.ts'
-import { testVault } from '../support/vault.ts'
+import type { Database } from '../../src/database/connect.ts'
+import { startTestGateway } from '../support/gateway.ts'
+import { SHORT_TIMES } from '../support/settings.ts'
 import type { CrashPoint } from './crash-points.ts'
-import { lastingPort } from './lasting-port.ts'
 import { type Comparison, compareLedgers } from './ledgers.ts'
-import { startOutsideWorld } from './outside-world.ts'
 import { createPartnerClient, type PartnerClient } from './partner-client.ts'
-import { faultEnvironment, type Mortal, startMortal } from './processes.ts'
+import { type Mortal, startMortal } from './processes.ts'
 import { letTimePass, openDuties } from './quiet.ts'
 
 /** What became of one crash point. */
@@ -43,6 +32,12 @@ const ROUND_MS = 2_000
 /** Longer than every lease and pause, seconds. */
 const LONG_SECONDS = 3_600
 
+const SETTINGS = {
+  ...SHORT_TIMES,
+  // No way is cut here: an answer that is late says that the machine is loaded, and would have the account held for long.
+  DARAJA_TIMEOUT_MS: '20000',
+}
+
 /**
  * Kills a process of one deployment at one crash point after the other: each time payments are asked for, the process comes
  * to its point and is gone. What it left is taken over by the next process, which is armed with the next point only: an
@@ -54,50 +49,17 @@ export const runChain = async (
   points: readonly CrashPoint[],
 ): Promise<ChainResult> => {
   await using open = new AsyncDisposableStack()
-  const { url: databaseUrl, drop } = await createTestDatabase()
-  open.defer(drop)
-  const database = open.adopt(connectDatabase({ databaseUrl, poolSize: 3, log: quietLog }), (one) =>
-    one.destroy(),
-  )
-  const world = open.adopt(await startOutsideWorld({ random: Math.random }), (one) => one.close())
-  const stream = open.adopt(createTestStream(), (one) => one.delete())
-  const { apiKey } = await createPartner({
-    actor: testActor,
-    database,
-    name: 'Duka la Wanjiku',
-    vault: testVault,
-    randomBytes,
-  })
-  const publicPort = await lastingPort()
-  const spoolFolder = await mkdtemp(join(tmpdir(), 'spool-'))
-  open.defer(() => rm(spoolFolder, { recursive: true, force: true }))
-  const environment = {
-    ...faultEnvironment({
-      databaseUrl,
-      natsUrl: stream.natsUrl,
-      natsStream: stream.name,
-      darajaUrl: world.simulator.url,
-      publicPort,
-      httpPort: publicPort,
-      spoolFolder,
-    }),
-    // No way is cut here: an answer that is late says that the machine is loaded, and would have the account held for long.
-    DARAJA_TIMEOUT_MS: '20000',
-  }
+  const gateway = open.adopt(await startTestGateway({ settings: SETTINGS }), (one) => one.close())
+  const { database, databaseUrl, httpUrl, spoolFolder, world } = gateway
   const client = open.adopt(
     createPartnerClient({
-      httpUrl: () => `http://127.0.0.1:${publicPort}`,
-      apiKey,
-      callbackUrl: `${world.receiver.url}/told`,
+      httpUrl: () => httpUrl,
+      apiKey: gateway.apiKey,
+      callbackUrl: `${world.receiver.url}/outcome`,
     }),
     (one) => one.close(),
   )
-  const start = async (one: 'serve' | 'dispatch'): Promise<GatewayProcess> => {
-    const process = await startGatewayProcess(one, environment)
-    open.defer(() => process.end('SIGKILL').then(() => undefined))
-    return process
-  }
-  const survivor = await start(command === 'dispatch' ? 'serve' : 'dispatch')
+  const survivor = await gateway.start(command === 'dispatch' ? 'serve' : 'dispatch')
   const results: PointResult[] = []
   const asked: Promise<void>[] = []
   for (const point of points) {
@@ -106,12 +68,12 @@ export const runChain = async (
     await using prepared = await point.prepare({
       database,
       databaseUrl,
-      natsUrl: stream.natsUrl,
-      httpUrl: `http://127.0.0.1:${publicPort}`,
+      natsUrl: gateway.stream?.natsUrl ?? '',
+      httpUrl,
       spoolFolder,
       started: starting.promise,
     })
-    const mortal = startMortal(command, { ...environment, ...prepared.environment }, point.path)
+    const mortal = startMortal(command, { ...gateway.settings, ...prepared.environment }, point.path)
     starting.resolve(mortal.started)
     const endedBy = await askUntilDead({ client, point, mortal, asked })
     await mortal.started.then((process) => process?.end('SIGKILL'))
@@ -119,7 +81,7 @@ export const runChain = async (
   }
   await survivor.end('SIGKILL')
   await letTimePass(database, LONG_SECONDS)
-  await Promise.all([start('serve'), start('dispatch')])
+  await Promise.all([gateway.start('serve'), gateway.start('dispatch')])
   await finish({ database, spoolFolder, asked })
   for (const result of results) Object.assign(result, await statesOf(database, result.point, client))
   return { points: results, comparison: await compareLedgers({ database, client, world }) }

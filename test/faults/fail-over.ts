@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
-import { quietLog } from '../support/core.ts'
 import { eventually } from '../support/eventually.ts'
+import { quietLog } from '../support/quiet-log.ts'
 import { openTcpLink } from '../support/tcp-link.ts'
 import { makePlan, seededRandom } from './plan.ts'
 import { finish } from './run-seed.ts'
@@ -47,8 +47,8 @@ export const playFailOver = async <Result>(
   const replication = open.adopt(await openTcpLink(services.postgres.port), (one) => one.close())
   const standby = open.adopt(
     await startStandby({
-      primaryUrl: services.postgresUrl,
-      primaryFolder: services.postgresFolder,
+      primaryUrl: services.postgres.url,
+      primaryFolder: services.postgres.folder,
       folder: join(services.folder, 'standby'),
       streamFrom: replication.port,
     }),
@@ -86,7 +86,7 @@ export const playFailOver = async <Result>(
   // The same processes go on to tell, too.
   const told = stage.world.receiver.received.length
   await eventually(() => expect(stage.world.receiver.received.length).toBeGreaterThan(told), PATIENCE_MS)
-  const ended = [...stage.endedByThemselves(), ...stage.defects()]
+  const ended = [...stage.wrongEnds(), ...stage.defects()]
   const finishedInMs = await finish({ ...stage, database }, asked)
   return await look({ stage, database, ended, promotedInMs, answeredInMs, finishedInMs })
 }

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { listRecordFiles } from '../../src/core/callback/spool-files.ts'
 import type { Database } from '../../src/database/connect.ts'
-import { openTcpLink } from '../support/tcp-link.ts'
+import { openDatabaseLink } from '../support/tcp-link.ts'
 
 /** Where a process is to be killed. */
 export type Place = {
@@ -29,10 +29,7 @@ const LOOK_MS = 50
  * clock: on a loaded machine neither a start nor a push fits into a moment that was chosen beforehand.
  */
 export const keepLosingPostgres = async (place: Place, slowPhone: string): Promise<Prepared> => {
-  const url = new URL(place.databaseUrl)
-  const link = await openTcpLink(Number(url.port || 5432))
-  url.hostname = '127.0.0.1'
-  url.port = String(link.port)
+  const { link, url } = await openDatabaseLink(place.databaseUrl)
   const ended = new AbortController()
   const run = async (): Promise<void> => {
     await place.started
@@ -49,7 +46,7 @@ export const keepLosingPostgres = async (place: Place, slowPhone: string): Promi
   const running = run()
   running.catch(() => undefined)
   return {
-    environment: { DATABASE_URL: url.href },
+    environment: { DATABASE_URL: url },
     [Symbol.asyncDispose]: async () => {
       ended.abort()
       await link.close()

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { ARROWS } from '../../src/core/payments/states.ts'
 import type { Database } from '../../src/database/connect.ts'
+import { type OutsideWorld, type Prompted, paymentOf } from '../support/outside-world.ts'
 import type { Received } from '../support/receiver.ts'
-import { type OutsideWorld, type Prompted, paymentOf } from './outside-world.ts'
 import type { PartnerClient } from './partner-client.ts'
 
 /** The ledgers outside the system beside what Postgres says, as numbers; `problems` names every broken law. */

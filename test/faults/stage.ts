@@ -1,47 +1,36 @@
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { listRecordFiles } from '../../src/core/callback/spool-files.ts'
-import { createPartner } from '../../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
-import { killIfThere } from '../../src/local/child-process.ts'
-import { createLog } from '../../src/runtime/log.ts'
-import { testActor } from '../support/actor.ts'
-import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+import { startGatewayProcess } from '../support/gateway-process.ts'
+import { type KeptProcesses, keepProcesses } from '../support/kept-processes.ts'
+import { type OutsideWorld, startOutsideWorld } from '../support/outside-world.ts'
+import { addPartner } from '../support/partner.ts'
+import { lastingPort } from '../support/ports.ts'
+import { quietLog } from '../support/quiet-log.ts'
+import { gatewaySettings, type Settings, SHORT_TIMES } from '../support/settings.ts'
 import { openTcpLink, type TcpLink } from '../support/tcp-link.ts'
-import { testVault } from '../support/vault.ts'
-import { lastingPort } from './lasting-port.ts'
-import { type OutsideWorld, startOutsideWorld } from './outside-world.ts'
 import { createPartnerClient, type PartnerClient } from './partner-client.ts'
 import { LINK_NAMES, type LinkName, PROCESS_NAMES, type ProcessName } from './plan.ts'
-import { faultEnvironment } from './processes.ts'
 import type { OwnServices } from './services.ts'
 
 /** A whole deployment on a database and a stream of its own, every way between its parts a link that can be cut. */
-export type FaultStage = {
+export type FaultStage = Pick<KeptProcesses<ProcessName>, 'start' | 'kill' | 'signal' | 'wrongEnds'> & {
   /** Straight to Postgres, whatever the link does. */
   database: Database
   world: OutsideWorld
   client: PartnerClient
   /** Where a partner asks next: one replica is reached through the link, the other straight. */
   httpUrl(): string
-  /** The key of the client's partner, and what Daraja's outcomes are told to. */
+  /** The key of the client's partner, and where its outcomes are delivered. */
   apiKey: string
   callbackUrl: string
   links: Record<LinkName, TcpLink>
-  /** Starts a process that is down. */
-  start(name: ProcessName): Promise<void>
-  kill(name: ProcessName): Promise<void>
-  /** Stops a process where it stands, and lets it go on. */
-  signal(name: ProcessName, signal: 'SIGSTOP' | 'SIGCONT'): void
   /** Files of the spools that are still to be replayed. */
   spooledFiles(): Promise<number>
   /** What the processes have logged of defects, since the beginning: none ends by itself. */
   defects(): string[]
   /** What the processes have logged of an event, line by line. */
   logged(event: string): Record<string, unknown>[]
-  /** Processes that ended without being killed here. */
-  endedByThemselves(): string[]
   close(): Promise<void>
 }
 
@@ -53,50 +42,53 @@ export const startStage = async (options: {
   const { services } = options
   await using opening = new AsyncDisposableStack()
   const databaseUrl = await services.createDatabase(options.name)
-  const log = createLog({ name: 'faults', level: 'silent' })
   const database = opening.adopt(
-    connectDatabase({ databaseUrl: databaseUrl(services.postgres.port), poolSize: 3, log }),
+    connectDatabase({ databaseUrl: databaseUrl(services.postgres.port), poolSize: 3, log: quietLog }),
     (one) => one.destroy(),
   )
   const world = opening.adopt(await startOutsideWorld(options), (one) => one.close())
   const httpPorts = [await lastingPort(), await lastingPort()]
   const links = await openLinks({ services, world, httpPort: httpPorts[0] ?? 0 })
   opening.defer(() => Promise.all(Object.values(links).map((link) => link.close())).then(() => undefined))
-  const { apiKey } = await createPartner({
-    actor: testActor,
-    database,
-    name: 'Duka la Wanjiku',
-    vault: testVault,
-    randomBytes,
-  })
+  const { apiKey } = await addPartner(database)
   const spoolFolderOf = (name: ProcessName): string => join(services.folder, `${options.name} ${name}`)
   const spooledFiles = async (): Promise<number> => {
     const files = await Promise.all(SERVE_NAMES.map((name) => listRecordFiles(spoolFolderOf(name))))
     return files.flat().length
   }
-  const environmentOf = (name: ProcessName): Record<string, string> =>
-    faultEnvironment({
+  const settingsOf = (name: ProcessName): Settings => ({
+    ...gatewaySettings({
       databaseUrl: databaseUrl(links.postgres.port),
-      natsUrl: `nats://127.0.0.1:${links.nats.port}`,
-      natsStream: options.name,
+      stream: { natsUrl: `nats://127.0.0.1:${links.nats.port}`, name: options.name },
       darajaUrl: `http://127.0.0.1:${links.daraja.port}`,
-      publicPort: links.callbacks.port,
-      httpPort: httpPorts[name === 'serve 1' ? 0 : 1] ?? 0,
+      publicUrl: `http://127.0.0.1:${links.callbacks.port}`,
       spoolFolder: spoolFolderOf(name),
-    })
-  const processes = keepProcesses(environmentOf)
+    }),
+    ...SHORT_TIMES,
+    HTTP_PORT: String(httpPorts[name === 'serve 1' ? 0 : 1] ?? 0),
+  })
+  const processes = keepProcesses<ProcessName>({
+    start: (name) => startGatewayProcess(name.startsWith('serve') ? 'serve' : 'dispatch', settingsOf(name)),
+    isRetried: true,
+  })
   opening.defer(() => processes.killAll())
   await Promise.all(PROCESS_NAMES.map((name) => processes.start(name)))
   let asked = 0
   const partner = {
     httpUrl: () => `http://127.0.0.1:${(asked += 1) % 2 === 0 ? links.partner.port : httpPorts[1]}`,
     apiKey,
-    callbackUrl: `http://127.0.0.1:${links.endpoint.port}/told`,
+    callbackUrl: `http://127.0.0.1:${links.endpoint.port}/outcome`,
   }
   const client = opening.adopt(createPartnerClient(partner), (one) => one.close())
   const opened = opening.move()
   const close = (): Promise<void> => opened.disposeAsync()
-  return { ...processes, ...partner, database, world, client, links, spooledFiles, close }
+  const logged = (event: string): Record<string, unknown>[] =>
+    processes
+      .logLines()
+      .filter((line) => line.includes(`"event":"${event}"`))
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+  const defects = (): string[] => processes.logLines().flatMap(defectIn)
+  return { ...processes, ...partner, database, world, client, links, spooledFiles, logged, defects, close }
 }
 
 const openLinks = async (parts: {
@@ -121,64 +113,6 @@ const openLinks = async (parts: {
 
 /** The processes that keep callbacks, each in a folder of its own. */
 const SERVE_NAMES = PROCESS_NAMES.filter((name) => name.startsWith('serve'))
-
-/** How long it waits before it starts a process again that could not start, ms. */
-const RETRY_MS = 50
-
-const keepProcesses = (environmentOf: (name: ProcessName) => Record<string, string>) => {
-  const running = new Map<ProcessName, GatewayProcess>()
-  const wanted = new Set<ProcessName>()
-  const starting = new Map<ProcessName, Promise<void>>()
-  const logs: (() => string)[] = []
-  const ended: string[] = []
-
-  const bringUp = async (name: ProcessName): Promise<void> => {
-    while (wanted.has(name)) {
-      const command = name.startsWith('serve') ? 'serve' : 'dispatch'
-      const process = await startGatewayProcess(command, environmentOf(name)).catch(() => null)
-      // Whoever keeps processes alive starts one again that gave up waiting for Postgres.
-      if (process === null) await pause(RETRY_MS)
-      else {
-        logs.push(() => process.log())
-        running.set(name, process)
-        void process.ended.then((how) => {
-          if (running.get(name) === process) ended.push(`${name} ended with ${how}`)
-        })
-        return
-      }
-    }
-  }
-  const start = (name: ProcessName): Promise<void> => {
-    wanted.add(name)
-    if (running.has(name)) return Promise.resolve()
-    const known = starting.get(name) ?? bringUp(name).finally(() => starting.delete(name))
-    starting.set(name, known)
-    return known
-  }
-  const kill = async (name: ProcessName): Promise<void> => {
-    wanted.delete(name)
-    await starting.get(name)
-    const process = running.get(name)
-    running.delete(name)
-    await process?.end('SIGKILL')
-  }
-  return {
-    start,
-    kill,
-    signal: (name: ProcessName, signal: 'SIGSTOP' | 'SIGCONT'): void => {
-      const process = running.get(name)
-      if (process !== undefined) killIfThere(process.pid, signal)
-    },
-    endedByThemselves: () => ended,
-    logged: (event: string): Record<string, unknown>[] =>
-      logs
-        .flatMap((log) => log().split('\n'))
-        .filter((line) => line.includes(`"event":"${event}"`))
-        .map((line) => JSON.parse(line) as Record<string, unknown>),
-    defects: () => logs.flatMap((log) => log().split('\n').flatMap(defectIn)),
-    killAll: () => Promise.all(PROCESS_NAMES.map(kill)).then(() => undefined),
-  }
-}
 
 const defectIn = (line: string): string[] => {
   if (!line.includes('"level":"fatal"')) return []

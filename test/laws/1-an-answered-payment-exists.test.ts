@@ -1,42 +1,28 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAcceptor } from '../../src/core/request/accept.ts'
 import { parsePaymentRequest } from '../../src/core/request/payment-request.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
-import type { LocalServer } from '../../src/local/local-server.ts'
-import { startEmbeddedPostgres } from '../../src/local/postgres.ts'
-import { quietLog } from '../support/core.ts'
 import { forgetfulNumbers } from '../support/forgetful-numbers.ts'
+import { type OwnPostgres, startOwnPostgres } from '../support/own-server.ts'
+import { quietLog } from '../support/quiet-log.ts'
 import { paymentRequest } from '../support/requests.ts'
 
 describe('law 1: an answered payment exists', () => {
-  let folder: string
-  let postgres: LocalServer
+  let postgres: OwnPostgres
   let database: Database
 
-  const start = async (port?: number): Promise<void> => {
-    postgres = await startEmbeddedPostgres({
-      dataFolder: folder,
-      ...(port !== undefined && { port }),
-      // Nothing but a commit writes the log to the disk, nor by chance soon after.
-      settings: { wal_writer_delay: '10s', bgwriter_delay: '10s' },
-      say: () => undefined,
-    })
-    database = connectDatabase({ databaseUrl: postgres.url, poolSize: 2, log: quietLog })
-  }
+  const connect = (): Database => connectDatabase({ databaseUrl: postgres.url, poolSize: 2, log: quietLog })
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'law-1-'))
-    await start()
+    // Nothing but a commit writes the log to the disk, nor by chance soon after.
+    postgres = await startOwnPostgres({ settings: { wal_writer_delay: '10s', bgwriter_delay: '10s' } })
     await migrateToLatest({ databaseUrl: postgres.url, log: quietLog })
+    database = connect()
   }, 120_000)
   afterAll(async () => {
     await database.destroy()
-    await postgres.stop()
-    await rm(folder, { recursive: true, force: true })
+    await postgres.close()
   }, 60_000)
 
   it('after a kill -9 of Postgres at the moment of the answer', async () => {
@@ -47,10 +33,10 @@ describe('law 1: an answered payment exists', () => {
     const accepted = await Promise.all(
       Array.from({ length: 20 }, () => acceptor.add({ partnerId: 1n, request: request.request })),
     )
-    process.kill(postgres.pid, 'SIGKILL')
+    await postgres.end('kill')
     await database.destroy()
-    await postgres.stop()
-    await start(postgres.port)
+    await postgres.start()
+    database = connect()
     const stored = await database.selectFrom('payments').select('id').orderBy('id').execute()
     expect(stored.map(({ id }) => id)).toEqual(accepted.map(({ paymentId }) => paymentId))
   }, 120_000)

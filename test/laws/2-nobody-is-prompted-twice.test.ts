@@ -3,8 +3,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
-import { quietLog, startTestCore, type TestCore } from '../support/core.ts'
+import { startTestCore, type TestCore } from '../support/core.ts'
 import { eventually } from '../support/eventually.ts'
+import { quietLog } from '../support/quiet-log.ts'
 import { paymentRequest } from '../support/requests.ts'
 
 describe('law 2: nobody is prompted twice, for a push is committed before it is sent', () => {

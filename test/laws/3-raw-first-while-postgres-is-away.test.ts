@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { freePort } from '../support/core.ts'
 import { eventually } from '../support/eventually.ts'
 import type { GatewayProcess } from '../support/gateway-process.ts'
+import { freePort } from '../support/ports.ts'
 import { type CallbackSent, type OutageStage, openOutageStage } from './outage.ts'
 
 // OUTAGE_SECONDS=60 makes it the long run, whose figures are printed and whose answers must all come within a second.
@@ -92,7 +92,7 @@ describe('raw first, while Postgres is away', () => {
     async () => {
       const outage = async (): Promise<void> => {
         await eventually(() => expect(sent.length).toBeGreaterThan(PER_SECOND))
-        await stage.postgres.stop()
+        await stage.postgres.end('stop')
         await eventually(async () => {
           const { status, retryAfter } = await stage.pay(serveAt(0))
           expect([status, retryAfter]).toEqual([503, '1'])
@@ -114,7 +114,7 @@ describe('raw first, while Postgres is away', () => {
   it('what a process that was killed had acknowledged is replayed by one that lives', async () => {
     const victim = serveAt(0)
     const outage = async (): Promise<void> => {
-      await stage.postgres.stop()
+      await stage.postgres.end('stop')
       const before = sentCount
       await eventually(() => expect(sentCount).toBeGreaterThan(before + PER_SECOND))
       await victim.end('SIGKILL')
@@ -144,7 +144,7 @@ describe('raw first, while Postgres is away', () => {
   }, 90_000)
 
   it('a process that starts meanwhile takes callbacks before it can do anything else', async () => {
-    await stage.postgres.stop()
+    await stage.postgres.end('stop')
     const httpPort = await freePort()
     const starting = { ready: { http_url: `http://127.0.0.1:${httpPort}` } }
     const ready = stage.startServe(httpPort)

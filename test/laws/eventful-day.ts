@@ -1,16 +1,16 @@
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import { createCallbackTokens } from '../../src/core/callback/token.ts'
 import { makeSecret } from '../../src/core/partners/secret.ts'
 import { createServiceToken } from '../../src/core/partners/service-token.ts'
 import { testActor } from '../support/actor.ts'
-import { type Deployment, startDeployment } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { startGatewayProcess } from '../support/gateway-process.ts'
+import type { Behaviour } from '../support/receiver.ts'
 import { TESTED_GATEWAY } from '../support/tested-gateway.ts'
 import { TEST_SECRET_KEY } from '../support/vault.ts'
 
@@ -36,18 +36,21 @@ const SECRET_SETTINGS = {
 export const liveThroughADay = async (): Promise<EventfulDay> => {
   const secrets = new Map<string, string>(Object.entries(SECRET_SETTINGS))
   const said = new Map<string, string>()
-  const environment = {
+  const simulator = await startGatewayProcess('simulator', { SIMULATOR_PORT: '0', LOG_LEVEL: 'error' })
+  const settings = {
     ...SECRET_SETTINGS,
     LOG_LEVEL: 'trace',
     CALLBACK_SOURCES_MODE: 'log',
     CALLBACK_SOURCES: '192.0.2.1',
+    DARAJA_BASE_URL: simulator.ready['simulator_url'] ?? '',
   }
-  const deployment = await startDeployment({ serve: 1, dispatch: 1, environment })
-  const partner = await startRudePartner()
-  const day = { deployment, secrets, said, partnerUrl: partner.url }
+  const gateway = await startTestGateway({ serve: 1, dispatch: 1, settings })
+  const path = randomBytes(12).toString('hex')
+  gateway.world.receiver.behave(answerRudely())
+  const day = { gateway, secrets, said, partnerUrl: `${gateway.world.receiver.url}/${path}` }
   try {
-    secrets.set('the partner’s key', deployment.apiKey)
-    secrets.set('the partner’s path', partner.path)
+    secrets.set('the partner’s key', gateway.apiKey)
+    secrets.set('the partner’s path', path)
     await payInManyWays(day)
     await failInside(day)
     await knockWithWrongKeys(day)
@@ -57,38 +60,32 @@ export const liveThroughADay = async (): Promise<EventfulDay> => {
     await rememberIds(day)
     await readMetrics(day)
   } finally {
-    await deployment.stop()
-    await promisify(partner.server.close.bind(partner.server))()
+    await Promise.all([...gateway.serve, ...gateway.dispatch, simulator].map((one) => one.end()))
+    await gateway.close()
   }
-  for (const [index, one] of deployment.serve.entries()) said.set(`serve ${index}`, one.log())
-  for (const [index, one] of deployment.dispatch.entries()) said.set(`dispatch ${index}`, one.log())
-  said.set('simulator', deployment.simulator.log())
+  for (const [index, one] of gateway.serve.entries()) said.set(`serve ${index}`, one.log())
+  for (const [index, one] of gateway.dispatch.entries()) said.set(`dispatch ${index}`, one.log())
+  said.set('simulator', simulator.log())
   return { said, secrets }
 }
 
-type Day = EventfulDay & { deployment: Deployment; partnerUrl: string }
+type Day = EventfulDay & { gateway: TestGateway; partnerUrl: string }
 
-/** A partner that answers with what it was sent, with an error first. */
-const startRudePartner = async (): Promise<{ server: Server; url: string; path: string }> => {
-  const path = randomBytes(12).toString('hex')
+/** Answers with what was sent, with an error first, and with nothing every third time. */
+const answerRudely = (): Behaviour => {
   let count = 0
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const body = Buffer.concat((await request.toArray()) as Buffer[]).toString()
+  return ({ path, body }, response) => {
     count += 1
-    if (count % 3 === 0) request.socket.destroy()
-    else response.writeHead(count % 3 === 1 ? 500 : 200).end(`${request.url} ${body}`)
+    if (count % 3 === 0) response.destroy()
+    else response.writeHead(count % 3 === 1 ? 500 : 200).end(`${path} ${body}`)
   }
-  const server = createServer((request, response) => void answer(request, response))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return { server, path, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${path}` }
 }
 
 /** Asks for a payment, and listens to the answer. */
 const ask = async (day: Day, body: unknown, headers: Record<string, string> = {}): Promise<void> => {
-  const answer = await fetch(`${day.deployment.httpUrl}/api/v1/mpesa/stk_push`, {
+  const answer = await fetch(`${day.gateway.httpUrl}/api/v1/mpesa/stk_push`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-api-key': day.deployment.apiKey, ...headers },
+    headers: { 'content-type': 'application/json', 'x-api-key': day.gateway.apiKey, ...headers },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   })
   listen(day, 'answers', await answer.text())
@@ -122,15 +119,15 @@ const payInManyWays = async (day: Day): Promise<void> => {
   await eventually(async () => {
     const { rows } = await sql<{ open: bigint }>`
       SELECT count(*) AS open FROM payments WHERE state NOT IN ('successful', 'failed', 'unconfirmed', 'accepted')
-    `.execute(day.deployment.database)
+    `.execute(day.gateway.database)
     if (rows[0]?.open !== 0n) throw new Error('some are open')
-    if (!day.deployment.dispatch[0]?.log().includes('"status":500')) throw new Error('no delivery failed')
+    if (!day.gateway.dispatch[0]?.log().includes('"status":500')) throw new Error('no delivery failed')
   })
 }
 
 /** Makes Postgres refuse a payment, and another's outcome, with the whole row in its error. */
 const failInside = async (day: Day): Promise<void> => {
-  const { database, serve } = day.deployment
+  const { database, serve } = day.gateway
   const [refused, unsettled] = [
     payer(day, 'whom Postgres refuses'),
     payer(day, 'whose outcome Postgres refuses'),
@@ -150,10 +147,10 @@ const failInside = async (day: Day): Promise<void> => {
 }
 
 const knockWithWrongKeys = async (day: Day): Promise<void> => {
-  const connectUrl = day.deployment.serve[0]?.ready['connect_url']
+  const connectUrl = day.gateway.serve[0]?.ready['connect_url']
   const token = await createServiceToken({
     actor: testActor,
-    database: day.deployment.database,
+    database: day.gateway.database,
     name: 'ledger',
     scopes: ['payments:read'],
     randomBytes,
@@ -188,7 +185,7 @@ const callBackUninvited = async (day: Day): Promise<void> => {
   day.secrets.set('a token that nobody issued', token)
   const phone = payer(day, 'whom a stranger calls back about')
   for (const body of [`{"PhoneNumber":${phone}}`, `ws_CO_040520262104102377${phone.slice(3)}`]) {
-    const answer = await fetch(`${day.deployment.httpUrl}/callbacks/stk/${token}`, { method: 'POST', body })
+    const answer = await fetch(`${day.gateway.httpUrl}/callbacks/stk/${token}`, { method: 'POST', body })
     listen(day, 'answers', await answer.text())
   }
 }
@@ -203,18 +200,18 @@ const run = (
   }).catch((error: { stdout: string; stderr: string }) => error)
 
 const typeCommands = async (day: Day): Promise<void> => {
-  const { environment } = day.deployment
+  const { settings } = day.gateway
   const number = [...day.secrets.values()].find((secret) => secret.startsWith('2547')) ?? ''
   const password = randomBytes(12).toString('hex')
   day.secrets.set('the password of the database', password)
   const closed = `postgres://gateway:${password}@127.0.0.1:1/gateway`
-  const made = await run(environment, ['partners', 'create', '--name', 'Other', '--json'])
+  const made = await run(settings, ['partners', 'create', '--name', 'Other', '--json'])
   const shownOnce = JSON.parse(made.stdout) as Record<string, unknown>
   for (const [name, value] of Object.entries(shownOnce)) {
     if (typeof value === 'string') day.secrets.set(`the other partner’s ${name}`, value)
   }
   listen(day, 'commands', made.stderr)
-  for (const [settings, words] of [
+  for (const [others, words] of [
     [{}, ['payments', 'show', '1']],
     [{}, ['payments', 'list', '--json']],
     [{}, ['deliveries', 'list']],
@@ -226,7 +223,7 @@ const typeCommands = async (day: Day): Promise<void> => {
     [{ DATABASE_URL: `${closed}?x=`, SECRET_KEY: `${SECRET_SETTINGS.SECRET_KEY}0` }, ['serve']],
     [{ DARAJA_PULL_MSISDN: `0${number.slice(3)}` }, ['serve']],
   ] as const) {
-    const ended = await run({ ...environment, ...settings }, [...words])
+    const ended = await run({ ...settings, ...others }, [...words])
     listen(day, 'commands', `${ended.stdout}\n${ended.stderr}`)
   }
 }
@@ -237,7 +234,7 @@ const startWithoutDatabase = async (day: Day): Promise<void> => {
   day.secrets.set('the password of another database', password)
   const environment = {
     PATH: process.env['PATH'],
-    ...day.deployment.environment,
+    ...day.gateway.settings,
     HTTP_PORT: '0',
     DATABASE_URL: `postgres://gateway:${password}@127.0.0.1:1/gateway`,
     NATS_URL: `nats://user:${password}@127.0.0.1:1`,
@@ -264,7 +261,7 @@ const startWithoutDatabase = async (day: Day): Promise<void> => {
 const rememberIds = async (day: Day): Promise<void> => {
   const secretKey = Buffer.from(SECRET_SETTINGS.SECRET_KEY, 'hex')
   const tokens = createCallbackTokens({ secretKey, previousSecretKey: null })
-  const rows = await day.deployment.database
+  const rows = await day.gateway.database
     .selectFrom('payments')
     .select(['id', 'checkout_request_id'])
     .execute()
@@ -276,7 +273,7 @@ const rememberIds = async (day: Day): Promise<void> => {
 }
 
 const readMetrics = async (day: Day): Promise<void> => {
-  for (const one of [...day.deployment.serve, ...day.deployment.dispatch]) {
+  for (const one of [...day.gateway.serve, ...day.gateway.dispatch]) {
     for (const page of ['metrics', 'readyz', 'nothing']) {
       listen(day, 'the operations ports', await (await fetch(`${one.ready['ops_url']}/${page}`)).text())
     }

@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { chooseAddresses, urlOf } from '../../src/local/environments.ts'
 import { BadSettings } from '../../src/runtime/config.ts'
-import { freePort } from '../support/core.ts'
+import { freePort } from '../support/ports.ts'
 
 /** Listens on the port of 127.0.0.1 (0: any) until the test ends; where another process has it, it is taken all the same. */
 const occupy = async (port: number): Promise<number> => {

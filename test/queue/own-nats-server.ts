@@ -5,8 +5,8 @@ import { connect as dial } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findNatsServer, searchPathOf } from '../../src/local/nats-server.ts'
-import { freePort } from '../support/core.ts'
 import { eventually } from '../support/eventually.ts'
+import { freePort } from '../support/ports.ts'
 
 /** Where the suite keeps a nats-server that it had to fetch. */
 const BIN_FOLDER = join(import.meta.dirname, '..', '..', '.data', 'bin')

@@ -1,19 +1,15 @@
-import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { inject } from 'vitest'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
-import { type OutsideWorld, startOutsideWorld } from '../faults/outside-world.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { createPartnerClient, type PartnerClient } from '../faults/partner-client.ts'
 import { makePlan, seededRandom } from '../faults/plan.ts'
-import { faultEnvironment } from '../faults/processes.ts'
 import { typeCommand } from '../support/command.ts'
-import { quietLog } from '../support/core.ts'
-import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+import { createUnmigratedDatabase, openTestDatabase } from '../support/database.ts'
+import { openTestFolder } from '../support/folder.ts'
+import { startGatewayProcess } from '../support/gateway-process.ts'
+import { type KeptProcesses, keepProcesses } from '../support/kept-processes.ts'
+import { type OutsideWorld, startOutsideWorld } from '../support/outside-world.ts'
+import { gatewaySettings, type Settings, SHORT_TIMES } from '../support/settings.ts'
 import { createTestStream } from '../support/streams.ts'
-import { openTcpLink, type TcpLink } from '../support/tcp-link.ts'
-import { onDatabase, runStatement, testDatabaseName } from '../support/test-run.ts'
+import { type DatabaseLink, openDatabaseLink, type TcpLink } from '../support/tcp-link.ts'
 import { type FrontDoor, openFrontDoor, type Replica } from './front-door.ts'
 import type { Sources } from './release-sources.ts'
 
@@ -23,7 +19,7 @@ export type ReleaseName = 'old' | 'new'
 export type ProcessName = `${ReleaseName} ${'serve' | 'dispatch'}`
 
 /** Two releases on one empty database and one stream, what is outside of them, and the door before them. */
-export type Stage = {
+export type Stage = Pick<KeptProcesses<ProcessName>, 'start' | 'stop' | 'kill'> & {
   database: Database
   databaseUrl: string
   world: OutsideWorld
@@ -36,10 +32,6 @@ export type Stage = {
   links: Record<ReleaseName, TcpLink>
   /** Runs `migrate` of a release; resolves with what it said. Throws when it failed. */
   migrate(release: ReleaseName): Promise<string>
-  start(name: ProcessName): Promise<void>
-  /** Ends a process in order, and takes down how it ended when that was not in order. */
-  stop(name: ProcessName): Promise<void>
-  kill(name: ProcessName): Promise<void>
   /** Where the `serve` of a release that runs is reached. */
   replica(release: ReleaseName): Replica
   /** What went wrong so far that no fault explains: processes that ended by themselves, answers that must not be. */
@@ -52,35 +44,35 @@ const SEED = 17
 
 export const openStage = async (sources: Record<ReleaseName, Pick<Sources, 'main'>>): Promise<Stage> => {
   await using opening = new AsyncDisposableStack()
-  const serverUrl = inject('databaseUrl')
-  const name = testDatabaseName(inject('testRun'), randomBytes(6).toString('hex'))
-  await runStatement(serverUrl, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`)
-  opening.defer(() => runStatement(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`))
-  const databaseUrl = onDatabase(serverUrl, name)
-  const database = opening.adopt(connectDatabase({ databaseUrl, poolSize: 2, log: quietLog }), (one) =>
-    one.destroy(),
+  const { database, url: databaseUrl } = opening.adopt(
+    await openTestDatabase({ poolSize: 2, on: await createUnmigratedDatabase() }),
+    (one) => one.close(),
   )
-  const stream = createTestStream()
-  opening.defer(() => stream.delete())
+  const stream = opening.adopt(createTestStream(), (one) => one.delete())
   const world = opening.adopt(await startOutsideWorld({ random: seededRandom(SEED) }), (one) => one.close())
   const door = opening.adopt(await openFrontDoor(), (one) => one.close())
-  const spoolFolder = await mkdtemp(join(tmpdir(), 'releases-spool-'))
-  opening.defer(() => rm(spoolFolder, { recursive: true, force: true }))
-  const { port } = new URL(databaseUrl)
-  const links = { old: await openTcpLink(Number(port || 5432)), new: await openTcpLink(Number(port || 5432)) }
-  opening.defer(() => Promise.all(Object.values(links).map((link) => link.close())).then(() => undefined))
-  const environmentOf = (release: ReleaseName): Record<string, string> =>
-    faultEnvironment({
-      databaseUrl: Object.assign(new URL(databaseUrl), { hostname: '127.0.0.1', port: links[release].port })
-        .href,
-      natsUrl: stream.natsUrl,
-      natsStream: stream.name,
+  const { path: spoolFolder } = opening.adopt(await openTestFolder(), (one) => one.close())
+  const openLink = async (): Promise<DatabaseLink> =>
+    opening.adopt(await openDatabaseLink(databaseUrl), ({ link }) => link.close())
+  const ways = { old: await openLink(), new: await openLink() }
+  const settingsOf = (release: ReleaseName): Settings => ({
+    ...gatewaySettings({
+      databaseUrl: ways[release].url,
+      stream,
       darajaUrl: world.simulator.url,
-      httpPort: 0,
-      publicPort: door.port,
+      publicUrl: `http://127.0.0.1:${door.port}`,
       spoolFolder,
-    })
-  const processes = keepProcesses(sources, environmentOf)
+    }),
+    ...SHORT_TIMES,
+  })
+  const processes = keepProcesses<ProcessName>({
+    start: (name) => {
+      const release = name.startsWith('old') ? 'old' : 'new'
+      const command = name.endsWith('serve') ? 'serve' : 'dispatch'
+      return startGatewayProcess(command, settingsOf(release), sources[release].main)
+    },
+    isRetried: false,
+  })
   opening.defer(() => processes.killAll())
   const migrate = async (release: ReleaseName): Promise<string> => {
     const { main } = sources[release]
@@ -89,12 +81,12 @@ export const openStage = async (sources: Record<ReleaseName, Pick<Sources, 'main
     return typed.stdout
   }
   await migrate('old')
-  const apiKey = await createPartner(sources.old.main, environmentOf('old'))
+  const apiKey = await createPartner(sources.old.main, settingsOf('old'))
   const client = opening.adopt(
     createPartnerClient({
       httpUrl: () => `http://127.0.0.1:${door.port}`,
       apiKey,
-      callbackUrl: `http://127.0.0.1:${world.receiver.port}/told`,
+      callbackUrl: `http://127.0.0.1:${world.receiver.port}/outcome`,
     }),
     (one) => one.close(),
   )
@@ -114,17 +106,22 @@ export const openStage = async (sources: Record<ReleaseName, Pick<Sources, 'main
     },
     door,
     spoolFolder,
-    links,
+    links: { old: ways.old.link, new: ways.new.link },
+    replica: (release) => {
+      const url = processes.running(`${release} serve`)?.ready['http_url']
+      if (url === undefined) throw new Error(`the ${release} serve does not run`)
+      return { name: release, port: Number(new URL(url).port) }
+    },
     migrate,
-    problems: () => [...processes.ended(), ...client.complaints, ...door.answers.flatMap(judge)],
+    problems: () => [...processes.wrongEnds(), ...client.complaints, ...door.answers.flatMap(judge)],
     close: () => opened.disposeAsync(),
   }
 }
 
 /** The partner is one of the release before. Resolves with its key. */
-const createPartner = async (main: string, environment: Record<string, string>): Promise<string> => {
+const createPartner = async (main: string, settings: Settings): Promise<string> => {
   const words = ['partners', 'create', '--name', 'Duka la Wanjiku', '--json']
-  const { stdout } = await typeCommand(words, environment, '', { main })
+  const { stdout } = await typeCommand(words, settings, '', { main })
   const created = JSON.parse(stdout) as { api_key: string }
   return created.api_key
 }
@@ -134,49 +131,6 @@ const judge = (answer: FrontDoor['answers'][number]): string[] => {
   const isRight = answer.status < 500 || (answer.status === 503 && !/internal/i.test(answer.text))
   return isRight ? [] : [`${answer.replica} answered ${answer.status} ${answer.text}`]
 }
-
-const keepProcesses = (
-  sources: Record<ReleaseName, Pick<Sources, 'main'>>,
-  environmentOf: (release: ReleaseName) => Record<string, string>,
-) => {
-  const running = new Map<ProcessName, GatewayProcess>()
-  const ended: string[] = []
-
-  const start = async (name: ProcessName): Promise<void> => {
-    const release = name.startsWith('old') ? 'old' : 'new'
-    const command = name.endsWith('serve') ? 'serve' : 'dispatch'
-    const process = await startGatewayProcess(command, environmentOf(release), sources[release].main)
-    running.set(name, process)
-    void process.ended.then((how) => {
-      if (running.get(name) === process) ended.push(`${name} ended by itself with ${how}: ${lastOf(process)}`)
-    })
-  }
-  const end = async (name: ProcessName, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
-    const process = running.get(name)
-    running.delete(name)
-    const how = await process?.end(signal)
-    if (signal === 'SIGTERM' && process && how !== 0) ended.push(`${name} was stopped and ended with ${how}`)
-  }
-  return {
-    start,
-    stop: (name: ProcessName) => end(name, 'SIGTERM'),
-    kill: (name: ProcessName) => end(name, 'SIGKILL'),
-    replica: (release: ReleaseName): Replica => {
-      const url = running.get(`${release} serve`)?.ready['http_url']
-      if (url === undefined) throw new Error(`the ${release} serve does not run`)
-      return { name: release, port: Number(new URL(url).port) }
-    },
-    ended: () => ended,
-    killAll: () => Promise.all([...running.keys()].map((name) => end(name, 'SIGKILL'))).then(() => undefined),
-  }
-}
-
-/** The last thing that a process said of itself. */
-const lastOf = (process: GatewayProcess): string =>
-  process
-    .log()
-    .split('\n')
-    .findLast((line) => line.includes('"level":"fatal"') || line.includes('"level":"error"')) ?? 'nothing'
 
 /** Asks for payments, some in a second, until it is ended. */
 export const startLoad = (stage: Stage): { end(): void; answered(): Promise<void> } => {

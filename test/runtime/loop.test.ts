@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Loop, startLoop } from '../../src/runtime/loop.ts'
-import { quietLog } from '../support/core.ts'
 import { eventually } from '../support/eventually.ts'
+import { quietLog } from '../support/quiet-log.ts'
 
 const NEVER_MS = 3_600_000
 

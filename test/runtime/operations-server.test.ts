@@ -6,7 +6,7 @@ import {
   type Readiness,
   startOperationsServer,
 } from '../../src/runtime/operations-server.ts'
-import { quietLog } from '../support/core.ts'
+import { quietLog } from '../support/quiet-log.ts'
 
 let registry: Registry
 let readiness: () => Promise<Readiness>

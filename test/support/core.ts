@@ -1,9 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Registry } from 'prom-client'
 import { createCallbackIds } from '../../src/core/callback/callback.ts'
 import { createCallbackMetrics } from '../../src/core/callback/callback-metrics.ts'
@@ -12,18 +7,21 @@ import type { Disk } from '../../src/core/callback/spool-files.ts'
 import { type Core, createCore } from '../../src/core/core.ts'
 import type { CoreConfig, CoreOptions } from '../../src/core/core-options.ts'
 import { createCoreMetrics } from '../../src/core/metrics.ts'
-import { createPartner } from '../../src/core/partners/partner.ts'
 import { createInProcessClients, type InProcessClients } from '../../src/core/server/in-process.ts'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { createWrongSecrets } from '../../src/runtime/count-wrong-secrets.ts'
-import { createLog, type Log } from '../../src/runtime/log.ts'
-import { type Simulator, startSimulator } from '../../src/simulator/server.ts'
+import type { Log } from '../../src/runtime/log.ts'
+import type { Simulator } from '../../src/simulator/server.ts'
 import { parseAddressList } from '../../src/values/address-list.ts'
-import { testActor } from './actor.ts'
-import { createTestDatabase, type TestDatabase } from './database.ts'
+import { openTestDatabase, type TestDatabase } from './database.ts'
+import { openTestFolder } from './folder.ts'
 import { forgetfulNumbers } from './forgetful-numbers.ts'
-import { TEST_SECRET_KEY, testVault } from './vault.ts'
+import { addPartner } from './partner.ts'
+import { freePort } from './ports.ts'
+import { quietLog } from './quiet-log.ts'
+import { startTestSimulator } from './simulator.ts'
+import { TEST_SECRET_KEY } from './vault.ts'
 
 /** A core on a database of its own, with a simulator behind it and one partner in it. */
 export type TestCore = {
@@ -52,18 +50,6 @@ export type TestCoreOverrides = Partial<Omit<CoreOptions, 'config'>> & {
 
 type ConfigOverrides = { [Group in keyof CoreConfig]?: Partial<CoreConfig[Group]> }
 
-export const quietLog: Log = createLog({ name: 'test', level: 'silent' })
-
-/** A port that is free now; the caller listens on it soon. */
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-
 /**
  * Starts a core with what tests want: a payer who thinks for 50 ms, callbacks and callback URLs on this machine; on a database
  * of its own, or the one given, which it drops at its end.
@@ -72,38 +58,22 @@ export const startTestCore = async (
   overrides: TestCoreOverrides = {},
   on?: TestDatabase,
 ): Promise<TestCore> => {
-  const { url: databaseUrl, drop } = on ?? (await createTestDatabase())
-  const database = connectDatabase({ databaseUrl, poolSize: 6, log: quietLog })
-  const simulator = await startSimulator({
-    host: '127.0.0.1',
-    port: 0,
-    callbackDelayMs: 50,
-    log: quietLog,
-    clock: systemClock,
-    random: Math.random,
-  })
+  await using opening = new AsyncDisposableStack()
+  const { database, url: databaseUrl } = opening.adopt(
+    await openTestDatabase({ poolSize: 6, ...(on && { on }) }),
+    (one) => one.close(),
+  )
+  const simulator = opening.adopt(await startTestSimulator(), (one) => one.close())
   const httpPort = await freePort()
-  const spoolFolder = await mkdtemp(join(tmpdir(), 'gateway-spool-'))
+  const { path: spoolFolder } = opening.adopt(await openTestFolder(), (one) => one.close())
   const spool = await openTestSpool(spoolFolder)
   const { config, ...others } = overrides
   const options = { ...defaultOptions({ database, simulator, httpPort, spool, config }), ...others }
-  const core = createCore(options)
+  opening.defer(() => options.spool.close())
+  const core = opening.adopt(createCore(options), (one) => one.stop())
   core.start()
-  const { partnerId, apiKey } = await createPartner({
-    actor: testActor,
-    database,
-    name: 'Duka la Wanjiku',
-    vault: testVault,
-    randomBytes,
-  })
-  const stop = async (): Promise<void> => {
-    await core.stop()
-    await options.spool.close()
-    await simulator.close()
-    await database.destroy()
-    await drop()
-    await rm(spoolFolder, { recursive: true, force: true })
-  }
+  const { partnerId, apiKey } = await addPartner(database)
+  const opened = opening.move()
   return {
     core,
     clients: createInProcessClients(core.services),
@@ -117,7 +87,7 @@ export const startTestCore = async (
     options,
     secretKey: options.config.keys.secretKey,
     publicUrl: options.config.callbacks.publicUrl,
-    stop,
+    stop: () => opened.disposeAsync(),
   }
 }
 

@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import { expect, it } from 'vitest'
 import { connectDatabase } from '../../src/database/connect.ts'
-import { quietLog } from './core.ts'
 import { createTestDatabase } from './database.ts'
 import { startDatabaseClock } from './database-clock.ts'
 import { addDelivery, readDelivery } from './deliveries.ts'
+import { quietLog } from './quiet-log.ts'
 
 it('a database’s clock can be put forward, for every statement and every default', async () => {
   const { url, drop } = await createTestDatabase()

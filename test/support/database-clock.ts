@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../../src/database/connect.ts'
 import { connectDatabase } from '../../src/database/connect.ts'
-import { quietLog } from './core.ts'
+import { quietLog } from './quiet-log.ts'
 
 /** The clock that the statements of one test database go by. */
 export type DatabaseClock = {

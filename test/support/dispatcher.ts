@@ -7,7 +7,7 @@ import { type Dispatcher, type DispatcherOptions, startDispatcher } from '../../
 import { type DeliveryQueue, openDeliveryQueue } from '../../src/queue/delivery-queue.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { createLog } from '../../src/runtime/log.ts'
-import { quietLog } from './core.ts'
+import { quietLog } from './quiet-log.ts'
 import { type Receiver, startReceiver } from './receiver.ts'
 import { createTestStream, type TestStream } from './streams.ts'
 import { testVault } from './vault.ts'

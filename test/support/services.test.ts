@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { hasJetStream } from '../../src/local/nats-server.ts'
-import { freePort } from './core.ts'
+import { freePort } from './ports.ts'
 import { findNats, findPostgres, type Service } from './services.ts'
 import { runStatement } from './test-run.ts'
 

@@ -1,10 +1,12 @@
 import { request } from 'undici'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts'
-import { quietLog } from './core.ts'
+import { quietLog } from './quiet-log.ts'
 
-/** A simulator of its own, on a free port, whose payers think for 50 ms. */
-export const startTestSimulator = (): Promise<Simulator> =>
+/** Starts a simulator on a free port; its payers think for `callbackDelayMs`. */
+export const startTestSimulator = (
+  options: { callbackDelayMs?: number; random?: () => number } = {},
+): Promise<Simulator> =>
   startSimulator({
     host: '127.0.0.1',
     port: 0,
@@ -12,6 +14,7 @@ export const startTestSimulator = (): Promise<Simulator> =>
     log: quietLog,
     clock: systemClock,
     random: Math.random,
+    ...options,
   })
 
 /** Lets the simulator get wrong from now on what is named, with its probability; `{}` ends all of it. */

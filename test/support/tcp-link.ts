@@ -80,3 +80,13 @@ export const openTcpLink = async (targetPort: number, host = '127.0.0.1'): Promi
     },
   }
 }
+
+/** A way to a database that can be cut, and the database's URL that takes it. */
+export type DatabaseLink = { link: TcpLink; url: string }
+
+export const openDatabaseLink = async (databaseUrl: string): Promise<DatabaseLink> => {
+  const url = new URL(databaseUrl)
+  const link = await openTcpLink(Number(url.port || 5432))
+  Object.assign(url, { hostname: '127.0.0.1', port: String(link.port) })
+  return { link, url: url.href }
+}

@@ -9,10 +9,10 @@ import { connectDatabase, type Database } from '../../../src/database/connect.ts
 import type { PaymentStateName } from '../../../src/database/schema/payments.ts'
 import { createLog } from '../../../src/runtime/log.ts'
 import type { Loop } from '../../../src/runtime/loop.ts'
-import { quietLog } from '../../support/core.ts'
 import { createTestDatabase } from '../../support/database.ts'
 import { eventually } from '../../support/eventually.ts'
 import { readBodies, readDuties, readMoves, readPayment } from '../../support/payments.ts'
+import { quietLog } from '../../support/quiet-log.ts'
 import { received } from './received.ts'
 
 export const NONCE = '00c0ffee00c0ffee'

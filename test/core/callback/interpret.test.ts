@@ -4,23 +4,20 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startInterpreting } from '../../../src/core/callback/interpret.ts'
 import { storeCallbacks } from '../../../src/core/callback/receive.ts'
 import { createCoreMetrics } from '../../../src/core/metrics.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import type { Database } from '../../../src/database/connect.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { eventually } from '../../support/eventually.ts'
+import { quietLog } from '../../support/quiet-log.ts'
 import { received } from './received.ts'
 
-let own: TestDatabase
+let own: OpenDatabase
 let database: Database
 
 beforeAll(async () => {
-  own = await createTestDatabase()
-  database = connectDatabase({ databaseUrl: own.url, poolSize: 4, log: quietLog })
+  own = await openTestDatabase()
+  database = own.database
 })
-afterAll(async () => {
-  await database.destroy()
-  await own.drop()
-})
+afterAll(() => own.close())
 
 const PAYMENTS = 300
 

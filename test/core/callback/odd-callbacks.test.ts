@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'
+import { type CallbackReceiver, openCallbackReceiver } from '../../support/callback-receiver.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import {
   type DarajaRelay,
@@ -22,7 +22,7 @@ const stkCallback = (fields: string): string => `{"Body":{"stkCallback":{${field
 describe('a callback that cannot be understood', () => {
   let test: TestCore
   let relay: DarajaRelay
-  let door: CallbackDoor
+  let door: CallbackReceiver
   let answer: () => Promise<OwnAnswer | undefined> = async () => undefined
 
   beforeAll(async () => {
@@ -34,7 +34,7 @@ describe('a callback that cannot be understood', () => {
     test = await startTestCore({
       config: { daraja: { baseUrl: relay.url }, reconcile: { afterMs: 3_600_000 } },
     })
-    door = await openCallbackDoor(test)
+    door = await openCallbackReceiver(test)
   })
   afterAll(async () => {
     await door.close()

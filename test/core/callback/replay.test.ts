@@ -13,14 +13,15 @@ import {
 import { startReplaying } from '../../../src/core/callback/replay.ts'
 import type { Spool } from '../../../src/core/callback/spool.ts'
 import { encodeRecord } from '../../../src/core/callback/spool-record.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import type { Database } from '../../../src/database/connect.ts'
 import type { Loop } from '../../../src/runtime/loop.ts'
-import { openTestSpool, quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { openTestSpool } from '../../support/core.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { eventually } from '../../support/eventually.ts'
+import { quietLog } from '../../support/quiet-log.ts'
 import { received } from './received.ts'
 
-let own: TestDatabase
+let own: OpenDatabase
 let database: Database
 let folder: string
 let spool: Spool
@@ -28,13 +29,10 @@ let availability: DatabaseAvailability
 let loop: Loop | null
 
 beforeAll(async () => {
-  own = await createTestDatabase()
-  database = connectDatabase({ databaseUrl: own.url, poolSize: 4, log: quietLog })
+  own = await openTestDatabase()
+  database = own.database
 })
-afterAll(async () => {
-  await database.destroy()
-  await own.drop()
-})
+afterAll(() => own.close())
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gateway-spool-'))
   spool = await openTestSpool(folder, { leftBehindMs: 0 })

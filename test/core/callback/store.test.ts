@@ -3,8 +3,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { storeCallbacks } from '../../../src/core/callback/receive.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { quietLog } from '../../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { quietLog } from '../../support/quiet-log.ts'
 import { received } from './received.ts'
 
 /** What Postgres says of a row without a partition, and the same in as many bytes of German. */

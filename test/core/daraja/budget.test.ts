@@ -2,23 +2,19 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { holdAccount, readHold } from '../../../src/core/daraja/back-off.ts'
 import { type Budget, readAllowance, spend, toBucket } from '../../../src/core/daraja/budget.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import type { Database } from '../../../src/database/connect.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { eventually } from '../../support/eventually.ts'
 
 describe('what may be asked of Daraja', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 8, log: quietLog })
+    own = await openTestDatabase({ poolSize: 8 })
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   /** Takes what is allowed, at most `wanted`, as a loop does. */
   const take = (budget: Budget, wanted: number): Promise<{ taken: number; nextInMs: number }> =>

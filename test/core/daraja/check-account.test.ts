@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { checkAccount } from '../../../src/core/daraja/check-account.ts'
 import { createDarajaClient, type SendToDaraja } from '../../../src/core/daraja/client.ts'
 import { createAuthority, selfSign } from '../../support/certificates.ts'
-import { freePort } from '../../support/core.ts'
+import { freePort } from '../../support/ports.ts'
 import { misbehave, startTestSimulator } from '../../support/simulator.ts'
 
 const account = {

@@ -5,9 +5,9 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { afterEach, describe, expect, it } from 'vitest'
 import { createDarajaClient, type DarajaClient } from '../../../src/core/daraja/client.ts'
 import { createAuthority, selfSign } from '../../support/certificates.ts'
-import { freePort } from '../../support/core.ts'
 import { eventually } from '../../support/eventually.ts'
 import { holdSockets } from '../../support/held-sockets.ts'
+import { freePort } from '../../support/ports.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {

@@ -1,21 +1,20 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { listEndpoints, pauseEndpoint, resumeEndpoint } from '../../../src/core/deliveries/endpoints.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import type { Database } from '../../../src/database/connect.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery, readDelivery } from '../../support/deliveries.ts'
 import { AMINA, clear, end, hold } from './harness.ts'
 
 const URL = 'https://shop.co.ke/told'
 const HOST = 'shop.co.ke'
 
-let own: TestDatabase
+let own: OpenDatabase
 let database: Database
 let partnerId: bigint
 beforeAll(async () => {
-  own = await createTestDatabase()
-  database = connectDatabase({ databaseUrl: own.url, poolSize: 4, log: quietLog })
+  own = await openTestDatabase()
+  database = own.database
   const { id } = await database
     .insertInto('partners')
     .values({ name: 'Duka' })
@@ -23,10 +22,7 @@ beforeAll(async () => {
     .executeTakeFirstOrThrow()
   partnerId = id
 })
-afterAll(async () => {
-  await database.destroy()
-  await own.drop()
-})
+afterAll(() => own.close())
 beforeEach(() => clear(database))
 
 const pause = (name = 'amina', id = partnerId) =>

@@ -8,24 +8,20 @@ import {
   findDelivery,
   listDeliveries,
 } from '../../../src/core/deliveries/find.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import type { Database } from '../../../src/database/connect.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery } from '../../support/deliveries.ts'
 import { AMINA, attempted, clear, EVERYTHING, end, hold, lease } from './harness.ts'
 
 const URL = 'https://shop.co.ke/told'
 
-let own: TestDatabase
+let own: OpenDatabase
 let database: Database
 beforeAll(async () => {
-  own = await createTestDatabase()
-  database = connectDatabase({ databaseUrl: own.url, poolSize: 4, log: quietLog })
+  own = await openTestDatabase()
+  database = own.database
 })
-afterAll(async () => {
-  await database.destroy()
-  await own.drop()
-})
+afterAll(() => own.close())
 beforeEach(() => clear(database))
 
 const list = (filter: Partial<DeliveryFilter>, limit = 100, before: bigint | null = null) =>

@@ -4,24 +4,20 @@ import { cancelDeliveries } from '../../../src/core/deliveries/cancel.ts'
 import { retryMany } from '../../../src/core/deliveries/change-many.ts'
 import { retryDeliveries } from '../../../src/core/deliveries/retry.ts'
 import { takeUnpublished } from '../../../src/core/outbox/publish.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import type { Database } from '../../../src/database/connect.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery, readDelivery, readDuty } from '../../support/deliveries.ts'
 import { AMINA, attempted, clear, EVERYTHING, end, hold, lease, putOff } from './harness.ts'
 
 const URL = 'https://shop.co.ke/told'
 
-let own: TestDatabase
+let own: OpenDatabase
 let database: Database
 beforeAll(async () => {
-  own = await createTestDatabase()
-  database = connectDatabase({ databaseUrl: own.url, poolSize: 4, log: quietLog })
+  own = await openTestDatabase()
+  database = own.database
 })
-afterAll(async () => {
-  await database.destroy()
-  await own.drop()
-})
+afterAll(() => own.close())
 beforeEach(() => clear(database))
 
 const retry = async (ids: bigint[], sendDeliveredAgain = false) => {

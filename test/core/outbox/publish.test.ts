@@ -1,30 +1,26 @@
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startPublishing, takeUnpublished } from '../../../src/core/outbox/publish.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import type { Database } from '../../../src/database/connect.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../../../src/queue/delivery-queue.ts'
 import type { Due } from '../../../src/queue/delivery-stream.ts'
 import { createLog } from '../../../src/runtime/log.ts'
 import type { Loop } from '../../../src/runtime/loop.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase } from '../../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery, readDuty } from '../../support/deliveries.ts'
 import { eventually } from '../../support/eventually.ts'
+import { quietLog } from '../../support/quiet-log.ts'
 import { createTestStream } from '../../support/streams.ts'
 
+let own: OpenDatabase
 let database: Database
-let dropDatabase: () => Promise<void>
 const cleanUp: (() => Promise<unknown>)[] = []
 
 beforeAll(async () => {
-  const { url, drop } = await createTestDatabase()
-  database = connectDatabase({ databaseUrl: url, poolSize: 6, log: quietLog })
-  dropDatabase = drop
+  own = await openTestDatabase({ poolSize: 6 })
+  database = own.database
 })
-afterAll(async () => {
-  await database.destroy()
-  await dropDatabase()
-})
+afterAll(() => own.close())
 beforeEach(() => database.deleteFrom('to_deliver').execute())
 afterEach(async () => {
   for (const step of cleanUp.splice(0).toReversed()) await step()

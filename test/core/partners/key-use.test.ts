@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createKey, listKeys } from '../../../src/core/partners/api-key.ts'
 import { createKeyUse } from '../../../src/core/partners/key-use.ts'
-import { quietLog, startTestCore, type TestCore } from '../../support/core.ts'
+import { startTestCore, type TestCore } from '../../support/core.ts'
 import { countStatements } from '../../support/counted-database.ts'
+import { quietLog } from '../../support/quiet-log.ts'
 
 let test: TestCore
 beforeAll(async () => {

@@ -5,12 +5,11 @@ import { openSecrets } from '../../../src/core/partners/open-accounts.ts'
 import { createPartner } from '../../../src/core/partners/partner.ts'
 import { findCurrentAccount, setAccount } from '../../../src/core/partners/partner-account.ts'
 import { resealSecrets } from '../../../src/core/partners/reseal.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import type { Database } from '../../../src/database/connect.ts'
 import { identityOfSigningSecret } from '../../../src/database/sealed-columns.ts'
 import { createVault } from '../../../src/runtime/seal.ts'
 import { testActor } from '../../support/actor.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 
 const [OLD, NEW] = [randomBytes(32), randomBytes(32)]
 const oldVault = createVault({ secretKey: OLD, previousSecretKey: null, randomBytes })
@@ -30,13 +29,13 @@ const ACCOUNT = {
 const PARTNERS = 110
 
 describe('sealing again', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
   const secrets = new Map<bigint, string>()
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 8, log: quietLog })
+    own = await openTestDatabase({ poolSize: 8 })
+    database = own.database
     const create = async (): Promise<void> => {
       const created = await createPartner({
         actor: testActor,
@@ -59,10 +58,7 @@ describe('sealing again', () => {
       await Promise.all(Array.from({ length: 10 }, create))
     }
   }, 120_000)
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   const opened = async (): Promise<Map<bigint, string>> => {
     const rows = await database.selectFrom('signing_secrets').selectAll().execute()

@@ -10,25 +10,21 @@ import {
   rotateKey,
 } from '../../../src/core/partners/api-key.ts'
 import { createPartner } from '../../../src/core/partners/partner.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import type { Database } from '../../../src/database/connect.ts'
 import { testActor as actor } from '../../support/actor.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { testVault } from '../../support/vault.ts'
 
 const DAY_MS = 24 * 3_600_000
 
 describe('a key that is rotated', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+    own = await openTestDatabase()
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   const newPartner = async (): Promise<bigint> =>
     (await createPartner({ database, name: 'Duka', vault: testVault, actor, randomBytes })).partnerId

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { storeCallbacks } from '../../../src/core/callback/receive.ts'
 import { type Erasure, erasePayer } from '../../../src/core/payers/erase.ts'
 import { type Msisdn, parseMsisdn } from '../../../src/values/msisdn.ts'
-import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'
+import { type CallbackReceiver, openCallbackReceiver } from '../../support/callback-receiver.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { dumpDatabase, tablesWith } from '../../support/dump.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -19,11 +19,11 @@ const actor = { kind: 'operator', name: 'wanjiku', from: 'a shell' } as const
 
 describe('erasing a payer', () => {
   let test: TestCore
-  let door: CallbackDoor
+  let door: CallbackReceiver
 
   beforeAll(async () => {
     test = await startTestCore()
-    door = await openCallbackDoor(test)
+    door = await openCallbackReceiver(test)
   })
   afterAll(async () => {
     await door.close()

@@ -5,9 +5,8 @@ import type { PushOutcome } from '../../../src/core/daraja/stk-push.ts'
 import { ARROWS, isPaymentState } from '../../../src/core/payments/states.ts'
 import { settle } from '../../../src/core/settle/settle.ts'
 import { settleByHand } from '../../../src/core/settle/settle-by-hand.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import type { Database } from '../../../src/database/connect.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import {
   acceptPayment,
   readBodies,
@@ -62,18 +61,15 @@ const happenings = oneof(
 )
 
 describe('a payment to which anything happens in any order', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 6, log: quietLog })
+    own = await openTestDatabase({ poolSize: 6 })
+    database = own.database
     await database.insertInto('receipts').values({ receipt: TAKEN, payment_id: 0n }).execute()
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   /** Time passes for a payment's duty to be submitted. */
   const pass = (id: bigint, change: object) =>

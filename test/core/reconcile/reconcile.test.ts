@@ -2,7 +2,7 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addOverduePayments } from '../../../src/core/metrics.ts'
 import { nextDelay } from '../../../src/core/payments/duties.ts'
-import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'
+import { type CallbackReceiver, openCallbackReceiver } from '../../support/callback-receiver.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { type DarajaRelay, openDarajaRelay, QUERY_PATH } from '../../support/daraja-relay.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -28,7 +28,7 @@ describe('the pause before a query', () => {
 describe('payments that never called back', () => {
   let test: TestCore
   let relay: DarajaRelay
-  let door: CallbackDoor
+  let door: CallbackReceiver
 
   beforeAll(async () => {
     relay = await openDarajaRelay({ target: () => test.simulator.url })
@@ -37,7 +37,7 @@ describe('payments that never called back', () => {
       // No jitter: what grows is seen to grow.
       random: () => 0,
     })
-    door = await openCallbackDoor(test)
+    door = await openCallbackReceiver(test)
   })
   afterAll(async () => {
     await door.close()

@@ -6,9 +6,9 @@ import { createLimitedAcceptor } from '../../../src/core/request/accept-limited.
 import type { AcceptLimits } from '../../../src/core/request/payer-limits.ts'
 import { parsePaymentRequest } from '../../../src/core/request/payment-request.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { quietLog } from '../../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { forgetfulNumbers } from '../../support/forgetful-numbers.ts'
+import { quietLog } from '../../support/quiet-log.ts'
 import { paymentRequest } from '../../support/requests.ts'
 
 let own: TestDatabase

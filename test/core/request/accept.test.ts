@@ -2,9 +2,8 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAcceptor } from '../../../src/core/request/accept.ts'
 import { parsePaymentRequest } from '../../../src/core/request/payment-request.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import type { Database } from '../../../src/database/connect.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { forgetfulNumbers } from '../../support/forgetful-numbers.ts'
 import { paymentRequest } from '../../support/requests.ts'
 
@@ -16,17 +15,14 @@ const requestOf = (overrides: Parameters<typeof paymentRequest>[0]) => {
 }
 
 describe('accepting payments', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 8, log: quietLog })
+    own = await openTestDatabase({ poolSize: 8 })
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   const newAcceptor = () => createAcceptor({ database, submitTtlMs: 120_000, numbers: forgetfulNumbers })
 

@@ -3,22 +3,22 @@ import { timestampDate } from '@bufbuild/protobuf/wkt'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createOperatorClient, type OperatorClient } from '../../../src/core/services/operator-client.ts'
 import { partnerMethods } from '../../../src/core/services/partner-methods.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import type { Database } from '../../../src/database/connect.ts'
 import { PartnerService } from '../../../src/gen/mpesa/gateway/v1/partners_pb.js'
 import { testActor } from '../../support/actor.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
+import { quietLog } from '../../support/quiet-log.ts'
 import { testVault } from '../../support/vault.ts'
 
 describe('a partner, by the messages of PartnerService', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
   let partners: OperatorClient<typeof PartnerService>
   let partnerId: bigint
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+    own = await openTestDatabase()
+    database = own.database
     partners = createOperatorClient({
       service: PartnerService,
       methods: partnerMethods,
@@ -27,10 +27,7 @@ describe('a partner, by the messages of PartnerService', () => {
     })
     partnerId = (await partners.createPartner({ name: 'Duka' })).partnerId
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   const settingsOf = async () => (await partners.getPartner({ partnerId })).partner?.settings
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'
+import { type CallbackReceiver, openCallbackReceiver } from '../../support/callback-receiver.ts'
 import { callbackUrlOf } from '../../support/callback-url.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -18,12 +18,12 @@ const DOUBTED =
 
 describe('a callback that says it was paid, and contradicts what was asked for', () => {
   let test: TestCore
-  let door: CallbackDoor
+  let door: CallbackReceiver
 
   beforeAll(async () => {
     // The query's own time is an hour away: what is asked for before was asked for because of the callback.
     test = await startTestCore({ config: { reconcile: { afterMs: 3_600_000 } } })
-    door = await openCallbackDoor(test)
+    door = await openCallbackReceiver(test)
   })
   afterAll(async () => {
     await door.close()

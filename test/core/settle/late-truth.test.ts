@@ -3,9 +3,8 @@ import { listOpenPayments } from '../../../src/core/payments/find.ts'
 import type { Evidence } from '../../../src/core/settle/evidence.ts'
 import { settle } from '../../../src/core/settle/settle.ts'
 import { settleByHand } from '../../../src/core/settle/settle-by-hand.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import type { Database } from '../../../src/database/connect.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import {
   acceptPayment,
   readBodies,
@@ -16,17 +15,14 @@ import {
 } from '../../support/payments.ts'
 
 describe('late truth', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 4, log: quietLog })
+    own = await openTestDatabase()
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   const settleWith = (paymentId: bigint, ...said: Partial<Evidence>[]) => {
     const paid: Evidence = { paymentId, receipt: receiptOf(paymentId), ...PAID }

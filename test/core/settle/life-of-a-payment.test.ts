@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'
+import { type CallbackReceiver, openCallbackReceiver } from '../../support/callback-receiver.ts'
 import { callbackUrlOf } from '../../support/callback-url.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -11,13 +11,13 @@ const payer = (number: string): string => `2547000000${number}`
 
 describe('the life of a payment', () => {
   let test: TestCore
-  let door: CallbackDoor
+  let door: CallbackReceiver
 
   beforeAll(async () => {
     test = await startTestCore({
       config: { daraja: { timeoutMs: 1_000 }, submit: { ttlMs: 3_000 }, reconcile: { afterMs: 1_000 } },
     })
-    door = await openCallbackDoor(test)
+    door = await openCallbackReceiver(test)
   })
   afterAll(async () => {
     await door.close()

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'
+import { type CallbackReceiver, openCallbackReceiver } from '../../support/callback-receiver.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { eventually } from '../../support/eventually.ts'
 import { readBodies, readFindings, readMoves, readPayment } from '../../support/payments.ts'
@@ -7,11 +7,11 @@ import { paymentRequest } from '../../support/requests.ts'
 
 describe('a payment whose callback is spelled in a way of its own', () => {
   let test: TestCore
-  let door: CallbackDoor
+  let door: CallbackReceiver
 
   beforeAll(async () => {
     test = await startTestCore({ config: { reconcile: { afterMs: 500 } } })
-    door = await openCallbackDoor(test)
+    door = await openCallbackReceiver(test)
   })
   afterAll(async () => {
     await door.close()

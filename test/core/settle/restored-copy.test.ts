@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { openCallbackDoor } from '../../support/callback-door.ts'
+import { openCallbackReceiver } from '../../support/callback-receiver.ts'
 import { callbackUrlOf } from '../../support/callback-url.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { createTestDatabase } from '../../support/database.ts'
@@ -69,7 +69,7 @@ describe('a database that was put back to an older copy, and gives an id again',
     await first.stop()
     const gateway = await startTestCore({}, copy)
     closing.push(() => gateway.stop())
-    const door = await openCallbackDoor(gateway)
+    const door = await openCallbackReceiver(gateway)
     closing.push(() => door.close())
     const ofB = await pushFirst(gateway)
     expect(ofB.id).toBe(ofA.id)

@@ -1,8 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import type { Database } from '../../../src/database/connect.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import {
   acceptPayment,
   readBodies,
@@ -12,18 +11,15 @@ import {
   takePayments,
 } from '../../support/payments.ts'
 
-let own: TestDatabase
+let own: OpenDatabase
 let database: Database
 beforeAll(async () => {
-  own = await createTestDatabase()
-  database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+  own = await openTestDatabase()
+  database = own.database
   // The payments of this test's support are those of partner 1.
   await database.insertInto('partners').values({ name: 'Duka' }).execute()
 })
-afterAll(async () => {
-  await database.destroy()
-  await own.drop()
-})
+afterAll(() => own.close())
 
 const disable = (isDisabled: boolean) =>
   sql`UPDATE partners SET disabled_at = ${isDisabled ? new Date() : null} WHERE id = 1`.execute(database)

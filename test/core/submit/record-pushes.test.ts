@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PushOutcome } from '../../../src/core/daraja/stk-push.ts'
 import { settle } from '../../../src/core/settle/settle.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import type { Database } from '../../../src/database/connect.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import {
   acceptPayment,
   readDuties,
@@ -30,17 +29,14 @@ const REFUSED: PushOutcome = { kind: 'refused', code: '400.002.02', message: 'Ba
 const UNKNOWN: PushOutcome = { kind: 'unknown', reason: 'TimeoutError' }
 
 describe('the record of a push', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 4, log: quietLog })
+    own = await openTestDatabase()
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   /** A payment that one process took; its lease is over at once, so that others may find it. */
   const takeOne = async (leaseMs = 0): Promise<{ paymentId: bigint; take: number }> => {
@@ -221,17 +217,14 @@ describe('the record of a push', () => {
 })
 
 describe('taking payments', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
 
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 4, log: quietLog })
+    own = await openTestDatabase()
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   it('goes by the account’s budget, and tells when there is more', async () => {
     for (let payment = 0; payment < 3; payment += 1) await acceptPayment(database)

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { quietLog, startTestCore, type TestCore } from '../../support/core.ts'
+import { startTestCore, type TestCore } from '../../support/core.ts'
 import { type DarajaRelay, openDarajaRelay, PUSH_PATH } from '../../support/daraja-relay.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { eventually } from '../../support/eventually.ts'
 import { acceptPayment, readMoves, readPayment } from '../../support/payments.ts'
-import { openTcpLink, type TcpLink } from '../../support/tcp-link.ts'
+import { quietLog } from '../../support/quiet-log.ts'
+import { openDatabaseLink, type TcpLink } from '../../support/tcp-link.ts'
 
 describe('the outcome of a push while Postgres is away', () => {
   let own: TestDatabase
@@ -18,11 +19,9 @@ describe('the outcome of a push while Postgres is away', () => {
 
   beforeAll(async () => {
     own = await createTestDatabase()
-    const url = new URL(own.url)
-    link = await openTcpLink(Number(url.port || 5432))
-    url.hostname = '127.0.0.1'
-    url.port = String(link.port)
-    database = connectDatabase({ databaseUrl: url.href, poolSize: 6, log: quietLog })
+    const way = await openDatabaseLink(own.url)
+    link = way.link
+    database = connectDatabase({ databaseUrl: way.url, poolSize: 6, log: quietLog })
     relay = await openDarajaRelay({
       target: () => test.simulator.url,
       answer: ({ path }) => {

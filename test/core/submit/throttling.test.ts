@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CallbackDoor, openCallbackDoor } from '../../support/callback-door.ts'
+import { type CallbackReceiver, openCallbackReceiver } from '../../support/callback-receiver.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { type DarajaRelay, mostInASecond, openDarajaRelay, PUSH_PATH } from '../../support/daraja-relay.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -12,7 +12,7 @@ const CONCURRENCY = 8
 describe('pushes', () => {
   let test: TestCore
   let relay: DarajaRelay
-  let door: CallbackDoor
+  let door: CallbackReceiver
 
   const start = async (given: {
     ttlMs?: number
@@ -28,7 +28,7 @@ describe('pushes', () => {
       },
       nowMs,
     })
-    door = await openCallbackDoor(test)
+    door = await openCallbackReceiver(test)
   }
   const stop = async (): Promise<void> => {
     await door.close()

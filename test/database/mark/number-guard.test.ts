@@ -8,11 +8,11 @@ import { startFollowing } from '../../../src/database/mark/follow.ts'
 import { readMarks } from '../../../src/database/mark/mark-files.ts'
 import { type NumberGuard, openNumberGuard, raiseNumbers } from '../../../src/database/mark/number-guard.ts'
 import { createLog, type Log } from '../../../src/runtime/log.ts'
-import { quietLog } from '../../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { keepCopy, putBack } from '../../support/database-copies.ts'
 import { eventually } from '../../support/eventually.ts'
 import { acceptPayments } from '../../support/payments.ts'
+import { quietLog } from '../../support/quiet-log.ts'
 
 /** A process that gives out ids of payments, guarded by its own marks. */
 type Process = {

@@ -1,26 +1,21 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import type { Database } from '../../../src/database/connect.ts'
 import { type Claim, claimDeliveries, recordAttempts } from '../../../src/dispatcher/deliver/attempts.ts'
 import type { Plan } from '../../../src/dispatcher/deliver/plan.ts'
 import type { PostResult } from '../../../src/dispatcher/deliver/post.ts'
 import { findOverdue } from '../../../src/dispatcher/deliver/recover.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase } from '../../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery, readAttempts, readDelivery, readDuty } from '../../support/deliveries.ts'
 
+let own: OpenDatabase
 let database: Database
-let dropDatabase: () => Promise<void>
 
 beforeAll(async () => {
-  const { url, drop } = await createTestDatabase()
-  database = connectDatabase({ databaseUrl: url, poolSize: 8, log: quietLog })
-  dropDatabase = drop
+  own = await openTestDatabase({ poolSize: 8 })
+  database = own.database
 })
-afterAll(async () => {
-  await database.destroy()
-  await dropDatabase()
-})
+afterAll(() => own.close())
 beforeEach(() => sql`TRUNCATE deliveries, to_deliver, attempts, endpoints, dead_letters`.execute(database))
 
 const URLS = Array.from({ length: 200 }, () => 'https://shop.co.ke/')

@@ -7,10 +7,10 @@ import type { Verdict } from '../../../src/dispatcher/endpoints/breaker.ts'
 import { holdDeliveries, rampStranded } from '../../../src/dispatcher/endpoints/hold-flood.ts'
 import { recordOutcomes } from '../../../src/dispatcher/endpoints/record-outcomes.ts'
 import { releaseDue } from '../../../src/dispatcher/endpoints/release.ts'
-import { quietLog } from '../../support/core.ts'
 import { createTestDatabase } from '../../support/database.ts'
 import { type DatabaseClock, startDatabaseClock } from '../../support/database-clock.ts'
 import { addDeliveries, readAttempts, readDelivery, readDuty } from '../../support/deliveries.ts'
+import { quietLog } from '../../support/quiet-log.ts'
 
 let database: Database
 let clock: DatabaseClock

@@ -2,22 +2,21 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { pauseEndpoint, resumeEndpoint } from '../../../src/core/deliveries/endpoints.ts'
 import { retryDeliveries } from '../../../src/core/deliveries/retry.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import type { Database } from '../../../src/database/connect.ts'
 import { expireHeld } from '../../../src/dispatcher/endpoints/expire-held.ts'
 import { AMINA, clear } from '../../core/deliveries/harness.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDelivery, readDelivery } from '../../support/deliveries.ts'
 
 const HOUR_MS = 3_600_000
 const HOST = 'shop.co.ke'
 
-let own: TestDatabase
+let own: OpenDatabase
 let database: Database
 let partnerId: bigint
 beforeAll(async () => {
-  own = await createTestDatabase()
-  database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+  own = await openTestDatabase()
+  database = own.database
   const row = await database
     .insertInto('partners')
     .values({ name: 'Duka' })
@@ -25,10 +24,7 @@ beforeAll(async () => {
     .executeTakeFirst()
   partnerId = row?.id ?? 0n
 })
-afterAll(async () => {
-  await database.destroy()
-  await own.drop()
-})
+afterAll(() => own.close())
 beforeEach(() => clear(database))
 
 /** A delivery that has been held for two hours, at an endpoint that is down. */

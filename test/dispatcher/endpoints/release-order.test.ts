@@ -1,22 +1,18 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import type { Database } from '../../../src/database/connect.ts'
 import { ENDPOINTS_A_ROUND, releaseDue } from '../../../src/dispatcher/endpoints/release.ts'
-import { quietLog } from '../../support/core.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries } from '../../support/deliveries.ts'
 
 describe('endpoints that time brings something to', () => {
-  let own: TestDatabase
+  let own: OpenDatabase
   let database: Database
   beforeAll(async () => {
-    own = await createTestDatabase()
-    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+    own = await openTestDatabase()
+    database = own.database
   })
-  afterAll(async () => {
-    await database.destroy()
-    await own.drop()
-  })
+  afterAll(() => own.close())
 
   it('have their turn by how long it is due, however many ramp that are due again and again', async () => {
     // Partners 1 to 3 rounds of them: each is due again a quarter of a second after its turn.

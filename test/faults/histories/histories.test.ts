@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startDeployment } from '../../support/deployment.ts'
+import { startTestGateway } from '../../support/gateway.ts'
 import { type OwnServices, startOwnServices } from '../services.ts'
 import { judgeClients, runHistory } from './run-history.ts'
 
@@ -11,14 +11,14 @@ const FAULTS_SECONDS = 5
 describe('the public API of two processes, as concurrent clients see it', () => {
   it('keeps every promise in calm', async () => {
     await using open = new AsyncDisposableStack()
-    const deployment = open.adopt(await startDeployment({ serve: 2, dispatch: 0 }), (one) => one.stop())
-    const urls = deployment.serve.map(({ ready }) => ready['http_url'] ?? '')
+    const gateway = open.adopt(await startTestGateway({ serve: 2 }), (one) => one.close())
+    const urls = gateway.serve.map(({ ready }) => ready['http_url'] ?? '')
     let asked = 0
     const door = {
-      database: deployment.database,
-      apiKey: deployment.apiKey,
+      database: gateway.database,
+      apiKey: gateway.apiKey,
       httpUrl: () => urls[(asked += 1) % 2] ?? '',
-      callbackUrl: `${deployment.receiver.url}/told`,
+      callbackUrl: `${gateway.world.receiver.url}/told`,
     }
     const result = await judgeClients({
       door,

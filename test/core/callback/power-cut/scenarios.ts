@@ -1,7 +1,7 @@
 import type { ReceivedCallback } from '../../../../src/core/callback/callback.ts'
 import { openSpool, type Spool } from '../../../../src/core/callback/spool.ts'
 import { encodeRecord } from '../../../../src/core/callback/spool-record.ts'
-import { quietLog } from '../../../support/core.ts'
+import { quietLog } from '../../../support/quiet-log.ts'
 import { received } from '../received.ts'
 import { createMemoryDisk, type DiskFaults, type MemoryDisk } from './memory-disk.ts'
 

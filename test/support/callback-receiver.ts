@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { TestCore } from './core.ts'
 
-export type CallbackDoor = { close(): Promise<void> }
+export type CallbackReceiver = { close(): Promise<void> }
 
 /** The least that Daraja needs to call back: for tests of the core that want no facade before it. */
-export const openCallbackDoor = async (test: TestCore): Promise<CallbackDoor> => {
+export const openCallbackReceiver = async (test: TestCore): Promise<CallbackReceiver> => {
   const receive = async (request: IncomingMessage): Promise<void> => {
     const chunks = await request.toArray()
     const url = new URL(request.url ?? '', 'http://localhost')

@@ -1,14 +1,15 @@
-import { systemClock } from '../../src/runtime/clock.ts'
-import { createLog } from '../../src/runtime/log.ts'
-import { type Simulator, startSimulator } from '../../src/simulator/server.ts'
-import { type Receiver, startReceiver } from '../support/receiver.ts'
+import type { Simulator } from '../../src/simulator/server.ts'
+import { type Received, type Receiver, startReceiver } from './receiver.ts'
+import { startTestSimulator } from './simulator.ts'
 
-/** A prompt as Daraja's stand-in tells of it. */
+/** A prompt as Daraja's stand-in has it in its ledger. */
 export type Prompted = {
   callback_url: string
   account_reference: string
   checkout_request_id: string
+  merchant_request_id: string
   outcome: string
+  warnings: string[]
   transactions: { receipt: string }[]
   callbacks: { result_code: number; status: number | null; body: string }[]
 }
@@ -25,15 +26,11 @@ export type OutsideWorld = {
   close(): Promise<void>
 }
 
-export const startOutsideWorld = async (options: { random: () => number }): Promise<OutsideWorld> => {
-  const simulator = await startSimulator({
-    host: '127.0.0.1',
-    port: 0,
-    callbackDelayMs: 100,
-    log: createLog({ name: 'simulator', level: 'silent' }),
-    clock: systemClock,
-    random: options.random,
-  })
+/** Starts both; payers think for 100 ms unless another time is given. */
+export const startOutsideWorld = async (
+  options: { callbackDelayMs?: number; random?: () => number } = {},
+): Promise<OutsideWorld> => {
+  const simulator = await startTestSimulator({ callbackDelayMs: 100, ...options })
   const receiver = await startReceiver()
   return {
     simulator,
@@ -53,3 +50,17 @@ export const startOutsideWorld = async (options: { random: () => number }): Prom
 /** The payment whose token a callback URL carries. */
 export const paymentOf = (callbackUrl: string): number =>
   Number.parseInt((callbackUrl.split('/').at(-1) ?? '').slice(0, 16), 16)
+
+/** How often each payment was prompted. */
+export const countPrompts = async (world: OutsideWorld): Promise<Map<number, number>> => {
+  const counts = new Map<number, number>()
+  for (const { callback_url: url } of await world.prompts()) {
+    const id = paymentOf(url)
+    counts.set(id, (counts.get(id) ?? 0) + 1)
+  }
+  return counts
+}
+
+/** What a partner's endpoint has received of a payment, oldest first. */
+export const deliveriesOf = (receiver: Receiver, paymentId: number): Received[] =>
+  receiver.received.filter(({ body }) => JSON.parse(body).transaction_id === paymentId)
