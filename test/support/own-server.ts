@@ -53,7 +53,8 @@ export type OwnPostgres = OwnServer & {
 export const startOwnPostgres = async (
   options: { settings?: Record<string, string> } = {},
 ): Promise<OwnPostgres> => {
-  const { path: folder, close } = await openTestFolder()
+  const own = await openTestFolder()
+  const folder = own.path
   const server = await startOwnServer((port) =>
     startEmbeddedPostgres({ ...options, dataFolder: folder, port, say: () => undefined }),
   )
@@ -66,7 +67,7 @@ export const startOwnPostgres = async (
     },
     close: async () => {
       await server.end('stop')
-      await close()
+      await own.close()
     },
   }
 }
