@@ -5,7 +5,7 @@ import { findNatsServer, searchPathOf, startNatsServer } from '../../src/local/n
 import { openTestFolder } from '../support/folder.ts'
 import { type OwnPostgres, type OwnServer, startOwnPostgres, startOwnServer } from '../support/own-server.ts'
 import { quietLog } from '../support/quiet-log.ts'
-import { onDatabase, runStatement } from '../support/test-run.ts'
+import { copyDatabase, onDatabase, runStatement } from '../support/test-run.ts'
 
 export type OwnServices = {
   /** For files that processes keep; gone after `close`. */
@@ -50,7 +50,7 @@ export const startOwnServices = async (): Promise<OwnServices> => {
     folder,
     postgres,
     createDatabase: async (name) => {
-      await runStatement(postgres.url, `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`)
+      await copyDatabase(postgres.url, TEMPLATE, name)
       return (port) => Object.assign(new URL(onDatabase(postgres.url, name)), { port: String(port) }).href
     },
     nats: { ...nats, ...storeOf(join(folder, 'nats', 'jetstream'), join(folder, 'kept')) },

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { inject } from 'vitest'
-import { onDatabase, runStatement, testDatabaseName } from './test-run.ts'
+import { copyDatabase, onDatabase, runStatement, testDatabaseName } from './test-run.ts'
 
 const nameOf = (databaseUrl: string): string => new URL(databaseUrl).pathname.slice(1)
 
@@ -11,7 +11,7 @@ const copy = async (from: string, to: string): Promise<void> => {
     server,
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${from}'`,
   )
-  await runStatement(server, `CREATE DATABASE ${to} TEMPLATE ${from}`)
+  await copyDatabase(server, from, to)
 }
 
 /** Keeps a copy of a database that nobody is using; resolves with the copy's URL. The run's end drops it. */

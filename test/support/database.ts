@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { inject } from 'vitest'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { quietLog } from './quiet-log.ts'
-import { onDatabase, runStatement, testDatabaseName } from './test-run.ts'
+import { copyDatabase, onDatabase, runStatement, testDatabaseName } from './test-run.ts'
 
 export type TestDatabase = {
   readonly url: string
@@ -13,7 +13,7 @@ export type TestDatabase = {
 const create = async (template: string): Promise<TestDatabase> => {
   const serverUrl = inject('databaseUrl')
   const name = testDatabaseName(inject('testRun'), randomBytes(6).toString('hex'))
-  await runStatement(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`)
+  await copyDatabase(serverUrl, template, name)
   return {
     url: onDatabase(serverUrl, name),
     drop: () => runStatement(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),

@@ -35,6 +35,13 @@ export const runStatement = async (databaseUrl: string, statement: string): Prom
 }
 
 /**
+ * Makes a database that is a copy of another, to which nobody may be connected. Its files are copied, which takes Postgres half
+ * the CPU of writing each of their pages into its log.
+ */
+export const copyDatabase = (serverUrl: string, from: string, to: string): Promise<void> =>
+  runStatement(serverUrl, `CREATE DATABASE ${to} TEMPLATE ${from} STRATEGY file_copy`)
+
+/**
  * Begins a run on the server: holds a connection whose `application_name` names the run as long as it lives, by which other
  * runs on the same server, from whatever machine, know it from one that was killed; and drops what killed runs left.
  */
