@@ -4,6 +4,7 @@ import { benchDeliver } from './deliver.ts'
 import { benchFlood } from './flood.ts'
 import { benchIsolation } from './isolation.ts'
 import { benchLatency } from './latency.ts'
+import { benchOverload } from './overload.ts'
 import { benchSettle } from './settle.ts'
 import { benchWhole } from './whole.ts'
 
@@ -85,4 +86,21 @@ program
   )
   .option('--is-fresh', 'with a Postgres that has not run before: for a try, its times do not count')
   .action(benchWhole)
+program
+  .command('overload')
+  .description('more payments than fit, by partners that repeat what is refused as their guide says')
+  .option(
+    '--times <list>',
+    'how many times what fits is offered, separated by commas',
+    wholeNumbers,
+    [1, 2, 3, 5],
+  )
+  .option('--seconds <count>', 'for how long each, seconds', wholeNumber, 15)
+  .option('--after <count>', 'for how long its end is watched, seconds', wholeNumber, 30)
+  .option('--count <count>', 'payments in the closed loop that finds out what fits', wholeNumber, 4_000)
+  .option('--daraja-ms <count>', 'how long Daraja takes to answer a push, ms', countFromZero, 5)
+  .option('--payer-ms <count>', 'how long the payer then takes to pay, ms', countFromZero, 20)
+  .option('--pushes-at-once <count>', 'pushes to Daraja at once', wholeNumber, 32)
+  .option('--is-fresh', 'with a Postgres that has not run before: for a try, its times do not count')
+  .action(benchOverload)
 await program.parseAsync()

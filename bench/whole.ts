@@ -13,6 +13,9 @@ import {
 
 const PARTNERS = 10
 
+/** Of all partners together, from one address. */
+const CONNECTIONS = 64
+
 /** In the order in which they take turns. */
 const SYSTEMS: readonly SystemName[] = ['peer', 'gateway']
 
@@ -96,15 +99,17 @@ const takeTurn = async (
     await measureLoad({
       ...turn,
       prefix: `${turn.prefix}w`,
-      order: { count: Math.ceil(options.count / 4), clients: options.clients },
+      order: { clients: { count: Math.ceil(options.count / 4), atOnce: options.clients } },
     })
     const counted = { databaseUrl: stage.whole.databaseUrls[name], system: name, payments: options.count }
     if (options.profile !== undefined) await forgetStatements(counted.databaseUrl)
-    const { perSecond } = await measure('closed loop', { count: options.count, clients: options.clients })
+    const { perSecond } = await measure('closed loop', {
+      clients: { count: options.count, atOnce: options.clients },
+    })
     if (options.profile !== undefined) await printStatements(counted)
     for (const share of options.seconds === 0 ? [] : SHARES) {
       const rate = perSecond * share
-      await measure(`${share * 100} %`, { count: Math.ceil(rate * options.seconds), perSecond: rate })
+      await measure(`${share * 100} %`, { steps: [{ perSecond: rate, seconds: options.seconds }] })
     }
   } finally {
     await system.stop()
@@ -112,7 +117,7 @@ const takeTurn = async (
   return results
 }
 
-type Load = Pick<PartnerOrder, 'count' | 'clients' | 'perSecond'>
+type Load = Pick<PartnerOrder, 'clients' | 'steps'>
 
 const measureLoad = async (turn: {
   stage: Stage
@@ -123,7 +128,15 @@ const measureLoad = async (turn: {
   const { stage, system, prefix, order } = turn
   await recycleLog(stage.whole.services.database)
   const before = await system.cpu()
-  const payments = await stage.partner.run({ ...order, prefix, url: system.url, apiKeys: system.apiKeys })
+  const payments = await stage.partner.run({
+    ...order,
+    prefix,
+    url: system.url,
+    apiKeys: system.apiKeys,
+    addresses: 1,
+    connections: CONNECTIONS,
+    repeats: false,
+  })
   const after = await system.cpu()
   return toFigures({ payments, seen: await stage.daraja.take(), before, after })
 }

@@ -9,21 +9,26 @@ import type { PartnerOrder, PartnerPayment } from '../support/whole/partner.ts'
 
 const nowMs = (): number => performance.timeOrigin + performance.now()
 
-const CONNECTIONS = 64
-
 /** So long nothing comes when nothing more will. */
 const PATIENCE_MS = 20_000
 
-/** When outcomes came and how often, by the payment's id, and who waits for them. */
-const arrivals = new Map<number, { atMs: number; times: number }>()
+/** So long a partner that repeats its request goes on doing so. */
+const REPEAT_FOR_MS = 60_000
+
+/** Before a request is repeated whose answer did not come. */
+const UNKNOWN_WAIT_MS = 1_000
+
+/** When outcomes came, how often and which first, by the payment's id. */
+const arrivals = new Map<number, { atMs: number; times: number; outcome: string }>()
 
 let onArrival: (id: number) => void = () => undefined
 
 const receiver = createServer((request, response) => {
-  const id = Number(String(request.headers['webhook-id']).split('_')[1])
+  const [, idText, outcome = ''] = String(request.headers['webhook-id']).split('_')
+  const id = Number(idText)
   const known = arrivals.get(id)
   if (known === undefined) {
-    arrivals.set(id, { atMs: nowMs(), times: 1 })
+    arrivals.set(id, { atMs: nowMs(), times: 1, outcome })
     onArrival(id)
   } else known.times += 1
   request.resume().on('end', () => response.end('ok'))
@@ -41,15 +46,23 @@ const listen = (): Promise<string> =>
 
 const callbackUrl = `${await listen()}/outcomes`
 
-/** Sends one request; `then` hears the status, 0 for none, and the payment's id. */
-const ask = (
-  pool: Pool,
-  order: PartnerOrder,
-  number: number,
-  then: (status: number, id: number) => void,
-): void => {
-  const reference = `${order.prefix}${number.toString(36)}`
+/** A partner's connections: from an address of its own, where one machine's loopback has more than one. */
+const openPool = ({ url, addresses, connections }: PartnerOrder, index: number): Pool =>
+  new Pool(url, {
+    connections,
+    ...(addresses > 1 && process.platform === 'linux' && { localAddress: `127.0.1.${index + 1}` }),
+  })
+
+/** The status of an answer, 0 for none, with the payment's id and the seconds that it asks to wait. */
+type Answer = { status: number; id: number; retryAfter: number }
+
+const NO_ANSWER: Answer = { status: 0, id: 0, retryAfter: 0 }
+
+/** Sends one request; without the promises and streams of one, for what is spent here is missing there. */
+const ask = (pool: Pool, order: PartnerOrder, number: number, then: (answer: Answer) => void): void => {
+  const reference = referenceOf(order, number)
   let status = 0
+  let retryAfter = 0
   let text = ''
   pool.dispatch(
     {
@@ -69,20 +82,30 @@ const ask = (
     },
     {
       onRequestStart: () => undefined,
-      onResponseStart: (_controller, code) => {
+      onResponseStart: (_controller, code, headers) => {
         status = code
+        retryAfter = Number(headers['retry-after'] ?? 0)
       },
       onResponseData: (_controller, chunk) => {
         text += chunk.toString('utf8')
       },
-      onResponseEnd: () => then(status, status === 200 ? Number(JSON.parse(text).transaction_id) : 0),
-      onResponseError: () => then(0, 0),
+      onResponseEnd: () =>
+        then({ status, retryAfter, id: status === 200 ? Number(JSON.parse(text).transaction_id) : 0 }),
+      onResponseError: () => then(NO_ANSWER),
     },
   )
 }
 
+const referenceOf = (order: PartnerOrder, number: number): string => `${order.prefix}${number.toString(36)}`
+
+/** What a partner does with an answer that is none: ms to wait before it asks again, null when it does not. */
+const repeatAfterMs = ({ status, retryAfter }: Answer): number | null => {
+  if (status === 429 || status === 503) return retryAfter * 1000
+  return status === 0 ? UNKNOWN_WAIT_MS : null
+}
+
 const run = async (order: PartnerOrder): Promise<PartnerPayment[]> => {
-  const pool = new Pool(order.url, { connections: CONNECTIONS })
+  const pools = Array.from({ length: order.addresses }, (_one, index) => openPool(order, index))
   const payments: PartnerPayment[] = []
   const answered = new Map<number, PartnerPayment>()
   let underWay = 0
@@ -95,47 +118,59 @@ const run = async (order: PartnerOrder): Promise<PartnerPayment[]> => {
   onArrival = (id) => {
     if (answered.has(id)) finish()
   }
-  const send = (dueMs: number): void => {
-    const payment = {
-      reference: `${order.prefix}${payments.length.toString(36)}`,
-      dueMs,
-      answeredMs: 0,
-      status: 0,
-      deliveredMs: 0,
-      times: 0,
-    }
-    underWay += 1
-    ask(pool, order, payments.push(payment) - 1, (status, id) => {
+  const request = (payment: PartnerPayment, number: number): void => {
+    const pool = pools[number % pools.length]
+    if (pool === undefined) return
+    ask(pool, order, number, (answer) => {
       payment.answeredMs = nowMs()
-      payment.status = status
-      if (status === 200) answered.set(id, payment)
-      if (status !== 200 || arrivals.has(id)) finish()
+      payment.status = answer.status
+      if (answer.status === 200) answered.set(answer.id, payment)
+      const waitMs = order.repeats ? repeatAfterMs(answer) : null
+      if (waitMs !== null && payment.answeredMs + waitMs < payment.dueMs + REPEAT_FOR_MS) {
+        payment.repeats += 1
+        setTimeout(() => request(payment, number), waitMs)
+      } else if (answer.status !== 200 || arrivals.has(answer.id)) finish()
     })
   }
+  const send = (dueMs: number): void => {
+    const number = payments.length
+    const reference = referenceOf(order, number)
+    const payment = { ...UNKNOWN, reference, dueMs }
+    payments.push(payment)
+    underWay += 1
+    request(payment, number)
+  }
+  const { clients } = order
   const more = (): void => {
-    if (order.clients === undefined) return
-    while (underWay < order.clients && payments.length < order.count) send(nowMs())
+    if (clients === undefined) return
+    while (underWay < clients.atOnce && payments.length < clients.count) send(nowMs())
   }
   more()
-  if (order.perSecond !== undefined) {
-    const beganMs = nowMs()
-    for (let number = 0; number < order.count; number += 1) {
-      const dueMs = beganMs + (number * 1000) / order.perSecond
+  let beganMs = nowMs()
+  for (const { perSecond, seconds } of order.steps ?? []) {
+    for (let number = 0; number < perSecond * seconds; number += 1) {
+      const dueMs = beganMs + (number * 1000) / perSecond
       while (dueMs > nowMs()) await pause(1)
       send(dueMs)
     }
+    beganMs += seconds * 1000
   }
-  while ((underWay > 0 || payments.length < order.count) && nowMs() - lastMs < PATIENCE_MS) await pause(5)
+  lastMs = nowMs()
+  while (underWay > 0 && nowMs() - lastMs < PATIENCE_MS) await pause(5)
   // A second delivery of one outcome would come soon after the first.
   await pause(50)
   for (const [id, payment] of answered) {
     const arrival = arrivals.get(id)
-    if (arrival !== undefined) Object.assign(payment, { deliveredMs: arrival.atMs, times: arrival.times })
+    if (arrival === undefined) continue
+    const { atMs: deliveredMs, times, outcome } = arrival
+    Object.assign(payment, { deliveredMs, times, outcome })
   }
   arrivals.clear()
-  await pool.destroy()
+  await Promise.all(pools.map((pool) => pool.destroy()))
   return payments
 }
+
+const UNKNOWN = { answeredMs: 0, status: 0, repeats: 0, deliveredMs: 0, times: 0, outcome: '' }
 
 process.stdout.write(`${JSON.stringify({ ready: true })}\n`)
 for await (const line of createInterface({ input: process.stdin })) {

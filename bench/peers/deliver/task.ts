@@ -10,7 +10,7 @@ export type Delivery = { webhookId: string; url: string; body: string }
 export type Attempt = { webhookId: string; startedAt: Date; status: number | null }
 
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS attempts (
+  CREATE TABLE IF NOT EXISTS delivery_attempts (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     webhook_id text NOT NULL,
     started_at timestamptz NOT NULL,
@@ -20,7 +20,7 @@ const SCHEMA = `
 `
 
 const RECORD = `
-  INSERT INTO attempts (webhook_id, started_at, status) SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::integer[])
+  INSERT INTO delivery_attempts (webhook_id, started_at, status) SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::integer[])
 `
 
 /** The table of attempts, on a pool that the library may use too. */

@@ -1,18 +1,21 @@
 import { type BenchServer, startBenchServer } from '../server-process.ts'
 
-/**
- * What the partners are to do: ask for `count` payments, with the keys in turn. Either `clients` of them are under way at
- * once, each from its request until its outcome is there, or one is asked for `perSecond` times a second, whatever
- * becomes of those before.
- */
+/** What the partners are to do. */
 export type PartnerOrder = {
   url: string
+  /** A payment is asked for with the next of them. */
   apiKeys: string[]
   /** What the references of this order's payments begin with: at most six letters and digits. */
   prefix: string
-  count: number
-  clients?: number
-  perSecond?: number
+  /** The partners' addresses, each with so many connections. */
+  addresses: number
+  connections: number
+  /** Whether they repeat what was refused for now or not answered, as the guide says. */
+  repeats: boolean
+  /** A closed loop: so many are under way at once, each from its request until its outcome is there. */
+  clients?: { count: number; atOnce: number }
+  /** Steady loads one after the other: each is asked for at its instant, whatever becomes of those before. */
+  steps?: { perSecond: number; seconds: number }[]
 }
 
 /** What became of a payment at the partner; instants in ms since 1970, 0 for what did not happen. */
@@ -20,12 +23,15 @@ export type PartnerPayment = {
   reference: string
   /** When it was to be asked for. */
   dueMs: number
+  /** When the last answer came, or its absence was known, and its HTTP status; 0 for none. */
   answeredMs: number
-  /** The HTTP status of the answer; 0 for none. */
   status: number
+  /** How often it was asked for again. */
+  repeats: number
   deliveredMs: number
-  /** How often its outcome was delivered. */
+  /** How often its outcome was delivered, and what it was: `successful` or `failed`. */
   times: number
+  outcome: string
 }
 
 /** The partners in a process of their own. */
