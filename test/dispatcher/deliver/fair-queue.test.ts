@@ -201,6 +201,27 @@ describe('the fair queue', () => {
     expect(started).toEqual([under])
   })
 
+  it('takes over what the queue says, acknowledges what it has already, and gives back what comes after its end', async () => {
+    const { queue, add, started, finish } = startFairQueue()
+    const [under = slowest] = add(1)
+    const finished: string[] = []
+    const say = (delivery_id: bigint) =>
+      queue.takeOver({
+        delivery_id,
+        publish_number: 1,
+        partner_id: 1n,
+        host: 'shop.co.ke',
+        finish: (isDone) => finished.push(`${delivery_id} ${isDone}`),
+      })
+    await say(under.delivery_id)
+    await say(98n)
+    expect(started.map(({ delivery_id }) => delivery_id)).toEqual([under.delivery_id, 98n])
+    queue.close()
+    await say(99n)
+    expect(finished).toEqual([`${under.delivery_id} true`, '99 false'])
+    await finish(under)
+  })
+
   it('counts a partner once, also when all it had has ended but what is about to be held', async () => {
     const { promise: whileHolding, resolve: areHeld } = Promise.withResolvers<void>()
     const { add, held, started, finish, runningOf } = startFairQueue({
