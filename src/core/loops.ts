@@ -68,10 +68,10 @@ const startAskingDaraja = (options: CoreOptions, { tokens, findAccount }: Shared
   const submitting = startSubmitting({
     database,
     findAccount,
-    darajaCallbackUrlOf: ({ paymentId, callbackNonce: nonce }) =>
-      renderCallbackUrl({ publicUrl, token: tokens.issue(paymentId), nonce }),
-    accountReferenceOf: ({ paymentId, reference, callbackNonce }, { uniqueReference }) =>
-      uniqueReference ? references.issue(paymentId, callbackNonce) : toAccountReference(reference, paymentId),
+    darajaCallbackUrlOf: ({ id, callback_nonce: nonce }) =>
+      renderCallbackUrl({ publicUrl, token: tokens.issue(id), nonce }),
+    accountReferenceOf: ({ id, reference, callback_nonce }, { uniqueReference }) =>
+      uniqueReference ? references.issue(id, callback_nonce) : toAccountReference(reference, id),
     concurrency: config.submit.concurrency,
     pushesPerSecond,
     timeoutMs,

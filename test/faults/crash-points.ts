@@ -63,6 +63,7 @@ const SPECIAL: Record<string, Partial<Pick<CrashPoint, 'payments' | 'prepare'>>>
   query: { payments: [NEVER_CALLS_BACK, SLOW, PAID] },
   settle_by_query: { payments: [NEVER_CALLS_BACK, PAID] },
   postpone_query: { payments: [SLOW, PAID] },
+  end_due: { prepare: () => tooLate() },
   accept_limited: { prepare: () => withLimits() },
   raise_numbers: { prepare: (place) => beAnother(place) },
   hold: { payments: Array.from({ length: 30 }, () => PAID), prepare: () => oneAtATime() },
@@ -78,6 +79,7 @@ const SPECIAL: Record<string, Partial<Pick<CrashPoint, 'payments' | 'prepare'>>>
 
 /** Loops come past these all the time, with nothing in hand: they count once there was something. */
 const ONLY_AFTER: Record<string, string> = {
+  'take.before_commit': 'accept.after_commit',
   'take_unpublished.before_commit': 'interpret.after_commit',
   'take_query.before_commit': 'record_push.after_commit',
   'claim.before_commit': 'claim.after_commit',
@@ -161,6 +163,10 @@ const pull = async ({ database }: Place): Promise<Prepared> => {
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }
 }
+
+/** Payments that are too old to be pushed as soon as they are accepted. */
+const tooLate = (): Promise<Prepared> =>
+  Promise.resolve({ environment: { SUBMIT_TTL_MS: '1' }, [Symbol.asyncDispose]: () => Promise.resolve() })
 
 /** Limits to keep, which the payments do not reach. */
 const withLimits = (): Promise<Prepared> =>

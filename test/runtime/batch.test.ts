@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { BatchQueueFull, createBatcher } from '../../src/runtime/batch.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** A run that waits until it is told to finish, and remembers what it was given. */
 const heldRun = () => {
@@ -31,6 +32,30 @@ describe('a batcher', () => {
     expect(held.batches).toEqual([[1], [2, 3]])
     held.release()
     expect(await Promise.all(others)).toEqual(['2', '3'])
+  })
+
+  it('lets what comes after a batch gather where that is asked for, until a batch is full', async () => {
+    const held = heldRun()
+    const batcher = createBatcher({
+      maxItems: 3,
+      maxRunning: 10,
+      maxWaiting: 100,
+      gatherMs: 60,
+      run: held.run,
+    })
+    const added = [batcher.add(1)]
+    await turn()
+    added.push(batcher.add(2))
+    await turn()
+    added.push(batcher.add(3))
+    await turn()
+    expect(held.batches).toEqual([[1]])
+    await eventually(() => expect(held.batches).toEqual([[1], [2, 3]]))
+    added.push(batcher.add(4), batcher.add(5), batcher.add(6))
+    await turn()
+    expect(held.batches).toEqual([[1], [2, 3], [4, 5, 6]])
+    for (const _batch of held.batches) held.release()
+    expect(await Promise.all(added)).toEqual(['1', '2', '3', '4', '5', '6'])
   })
 
   it('starts no batch beside a running one for a few items', async () => {

@@ -3,7 +3,10 @@ import { createAcceptor } from '../../src/core/request/accept.ts'
 import { createLimitedAcceptor } from '../../src/core/request/accept-limited.ts'
 import type { AcceptLimits } from '../../src/core/request/payer-limits.ts'
 import { parsePaymentRequest } from '../../src/core/request/payment-request.ts'
-import { type Pushed, recordPushes } from '../../src/core/submit/record-pushes.ts'
+import { type EndedPayments, endDuePayments } from '../../src/core/submit/end-due-payments.ts'
+import { isKind, type Pushed } from '../../src/core/submit/pushed.ts'
+import { recordAccepted } from '../../src/core/submit/record-accepted.ts'
+import { recordPushes } from '../../src/core/submit/record-pushes.ts'
 import { type TakenPayments, takeDuePayments } from '../../src/core/submit/take-due-payments.ts'
 import type { Database } from '../../src/database/connect.ts'
 import type { PaymentNumbers } from '../../src/database/mark/number-guard.ts'
@@ -42,12 +45,12 @@ export const acceptPayment = async (database: Database): Promise<bigint> => {
   return id
 }
 
-/** Takes due payments as the submit loop of one process does. */
-export const takePayments = (
+/** Takes due payments, and ends those that are not to be pushed, as the submit loop of one process does. */
+export const takePayments = async (
   database: Database,
   options: Partial<Parameters<typeof takeDuePayments>[0]> = {},
-): Promise<TakenPayments> =>
-  takeDuePayments({
+): Promise<TakenPayments & EndedPayments> => {
+  const taken = await takeDuePayments({
     database,
     accountId: 0n,
     budget: { shortcode: '174379', call: 'push', perSecond: null },
@@ -56,10 +59,15 @@ export const takePayments = (
     alsoOld: true,
     ...options,
   })
+  return { ...taken, ...(await endDuePayments(database, taken.toEnd)) }
+}
 
-/** Records what came of pushes, without jitter. */
-export const record = (database: Database, pushes: readonly Pushed[]) =>
-  recordPushes({ database, reconcileAfterMs: 90_000, random: () => 0, pushes })
+/** Records what came of pushes as the submit loop does, without jitter. */
+export const record = async (database: Database, pushes: readonly Pushed[]) => {
+  const options = { database, reconcileAfterMs: 90_000, random: () => 0 }
+  const recorded = await recordAccepted({ ...options, pushes: pushes.filter(isKind('accepted')) })
+  return recordPushes({ ...options, pushes: pushes.filter(({ paymentId }) => !recorded.has(paymentId)) })
+}
 
 export const readPayment = (database: Database, id: bigint) =>
   database.selectFrom('payments').selectAll().where('id', '=', id).executeTakeFirstOrThrow()

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { unlessSetBack } from '../../database/expressions.ts'
 import { isOutage } from '../../database/outage.ts'
@@ -27,17 +27,26 @@ export type Hold = {
   recentHolds: number
 }
 
+/** What is read of a hold. */
+export type HoldRow = { for_ms: number; recent_holds: number }
+
+/** A query for whether the account may be asked anything now: always one row, a `HoldRow`. */
+export const selectHold = (shortcode: string): RawBuilder<HoldRow> => sql`
+  SELECT coalesce(max(extract(epoch FROM greatest(${HELD_UNTIL}, now()) - now()) * 1000), 0)::float8 AS for_ms,
+    coalesce(max(CASE WHEN ${isRecent} THEN holds END), 0) AS recent_holds
+  FROM daraja_accounts WHERE shortcode = ${shortcode}
+`
+
+/** Whether the account is held. Pure. */
+export const toHold = (row: HoldRow): Hold => ({
+  forMs: Math.ceil(row.for_ms),
+  recentHolds: row.recent_holds,
+})
+
 /** Reads whether the account may be asked anything now. */
 export const readHold = async (database: Database, shortcode: string): Promise<Hold> => {
-  const row = await database
-    .selectFrom('daraja_accounts')
-    .select([
-      sql<number>`(extract(epoch FROM greatest(${HELD_UNTIL}, now()) - now()) * 1000)::float8`.as('for_ms'),
-      sql<number>`CASE WHEN ${isRecent} THEN holds ELSE 0 END`.as('recent_holds'),
-    ])
-    .where('shortcode', '=', shortcode)
-    .executeTakeFirst()
-  return { forMs: Math.ceil(row?.for_ms ?? 0), recentHolds: row?.recent_holds ?? 0 }
+  const { rows } = await selectHold(shortcode).execute(database)
+  return toHold(rows[0] ?? { for_ms: 0, recent_holds: 0 })
 }
 
 /**

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { sql, type Transaction } from 'kysely'
+import { type RawBuilder, sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { unlessSetBack } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
@@ -34,38 +34,63 @@ export const toBucket = (perSecond: number): { burst: number; intervalMs: number
   return { burst, intervalMs: 1000 / Math.max(perSecond - 2 * burst + 1, perSecond / 2) }
 }
 
-/**
- * What the bucket allows now. Locks it until the transaction ends, so that no other replica takes the same: call it
- * before duties are taken, and `spend` in the same transaction.
- */
-export const readAllowance = async (transaction: Transaction<Schema>, budget: Budget): Promise<Allowance> => {
-  if (budget.perSecond === null) return { calls: Number.POSITIVE_INFINITY, nextInMs: 0 }
-  const { burst, intervalMs } = toBucket(budget.perSecond)
-  const aheadMs = Math.max(0, await lockBucket(transaction, budget))
-  // A millionth, for what was written as a sum of intervals is not read back as exactly that. Not below none: a
-  // transaction that waited for the bucket has a `now()` before the one of whoever emptied it.
-  const calls = Math.max(0, Math.floor(burst - aheadMs / intervalMs + 1e-6))
-  return { calls, nextInMs: calls > 0 ? 0 : Math.ceil(aheadMs - (burst - 1) * intervalMs) }
-}
-
+/** When the bucket is empty again: now, or ahead by an interval for each call that was taken. */
 const LEVEL = sql`greatest(${unlessSetBack(sql.ref('next_at'))}, now())`
 
-/** How far the bucket's level is in the future, ms; negative when it has been empty for a while. */
-const lockBucket = async (transaction: Transaction<Schema>, budget: Budget): Promise<number> => {
-  const row = await transaction
-    .selectFrom('daraja_budgets')
-    .select(sql<number>`(extract(epoch FROM ${LEVEL} - now()) * 1000)::float8`.as('ahead_ms'))
-    .where('shortcode', '=', budget.shortcode)
-    .where('call', '=', budget.call)
-    .forUpdate()
-    .executeTakeFirst()
-  if (row) return row.ahead_ms
-  await transaction
+const AHEAD_MS = sql`(extract(epoch FROM ${LEVEL} - now()) * 1000)::float8`
+
+/** What is read of a bucket: how far its level is ahead, ms, and how many calls it allows now. */
+export type BucketRow = { ahead_ms: number; calls: number }
+
+/**
+ * A query that locks the bucket until the transaction ends, so that no other replica takes the same, and reads what it
+ * allows, as a `BucketRow`; no row where there is no bucket yet. What is taken is spent in the same transaction.
+ */
+export const lockBucket = ({ shortcode, call, perSecond }: Budget): RawBuilder<BucketRow> => {
+  if (perSecond === null) return sql`SELECT 0::float8 AS ahead_ms, 'infinity'::float8 AS calls`
+  const { burst, intervalMs } = toBucket(perSecond)
+  // A millionth, for what was written as a sum of intervals is not read back as exactly that. Not below none: a
+  // transaction that waited for the bucket has a `now()` before the one of whoever emptied it.
+  return sql`
+    SELECT ${AHEAD_MS} AS ahead_ms,
+      greatest(0, floor(${burst}::float8 - greatest(0, ${AHEAD_MS}) / ${intervalMs}::float8 + 1e-6)) AS calls
+    FROM daraja_budgets WHERE shortcode = ${shortcode} AND call = ${call} FOR UPDATE
+  `
+}
+
+/** A statement that takes from a bucket, which is locked, as many calls as the row `spent` of a WITH says. */
+export const spendFrom = ({ shortcode, call, perSecond }: Budget): RawBuilder<unknown> =>
+  perSecond === null
+    ? sql`SELECT`
+    : sql`
+        UPDATE daraja_budgets
+        SET next_at = ${LEVEL} + make_interval(secs => spent.calls * ${toBucket(perSecond).intervalMs / 1000}::float8)
+        FROM spent WHERE shortcode = ${shortcode} AND call = ${call} AND spent.calls > 0
+      `
+
+/** Makes a bucket, full, where there is none. */
+export const makeBucket = async (database: Database, { shortcode, call }: Budget): Promise<void> => {
+  await database
     .insertInto('daraja_budgets')
-    .values({ shortcode: budget.shortcode, call: budget.call })
+    .values({ shortcode, call })
     .onConflict((conflict) => conflict.doNothing())
     .execute()
-  return lockBucket(transaction, budget)
+}
+
+/** What a locked bucket allows. Pure. */
+export const toAllowance = ({ perSecond }: Budget, row: BucketRow): Allowance => {
+  if (perSecond === null || row.calls > 0) return { calls: row.calls, nextInMs: 0 }
+  const { burst, intervalMs } = toBucket(perSecond)
+  return { calls: 0, nextInMs: Math.ceil(Math.max(0, row.ahead_ms) - (burst - 1) * intervalMs) }
+}
+
+/** What the bucket allows now: call it before duties are taken, and `spend` in the same transaction. */
+export const readAllowance = async (transaction: Transaction<Schema>, budget: Budget): Promise<Allowance> => {
+  for (;;) {
+    const { rows } = await lockBucket(budget).execute(transaction)
+    if (rows[0]) return toAllowance(budget, rows[0])
+    await makeBucket(transaction, budget)
+  }
 }
 
 /** Takes `calls` from the bucket that `readAllowance` locked. */
@@ -75,13 +100,7 @@ export const spend = async (
   calls: number,
 ): Promise<void> => {
   if (budget.perSecond === null || calls === 0) return
-  const seconds = (calls * toBucket(budget.perSecond).intervalMs) / 1000
-  await transaction
-    .updateTable('daraja_budgets')
-    .set({ next_at: sql`${LEVEL} + make_interval(secs => ${seconds})` })
-    .where('shortcode', '=', budget.shortcode)
-    .where('call', '=', budget.call)
-    .execute()
+  await sql`WITH spent AS (SELECT ${calls}::integer AS calls) ${spendFrom(budget)}`.execute(transaction)
 }
 
 /** The longest pause between two looks at the budget, ms. */

@@ -1,12 +1,13 @@
+import type { RowOf } from '../../database/schema/schema.ts'
 import { callDaraja, credentialsOf, type Daraja, readSuccess, type Unsuccessful } from './call.ts'
 import { PUSH_PATH } from './client.ts'
 import type { JsonObject } from './read-json.ts'
 import { fieldOf, wordOf } from './read-json.ts'
 
-/** A prompt that Daraja is asked to show. */
-export type Push = {
-  msisdn: string
-  amountKes: number
+/** Whom Daraja is asked to prompt, and for how much: a payment, by the names of its row. */
+export type Prompted = RowOf<'payments', 'msisdn' | 'amount_kes'>
+
+export type Wording = {
   /** What the payer sees: at most twelve letters and digits. */
   accountReference: string
   /** Where Daraja is to POST the outcome. */
@@ -37,16 +38,20 @@ export const toAccountReference = (reference: string | null, paymentId: bigint):
  * prompts twice. An accepted answer without a CheckoutRequestID is `unknown`, for the payer has the prompt. What the
  * body says counts, whatever HTTP status it came with.
  */
-export const pushStk = async (daraja: Daraja, push: Push): Promise<PushOutcome> => {
+export const pushStk = async (
+  daraja: Daraja,
+  { msisdn, amount_kes }: Prompted,
+  { accountReference, darajaCallbackUrl }: Wording,
+): Promise<PushOutcome> => {
   const body = {
     ...credentialsOf(daraja),
     TransactionType: daraja.account.transactionType,
-    Amount: push.amountKes,
-    PartyA: Number(push.msisdn),
+    Amount: amount_kes,
+    PartyA: Number(msisdn),
     PartyB: Number(daraja.account.partyB),
-    PhoneNumber: Number(push.msisdn),
-    CallBackURL: push.darajaCallbackUrl,
-    AccountReference: push.accountReference,
+    PhoneNumber: Number(msisdn),
+    CallBackURL: darajaCallbackUrl,
+    AccountReference: accountReference,
     TransactionDesc: TRANSACTION_DESC,
   }
   const reply = await callDaraja(daraja, { path: PUSH_PATH, body, read: readSuccess })

@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely'
+import { type RawBuilder, sql, type Transaction } from 'kysely'
 import { givenRows } from '../../database/given-rows.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
@@ -26,8 +26,7 @@ export const movePayments = async (
   moves: readonly MovedTo[],
 ): Promise<Set<bigint>> => {
   if (moves.length === 0) return new Set()
-  for (const { from, to } of moves)
-    if (!ARROWS[from].includes(to)) throw new Error(`no arrow from ${from} to ${to}`)
+  for (const { from, to } of moves) refuseNoArrow(from, to)
   const { rows } = await sql<RowOf<'payments', 'id'>>`
     UPDATE payments SET
       state = given.state,
@@ -57,4 +56,35 @@ export const movePayments = async (
     })),
   )
   return moved
+}
+
+/**
+ * Parts of a WITH that move all payments of the part `locked`, which has their `id`, one way, with their history
+ * (law 4): `moved` are those that did, with the columns of `returning`. For a stage that is one statement. `also` sets
+ * other columns. Throws where there is no arrow.
+ */
+export const movingParts = (options: {
+  from: PaymentStateName
+  to: PaymentStateName
+  cause: Cause
+  also?: RawBuilder<unknown>
+  returning: RawBuilder<unknown>
+}): RawBuilder<unknown> => {
+  const { from, to, cause, also = sql``, returning } = options
+  refuseNoArrow(from, to)
+  return sql`
+    moved AS (
+      UPDATE payments SET state = ${sql.lit(to)}${also}
+      FROM locked WHERE payments.id = locked.id AND payments.state = ${sql.lit(from)}
+      RETURNING payments.id, ${returning}
+    ), history AS (
+      INSERT INTO payment_history (payment_id, from_state, to_state, cause, at)
+      SELECT id, ${sql.lit(from)}::payment_state, ${sql.lit(to)}::payment_state, ${sql.lit(cause)}, clock_timestamp()
+      FROM moved
+    )
+  `
+}
+
+const refuseNoArrow = (from: PaymentStateName, to: PaymentStateName): void => {
+  if (!ARROWS[from].includes(to)) throw new Error(`no arrow from ${from} to ${to}`)
 }

@@ -4,7 +4,6 @@ import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { maskCheckoutRequestId } from '../../values/checkout-request-id.ts'
-import type { PushOutcome } from '../daraja/stk-push.ts'
 import {
   addConfirmations,
   addQueries,
@@ -18,23 +17,18 @@ import type { Settlement } from '../settle/decide.ts'
 import type { Evidence } from '../settle/evidence.ts'
 import { type Finding, recordFindings } from '../settle/findings.ts'
 import { settle } from '../settle/settle.ts'
-
-/** A payment that was pushed, which taking of it that was, and what came of it. */
-export type Pushed = { paymentId: bigint; take: number; outcome: PushOutcome }
-
-type OutcomeOf<Kind extends PushOutcome['kind']> = Extract<PushOutcome, { kind: Kind }>
-type PushedAs<Kind extends PushOutcome['kind']> = Omit<Pushed, 'outcome'> & { outcome: OutcomeOf<Kind> }
+import { isKind, type Pushed, type PushedAs } from './pushed.ts'
 
 /** What the records did: the settlements of refusals, and ids that are not those that were known. */
 export type RecordedPushes = { settlements: Settlement[]; findings: Finding[] }
 
 /**
- * Records what came of pushes, in one transaction, and replaces each duty by the next: to query what was accepted, to
- * submit again later what was certainly not processed, to confirm what is unknown, nothing for what failed. It may be
- * repeated, and may come late. A callback may have settled a payment before: then only Daraja's ids are written down.
- * The lease may have ended and the payment be unconfirmed: then the ids put it on the query's duty, and what was
- * certainly not done fails it. The database may be a copy from before the push. `random` spreads the queries of what
- * was pushed together.
+ * Records what came of pushes, whatever it is and wherever their payments are by now, in one transaction, and replaces
+ * each duty by the next: to query what was accepted, to submit again later what was certainly not processed, to confirm
+ * what is unknown, nothing for what failed. It may be repeated, and may come late. A callback may have settled a
+ * payment before: then only Daraja's ids are written down. The lease may have ended and the payment be unconfirmed:
+ * then the ids put it on the query's duty, and what was certainly not done fails it. The database may be a copy from
+ * before the push. `random` spreads the queries of what was pushed together.
  */
 export const recordPushes = async (options: {
   database: Database
@@ -45,7 +39,7 @@ export const recordPushes = async (options: {
   const recorded = await options.database.transaction().execute(async (transaction) => {
     const known = await lockPayments(transaction, options.pushes)
     await takeAnew(transaction, options.pushes, known)
-    const findings = await recordAccepted({
+    const findings = await recordLateAccepted({
       transaction,
       known,
       pushes: options.pushes,
@@ -56,10 +50,10 @@ export const recordPushes = async (options: {
     const notProcessed = await recordLater(transaction, options.pushes.filter(isKind('later')), known)
     const refusals = options.pushes.filter(isKind('refused')).map(toRefusal)
     const settlements = await settle(transaction, [...refusals, ...notProcessed.map(toNotPrompted)])
-    crashPoint('record_push.before_commit')
+    crashPoint('record_other_push.before_commit')
     return { settlements, findings }
   })
-  crashPoint('record_push.after_commit')
+  crashPoint('record_other_push.after_commit')
   return recorded
 }
 
@@ -78,7 +72,7 @@ const takeAnew = async (
 }
 
 /** Those that Daraja took: now to be queried; resolves with ids that are not those that were known. */
-const recordAccepted = async (options: {
+const recordLateAccepted = async (options: {
   transaction: Transaction<Schema>
   known: ReadonlyMap<bigint, Known>
   pushes: readonly Pushed[]
@@ -133,11 +127,6 @@ const idOf = ({ paymentId }: Pushed): bigint => paymentId
 
 const isUnconfirmed = (known: ReadonlyMap<bigint, Known>, { paymentId }: Pushed): boolean =>
   known.get(paymentId)?.state === 'unconfirmed'
-
-const isKind =
-  <Kind extends PushOutcome['kind']>(kind: Kind) =>
-  (push: Pushed): push is PushedAs<Kind> =>
-    push.outcome.kind === kind
 
 /** What is known of a payment before the record. */
 type Known = RowOf<'payments', 'id' | 'state' | 'checkout_request_id'>

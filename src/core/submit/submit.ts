@@ -1,8 +1,5 @@
 import type { Database } from '../../database/connect.ts'
 import { isOutage } from '../../database/outage.ts'
-import { retryWhileUnavailable } from '../../database/retry-while-unavailable.ts'
-import { runRows } from '../../database/run-rows.ts'
-import { createBatcher } from '../../runtime/batch.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
@@ -12,12 +9,20 @@ import type { FindAccount, OpenAccount } from '../daraja/call.ts'
 import { type PushOutcome, pushStk } from '../daraja/stk-push.ts'
 import type { CoreMetrics } from '../metrics.ts'
 import { beginningAt, findDueAccounts, sooner } from '../payments/due-accounts.ts'
-import { reportFindings, reportSettlements } from '../settle/report-settlements.ts'
-import { type Pushed, recordPushes } from './record-pushes.ts'
-import { createPushTakers, type DuePayment, type PushTaker } from './take-due-payments.ts'
+import { reportSettlements } from '../settle/report-settlements.ts'
+import { endDuePayments } from './end-due-payments.ts'
+import { createPushRecorder, type PushRecorder } from './push-recorder.ts'
+import { createPushTakers, type PushTaker } from './push-taker.ts'
+import type { DuePayment } from './take-due-payments.ts'
 
 /** How long the loop rests when nothing is due and nobody wakes it, ms. */
 const IDLE_MS = 500
+
+/**
+ * How long payments and slots gather after a look for what is due, ms: ten statements for one payment cost much more
+ * than one for ten, and payers do not notice.
+ */
+const GATHER_MS = 20
 
 /**
  * A payment that was taken longer ago than this is not pushed, ms: the process stood still, and the buyer may be gone.
@@ -41,6 +46,7 @@ export type Submitting = {
   darajaCallbackUrlOf: (payment: DuePayment) => string
   /** What the payer sees it is for. */
   accountReferenceOf: (payment: DuePayment, account: OpenAccount) => string
+  /** Pushes under way at once, at the most; how many of an account are follows what Daraja bears. */
   concurrency: number
   /** Pushes for each account, by all replicas; null: as many as `concurrency` lets out. */
   pushesPerSecond: number | null
@@ -55,9 +61,9 @@ export type Submitting = {
 
 /**
  * Prompts payers: takes accepted payments, those due longest first, moves each to `submitting`, commits, sends one
- * push, and records what came of it. At most `concurrency` pushes are under way, for an account half as many after each
- * recent hold. `wake` when a payment was accepted. `onSettled` is called after payments failed here, for their
- * deliveries are due.
+ * push, and records what came of it. At most `concurrency` pushes are under way, fewer of an account that Daraja slows
+ * down or turns away (`push-width.ts`). `wake` when a payment was accepted. `onSettled` is called after payments failed
+ * here, for their deliveries are due.
  */
 export const startSubmitting = (options: Submitting): Loop => {
   const underWay = new Set<Promise<void>>()
@@ -79,29 +85,17 @@ export const startSubmitting = (options: Submitting): Loop => {
   })
   let rounds = 0
 
-  const submit = async (account: OpenAccount, payment: DuePayment, takenAtMs: number): Promise<void> => {
-    const isStale = options.nowMs() - takenAtMs > STALE_MS
-    const outcome = isStale ? NOT_PUSHED : await push(options, account, payment)
-    options.metrics.pushed(outcome.kind)
-    logOutcome(options.log, payment, outcome)
-    if (outcome.kind === 'later') {
-      const { database, log, metrics } = options
-      await backOff({ database, shortcode: account.daraja.account.shortcode, log, metrics }, outcome)
-    }
-    await record.add({ paymentId: payment.paymentId, take: payment.take, outcome })
-  }
-
-  const start = (taker: PushTaker, account: OpenAccount, payment: DuePayment, takenAtMs: number): void => {
+  const start = (taken: Taken): void => {
     // A record that fails leaves the payment in `submitting`; when its lease ends it is found and becomes
     // `unconfirmed`.
-    const running = submit(account, payment, takenAtMs).catch((error: unknown) =>
-      options.log.error({ event: 'push_not_recorded', payment_id: payment.paymentId, err: error }),
+    const running = submit({ options, record, taken }).catch((error: unknown) =>
+      options.log.error({ event: 'push_not_recorded', payment_id: taken.payment.id, err: error }),
     )
     underWay.add(running)
-    taker.started()
+    taken.taker.started()
     void running.then(() => {
       underWay.delete(running)
-      taker.ended()
+      taken.taker.ended()
       loop.wake()
     })
   }
@@ -112,11 +106,8 @@ export const startSubmitting = (options: Submitting): Loop => {
     const account = await options.findAccount(accountId)
     const taken = await taker.take(account, options.concurrency - underWay.size)
     if (taken === null) return taker.waitMs()
-    for (const found of taken.orphans)
-      options.log.warn({ event: 'payment_unconfirmed', payment_id: found, cause: 'submitter_lost' })
-    reportSettlements(options, taken.settlements)
-    if (taken.settlements.length > 0) options.onSettled()
-    if (account) for (const payment of taken.toPush) start(taker, account, payment, takenAtMs)
+    if (account) for (const payment of taken.toPush) start({ taker, account, payment, takenAtMs })
+    if (taken.toEnd.length > 0) await end(options, taken.toEnd)
     return taken.more || taker.waitMs()
   }
 
@@ -128,7 +119,14 @@ export const startSubmitting = (options: Submitting): Loop => {
     return again
   }
 
-  const loop = startLoop({ name: 'submit', idleMs: IDLE_MS, round, isOutage, log: options.log })
+  const loop = startLoop({
+    name: 'submit',
+    idleMs: IDLE_MS,
+    minPauseMs: GATHER_MS,
+    round,
+    isOutage,
+    log: options.log,
+  })
   const stop = async (): Promise<void> => {
     record.last()
     await loop.stop()
@@ -137,11 +135,38 @@ export const startSubmitting = (options: Submitting): Loop => {
   return { ...loop, stop }
 }
 
+/** A payment that was taken, when, and by whom. */
+type Taken = { taker: PushTaker; account: OpenAccount; payment: DuePayment; takenAtMs: number }
+
+/** Pushes a payment once, and has recorded what came of it. */
+const submit = async (parts: { options: Submitting; record: PushRecorder; taken: Taken }): Promise<void> => {
+  const { options, record } = parts
+  const { taker, account, payment, takenAtMs } = parts.taken
+  const startedAtMs = options.nowMs()
+  const isStale = startedAtMs - takenAtMs > STALE_MS
+  const outcome = isStale ? NOT_PUSHED : await push(options, account, payment)
+  taker.answered({ kind: outcome.kind, tookMs: options.nowMs() - startedAtMs })
+  options.metrics.pushed(outcome.kind)
+  logOutcome(options.log, payment, outcome)
+  if (outcome.kind === 'later') {
+    const { database, log, metrics } = options
+    await backOff({ database, shortcode: account.daraja.account.shortcode, log, metrics }, outcome)
+  }
+  await record.add({ paymentId: payment.id, take: payment.takes, outcome })
+}
+
+/** Ends what is due and not to be pushed, and reports it. */
+const end = async (options: Submitting, ids: readonly bigint[]): Promise<void> => {
+  const { orphans, settlements } = await endDuePayments(options.database, ids)
+  for (const found of orphans)
+    options.log.warn({ event: 'payment_unconfirmed', payment_id: found, cause: 'submitter_lost' })
+  reportSettlements(options, settlements)
+  if (settlements.length > 0) options.onSettled()
+}
+
 const push = async (options: Submitting, account: OpenAccount, payment: DuePayment): Promise<PushOutcome> => {
   crashPoint('push.before_send')
-  const outcome = await pushStk(account.daraja, {
-    msisdn: payment.msisdn,
-    amountKes: payment.amountKes,
+  const outcome = await pushStk(account.daraja, payment, {
     accountReference: options.accountReferenceOf(payment, account),
     darajaCallbackUrl: options.darajaCallbackUrlOf(payment),
   })
@@ -152,7 +177,7 @@ const push = async (options: Submitting, account: OpenAccount, payment: DuePayme
 const logOutcome = (log: Log, payment: DuePayment, outcome: PushOutcome): void => {
   const lineOf = ({ event, ...more }: { event: string; [field: string]: string | number }) => ({
     event,
-    payment_id: Number(payment.paymentId),
+    payment_id: Number(payment.id),
     msisdn: maskMsisdn(payment.msisdn),
     ...more,
   })
@@ -172,46 +197,4 @@ const logOutcome = (log: Log, payment: DuePayment, outcome: PushOutcome): void =
     default:
       return outcome satisfies never
   }
-}
-
-/** After `last`, for how long records still wait for a Postgres that is away, ms. */
-const LAST_RECORDING_MS = 60_000
-
-/**
- * Records outcomes, many in one transaction. An outcome is known to nobody else, so its record is tried for as long as
- * Postgres is away; once `last` was called, for a minute more.
- */
-const createPushRecorder = (options: {
-  database: Database
-  reconcileAfterMs: number
-  nowMs: () => number
-  random: () => number
-  log: Log
-  metrics: CoreMetrics
-  onSettled: () => void
-}) => {
-  const { database, reconcileAfterMs, random, log, metrics, nowMs, onSettled } = options
-  let untilMs = Number.POSITIVE_INFINITY
-  const batcher = createBatcher<Pushed, void>({
-    maxItems: 200,
-    maxRunning: 2,
-    maxWaiting: 10_000,
-    run: (all) =>
-      runRows(all, async (pushes) => {
-        const { settlements, findings } = await recordPushes({ database, reconcileAfterMs, random, pushes })
-        reportSettlements({ log, metrics }, settlements)
-        reportFindings({ log, metrics }, findings)
-        if (settlements.length > 0) onSettled()
-        return pushes.map(() => undefined)
-      }),
-  })
-
-  const add = (pushed: Pushed): Promise<void> =>
-    retryWhileUnavailable(() => batcher.add(pushed), { isOver: (pauseMs) => nowMs() + pauseMs > untilMs })
-
-  const last = (): void => {
-    untilMs = nowMs() + LAST_RECORDING_MS
-  }
-
-  return { add, last }
 }

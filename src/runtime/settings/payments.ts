@@ -40,8 +40,8 @@ export const PAYMENT_SETTINGS = {
   },
   SUBMIT_CONCURRENCY: {
     parse: wholeNumber(1, 1000),
-    default: '32',
-    help: 'pushes to Daraja at once, per process',
+    default: '400',
+    help: 'pushes to Daraja at once at the most, per process; how many there are follows what Daraja bears',
   },
   DARAJA_PUSHES_PER_SECOND: {
     parse: wholeNumber(1, 10_000),

@@ -43,12 +43,11 @@ describe('a call of Daraja, through sockets', () => {
   })
 
   const push = (msisdn = '254712345678') =>
-    pushStk(daraja, {
-      msisdn,
-      amountKes: 150,
-      accountReference: 'INV2025001',
-      darajaCallbackUrl: 'http://127.0.0.1:9/callbacks/stk/1',
-    })
+    pushStk(
+      daraja,
+      { msisdn, amount_kes: 150 },
+      { accountReference: 'INV2025001', darajaCallbackUrl: 'http://127.0.0.1:9/callbacks/stk/1' },
+    )
 
   const promptsOf = async (): Promise<number> => {
     const ledger = (await (await fetch(`${simulator.url}/_ledger`)).json()) as { prompts: number }

@@ -37,9 +37,8 @@ const RUNS = { numRuns: Number(process.env['SPELLINGS'] ?? 250) }
 const ANY_STATUS = [200, 201, 400, 401, 403, 404, 405, 429, 500, 502, 503, 504] as const
 const CHECKOUT_REQUEST_ID = 'ws_CO_04052026210410237712345678'
 
-const PUSH = {
-  msisdn: '254712345678',
-  amountKes: 150,
+const PAYMENT = { msisdn: '254712345678', amount_kes: 150 }
+const WORDING = {
   accountReference: 'INV2025001',
   darajaCallbackUrl: 'https://pay.example.com/callbacks/stk/1',
 }
@@ -218,7 +217,7 @@ describe('an answer, however it is spelled, through a socket', () => {
     const spelled = asyncProperty(gen(), async (draw) => {
       const row = draw(constantFrom, ...ERRORS)
       const answer = spellAnswer(draw, draw(constantFrom, ...ANY_STATUS), spellError(draw, row))
-      const { outcome, asked } = await hear(answer, () => pushStk(daraja, PUSH))
+      const { outcome, asked } = await hear(answer, () => pushStk(daraja, PAYMENT, WORDING))
       const means = asked === 2 && outcome.kind === 'later' ? 'bad_token' : outcome.kind
       expect([means, asked, show(answer)]).toEqual([
         row.means,
@@ -248,7 +247,7 @@ describe('an answer, however it is spelled, through a socket', () => {
         draw(constantFrom, ...ANY_STATUS),
         spellDocument(draw, spellObject(draw, members)),
       )
-      const { outcome, asked } = await hear(answer, () => pushStk(daraja, PUSH))
+      const { outcome, asked } = await hear(answer, () => pushStk(daraja, PAYMENT, WORDING))
       const expected = isContradicted ? 'unknown' : 'accepted'
       expect([outcome.kind, asked, show(answer)]).toEqual([expected, 1, show(answer)])
       if (outcome.kind === 'accepted') expect(outcome.checkoutRequestId).toBe(CHECKOUT_REQUEST_ID)
@@ -270,7 +269,7 @@ describe('an answer, however it is spelled, through a socket', () => {
         '{',
       )
       const answer = spellAnswer(draw, draw(constantFrom, 200, 201, 500, 502, 504), body)
-      const { outcome, asked } = await hear(answer, () => pushStk(daraja, PUSH))
+      const { outcome, asked } = await hear(answer, () => pushStk(daraja, PAYMENT, WORDING))
       expect([outcome.kind, asked, show(answer)]).toEqual(['unknown', 1, show(answer)])
     })
     await check(spelled, RUNS)

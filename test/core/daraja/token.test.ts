@@ -26,9 +26,8 @@ const ACCOUNT = {
   partyB: '174379',
 }
 
-const PUSH = {
-  msisdn: '254712345678',
-  amountKes: 150,
+const PAYMENT = { msisdn: '254712345678', amount_kes: 150 }
+const WORDING = {
   accountReference: 'INV2025001',
   darajaCallbackUrl: 'http://127.0.0.1:9/callbacks/stk/1',
 }
@@ -167,7 +166,7 @@ describe('the access token of an account', () => {
     INVALID.map(([name, refusal]) => ({ name, path, refusal, call, kind }))
 
   it.each([
-    ...calls(PUSH_PATH, (daraja) => pushStk(daraja, PUSH), 'accepted'),
+    ...calls(PUSH_PATH, (daraja) => pushStk(daraja, PAYMENT, WORDING), 'accepted'),
     ...calls(QUERY_PATH, (daraja) => queryStk(daraja, 'ws_CO_1'), 'open'),
     ...calls(PULL_PATH, (daraja) => pullPage(daraja, WINDOW), 'failed'),
   ])('that $path calls invalid by $name is renewed once, and the call repeated once', async (given) => {
@@ -191,8 +190,8 @@ describe('the access token of an account', () => {
   ])('is kept under a refusal of something else: %s %s', async (errorCode, errorMessage, status) => {
     answer = ({ path }) => (path === PUSH_PATH ? invalid(errorCode, errorMessage, status) : undefined)
     const daraja = newProcess()
-    expect(await pushStk(daraja, PUSH)).toMatchObject({ kind: 'refused', code: errorCode })
-    expect(await pushStk(daraja, PUSH)).toMatchObject({ kind: 'refused' })
+    expect(await pushStk(daraja, PAYMENT, WORDING)).toMatchObject({ kind: 'refused', code: errorCode })
+    expect(await pushStk(daraja, PAYMENT, WORDING)).toMatchObject({ kind: 'refused' })
     expect(relay.callsTo(PUSH_PATH)).toHaveLength(2)
     expect(tokensMade()).toBe(1)
   })
@@ -200,10 +199,10 @@ describe('the access token of an account', () => {
   it('is renewed for the next call after a 401 that cannot be read, which is not repeated', async () => {
     answer = ({ path }) => (path === PUSH_PATH ? { status: 401, json: 'go away' } : undefined)
     const daraja = newProcess()
-    expect(await pushStk(daraja, PUSH)).toMatchObject({ kind: 'unknown' })
+    expect(await pushStk(daraja, PAYMENT, WORDING)).toMatchObject({ kind: 'unknown' })
     expect(relay.callsTo(PUSH_PATH)).toHaveLength(1)
     answer = () => undefined
-    expect(await pushStk(daraja, PUSH)).toMatchObject({ kind: 'accepted' })
+    expect(await pushStk(daraja, PAYMENT, WORDING)).toMatchObject({ kind: 'accepted' })
     expect(tokensMade()).toBe(2)
   })
 

@@ -42,12 +42,12 @@ it('nobody is prompted for a disabled partner: what it has accepted fails, and i
 it('what was pushed before is settled and told as ever', async () => {
   const id = await acceptPayment(database)
   const [payment] = (await takePayments(database)).toPush
-  if (payment?.paymentId !== id) throw new Error('it was not taken')
+  if (payment?.id !== id) throw new Error('it was not taken')
   await disable(true)
   await record(database, [
     {
       paymentId: id,
-      take: payment.take,
+      take: payment.takes,
       outcome: { kind: 'refused', code: '400.002.02', message: 'Bad Request - Invalid PhoneNumber' },
     },
   ])

@@ -42,9 +42,9 @@ describe('the record of a push', () => {
   const takeOne = async (leaseMs = 0): Promise<{ paymentId: bigint; take: number }> => {
     const paymentId = await acceptPayment(database)
     const { toPush } = await takePayments(database, { leaseMs })
-    const taken = toPush.find((payment) => payment.paymentId === paymentId)
+    const taken = toPush.find(({ id }) => id === paymentId)
     if (!taken) throw new Error('it was not taken')
-    return { paymentId, take: taken.take }
+    return { paymentId, take: taken.takes }
   }
 
   it('that never came leaves an orphan: unconfirmed, to be confirmed, never pushed again', async () => {
@@ -169,9 +169,9 @@ describe('the record of a push', () => {
       .where('payment_id', '=', paymentId)
       .execute()
     const { toPush } = await takePayments(database)
-    const taken = toPush.find((payment) => payment.paymentId === paymentId)
+    const taken = toPush.find(({ id }) => id === paymentId)
     if (!taken) throw new Error('it was not taken again')
-    return { paymentId, take: taken.take }
+    return { paymentId, take: taken.takes }
   }
 
   it('may be repeated, whatever it says', async () => {

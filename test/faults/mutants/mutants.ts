@@ -78,8 +78,12 @@ export const LAW_MUTANTS: readonly Mutant[] = [
     file: 'src/core/submit/take-due-payments.ts',
     changes: [
       {
-        find: 'const taken = await options.database.transaction().execute(async (transaction) => {',
-        replace: 'const taken = await beforeCommit(options.database, async (transaction) => {',
+        find: 'const { rows } = await sql<FoundRow>`',
+        replace: 'const { rows } = await beforeCommit(options.database, (database) => sql<FoundRow>`',
+      },
+      {
+        find: "`.execute(options.database)\n  crashPoint('take.after_commit'",
+        replace: "`.execute(database))\n  crashPoint('take.after_commit'",
       },
       { find: 'export const takeDuePayments =', replace: `${BEFORE_COMMIT}\nexport const takeDuePayments =` },
     ],
@@ -93,9 +97,11 @@ export const LAW_MUTANTS: readonly Mutant[] = [
     law: 2,
     file: 'src/core/submit/take-due-payments.ts',
     changes: [
+      { find: "state = 'accepted' AND", replace: "state IN ('accepted', 'submitting') AND" },
       {
-        find: 'accepted.filter((row) => !row.too_old && !row.is_stopped)',
-        replace: "rows.filter((row) => row.state === 'accepted' || row.state === 'submitting')",
+        find: '${MOVED}, leased AS (',
+        replace:
+          "moved AS (UPDATE payments SET state = 'submitting' FROM locked WHERE payments.id = locked.id RETURNING payments.id, msisdn, amount_kes, reference, callback_nonce), leased AS (",
       },
     ],
     killedBy: {
@@ -136,6 +142,33 @@ export const LAW_MUTANTS: readonly Mutant[] = [
       },
     ],
     killedBy: { file: 'test/core/submit/record-pushes.test.ts', test: 'may be repeated, whatever it says' },
+  },
+  {
+    name: 'the guard of a stage that is one statement is dropped',
+    law: 4,
+    file: 'src/core/payments/move.ts',
+    changes: [
+      {
+        find: 'WHERE payments.id = locked.id AND payments.state = ${sql.lit(from)}',
+        replace: 'WHERE payments.id = locked.id',
+      },
+    ],
+    killedBy: { file: 'test/core/submit/record-pushes.test.ts', test: 'may be repeated, whatever it says' },
+  },
+  {
+    name: 'a stage that is one statement leaves no history',
+    law: 4,
+    file: 'src/core/payments/move.ts',
+    changes: [
+      {
+        find: 'clock_timestamp()\n      FROM moved',
+        replace: 'clock_timestamp()\n      FROM moved WHERE false',
+      },
+    ],
+    killedBy: {
+      file: 'test/core/submit/record-pushes.test.ts',
+      test: 'that is repeated after somebody else took the payment does not bring it back',
+    },
   },
   {
     name: 'a move leaves no history',
