@@ -6,6 +6,7 @@ import { benchIsolation } from './isolation.ts'
 import { benchLatency } from './latency.ts'
 import { benchOverload } from './overload.ts'
 import { benchSettle } from './settle.ts'
+import { benchSurge } from './surge.ts'
 import { benchWhole } from './whole.ts'
 
 const wholeNumber = (text: string): number => {
@@ -103,4 +104,17 @@ program
   .option('--pushes-at-once <count>', 'pushes to Daraja at once', wholeNumber, 32)
   .option('--is-fresh', 'with a Postgres that has not run before: for a try, its times do not count')
   .action(benchOverload)
+program
+  .command('surge')
+  .description('payments at a steady rate while Daraja takes its time for every push')
+  .option('--per-second <count>', 'payments a second', wholeNumber, 200)
+  .option('--seconds <count>', 'for how long', wholeNumber, 60)
+  .option(
+    '--daraja-ms <count>',
+    'how long Daraja takes to answer a push, and the payer to pay, ms',
+    wholeNumber,
+    1_000,
+  )
+  .option('--concurrency <count>', 'SUBMIT_CONCURRENCY; by default what serve has', String)
+  .action(benchSurge)
 await program.parseAsync()

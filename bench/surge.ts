@@ -11,7 +11,7 @@ import { migrateToLatest } from '../src/database/migrate.ts'
 import { createLog } from '../src/runtime/log.ts'
 import { createVault } from '../src/runtime/seal.ts'
 import { testActor } from '../test/support/actor.ts'
-import { freePort } from '../test/support/core.ts'
+import { freePort } from '../test/support/ports.ts'
 import { cpuSeconds } from './support/cpu-time.ts'
 import { startBenchPostgres } from './support/postgres.ts'
 import { printTable } from './support/report.ts'
@@ -110,7 +110,7 @@ const ask = async ({ url, apiKey }: { url: string; apiKey: string }): Promise<bo
       phone: PAYER,
       amount: 150,
       reference: 'INV-2025-001',
-      callback_url: 'http://127.0.0.1:9/payment_callback',
+      callback_url: 'https://yourapp.example.com/payment_callback',
     }),
   })
   await body.dump()

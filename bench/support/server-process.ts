@@ -27,7 +27,7 @@ export const startPeer = (path: string, environment: Record<string, string>): Pr
 
 /** Starts a process of the gateway as operators do; resolves with its ready line. */
 export const startGateway = (
-  command: 'serve' | 'dispatch',
+  command: 'serve' | 'dispatch' | 'simulator',
   environment: Record<string, string>,
 ): Promise<BenchServer> => start([pathOf('../../src/cli/main.ts'), command, '--json'], environment)
 

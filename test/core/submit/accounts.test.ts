@@ -131,7 +131,8 @@ describe('a payment', () => {
   it('is asked about with the new secrets of its account when these were changed', async () => {
     const own = await addPartner()
     const accountId = await setOwn(own.partnerId, PAYBILL)
-    await ask(own.apiKey)
+    const first = await ask(own.apiKey)
+    await eventually(async () => expect(await stateOf(first)).toBe('submitted'))
     expect(await setOwn(own.partnerId, { ...PAYBILL, passkey: 'another' })).toBe(accountId)
     skippedMs += 60_000
     const before = callsOf(PUSH_PATH, PAYBILL.shortcode).length

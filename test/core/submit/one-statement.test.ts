@@ -4,9 +4,9 @@ import type { PushOutcome } from '../../../src/core/daraja/stk-push.ts'
 import { recordAccepted } from '../../../src/core/submit/record-accepted.ts'
 import { takeDuePayments } from '../../../src/core/submit/take-due-payments.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
-import { quietLog } from '../../support/core.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { acceptPayments, readDuties, readMoves } from '../../support/payments.ts'
+import { quietLog } from '../../support/quiet-log.ts'
 
 // What happens to each payment is one round trip to Postgres a batch, however many payments there are.
 
