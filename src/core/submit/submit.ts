@@ -11,9 +11,8 @@ import type { CoreMetrics } from '../metrics.ts'
 import { beginningAt, findDueAccounts, sooner } from '../payments/due-accounts.ts'
 import { reportSettlements } from '../settle/report-settlements.ts'
 import { endDuePayments } from './end-due-payments.ts'
-import { createPushRecorder, type PushRecorder } from './push-recorder.ts'
-import { createPushTakers, type PushTaker } from './push-taker.ts'
-import type { DuePayment } from './take-due-payments.ts'
+import { createPushRecorder, type PushRecorder } from './record-accepted.ts'
+import { createPushTakers, type DuePayment, type PushTaker } from './take-due-payments.ts'
 
 /** How long the loop rests when nothing is due and nobody wakes it, ms. */
 const IDLE_MS = 500
