@@ -4,58 +4,18 @@ import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { typeCommand } from '../support/command.ts'
-import { eventually } from '../support/eventually.ts'
 import type { StartingProcess } from '../support/gateway-process.ts'
 import { openTcpLink, type TcpLink } from '../support/tcp-link.ts'
 import { TEST_SECRET_KEY } from '../support/vault.ts'
 import { type OutageDeployment, openOutageDeployment } from './outage-deployment.ts'
+import { isPaidAndDelivered, prompted, readiness, refusesPayments, soon } from './outage-steps.ts'
 
 let test: OutageDeployment
-
-/** Processes start and stop here, which takes a loaded machine its time. */
-const soon = <Result>(check: () => Promise<Result>): Promise<Result> => eventually(check, 45_000)
 
 beforeAll(async () => {
   test = await openOutageDeployment()
 }, 120_000)
 afterAll(() => test.close(), 60_000)
-
-/** What `/readyz` of an operations port says. */
-const readiness = async (url: string | undefined): Promise<{ status: number; body: unknown }> => {
-  const answer = await fetch(`${url}/readyz`)
-  return { status: answer.status, body: await answer.json() }
-}
-
-const stateOf = (id: number) =>
-  test.database
-    .selectFrom('payments')
-    .select('state')
-    .where('id', '=', BigInt(id))
-    .executeTakeFirstOrThrow()
-    .then(({ state }) => state)
-
-/** A payment whose payer has been prompted. */
-const prompted = async (): Promise<number> => {
-  const paid = await soon(async () => {
-    const answer = await test.pay()
-    expect(answer.status).toBe(200)
-    return answer
-  })
-  await soon(async () => expect(await stateOf(paid.id)).toBe('submitted'))
-  return paid.id
-}
-
-/** What was kept during the outage has been interpreted, and the partner was told. */
-const isPaidAndTold = (id: number) =>
-  soon(async () => {
-    expect(await stateOf(id)).toBe('successful')
-    const told = test.world.receiver.received.map(({ body }) => JSON.parse(body).transaction_id)
-    expect(told.filter((one) => one === id)).toEqual([id])
-    expect(await test.spooled()).toBe(0)
-  })
-
-const refusesPayments = () =>
-  soon(async () => expect(await test.pay()).toMatchObject({ status: 503, retryAfter: '1' }))
 
 const fatalLinesOf = (processes: readonly StartingProcess[]): string[] =>
   processes.flatMap((one) => one.log().split('\n')).filter((line) => line.includes('"level":"fatal"'))
@@ -135,17 +95,17 @@ describe('while Postgres refuses, payments are put off and callbacks kept, by th
   ])(
     '$outage',
     async ({ cause, cure, says }) => {
-      const id = await prompted()
+      const id = await prompted(test)
       await test.admin(cause)
       await test.disconnect()
-      await refusesPayments()
+      await refusesPayments(test)
       expect(await test.callBack(id)).toBe(200)
       await processes.areAway(says)
       expect(await test.spooled()).toBe(1)
       await test.admin(cure)
       // Nobody ends the connections that came to be meanwhile: that they are of no use is the gateway's to find out.
-      await prompted()
-      await isPaidAndTold(id)
+      await prompted(test)
+      await isPaidAndDelivered(test, id)
       await processes.areReady()
       processes.expectNoneEnded()
     },
@@ -153,7 +113,7 @@ describe('while Postgres refuses, payments are put off and callbacks kept, by th
   )
 
   it('never, for a table that got a column while everybody reads and writes', async () => {
-    const id = await prompted()
+    const id = await prompted(test)
     const readAll = () => Promise.all(Array.from({ length: 20 }, () => test.read(id)))
     const payAll = () => Promise.all(Array.from({ length: 5 }, () => test.pay()))
     const ask = async (): Promise<number[]> => {
@@ -168,7 +128,7 @@ describe('while Postgres refuses, payments are put off and callbacks kept, by th
       expect(await ask()).toEqual([200])
     }
     expect(await test.callBack(id)).toBe(200)
-    await isPaidAndTold(id)
+    await isPaidAndDelivered(test, id)
     processes.expectNoneEnded()
     expect(processes.log()).not.toContain('plans_outdated')
   }, 180_000)
@@ -205,13 +165,13 @@ describe('while there is no way to Postgres', () => {
   it.skipIf(!canRoute)(
     'all goes on as after any outage (only where routes may be changed: as root, with `ip`)',
     async () => {
-      const id = await prompted()
+      const id = await prompted(test)
       link?.block()
       await ip('address', 'del', `${address}/32`, 'dev', 'lo')
       await ip('route', 'add', 'unreachable', `${address}/32`)
       try {
         await processes.areAway(/EHOSTUNREACH/)
-        await refusesPayments()
+        await refusesPayments(test)
         expect(await test.callBack(id)).toBe(200)
         expect(await test.spooled()).toBe(1)
       } finally {
@@ -219,8 +179,8 @@ describe('while there is no way to Postgres', () => {
         await ip('address', 'add', `${address}/32`, 'dev', 'lo')
         link?.open()
       }
-      await prompted()
-      await isPaidAndTold(id)
+      await prompted(test)
+      await isPaidAndDelivered(test, id)
       await processes.areReady()
       processes.expectNoneEnded()
     },
@@ -233,7 +193,7 @@ describe('at the start', () => {
   const promptedBefore = async (): Promise<number> => {
     const before = test.begin('serve')
     await before.ready
-    const id = await prompted()
+    const id = await prompted(test)
     await before.end('SIGTERM')
     return id
   }
@@ -252,14 +212,14 @@ describe('at the start', () => {
     // A network that swallows what it has no way for answers nothing instead.
     await isAway(/UNREACH|timeout|no answer/)
     for (let times = 0; times < 3; times += 1) expect(await test.callBack(id)).toBe(200)
-    await refusesPayments()
+    await refusesPayments(test)
     expect(fatalLinesOf([lost])).toEqual([])
     expect(await lost.end('SIGTERM')).toBe(0)
     const found = test.begin('serve')
     await found.ready
     const dispatch = test.begin('dispatch')
     await dispatch.ready
-    await isPaidAndTold(id)
+    await isPaidAndDelivered(test, id)
     await Promise.all([found.end('SIGTERM'), dispatch.end('SIGTERM')])
   }, 180_000)
 
@@ -273,7 +233,7 @@ describe('at the start', () => {
     await early.ready
     const dispatch = test.begin('dispatch')
     await dispatch.ready
-    await isPaidAndTold(id)
+    await isPaidAndDelivered(test, id)
     await Promise.all([early.end('SIGTERM'), dispatch.end('SIGTERM')])
   }, 180_000)
 

@@ -85,7 +85,7 @@ export const DARAJA_MUTANTS: readonly Mutant[] = [
     file: RESULT,
     changes: [{ find: ' || STILL_PROCESSING.test(resultDesc)', replace: '' }],
     killedBy: {
-      file: SPELLINGS,
+      file: 'test/core/daraja/spellings-of-answers.test.ts',
       test: 'to a query means what the table says, and nothing under an HTTP status that contradicts it',
     },
   },

@@ -98,7 +98,7 @@ export const DELIVERY_MUTANTS: readonly Mutant[] = [
       },
     ],
     killedBy: {
-      file: 'test/dispatcher/endpoints/endpoints.test.ts',
+      file: 'test/dispatcher/endpoints/release.test.ts',
       test: 'gets what was held at a rate that doubles each second',
     },
   },
@@ -128,7 +128,7 @@ export const DELIVERY_MUTANTS: readonly Mutant[] = [
       },
     ],
     killedBy: {
-      file: 'test/dispatcher/endpoints/endpoints.test.ts',
+      file: 'test/dispatcher/endpoints/record-outcomes.test.ts',
       test: 'has what is due held, without an attempt, and nobody else’s',
     },
   },

@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.ts'
 
 const EVIDENCE = 'test/core/callback/evidence.test.ts'
+const RECEIPTS = 'test/core/callback/receipts.test.ts'
 
 /** Evidence of another payment settles one: decision 15. */
 export const EVIDENCE_MUTANTS: readonly Mutant[] = [
@@ -49,7 +50,7 @@ export const EVIDENCE_MUTANTS: readonly Mutant[] = [
     law: 5,
     file: 'src/core/settle/decide.ts',
     changes: [{ find: 'if (holder !== row.id)', replace: 'if (false)' }],
-    killedBy: { file: EVIDENCE, test: 'proves one payment: at another it settles nothing' },
+    killedBy: { file: RECEIPTS, test: 'proves one payment: at another it settles nothing' },
   },
   {
     name: 'whoever has a receipt already is not looked for',
@@ -60,7 +61,7 @@ export const EVIDENCE_MUTANTS: readonly Mutant[] = [
       { find: 'for (const row of rows) holders.set(row.receipt, row.payment_id)', replace: '' },
     ],
     killedBy: {
-      file: EVIDENCE,
+      file: RECEIPTS,
       test: 'proves one payment however many replicas settle with it at one instant',
     },
   },

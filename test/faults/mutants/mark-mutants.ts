@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.ts'
 
 const GUARD = 'test/database/mark/number-guard.test.ts'
+const MARKS = 'test/database/mark/marks.test.ts'
 
 /** What keeps numbers from being given out again when the database is an older copy of itself. */
 export const MARK_MUTANTS: readonly Mutant[] = [
@@ -22,7 +23,7 @@ export const MARK_MUTANTS: readonly Mutant[] = [
         replace: 'keeper.written()',
       },
     ],
-    killedBy: { file: GUARD, test: 'no payment is told before a ceiling above it is on the disk' },
+    killedBy: { file: MARKS, test: 'no payment is told before a ceiling above it is on the disk' },
   },
   {
     name: 'another server, timeline or database is taken for the one of before',
@@ -56,21 +57,21 @@ export const MARK_MUTANTS: readonly Mutant[] = [
     law: 2,
     file: 'src/database/migrations/014-epochs.ts',
     changes: [{ find: 'IF reached < lowest THEN', replace: 'IF true THEN' }],
-    killedBy: { file: GUARD, test: 'are raised beside those who draw from them' },
+    killedBy: { file: MARKS, test: 'are raised beside those who draw from them' },
   },
   {
     name: 'what was committed just before an outage is not written while it lasts',
     law: 1,
     file: 'src/database/mark/follow.ts',
     changes: [{ find: 'await guard.flush()\n      return false', replace: 'return false' }],
-    killedBy: { file: GUARD, test: 'what was committed just before an outage is on the disk soon' },
+    killedBy: { file: MARKS, test: 'what was committed just before an outage is on the disk soon' },
   },
   {
     name: 'a process that ends in order leaves a mark that is a second behind',
     law: 1,
     file: 'src/database/mark/follow.ts',
     changes: [{ find: 'await guard.flush()\n      await looked', replace: 'await looked' }],
-    killedBy: { file: GUARD, test: 'who stops in order leaves all that was committed' },
+    killedBy: { file: MARKS, test: 'who stops in order leaves all that was committed' },
   },
   {
     name: 'a mark is lost when another process removes it unfinished',
