@@ -35,7 +35,7 @@ export type OpenDatabase = {
   url: string
   database: Database
   /** Closes the connections, and drops it. */
-  close(): Promise<void>
+  close: () => Promise<void>
 }
 
 /** Connects to a database of the test's own: a migrated one unless another is given. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 export type TestFolder = {
   path: string
   /** Deletes it with all that is in it. */
-  close(): Promise<void>
+  close: () => Promise<void>
 }
 
 /** Makes an empty folder. */

@@ -1,6 +1,6 @@
-import { type Client } from '@connectrpc/connect'
-import { DeliveryService } from '../../../src/gen/mpesa/gateway/v1/deliveries_pb.js'
-import { PartnerService } from '../../../src/gen/mpesa/gateway/v1/partners_pb.js'
+import type { Client } from '@connectrpc/connect'
+import type { DeliveryService } from '../../../src/gen/mpesa/gateway/v1/deliveries_pb.js'
+import type { PartnerService } from '../../../src/gen/mpesa/gateway/v1/partners_pb.js'
 
 /** What is changed, and how: over gRPC as a service, or by a command. New for each change. */
 export type Given = {
