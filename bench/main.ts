@@ -2,8 +2,10 @@ import { Command } from 'commander'
 import { benchAccept } from './accept.ts'
 import { benchDeliver } from './deliver.ts'
 import { benchFlood } from './flood.ts'
+import { benchGrowth } from './growth.ts'
 import { benchIsolation } from './isolation.ts'
 import { benchLatency } from './latency.ts'
+import { benchMemory } from './memory.ts'
 import { benchOverload } from './overload.ts'
 import { benchSettle } from './settle.ts'
 import { benchSurge } from './surge.ts'
@@ -117,4 +119,24 @@ program
   )
   .option('--concurrency <count>', 'SUBMIT_CONCURRENCY; by default what serve has', String)
   .action(benchSurge)
+program
+  .command('growth')
+  .description('payments and reads on databases of different sizes, which are to cost the same')
+  .option(
+    '--sizes <list>',
+    'payments that are there already, the smallest first, separated by commas',
+    (text) => text.split(',').map(countFromZero),
+    [0, 1_000_000],
+  )
+  .option('--rounds <count>', 'how often each has its turn', wholeNumber, 3)
+  .option('--per-second <count>', 'payments, and reads, a second', wholeNumber, 100)
+  .option('--seconds <count>', 'how long each load is, seconds', wholeNumber, 15)
+  .action(benchGrowth)
+program
+  .command('memory')
+  .description('memory and CPU in each tenth of many payments through one serve and one dispatch')
+  .option('--payments <count>', 'how many', wholeNumber, 1_000_000)
+  .option('--clients <count>', 'how many of them are under way at once', wholeNumber, 64)
+  .option('--snapshot', 'while another session holds a snapshot, so that no dead row can be removed')
+  .action(benchMemory)
 await program.parseAsync()

@@ -84,7 +84,8 @@ export const startDeliveryServices = async (options: {
   }
 }
 
-const createPartners = async (options: {
+/** Makes partners that have signing secrets, with a key each. */
+export const createPartners = async (options: {
   database: Database
   secretKey: Buffer
   partners: number

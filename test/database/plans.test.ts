@@ -16,8 +16,12 @@ const PAYMENTS = Number(process.env['PAYMENTS'] ?? 20_000)
 const MADE = 48
 const TOGETHER = 12
 
-/** Blocks that a statement may touch for a row of its own, at most, and for itself. */
-const BLOCKS_A_ROW = 32
+/**
+ * Blocks that a statement may touch at most: for itself, which is most where a connection runs it for the first time,
+ * and for each of its rows. The same whatever the tables hold: 20,000 payments are 700 blocks, a million 35,000.
+ */
+const BLOCKS_FOR_ITSELF = 150
+const BLOCKS_A_ROW = 30
 
 /** Tables that grow with the payments, and those whose dead rows do. */
 const GROWING =
@@ -95,26 +99,31 @@ describe('the statements of a payment', () => {
       (node) => node['Node Type'] === 'Seq Scan' && GROWING.test(node['Relation Name'] ?? ''),
     )
 
-  /** For each statement, the blocks that it touched for a row in the middle of all the times that it was run. */
-  const blocksARow = (statements: readonly Explained[]): [text: string, blocks: number][] =>
-    [...Map.groupBy(statements, ({ text }) => text)].map(([text, all]) => {
-      const sorted = all
-        .map((one) => blocksOf(one) / Math.max(1, rowsOf(one)))
-        .sort((one, other) => one - other)
-      return [text.replaceAll(/\s+/g, ' ').trim(), sorted[Math.floor(sorted.length / 2)] ?? 0]
-    })
-
   const judge = (statements: readonly Explained[]): void => {
-    const figures = blocksARow(statements)
-    if (process.env['PAYMENTS'] !== undefined) print(figures)
-    expect(statements.filter(readsWhole).map(({ text }) => text)).toEqual([])
-    expect(figures.filter(([, blocks]) => blocks > BLOCKS_A_ROW)).toEqual([])
+    if (process.env['PAYMENTS'] !== undefined) print(statements)
+    expect(textsOf(statements.filter(readsWhole))).toEqual([])
+    const readsMuch = (one: Explained) => blocksOf(one) > BLOCKS_FOR_ITSELF + BLOCKS_A_ROW * rowsOf(one)
+    expect(textsOf(statements.filter(readsMuch))).toEqual([])
   }
 
-  const print = (figures: readonly [string, number][]): void => {
-    for (const [text, blocks] of figures.toSorted(([, one], [, other]) => other - one))
-      process.stdout.write(`${blocks.toFixed(1).padStart(6)} blocks a row: ${text.slice(0, 90)}\n`)
+  const textsOf = (statements: readonly Explained[]): string[] => [
+    ...new Set(
+      statements.map(
+        (one) =>
+          `${blocksOf(one)} blocks for ${rowsOf(one)} rows: ${one.text.replaceAll(/\s+/g, ' ').trim()}`,
+      ),
+    ),
+  ]
+
+  /** Of each statement, the time that it took most blocks a row. */
+  const print = (statements: readonly Explained[]): void => {
+    for (const all of Map.groupBy(statements, ({ text }) => text).values()) {
+      const [most] = all.toSorted((one, other) => blocksARow(other) - blocksARow(one))
+      if (most !== undefined) process.stdout.write(`${textsOf([most])[0]?.slice(0, 120)}\n`)
+    }
   }
+
+  const blocksARow = (one: Explained): number => blocksOf(one) / Math.max(1, rowsOf(one))
 
   it('are planned by indexes while the tables are empty', async () => {
     const statements = await pay()

@@ -105,9 +105,13 @@ const startThePeer = async (options: {
   }
 }
 
-const startTheGateway = async (
-  options: Options & { services: DeliveryServices; darajaUrl: string },
-): Promise<System> => {
+/** Starts `serve` and `dispatch` as operators do. */
+export const startTheGateway = async (
+  options: Pick<Options, 'gatewayEnvironment' | 'pushesAtOnce'> & {
+    services: Omit<DeliveryServices, 'stop'>
+    darajaUrl: string
+  },
+): Promise<System & { pids: { web: number; worker: number } }> => {
   const { services, gatewayEnvironment } = options
   const port = await getPort({ host: '127.0.0.1' })
   const url = `http://127.0.0.1:${port}`
@@ -128,6 +132,7 @@ const startTheGateway = async (
   const dispatch = await startGateway('dispatch', { ...services.environment, ...gatewayEnvironment })
   const pids = { web: serve.pid, worker: dispatch.pid, broker: services.natsPid }
   return {
+    pids,
     url,
     apiKeys: services.apiKeys,
     cpu: () => cpuOf(services, pids),
@@ -142,7 +147,7 @@ const startTheGateway = async (
 const LOG_WRITERS = ['walwriter', 'checkpointer', 'background writer']
 
 const cpuOf = async (
-  { postgresPid }: DeliveryServices,
+  { postgresPid }: Pick<DeliveryServices, 'postgresPid'>,
   pids: { web: number; worker: number; broker: number | null },
 ): Promise<Cpu> => {
   const secondsOf = async (pid: number | null) =>
