@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { request } from 'undici'
+import { Agent } from 'undici'
 import { createPartner } from '../src/core/partners/partner.ts'
 import { connectDatabase, type Database } from '../src/database/connect.ts'
 import { migrateToLatest } from '../src/database/migrate.ts'
@@ -20,6 +20,9 @@ import { startGateway } from './support/server-process.ts'
 /** A payer of the simulator's who pays after twenty delays, which is when it answers pushes, too. */
 const PAYER = '254700000021'
 const DELAYS = 20
+
+/** The partner's. */
+const CONNECTIONS = 64
 
 /** The longest that is waited for what was asked last, ms. */
 const PATIENCE_MS = 120_000
@@ -92,18 +95,23 @@ const environmentOf = (given: { port: number; darajaUrl: string; concurrency: st
 /** Asks for payments, each when it is its turn, whatever became of those before; resolves with how many were refused. */
 const offer = async (given: SurgeOptions & { url: string; apiKey: string }): Promise<number> => {
   const count = given.perSecond * given.seconds
+  const agent = new Agent({ connections: CONNECTIONS })
   const beganMs = performance.now()
   const asked: Promise<boolean>[] = []
   for (let number = 0; number < count; number += 1) {
     const waitMs = beganMs + (number * 1000) / given.perSecond - performance.now()
     if (waitMs > 1) await pause(waitMs)
-    asked.push(ask(given))
+    asked.push(ask(agent, given))
   }
-  return (await Promise.all(asked)).filter((isAccepted) => !isAccepted).length
+  const refused = (await Promise.all(asked)).filter((isAccepted) => !isAccepted).length
+  await agent.close()
+  return refused
 }
 
-const ask = async ({ url, apiKey }: { url: string; apiKey: string }): Promise<boolean> => {
-  const { statusCode, body } = await request(`${url}/api/v1/mpesa/stk_push`, {
+const ask = async (agent: Agent, { url, apiKey }: { url: string; apiKey: string }): Promise<boolean> => {
+  const { statusCode, body } = await agent.request({
+    origin: url,
+    path: '/api/v1/mpesa/stk_push',
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-api-key': apiKey },
     body: JSON.stringify({
@@ -149,6 +157,8 @@ const readFigures = async (database: Database) => {
       round((SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY ms) FROM waits))::float8 AS wait_p50_ms,
       round((SELECT percentile_disc(0.99) WITHIN GROUP (ORDER BY ms) FROM waits))::float8 AS wait_p99_ms,
       round((SELECT max(ms) FROM waits))::float8 AS wait_max_ms,
+      round((SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - taken_at) * 1000) FROM pushed))::float8
+        AS push_p50_ms,
       (SELECT max(pushes) FROM under_way)::float8 AS most_at_once
   `.execute(database)
   return rows[0] ?? { payments: 0 }
