@@ -1,8 +1,6 @@
-import { sql, type Transaction } from 'kysely'
-import { givenRows } from '../../database/given-rows.ts'
+import { sql } from 'kysely'
 import type { Outcome } from '../../database/schema/payments.ts'
-import type { RowOf, Schema } from '../../database/schema/schema.ts'
-import { endpointHost } from '../../values/endpoint.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 import { toGuideInstant } from '../../values/instant.ts'
 import { cleanText } from '../../values/outside-text.ts'
 import { toWireResultCode } from '../../values/result-code.ts'
@@ -41,28 +39,16 @@ export const renderBody = (payment: SettledPayment): string =>
 const cleanOrNull = (text: string | null): string | null => (text === null ? null : cleanText(text))
 
 /**
- * Puts one delivery for each settled payment into the outbox, inside the transaction that settles the payments, so that
- * no outcome is without its delivery and no delivery without its outcome (law 5). A payment can succeed once and fail
- * once, so payment and outcome make the `webhook-id`.
+ * The part of the statement that settles payments which puts one delivery for each into the outbox: no outcome is
+ * without its delivery and no delivery without its outcome (law 5). Reads `moved`, with the columns of a delivery and
+ * the payment's state. A payment can succeed once and fail once, so payment and outcome make the `webhook-id`.
  */
-export const enqueueDeliveries = async (
-  transaction: Transaction<Schema>,
-  settled: readonly SettledPayment[],
-): Promise<void> => {
-  if (settled.length === 0) return
-  await sql`
-    WITH added AS (
-      INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, host, body)
-      SELECT * FROM ${givenRows(settled, {
-        payment_id: ['deliveries.payment_id', (payment) => payment.id],
-        partner_id: ['deliveries.partner_id', (payment) => payment.partner_id],
-        webhook_id: ['deliveries.webhook_id', (payment) => `msg_${payment.id}_${payment.state}`],
-        callback_url: ['deliveries.callback_url', (payment) => payment.callback_url],
-        host: ['deliveries.host', (payment) => endpointHost(payment.callback_url)],
-        body: ['deliveries.body', renderBody],
-      })}
-      RETURNING id, partner_id, host
-    )
+export const ENQUEUE = sql`
+  added AS (
+    INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, host, body)
+    SELECT id, partner_id, concat('msg_', id, '_', state), callback_url, host, body FROM moved WHERE body IS NOT NULL
+    RETURNING id, partner_id, host
+  ), enqueued AS (
     INSERT INTO to_deliver (delivery_id, partner_id, host) SELECT id, partner_id, host FROM added
-  `.execute(transaction)
-}
+  )
+`

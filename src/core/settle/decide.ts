@@ -38,14 +38,21 @@ export type Settlement = {
   findings: Finding[]
 }
 
-/** A settlement before it is written, with what is to be written beside the payment itself. */
-export type Decided = Settlement & { move?: Move; settled?: SettledPayment }
+/** A change of one payment that is to be written. */
+export type Change = {
+  /** The state before. */
+  from: PaymentStateName
+  /** The payment as it is to be. */
+  row: PaymentRow
+  /** Its move, and the outcome that its partner is to read; null where only the receipt is filled in. */
+  settled: { move: Move; payment: SettledPayment } | null
+}
 
-/**
- * Everything that a batch of evidence comes to: `rows` as they are to be, and the receipts that it is to be known to
- * whom they belong.
- */
-export type DecidedBatch = { rows: Map<bigint, PaymentRow>; decided: Decided[]; claims: ReceiptHolders }
+/** A settlement before it is written; without a change there is nothing to write at the payment. */
+export type Decided = Settlement & { change?: Change }
+
+/** Everything that a batch of evidence comes to, and the receipts of which it is to be known to whom they belong. */
+export type DecidedBatch = { decided: Decided[]; claims: ReceiptHolders }
 
 /**
  * Decides each piece of evidence in the order given; several may speak of one payment. `holders` says whose a receipt
@@ -65,7 +72,7 @@ export const decideBatch = (options: {
     return holder ?? paymentId
   }
   const decided = options.evidence.map((one) => decide(rows.get(one.paymentId), one, holderOf))
-  return { rows, decided, claims }
+  return { decided, claims }
 }
 
 type HolderOf = (receipt: string, paymentId: bigint) => bigint
@@ -87,16 +94,15 @@ const decide = (row: PaymentRow | undefined, evidence: Evidence, holderOf: Holde
   const { receipt } = evidence
   const holder = receipt === null ? row.id : holderOf(receipt, row.id)
   if (holder !== row.id) return receiptOfAnother({ evidence, from, holder })
-  if (decision.kind === 'move') {
-    const settled = applyOutcome(row, evidence)
-    return { evidence, from, decision, findings, move: toMove(from, evidence), settled }
-  }
-  fillInReceipt(row, evidence)
-  return { evidence, from, decision, findings }
+  const settled =
+    decision.kind === 'move'
+      ? { move: toMove(from, evidence), payment: applyOutcome(row, evidence) }
+      : fillInReceipt(row, evidence)
+  // Later evidence of the batch may change the row again.
+  return { evidence, from, decision, findings, change: { from, row: { ...row }, settled } }
 }
 
-/** True when the payment's row is to be written. */
-export const isChange = ({ kind }: SettleDecision): boolean => kind === 'move' || kind === 'fill_in_receipt'
+const isChange = ({ kind }: SettleDecision): boolean => kind === 'move' || kind === 'fill_in_receipt'
 
 const notBelieved = (settlement: Omit<Settlement, 'decision'>): Decided => ({
   ...settlement,
@@ -115,10 +121,11 @@ const receiptOfAnother = (given: { evidence: Evidence; from: PaymentStateName; h
   }
 }
 
-const fillInReceipt = (row: PaymentRow, evidence: Evidence): void => {
+const fillInReceipt = (row: PaymentRow, evidence: Evidence): null => {
   fillInIds(row, evidence)
   row.receipt = evidence.receipt
   row.transaction_date = evidence.transactionDate ?? row.transaction_date
+  return null
 }
 
 const fillInIds = (row: PaymentRow, evidence: Evidence): void => {
@@ -126,7 +133,7 @@ const fillInIds = (row: PaymentRow, evidence: Evidence): void => {
   row.checkout_request_id ??= evidence.checkoutRequestId
 }
 
-/** Brings the row to the outcome, and returns it as it is now: later evidence of the batch may change the row again. */
+/** Brings the row to the outcome, and returns it as it is now. */
 const applyOutcome = (row: PaymentRow, evidence: Evidence): SettledPayment => {
   fillInIds(row, evidence)
   const outcome = {

@@ -1,22 +1,12 @@
 import { sql, type Transaction } from 'kysely'
-import { anyOf, givenRows } from '../../database/given-rows.ts'
-import type { PaymentStateName } from '../../database/schema/payments.ts'
+import { anyOf } from '../../database/given-rows.ts'
 import type { Schema } from '../../database/schema/schema.ts'
-import { enqueueDeliveries } from '../outbox/enqueue.ts'
 import { askAgain } from '../payments/duties.ts'
-import { recordMoves } from '../payments/history.ts'
-import {
-  type Decided,
-  type DecidedBatch,
-  decideBatch,
-  isChange,
-  type PaymentRow,
-  SETTLED_COLUMNS,
-  type Settlement,
-} from './decide.ts'
+import { type DecidedBatch, decideBatch, type PaymentRow, SETTLED_COLUMNS, type Settlement } from './decide.ts'
 import type { Evidence } from './evidence.ts'
 import { type Finding, recordFindings } from './findings.ts'
 import { claimReceipts, type ReceiptHolders } from './receipts.ts'
+import { writeLocked } from './write-outcomes.ts'
 
 /**
  * Settles payments by evidence, inside the caller's transaction: locks them in the order of their ids, decides each
@@ -34,20 +24,10 @@ export const settle = async (
     transaction,
     evidence.map((one) => one.paymentId),
   )
-  const { rows, decided } = await decideAll({ transaction, locked, evidence })
-  const changed = new Set(decided.filter((one) => isChange(one.decision)).map(idOf))
-  await writePayments(
+  const { decided } = await decideAll({ transaction, locked, evidence })
+  await writeLocked(
     transaction,
-    [...rows.values()].filter((row) => changed.has(row.id)),
-    locked,
-  )
-  await recordMoves(
-    transaction,
-    decided.flatMap(({ move }) => move ?? []),
-  )
-  await enqueueDeliveries(
-    transaction,
-    decided.flatMap(({ settled }) => settled ?? []),
+    decided.flatMap(({ change }) => change ?? []),
   )
   const fresh = await recordFindings(
     transaction,
@@ -62,8 +42,6 @@ export const settle = async (
   await askAbout(transaction, settlements)
   return settlements
 }
-
-const idOf = ({ evidence }: Decided): bigint => evidence.paymentId
 
 /**
  * Decides, and takes the receipts for the payments that are to have them. Who holds a receipt may change what
@@ -121,47 +99,4 @@ const lockPayments = async (
     .forNoKeyUpdate()
     .execute()
   return new Map(rows.map((row) => [row.id, row]))
-}
-
-/** The guarded UPDATE: a row that is not in the state it was decided on fails the transaction (law 4). */
-const writePayments = async (
-  transaction: Transaction<Schema>,
-  rows: readonly PaymentRow[],
-  locked: ReadonlyMap<bigint, { state: PaymentStateName }>,
-): Promise<void> => {
-  if (rows.length === 0) return
-  const ids = rows.map((row) => row.id)
-  const { rows: counted } = await sql<{ written: bigint }>`
-    WITH written AS (
-      UPDATE payments SET
-        state = given.state,
-        merchant_request_id = given.merchant_request_id,
-        checkout_request_id = given.checkout_request_id,
-        result_code = given.result_code,
-        result_desc = given.result_desc,
-        receipt = given.receipt,
-        transaction_date = given.transaction_date
-      FROM ${givenRows(rows, {
-        id: ['payments.id', (row) => row.id],
-        from_state: ['payment_state', (row) => locked.get(row.id)?.state ?? null],
-        state: ['payments.state', (row) => row.state],
-        merchant_request_id: ['payments.merchant_request_id', (row) => row.merchant_request_id],
-        checkout_request_id: ['payments.checkout_request_id', (row) => row.checkout_request_id],
-        result_code: ['payments.result_code', (row) => row.result_code],
-        result_desc: ['payments.result_desc', (row) => row.result_desc],
-        receipt: ['payments.receipt', (row) => row.receipt],
-        transaction_date: ['payments.transaction_date', (row) => row.transaction_date],
-      })}
-      WHERE payments.id = given.id AND payments.state = given.from_state
-      RETURNING payments.id
-    ), submitted AS (
-      DELETE FROM to_submit WHERE payment_id = ${anyOf('to_submit.payment_id', ids)}
-    ), queried AS (
-      DELETE FROM to_query WHERE payment_id = ${anyOf('to_query.payment_id', ids)}
-    ), confirmed AS (
-      DELETE FROM to_confirm WHERE payment_id = ${anyOf('to_confirm.payment_id', ids)}
-    )
-    SELECT count(*) AS written FROM written
-  `.execute(transaction)
-  if (counted[0]?.written !== BigInt(rows.length)) throw new Error('a payment changed while it was locked')
 }

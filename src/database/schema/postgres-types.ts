@@ -23,6 +23,7 @@ export type PostgresTypes = Enums & {
   date: Date
   bytea: Buffer
   _text: string[]
+  xid: string
 }
 
 export type PostgresType = keyof PostgresTypes
