@@ -51,7 +51,7 @@ const darajaCallbacks = createDarajaCallbackService({
   log,
   metrics,
   callbackMetrics: createCallbackMetrics(new Registry(), spool),
-  onReceived: interpreting.wake,
+  onReceived: interpreting.interpret,
 })
 const clients = createInProcessClients({
   payments: { requestPayment: unused, getPayment: unused, listPayments: unused },

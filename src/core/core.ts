@@ -1,4 +1,5 @@
 import { createVault, type Vault } from '../runtime/seal.ts'
+import type { TakenCallback } from './callback/interpret-at-once.ts'
 import { type CallbackReceiver, createDatabaseAvailability, createReceiver } from './callback/receive.ts'
 import { type CallbackTokens, createCallbackTokens } from './callback/token.ts'
 import type { CoreOptions } from './core-options.ts'
@@ -80,7 +81,7 @@ export const createCore = (options: CoreOptions): Core => {
       vault,
       checks,
       onAccepted: () => loops?.submitting.wake(),
-      onReceived: () => loops?.interpreting.wake(),
+      onReceived: (callback) => loops?.interpreting.interpret(callback),
     }),
     start: () => {
       availability.markUp()
@@ -106,7 +107,7 @@ const createServices = (
     vault: Vault
     checks: CallerChecks
     onAccepted: () => void
-    onReceived: () => void
+    onReceived: (callback: TakenCallback) => void
   },
 ): Services => {
   const { config, database, log, metrics, clock, nowMs, randomBytes } = options

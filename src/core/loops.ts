@@ -1,6 +1,6 @@
 import type { Loop } from '../runtime/loop.ts'
 import { startForgettingStrangers } from './callback/forget-strangers.ts'
-import { startInterpreting } from './callback/interpret.ts'
+import { type Interpreter, startInterpreting } from './callback/interpret.ts'
 import type { DatabaseAvailability } from './callback/receive.ts'
 import { startReplaying } from './callback/replay.ts'
 import { type CallbackTokens, renderCallbackUrl } from './callback/token.ts'
@@ -23,7 +23,7 @@ export type Shared = {
   findAccount: FindAccount
 }
 
-export type CoreLoops = { submitting: Loop; interpreting: Loop; all: readonly Loop[] }
+export type CoreLoops = { submitting: Loop; interpreting: Interpreter; all: readonly Loop[] }
 
 /** Starts the loops of the core. */
 export const startLoops = (options: CoreOptions, shared: Shared): CoreLoops => {

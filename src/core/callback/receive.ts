@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { fromNow } from '../../database/expressions.ts'
 import { ensureMonths, isWithoutPartition } from '../../database/partitions.ts'
 import { runRows } from '../../database/run-rows.ts'
 import { createBatcher } from '../../runtime/batch.ts'
@@ -23,6 +24,9 @@ export type CallbackReceiver = {
  */
 const BESIDE_FROM = 16
 
+/** For how long a callback is left to the process that took it, which interprets it at once, ms. */
+const OWN_MS = 2_000
+
 /** Postgres was asked and has not answered; whether it has stored the callbacks is unknown. */
 export class DatabaseTooSlow extends Error {
   override name = 'DatabaseTooSlow'
@@ -45,7 +49,7 @@ export const createReceiver = (options: {
     // The connection was lost while these callbacks waited in the batcher.
     if (availability.isDown()) throw new DatabaseTooSlow('Postgres is away')
     try {
-      return await storeInTime(database, callbacks, patienceMs)
+      return await storeInTime(database, callbacks, { patienceMs, dueAfterMs: OWN_MS })
     } catch (error) {
       availability.markDown(error)
       throw error
@@ -75,14 +79,17 @@ export const createReceiver = (options: {
   }
 }
 
-/** Rejects with `DatabaseTooSlow` when Postgres takes longer to store the callbacks; whether it has is then unknown. */
+/**
+ * Rejects with `DatabaseTooSlow` when Postgres takes longer than `patienceMs` to store the callbacks; whether it has is
+ * then unknown.
+ */
 export const storeInTime = (
   database: Database,
   callbacks: readonly ReceivedCallback[],
-  patienceMs: number,
+  { patienceMs, dueAfterMs = 0 }: { patienceMs: number; dueAfterMs?: number },
 ): Promise<('stored' | Error)[]> =>
   inTime(
-    storeCallbacks(database, callbacks),
+    storeCallbacks(database, callbacks, { dueAfterMs }),
     patienceMs,
     () => new DatabaseTooSlow(`Postgres did not answer within ${patienceMs} ms`),
   )
@@ -125,7 +132,7 @@ export const createDatabaseAvailability = (options: {
 
 /**
  * Stores callbacks in one commit, and beside it those of unknown senders in another, each with the duty to interpret it
- * where it has a payment and was not refused. A callback that is stored already, by its id, changes nothing: the same
+ * where it has a payment and was not refused, due after `dueAfterMs`. A callback that is stored already, by its id, changes nothing: the same
  * one may come from a request, whose commit was not confirmed, and from the spool, in any order. Resolves with an
  * `Error` in the place of a callback that Postgres refuses for what it holds. Storing none resolves where Postgres
  * would take one.
@@ -133,19 +140,24 @@ export const createDatabaseAvailability = (options: {
 export const storeCallbacks = (
   database: Database,
   callbacks: readonly ReceivedCallback[],
+  { dueAfterMs }: { dueAfterMs: number } = { dueAfterMs: 0 },
 ): Promise<('stored' | Error)[]> =>
   runRows(callbacks, async (all) => {
     const strangers = all.filter((callback) => callback.body_bytes !== null)
     const others = all.filter((callback) => callback.body_bytes === null)
     await Promise.all([
       strangers.length > 0 && insertStrangers(database, strangers),
-      (others.length > 0 || all.length === 0) && insertOthers(database, others),
+      (others.length > 0 || all.length === 0) && insertOthers(database, others, dueAfterMs),
     ])
     return all.map(() => 'stored' as const)
   })
 
-const insertOthers = async (database: Database, callbacks: readonly ReceivedCallback[]): Promise<void> => {
-  await insertCallbacks(database, callbacks).catch(async (error: unknown) => {
+const insertOthers = async (
+  database: Database,
+  callbacks: readonly ReceivedCallback[],
+  dueAfterMs: number,
+): Promise<void> => {
+  await insertCallbacks(database, callbacks, dueAfterMs).catch(async (error: unknown) => {
     if (!isWithoutPartition(error)) throw error
     // Its month was long ago, or the clock of the machine that took it was wrong.
     await ensureMonths(
@@ -153,7 +165,7 @@ const insertOthers = async (database: Database, callbacks: readonly ReceivedCall
       'callbacks',
       callbacks.map((callback) => callback.received_at),
     )
-    await insertCallbacks(database, callbacks)
+    await insertCallbacks(database, callbacks, dueAfterMs)
   })
 }
 
@@ -161,7 +173,11 @@ const insertOthers = async (database: Database, callbacks: readonly ReceivedCall
  * The bodies travel as one value, out of which Postgres cuts each, and the headers as one document: as elements of
  * arrays both would be escaped here and unescaped there, byte by byte, which was a fifth of what storing cost Postgres.
  */
-const insertCallbacks = async (database: Database, callbacks: readonly ReceivedCallback[]): Promise<void> => {
+const insertCallbacks = async (
+  database: Database,
+  callbacks: readonly ReceivedCallback[],
+  dueAfterMs: number,
+): Promise<void> => {
   crashPoint('receive.before_commit', callbacks.length)
   await sql`
     WITH added AS (
@@ -186,8 +202,8 @@ const insertCallbacks = async (database: Database, callbacks: readonly ReceivedC
       ON CONFLICT (id, received_at) DO NOTHING
       RETURNING id, received_at, payment_id, is_refused
     )
-    INSERT INTO to_interpret (callback_id, received_at)
-    SELECT id, received_at FROM added WHERE payment_id IS NOT NULL AND NOT is_refused
+    INSERT INTO to_interpret (callback_id, received_at, due_at)
+    SELECT id, received_at, ${fromNow(dueAfterMs)} FROM added WHERE payment_id IS NOT NULL AND NOT is_refused
   `.execute(database)
   crashPoint('receive.after_commit', callbacks.length)
 }

@@ -41,7 +41,7 @@ export const startReplaying = (parts: Parts): Loop =>
 const replayOne = async (parts: Parts): Promise<boolean> => {
   const { database, availability, spool } = parts
   if (availability.isDown()) {
-    await storeInTime(database, [], PATIENCE_MS)
+    await storeInTime(database, [], { patienceMs: PATIENCE_MS })
     availability.markUp()
   }
   const file = await spool.nextFile()
@@ -50,7 +50,7 @@ const replayOne = async (parts: Parts): Promise<boolean> => {
   let refused = 0
   for (let from = 0; from < callbacks.length; from += BATCH) {
     const some = callbacks.slice(from, from + BATCH)
-    const results = await storeInTime(database, some, PATIENCE_MS)
+    const results = await storeInTime(database, some, { patienceMs: PATIENCE_MS })
     const bad = some.filter((_one, index) => results[index] instanceof Error)
     for (const callback of bad) await quarantine(parts, file, callback)
     refused += bad.length

@@ -7,6 +7,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type ReceivedCallback, toStorable, toStorableHeader } from '../callback/callback.ts'
 import type { CallbackMetrics } from '../callback/callback-metrics.ts'
+import type { TakenCallback } from '../callback/interpret-at-once.ts'
 import type { CallbackReceiver } from '../callback/receive.ts'
 import {
   type CallbackSources,
@@ -32,10 +33,13 @@ type Parts = {
   log: Log
   metrics: CoreMetrics
   callbackMetrics: CallbackMetrics
-  onReceived: () => void
+  onReceived: (callback: TakenCallback) => void
 }
 
-/** The one implementation of DarajaCallbackService. `onReceived` is called after a callback became durable. */
+/**
+ * The one implementation of DarajaCallbackService. `onReceived` is called with each callback that is to be interpreted,
+ * once it is durable in Postgres.
+ */
 export const createDarajaCallbackService = (parts: Parts): ServiceImpl<typeof DarajaCallbackService> => {
   const judgeStranger = createStrangersBudget(parts.sources.strangers, parts.nowMs)
   const judge = (callback: ReceivedCallback): StrangerVerdict =>
@@ -87,13 +91,12 @@ const keep = async (parts: Parts, callback: ReceivedCallback): Promise<void> => 
   })
   parts.metrics.calledBack(callback.payment_id === null ? 'unknown' : 'known')
   if (callback.body_bytes !== null) parts.callbackMetrics.countStrangerBytes(callback.body.length)
-  if (callback.payment_id === null)
-    parts.log.warn(lineOf({ event: 'callback_of_unknown_token', kept_in: where }, callback))
-  else {
-    const payment_id = Number(callback.payment_id)
-    parts.log.info(lineOf({ event: 'callback_received', payment_id, kept_in: where }, callback))
-  }
-  parts.onReceived()
+  const { id, payment_id, nonce, body } = callback
+  if (payment_id === null)
+    return parts.log.warn(lineOf({ event: 'callback_of_unknown_token', kept_in: where }, callback))
+  const about = { event: 'callback_received', payment_id: Number(payment_id), kept_in: where }
+  parts.log.info(lineOf(about, callback))
+  if (where === 'database' && !callback.is_refused) parts.onReceived({ id, payment_id, nonce, body })
 }
 
 const refuse = (parts: Parts, callback: ReceivedCallback): never => {

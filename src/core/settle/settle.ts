@@ -2,7 +2,13 @@ import { sql, type Transaction } from 'kysely'
 import { anyOf } from '../../database/given-rows.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { askAgain } from '../payments/duties.ts'
-import { type DecidedBatch, decideBatch, type PaymentRow, SETTLED_COLUMNS, type Settlement } from './decide.ts'
+import {
+  type DecidedBatch,
+  decideBatch,
+  type PaymentRow,
+  SETTLED_COLUMNS,
+  type Settlement,
+} from './decide.ts'
 import type { Evidence } from './evidence.ts'
 import { type Finding, recordFindings } from './findings.ts'
 import { claimReceipts, type ReceiptHolders } from './receipts.ts'

@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
 import { endpointHost } from '../../values/endpoint.ts'
 import { ENQUEUE, renderBody } from '../outbox/enqueue.ts'
 import type { Change } from './decide.ts'
@@ -62,17 +63,17 @@ export const writeUnlocked = async (
   database: Database,
   changes: readonly UnlockedChange[],
 ): Promise<Set<bigint>> => {
+  crashPoint('settle_unlocked.before_commit', changes.length)
   const { rows } = await sql<RowOf<'payments', 'id'>>`
     WITH taken AS (
       SELECT callback_id FROM to_interpret
-      WHERE callback_id = ${anyOf('to_interpret.callback_id', changes.map(({ callbackId }) => callbackId))}
+      WHERE callback_id = ${anyOf(
+        'to_interpret.callback_id',
+        changes.map(({ callbackId }) => callbackId),
+      )}
       FOR UPDATE SKIP LOCKED
     ), held AS (
-      SELECT given.* FROM ${givenRows(changes, {
-        ...CHANGED,
-        callback_id: ['to_interpret.callback_id', ({ callbackId }) => callbackId],
-        version: ['xid', ({ version }) => version],
-      })} JOIN payments ON payments.id = given.id
+      SELECT given.* FROM ${givenRows(changes, CHANGED_UNLOCKED)} JOIN payments ON payments.id = given.id
       WHERE payments.xmin = given.version AND given.callback_id = ANY (ARRAY(SELECT callback_id FROM taken))
       ORDER BY payments.id FOR NO KEY UPDATE OF payments
     ), entered AS (
@@ -90,6 +91,7 @@ export const writeUnlocked = async (
     ), ${WHAT_FOLLOWS}
     SELECT id FROM moved
   `.execute(database)
+  crashPoint('settle_unlocked.after_commit', rows.length)
   return new Set(rows.map(({ id }) => id))
 }
 
@@ -109,6 +111,12 @@ const CHANGED = {
   operator: ['text', ({ settled }: Change) => settled?.move.operator ?? null],
   host: ['text', ({ row, settled }: Change) => settled && endpointHost(row.callback_url)],
   body: ['text', ({ settled }: Change) => settled && renderBody(settled.payment)],
+} as const
+
+const CHANGED_UNLOCKED = {
+  ...CHANGED,
+  callback_id: ['to_interpret.callback_id', ({ callbackId }: UnlockedChange) => callbackId],
+  version: ['xid', ({ version }: UnlockedChange) => version],
 } as const
 
 const OUTCOME = sql`

@@ -2,13 +2,13 @@ import { Writable } from 'node:stream'
 import { sql } from 'kysely'
 import { Registry } from 'prom-client'
 import { expect } from 'vitest'
-import { startInterpreting } from '../../../src/core/callback/interpret.ts'
+import { type Interpreter, startInterpreting } from '../../../src/core/callback/interpret.ts'
+import type { TakenCallback } from '../../../src/core/callback/interpret-at-once.ts'
 import { storeCallbacks } from '../../../src/core/callback/receive.ts'
 import { createCoreMetrics } from '../../../src/core/metrics.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import type { PaymentStateName } from '../../../src/database/schema/payments.ts'
 import { createLog } from '../../../src/runtime/log.ts'
-import type { Loop } from '../../../src/runtime/loop.ts'
 import { createTestDatabase } from '../../support/database.ts'
 import { eventually } from '../../support/eventually.ts'
 import { readBodies, readDuties, readMoves, readPayment } from '../../support/payments.ts'
@@ -41,6 +41,15 @@ export type PaymentGiven = {
   amountKes?: number
 }
 
+/** How a callback comes to be interpreted. */
+export const WAYS = [
+  { way: 'found due', atOnce: false },
+  { way: 'interpreted at once', atOnce: true },
+]
+
+/** Longer than any test. */
+const NEVER_MS = 3_600_000
+
 let receipts = 0
 /** A receipt that no other payment of the file has. */
 export const newReceipt = (): string => {
@@ -48,8 +57,11 @@ export const newReceipt = (): string => {
   return `UE4${String(receipts).padStart(7, '0')}`
 }
 
-/** Processes that interpret callbacks, on a database of the test's own. */
-export const openEvidence = async ({ replicas }: { replicas: number } = { replicas: 2 }) => {
+/**
+ * Processes that interpret callbacks, on a database of the test's own: as due, whoever took them, or `atOnce`, as the
+ * process does that took them.
+ */
+export const openEvidence = async ({ replicas = 2, atOnce = false } = {}) => {
   const own = await createTestDatabase()
   const database = connectDatabase({ databaseUrl: own.url, poolSize: 6, log: quietLog })
   const logLines: Record<string, unknown>[] = []
@@ -60,7 +72,7 @@ export const openEvidence = async ({ replicas }: { replicas: number } = { replic
     },
   })
   const log = createLog({ name: 'test', level: 'debug', to })
-  const start = (): Loop =>
+  const start = (): Interpreter =>
     startInterpreting({
       database,
       log,
@@ -73,12 +85,12 @@ export const openEvidence = async ({ replicas }: { replicas: number } = { replic
     await database.destroy()
     await own.drop()
   }
-  return { database, databaseUrl: own.url, logLines, stop, ...createSteps(database, loops) }
+  return { database, databaseUrl: own.url, logLines, stop, ...createSteps(database, loops, atOnce) }
 }
 
 export type EvidenceStage = Awaited<ReturnType<typeof openEvidence>>
 
-const createSteps = (database: Database, loops: readonly Loop[]) => {
+const createSteps = (database: Database, loops: readonly Interpreter[], atOnce: boolean) => {
   const newPayment = async (given: PaymentGiven = {}): Promise<bigint> => {
     const { state = 'submitted', nonce = NONCE, receipt = null, amountKes = 150 } = given
     const hasIds = given.hasIds ?? !['accepted', 'submitting', 'unconfirmed'].includes(state)
@@ -101,14 +113,30 @@ const createSteps = (database: Database, loops: readonly Loop[]) => {
     return rows[0]?.id ?? 0n
   }
 
-  /** Makes callbacks durable, all in one commit; resolves with their ids. */
-  const post = async (...all: (Said & { paymentId: bigint })[]): Promise<string[]> => {
-    const callbacks = all.map(({ paymentId, nonce = NONCE, ...said }) =>
-      received({ payment_id: paymentId, nonce, body: bodyOf(said) }),
-    )
-    await storeCallbacks(database, callbacks)
-    for (const loop of loops) loop.wake()
+  let posted = 0
+  /** Makes callbacks durable, all in one commit, and hands them to this process; resolves with their ids. */
+  const postTo = async (
+    { interpret }: Pick<Interpreter, 'interpret'>,
+    ...all: (Said & { paymentId: bigint })[]
+  ): Promise<string[]> => {
+    const callbacks = all.map(({ paymentId: payment_id, nonce = NONCE, ...said }) => {
+      const one = received({ nonce, body: bodyOf(said) })
+      return Object.assign(one, { payment_id })
+    })
+    await storeCallbacks(database, callbacks, { dueAfterMs: atOnce ? NEVER_MS : 0 })
+    for (const callback of callbacks) interpret(callback)
     return callbacks.map(({ id }) => id)
+  }
+
+  /** Makes callbacks durable, all in one commit, where they are found or are handed to one process after the other. */
+  const post = (...all: (Said & { paymentId: bigint })[]): Promise<string[]> => {
+    posted += 1
+    const turn = loops[posted % loops.length]
+    const interpret = (callback: TakenCallback): void => {
+      if (atOnce) turn?.interpret(callback)
+      else for (const loop of loops) loop.wake()
+    }
+    return postTo({ interpret }, ...all)
   }
 
   const isWaiting = async (callbackId: string): Promise<boolean> =>
@@ -120,13 +148,14 @@ const createSteps = (database: Database, loops: readonly Loop[]) => {
         .execute()
     ).length > 0
 
-  /** Callbacks, until each was interpreted. */
-  const tell = async (...all: (Said & { paymentId: bigint })[]): Promise<void> => {
-    const ids = await post(...all)
-    await eventually(async () => {
+  const untilInterpreted = (ids: readonly string[]): Promise<void> =>
+    eventually(async () => {
       for (const id of ids) expect(await isWaiting(id)).toBe(false)
     })
-  }
+
+  /** Callbacks, until each was interpreted. */
+  const tell = async (...all: (Said & { paymentId: bigint })[]): Promise<void> =>
+    untilInterpreted(await post(...all))
 
   const findingsOf = (id: bigint) =>
     database
@@ -165,7 +194,18 @@ const createSteps = (database: Database, loops: readonly Loop[]) => {
         .executeTakeFirst()
     )?.payment_id ?? null
 
-  return { newPayment, post, tell, isWaiting, look, findingsOf, holderOf, holdLatch: holdLatchOf(database) }
+  return {
+    newPayment,
+    post,
+    postTo,
+    tell,
+    untilInterpreted,
+    isWaiting,
+    look,
+    findingsOf,
+    holderOf,
+    holdLatch: holdLatchOf(database),
+  }
 }
 
 /** Holds an advisory lock that a trigger waits for, and lets whoever waits have it: once, or for good. */

@@ -21,7 +21,7 @@ export const DELIVERY_MUTANTS: readonly Mutant[] = [
     name: 'a second outcome is told under the webhook-id of the first',
     law: 6,
     file: 'src/core/outbox/enqueue.ts',
-    changes: [{ find: '`msg_${payment.id}_${payment.state}`', replace: '`msg_${payment.id}`' }],
+    changes: [{ find: "concat('msg_', id, '_', state)", replace: "concat('msg_', id)" }],
     killedBy: {
       file: 'test/core/settle/life-of-a-payment.test.ts',
       test: 'that fails and then succeeds: two deliveries, each under its own webhook-id',

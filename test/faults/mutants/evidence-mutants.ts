@@ -66,6 +66,44 @@ export const EVIDENCE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'a receipt that another payment has settles a second one at once',
+    law: 5,
+    file: 'src/core/settle/write-outcomes.ts',
+    changes: [
+      {
+        find: 'AND (given.receipt IS NULL OR given.id = ANY (ARRAY(SELECT payment_id FROM entered)))',
+        replace: '',
+      },
+    ],
+    killedBy: { file: RECEIPTS, test: 'proves one payment: at another it settles nothing' },
+  },
+  {
+    name: 'a payment that changed since it was read is settled by what was read',
+    law: 4,
+    file: 'src/core/settle/write-outcomes.ts',
+    changes: [{ find: 'payments.xmin = given.version AND', replace: '' }],
+    killedBy: {
+      file: 'test/core/callback/interpret-at-once.test.ts',
+      test: 'is held against the payment as it is, whatever was changed since it was read',
+    },
+  },
+  {
+    name: 'a callback that was interpreted settles again',
+    law: 5,
+    file: 'src/core/settle/write-outcomes.ts',
+    changes: [
+      { find: 'payments.xmin = given.version AND', replace: '' },
+      {
+        find: 'payments.id = given.id AND payments.state = given.from_state\n        AND',
+        replace: 'payments.id = given.id AND',
+      },
+    ],
+    killedBy: {
+      file: 'test/core/callback/interpret-at-once.test.ts',
+      test: 'does not settle a payment that somebody else settles meanwhile',
+    },
+  },
+  {
     name: 'a callback does not wait for the reply to its push',
     law: 5,
     file: 'src/core/settle/identity.ts',

@@ -173,7 +173,7 @@ export const PAYMENT_MUTANTS: readonly Mutant[] = [
     name: 'an outcome is settled without its delivery',
     law: 5,
     file: 'src/core/outbox/enqueue.ts',
-    changes: [{ find: 'if (settled.length === 0) return', replace: 'if (settled.length >= 0) return' }],
+    changes: [{ find: 'FROM moved WHERE body IS NOT NULL', replace: 'FROM moved WHERE body IS NULL' }],
     killedBy: {
       file: 'test/core/settle/life-of-a-payment.test.ts',
       test: 'that is paid: every step leaves its trace',
