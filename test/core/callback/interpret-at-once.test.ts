@@ -5,9 +5,9 @@ import { createInterpretingAtOnce, type TakenCallback } from '../../../src/core/
 import { createCoreMetrics } from '../../../src/core/metrics.ts'
 import { settle } from '../../../src/core/settle/settle.ts'
 import type { Database } from '../../../src/database/connect.ts'
-import { quietLog } from '../../support/core.ts'
 import { countStatements } from '../../support/counted-database.ts'
 import { eventually } from '../../support/eventually.ts'
+import { quietLog } from '../../support/quiet-log.ts'
 import { type EvidenceStage, newReceipt, openEvidence } from './evidence-harness.ts'
 
 let stage: EvidenceStage
