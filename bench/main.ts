@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { benchAccept } from './accept.ts'
 import { benchDeliver } from './deliver.ts'
 import { benchFlood } from './flood.ts'
@@ -72,6 +72,7 @@ program
   .command('whole')
   .description('payments from request to delivered, beside an Express application with BullMQ')
   .option('--rounds <count>', 'how often each has its turn', wholeNumber, 2)
+  .addOption(new Option('--only <system>', 'measures one of the two alone').choices(['peer', 'gateway']))
   .option('--count <count>', 'payments in a closed loop', wholeNumber, 4_000)
   .option('--clients <count>', 'how many of them are under way at once', wholeNumber, 256)
   .option('--seconds <count>', 'how long each steady load is, seconds; 0 for none', countFromZero, 10)

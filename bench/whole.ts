@@ -24,6 +24,8 @@ const SHARES = [0.25, 0.5, 0.8]
 
 export type WholeOptions = {
   rounds: number
+  /** The one that is measured; both when not set. */
+  only: SystemName | undefined
   /** Payments in a closed loop. */
   count: number
   /** How many are under way at once in it. */
@@ -64,7 +66,7 @@ export const benchWhole = async (options: WholeOptions): Promise<void> => {
   try {
     say(`${options.rounds} rounds, ${options.count} payments in a closed loop of ${options.clients}`)
     for (let round = 1; round <= options.rounds; round += 1) {
-      for (const system of SYSTEMS) {
+      for (const system of options.only === undefined ? SYSTEMS : [options.only]) {
         const turn = await takeTurn({ whole, daraja, partner, options }, { system, round })
         results.push(...turn)
       }

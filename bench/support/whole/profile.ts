@@ -38,7 +38,7 @@ export const printStatements = async (options: {
     databaseUrl,
     `SELECT calls::float8, total_exec_time + total_plan_time AS ms, total_plan_time AS planning, rows::float8,
             wal_bytes::float8 AS wal, regexp_replace(query, '[[:space:]]+', ' ', 'g') AS query
-     FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+     FROM pg_stat_statements WHERE query NOT ILIKE 'checkpoint%' AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
      ORDER BY ms DESC LIMIT ${MOST_STATEMENTS}`,
   )
   process.stdout.write(`statements of the ${system}, for one of ${payments} payments\n`)

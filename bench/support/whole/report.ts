@@ -8,8 +8,9 @@ export type WholeResult = { round: number; system: SystemName; load: string; fig
 /** Prints medians over the rounds, and what the gateway is to the yardstick in each of them. */
 export const reportWhole = (results: readonly WholeResult[]): void => {
   const loads = [...new Set(results.map(({ load }) => load))]
+  const systems = [...new Set(results.map(({ system }) => system))]
   const groups = loads.flatMap((load) =>
-    (['peer', 'gateway'] as const).map((system) => ({
+    systems.map((system) => ({
       load,
       system,
       figures: results.filter((one) => one.load === load && one.system === system).map((one) => one.figures),
@@ -18,6 +19,7 @@ export const reportWhole = (results: readonly WholeResult[]): void => {
   printTable(groups.map(({ load, system, figures }) => workOf({ load, system }, figures)))
   process.stdout.write('\n')
   printTable(groups.map(({ load, system, figures }) => timesOf({ load, system }, figures)))
+  if (systems.length === 1) return
   process.stdout.write('\n')
   reportRatios(results, loads)
 }
