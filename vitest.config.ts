@@ -1,29 +1,57 @@
 import { availableParallelism } from 'node:os'
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Files that take a minute or two go first: at the end one of them would keep a single worker busy. */
+/** What starts processes and servers, changes what a process has only once, or takes long: a process for each file. */
+const ALONE = [
+  'test/{docs,end-to-end,faults,laws,local,releases,scripts,support}/**/*.test.ts',
+  'test/database/outages.test.ts',
+  'test/database/{plans,standby}.test.ts',
+  'test/dispatcher/network/tls.test.ts',
+  'test/runtime/*.test.ts',
+]
+
+/** Files that take long go first: at the end one of them would keep a single worker busy. */
+const LONG = [/\/test\/(?:faults|releases)\//, /\/test\/(?:end-to-end|laws|docs|database\/outages)/]
+
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files)
-    return sorted.sort((one, other) => Number(isLong(other)) - Number(isLong(one)))
+    return sorted.sort((one, other) => placeOf(one) - placeOf(other))
   }
 }
 
-const isLong = ({ moduleId }: TestSpecification): boolean => /\/test\/(?:faults|releases)\//.test(moduleId)
+/** Files that share processes come last, and together: a process ends that has none of them to take next. */
+const placeOf = ({ moduleId, project }: TestSpecification): number => {
+  const long = LONG.findIndex((pattern) => pattern.test(moduleId))
+  if (long !== -1) return long
+  return project.config.isolate ? LONG.length : LONG.length + 1
+}
+
+const projectOf = (
+  name: string,
+  test: TestProjectInlineConfiguration['test'],
+): TestProjectInlineConfiguration => ({
+  test: {
+    ...test,
+    name,
+    setupFiles: ['test/support/stay-here.ts'],
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+})
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    setupFiles: ['test/support/stay-here.ts'],
-    // A process for each test file: files start servers and workers, and must not meet in one process's environment.
-    pool: 'forks',
-    isolate: true,
     // Three also on one or two cores, for tests mostly wait; no more than four share one Postgres.
     maxWorkers: Math.min(4, Math.max(3, availableParallelism())),
     sequence: { sequencer: LongFirst },
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    projects: [
+      projectOf('alone', { include: ALONE, isolate: true }),
+      // Files of one process load the sources once: a file would take most of its CPU to load them.
+      projectOf('together', { include: ['test/**/*.test.ts'], exclude: ALONE, isolate: false }),
+    ],
   },
 })
