@@ -1,14 +1,12 @@
-import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createPartner } from '../../src/core/partners/partner.ts'
 import type { Database } from '../../src/database/connect.ts'
 import type { Simulator } from '../../src/simulator/server.ts'
-import { testActor } from '../support/actor.ts'
 import { type Typed, typeCommand } from '../support/command.ts'
 import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
+import { addPartner } from '../support/partner.ts'
 import { startTestSimulator } from '../support/simulator.ts'
-import { TEST_SECRET_KEY, testVault } from '../support/vault.ts'
+import { TEST_SECRET_KEY } from '../support/vault.ts'
 
 const SECRETS = 'key-of-17\nhush-hush\npasskey-of-17\n'
 
@@ -22,13 +20,7 @@ describe('gateway accounts', () => {
     own = await openTestDatabase()
     database = own.database
     simulator = await startTestSimulator()
-    const created = await createPartner({
-      actor: testActor,
-      database,
-      name: 'Duka',
-      vault: testVault,
-      randomBytes,
-    })
+    const created = await addPartner(database, { name: 'Duka' })
     partner = String(created.partnerId)
   })
   afterAll(async () => {

@@ -5,6 +5,7 @@ import { attempted, clear, end, hold } from '../core/deliveries/harness.ts'
 import { type Typed, typeCommand } from '../support/command.ts'
 import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { addDeliveries, addDelivery, readDelivery, readDuty } from '../support/deliveries.ts'
+import { addPartner } from '../support/partner.ts'
 
 const SHOP = 'https://shop.co.ke/told'
 
@@ -16,12 +17,8 @@ describe('gateway deliveries', () => {
   beforeAll(async () => {
     own = await openTestDatabase()
     database = own.database
-    const row = await database
-      .insertInto('partners')
-      .values({ name: 'Duka' })
-      .returning('id')
-      .executeTakeFirst()
-    partner = String(row?.id)
+    const added = await addPartner(database)
+    partner = String(added.partnerId)
   })
   afterAll(() => own.close())
   beforeEach(() => clear(database))

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createKey, revokeKey } from '../../src/core/partners/api-key.ts'
 import { setDisabled } from '../../src/core/partners/change-partner.ts'
-import { createPartner } from '../../src/core/partners/partner.ts'
 import { makeSecret } from '../../src/core/partners/secret.ts'
 import {
   createServiceToken,
@@ -11,15 +10,14 @@ import {
 } from '../../src/core/partners/service-token.ts'
 import { testActor } from '../support/actor.ts'
 import type { TestCore } from '../support/core.ts'
-import { testVault } from '../support/vault.ts'
+import { addPartner } from '../support/partner.ts'
 
 const actor = { kind: 'operator', name: 'amina', from: 'test' } as const
 
 /** Everybody who may call, by name, with the headers that each shows. Tokens name the test's partner as the one they ask for. */
 export const makeCallers = async (test: TestCore): Promise<Record<string, Record<string, string>>> => {
   const { database } = test
-  const newPartner = () =>
-    createPartner({ actor: testActor, database, name: 'Another', vault: testVault, randomBytes })
+  const newPartner = () => addPartner(database, { name: 'Another' })
   const [other, disabled] = [await newPartner(), await newPartner()]
   await setDisabled({ database, partnerId: disabled.partnerId, isDisabled: true, actor })
   const bearer = (token: string) => ({

@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createPartner } from '../../src/core/partners/partner.ts'
 import {
   ask,
   openFacade,
@@ -11,8 +9,7 @@ import {
   STK_PUSH,
   type TestFacade,
 } from '../facade/harness.ts'
-import { testActor } from '../support/actor.ts'
-import { testVault } from '../support/vault.ts'
+import { addPartner } from '../support/partner.ts'
 import { expectRefusal } from './expect-refusal.ts'
 
 let test: TestFacade
@@ -58,20 +55,8 @@ describe('X-API-KEY', () => {
   })
 
   it('revoked, or of a disabled partner, is refused with 403', async () => {
-    const revoked = await createPartner({
-      actor: testActor,
-      database: test.database,
-      name: 'Revoked',
-      vault: testVault,
-      randomBytes,
-    })
-    const disabled = await createPartner({
-      actor: testActor,
-      database: test.database,
-      name: 'Disabled',
-      vault: testVault,
-      randomBytes,
-    })
+    const revoked = await addPartner(test.database, { name: 'Revoked' })
+    const disabled = await addPartner(test.database, { name: 'Disabled' })
     const revoking = test.database.updateTable('api_keys').set({ revoked_at: new Date() })
     await revoking.where('partner_id', '=', revoked.partnerId).execute()
     const disabling = test.database.updateTable('partners').set({ disabled_at: new Date() })

@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { setPartnerSettings } from '../../src/core/partners/change-partner.ts'
-import { createPartner } from '../../src/core/partners/partner.ts'
 import { makeSecret } from '../../src/core/partners/secret.ts'
 import { createWrongSecrets } from '../../src/runtime/count-wrong-secrets.ts'
 import { parseAddressList } from '../../src/values/address-list.ts'
 import { type Answer, ask, openFacade, paymentBody, STK_PUSH, type TestFacade } from '../facade/harness.ts'
-import { testActor } from '../support/actor.ts'
-import { testVault } from '../support/vault.ts'
+import { addPartner } from '../support/partner.ts'
 
 const actor = { kind: 'operator', name: 'amina', from: 'test' } as const
 
@@ -22,13 +20,7 @@ beforeAll(async () => {
 afterAll(() => test.stop())
 
 const newPartner = async () => {
-  const { partnerId, apiKey } = await createPartner({
-    actor: testActor,
-    ...test,
-    name: 'Duka',
-    vault: testVault,
-    randomBytes,
-  })
+  const { partnerId, apiKey } = await addPartner(test.database, { name: 'Duka' })
   const push = (body: Record<string, unknown> = {}, headers: readonly string[] = []) =>
     ask(
       test,

@@ -1,7 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createPartner } from '../../src/core/partners/partner.ts'
 import {
   ask,
   openFacade,
@@ -11,9 +9,8 @@ import {
   request,
   type TestFacade,
 } from '../facade/harness.ts'
-import { testActor } from '../support/actor.ts'
 import { eventually } from '../support/eventually.ts'
-import { testVault } from '../support/vault.ts'
+import { addPartner } from '../support/partner.ts'
 import { expectRefusal } from './expect-refusal.ts'
 
 const TRANSACTIONS = '/api/v1/mpesa/transactions'
@@ -92,13 +89,7 @@ describe('one transaction', () => {
 
   it('that nobody has, and a stranger’s, are the same 404', async () => {
     const id = await requestPayment()
-    const stranger = await createPartner({
-      actor: testActor,
-      database: test.database,
-      name: 'Stranger',
-      vault: testVault,
-      randomBytes,
-    })
+    const stranger = await addPartner(test.database, { name: 'Stranger' })
     const asked = [
       request(`GET ${TRANSACTIONS}/${id}`, [`X-API-KEY: ${stranger.apiKey}`]),
       request(`GET ${TRANSACTIONS}/${id + 1_000_000}`, [`X-API-KEY: ${stranger.apiKey}`]),
@@ -113,13 +104,7 @@ describe('the list of transactions', () => {
 
   /** A partner of its own, so that only this test's payments are in its list. */
   const openPartner = async (payments: number) => {
-    const { apiKey } = await createPartner({
-      actor: testActor,
-      database: test.database,
-      name: 'Lists',
-      vault: testVault,
-      randomBytes,
-    })
+    const { apiKey } = await addPartner(test.database, { name: 'Lists' })
     const headers = [`X-API-KEY: ${apiKey}`, 'Content-Type: application/json']
     const ids: number[] = []
     for (let count = 0; count < payments; count += 1) {
@@ -139,13 +124,7 @@ describe('the list of transactions', () => {
   const idsOf = (page: Page): number[] => page.transactions.map((transaction) => transaction.transaction_id)
 
   it('is empty for a partner without payments, to the byte', async () => {
-    const { apiKey } = await createPartner({
-      actor: testActor,
-      database: test.database,
-      name: 'Empty',
-      vault: testVault,
-      randomBytes,
-    })
+    const { apiKey } = await addPartner(test.database, { name: 'Empty' })
     const answer = await ask(test, `GET ${TRANSACTIONS}`, [`X-API-KEY: ${apiKey}`])
     expect(answer.body).toBe('{"status":"success","transactions":[],"next_before":null}')
   })

@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listAudit } from '../../src/core/audit/list-audit.ts'
 import { countDeliveries, findAttempts, findDelivery } from '../../src/core/deliveries/find.ts'
 import { takeUnpublished } from '../../src/core/outbox/publish.ts'
 import { listKeys } from '../../src/core/partners/api-key.ts'
-import { createPartner, findPartner, listPartners } from '../../src/core/partners/partner.ts'
+import { findPartner, listPartners } from '../../src/core/partners/partner.ts'
 import { findAccountRow, findCurrentAccount, listAccounts } from '../../src/core/partners/partner-account.ts'
 import { resealSecrets } from '../../src/core/partners/reseal.ts'
 import { listServiceTokens } from '../../src/core/partners/service-token.ts'
@@ -24,6 +23,7 @@ import { findOverdue } from '../../src/dispatcher/deliver/recover.ts'
 import { createLog } from '../../src/runtime/log.ts'
 import { testActor } from '../support/actor.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { addPartner } from '../support/partner.ts'
 import { testVault } from '../support/vault.ts'
 
 describe('a table that gets a column while the processes of the release before run', () => {
@@ -39,7 +39,7 @@ describe('a table that gets a column while the processes of the release before r
       poolSize: 1,
       log: createLog({ name: 'test', level: 'warn', to: { write: (line: string) => void lines.push(line) } }),
     })
-    await createPartner({ database, name: 'Duka', vault: testVault, randomBytes, actor: testActor })
+    await addPartner(database, { name: 'Duka' })
   })
   afterAll(async () => {
     await database.destroy()

@@ -9,6 +9,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { addDeliveries, addDelivery, readDelivery } from '../support/deliveries.ts'
 import { type Harness, startHarness } from '../support/dispatcher.ts'
 import { eventually } from '../support/eventually.ts'
+import { addPartner } from '../support/partner.ts'
 import { answerWith } from '../support/receiver.ts'
 
 let own: TestDatabase
@@ -20,12 +21,8 @@ beforeAll(async () => {
 afterAll(() => own.drop())
 beforeEach(async () => {
   test = await startHarness(own.url)
-  const { id } = await test.database
-    .insertInto('partners')
-    .values({ name: 'Duka' })
-    .returning('id')
-    .executeTakeFirstOrThrow()
-  partnerId = id
+  const added = await addPartner(test.database)
+  partnerId = added.partnerId
 })
 afterEach(() => test.stop())
 

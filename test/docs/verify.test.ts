@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createPartner } from '../../src/core/partners/partner.ts'
 import { rotateSigningSecret } from '../../src/core/partners/signing-secret.ts'
 import { testActor } from '../support/actor.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -12,6 +11,7 @@ import { addDelivery, readAttempts, readDelivery } from '../support/deliveries.t
 import { type Harness, startHarness } from '../support/dispatcher.ts'
 import { eventually } from '../support/eventually.ts'
 import { findPhp } from '../support/find-php.ts'
+import { addPartner } from '../support/partner.ts'
 import { freePort } from '../support/ports.ts'
 import { testVault } from '../support/vault.ts'
 
@@ -47,13 +47,7 @@ let current: string
 beforeAll(async () => {
   testDatabase = await createTestDatabase()
   test = await startHarness(testDatabase.url)
-  const partner = await createPartner({
-    actor: testActor,
-    database: test.database,
-    name: 'Duka',
-    vault: testVault,
-    randomBytes,
-  })
+  const partner = await addPartner(test.database, { name: 'Duka' })
   partnerId = partner.partnerId
   before = partner.signingSecret
   const { database } = test

@@ -4,6 +4,7 @@ import { listEndpoints, pauseEndpoint, resumeEndpoint } from '../../../src/core/
 import type { Database } from '../../../src/database/connect.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery, readDelivery } from '../../support/deliveries.ts'
+import { addPartner } from '../../support/partner.ts'
 import { AMINA, clear, end, hold } from './harness.ts'
 
 const URL = 'https://shop.co.ke/told'
@@ -15,12 +16,8 @@ let partnerId: bigint
 beforeAll(async () => {
   own = await openTestDatabase()
   database = own.database
-  const { id } = await database
-    .insertInto('partners')
-    .values({ name: 'Duka' })
-    .returning('id')
-    .executeTakeFirstOrThrow()
-  partnerId = id
+  const added = await addPartner(database)
+  partnerId = added.partnerId
 })
 afterAll(() => own.close())
 beforeEach(() => clear(database))

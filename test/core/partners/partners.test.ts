@@ -1,12 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { setDisabled, setPartnerSettings } from '../../../src/core/partners/change-partner.ts'
-import { createPartner } from '../../../src/core/partners/partner.ts'
-import { testActor } from '../../support/actor.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
+import { addPartner } from '../../support/partner.ts'
 import { paymentRequest } from '../../support/requests.ts'
-import { testVault } from '../../support/vault.ts'
 
 let test: TestCore
 beforeAll(async () => {
@@ -17,13 +14,7 @@ afterAll(() => test.stop())
 const actor = { kind: 'operator', name: 'amina', from: 'test' } as const
 
 const newPartner = async () => {
-  const { partnerId, apiKey } = await createPartner({
-    actor: testActor,
-    ...test,
-    name: 'Duka',
-    vault: testVault,
-    randomBytes,
-  })
+  const { partnerId, apiKey } = await addPartner(test.database, { name: 'Duka' })
   return { database: test.database, partnerId, headers: { 'x-api-key': apiKey }, actor }
 }
 

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openSecrets } from '../../../src/core/partners/open-accounts.ts'
-import { createPartner } from '../../../src/core/partners/partner.ts'
 import { findCurrentAccount, setAccount } from '../../../src/core/partners/partner-account.ts'
 import { resealSecrets } from '../../../src/core/partners/reseal.ts'
 import type { Database } from '../../../src/database/connect.ts'
@@ -10,6 +9,7 @@ import { identityOfSigningSecret } from '../../../src/database/sealed-columns.ts
 import { createVault } from '../../../src/runtime/seal.ts'
 import { testActor } from '../../support/actor.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
+import { addPartner } from '../../support/partner.ts'
 
 const [OLD, NEW] = [randomBytes(32), randomBytes(32)]
 const oldVault = createVault({ secretKey: OLD, previousSecretKey: null, randomBytes })
@@ -37,13 +37,7 @@ describe('sealing again', () => {
     own = await openTestDatabase({ poolSize: 8 })
     database = own.database
     const create = async (): Promise<void> => {
-      const created = await createPartner({
-        actor: testActor,
-        database,
-        name: 'Duka',
-        vault: oldVault,
-        randomBytes,
-      })
+      const created = await addPartner(database, { name: 'Duka', vault: oldVault })
       secrets.set(created.partnerId, created.signingSecret)
       await setAccount({
         actor: testActor,

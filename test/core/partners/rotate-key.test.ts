@@ -9,11 +9,10 @@ import {
   type NotMade,
   rotateKey,
 } from '../../../src/core/partners/api-key.ts'
-import { createPartner } from '../../../src/core/partners/partner.ts'
 import type { Database } from '../../../src/database/connect.ts'
 import { testActor as actor } from '../../support/actor.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
-import { testVault } from '../../support/vault.ts'
+import { addPartner } from '../../support/partner.ts'
 
 const DAY_MS = 24 * 3_600_000
 
@@ -26,8 +25,7 @@ describe('a key that is rotated', () => {
   })
   afterAll(() => own.close())
 
-  const newPartner = async (): Promise<bigint> =>
-    (await createPartner({ database, name: 'Duka', vault: testVault, actor, randomBytes })).partnerId
+  const newPartner = async (): Promise<bigint> => (await addPartner(database)).partnerId
 
   const newKey = async (partnerId: bigint, lifeMs: number | null): Promise<MadeKey> => {
     const made = await createKey({ database, partnerId, name: 'till', lifeMs, actor, randomBytes })

@@ -3,15 +3,14 @@ import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { setDisabled, setPartnerSettings } from '../../../src/core/partners/change-partner.ts'
-import { createPartner } from '../../../src/core/partners/partner.ts'
 import { createServiceToken } from '../../../src/core/partners/service-token.ts'
 import { type GrpcServer, startGrpcServer } from '../../../src/core/server/grpc.ts'
 import { PaymentService } from '../../../src/gen/mpesa/gateway/v1/payments_pb.js'
 import { createWrongSecrets } from '../../../src/runtime/count-wrong-secrets.ts'
 import { testActor } from '../../support/actor.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
+import { addPartner } from '../../support/partner.ts'
 import { paymentRequest } from '../../support/requests.ts'
-import { testVault } from '../../support/vault.ts'
 
 let test: TestCore
 let grpc: GrpcServer
@@ -52,13 +51,7 @@ const inNameOf = (id: string | bigint) =>
   ask({ authorization: `Bearer ${token}`, 'x-partner-id': String(id) })
 
 const newPartner = async () => {
-  const { partnerId } = await createPartner({
-    actor: testActor,
-    ...test,
-    name: 'Duka',
-    vault: testVault,
-    randomBytes,
-  })
+  const { partnerId } = await addPartner(test.database, { name: 'Duka' })
   return { database: test.database, partnerId, actor }
 }
 

@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createPartner } from '../../../src/core/partners/partner.ts'
 import { endAccount, setAccount } from '../../../src/core/partners/partner-account.ts'
 import { createLog } from '../../../src/runtime/log.ts'
 import { testActor } from '../../support/actor.ts'
@@ -13,6 +12,7 @@ import {
   QUERY_PATH,
 } from '../../support/daraja-relay.ts'
 import { eventually } from '../../support/eventually.ts'
+import { addPartner } from '../../support/partner.ts'
 import { readPayment } from '../../support/payments.ts'
 import { paymentRequest } from '../../support/requests.ts'
 import { testVault } from '../../support/vault.ts'
@@ -71,7 +71,7 @@ describe('a payment', () => {
   })
   afterEach(() => sql`UPDATE daraja_accounts SET held_until = now(), holds = 0`.execute(test.database))
 
-  const addPartner = () => createPartnerOf(test)
+  const newPartner = () => addPartner(test.database, { name: 'Own' })
   const setOwn = (
     partnerId: bigint,
     account: Parameters<typeof setAccount>[0]['account'],
@@ -91,7 +91,7 @@ describe('a payment', () => {
   const stateOf = async (id: bigint): Promise<string> => (await readPayment(test.database, id)).state
 
   it('is pushed as its partner’s own account, and others’ as the default one', async () => {
-    const own = await addPartner()
+    const own = await newPartner()
     await setOwn(own.partnerId, TILL)
     const [ofOwn, ofOther] = [await ask(own.apiKey), await ask(test.apiKey)]
     await eventually(async () => {
@@ -106,7 +106,7 @@ describe('a payment', () => {
   })
 
   it('stays with the account it was accepted with, whatever its partner changes to', async () => {
-    const own = await addPartner()
+    const own = await newPartner()
     await setOwn(own.partnerId, TILL)
     const first = await ask(own.apiKey, NEVER_CALLS_BACK)
     await setOwn(own.partnerId, PAYBILL)
@@ -129,7 +129,7 @@ describe('a payment', () => {
   })
 
   it('is asked about with the new secrets of its account when these were changed', async () => {
-    const own = await addPartner()
+    const own = await newPartner()
     const accountId = await setOwn(own.partnerId, PAYBILL)
     const first = await ask(own.apiKey)
     await eventually(async () => expect(await stateOf(first)).toBe('submitted'))
@@ -145,7 +145,7 @@ describe('a payment', () => {
   })
 
   it('waits for no other account that Daraja turned away', async () => {
-    const own = await addPartner()
+    const own = await newPartner()
     await setOwn(own.partnerId, TILL)
     answer = ({ path, body }) =>
       path === PUSH_PATH && body.includes(TILL.shortcode) ? SPIKE_ARREST : undefined
@@ -165,7 +165,7 @@ describe('a payment', () => {
   })
 
   it('of an account whose secrets cannot be opened prompts nobody, fails in time, and is told of', async () => {
-    const own = await addPartner()
+    const own = await newPartner()
     const accountId = await setOwn(own.partnerId, PAYBILL)
     // Who can write to the database lets the money go somewhere else.
     await sql`UPDATE partner_accounts SET party_b = '600999' WHERE id = ${accountId}`.execute(test.database)
@@ -183,7 +183,7 @@ describe('a payment', () => {
   })
 
   it('of an account with Pull Transactions is looked for in the records of that account', async () => {
-    const own = await addPartner()
+    const own = await newPartner()
     await setOwn(own.partnerId, TILL, { uniqueReference: true, pull: { msisdn: null } })
     const id = await ask(own.apiKey, NEVER_CALLS_BACK)
     await eventually(async () => {
@@ -198,12 +198,3 @@ describe('a payment', () => {
 })
 
 const NO_FEATURES: Parameters<typeof setAccount>[0]['features'] = { uniqueReference: false, pull: null }
-
-const createPartnerOf = ({ database, options }: TestCore) =>
-  createPartner({
-    actor: testActor,
-    database,
-    name: 'Own',
-    vault: testVault,
-    randomBytes: options.randomBytes,
-  })

@@ -3,7 +3,6 @@ import { sql } from 'kysely'
 import { Webhook } from 'standardwebhooks'
 import { Webhook as SvixWebhook } from 'svix'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createPartner } from '../../../src/core/partners/partner.ts'
 import { rotateSigningSecret } from '../../../src/core/partners/signing-secret.ts'
 import { createVault } from '../../../src/runtime/seal.ts'
 import { testActor } from '../../support/actor.ts'
@@ -11,6 +10,7 @@ import { createTestDatabase, type TestDatabase } from '../../support/database.ts
 import { addDelivery, readAttempts, readDelivery } from '../../support/deliveries.ts'
 import { type Harness, startHarness } from '../../support/dispatcher.ts'
 import { eventually } from '../../support/eventually.ts'
+import { addPartner } from '../../support/partner.ts'
 import { answerWith, type Received } from '../../support/receiver.ts'
 import { testVault } from '../../support/vault.ts'
 
@@ -31,9 +31,6 @@ afterEach(() => test.stop())
 
 const dispatch = (given: Parameters<Harness['dispatch']>[0] = {}) =>
   test.dispatch({ nowMs: () => performance.now() + skippedMs, ...given })
-
-const addPartner = () =>
-  createPartner({ actor: testActor, database: test.database, name: 'Duka', vault: testVault, randomBytes })
 
 const rotate = async (partnerId: bigint, overlapMs: number): Promise<string> => {
   const { database } = test
@@ -83,7 +80,7 @@ describe('what an endpoint gets', () => {
     'is verified by %s with the secret that its partner was shown',
     async (_name, verifier) => {
       dispatch()
-      const { partnerId, signingSecret } = await addPartner()
+      const { partnerId, signingSecret } = await addPartner(test.database)
       const received = await deliver(partnerId)
       expect(() => verifier(signingSecret).verify(received.body, received.headers)).not.toThrow()
     },
@@ -91,8 +88,8 @@ describe('what an endpoint gets', () => {
 
   it('does not verify with another secret, another body, another id, or another time', async () => {
     dispatch()
-    const { partnerId, signingSecret } = await addPartner()
-    const stranger = await addPartner()
+    const { partnerId, signingSecret } = await addPartner(test.database)
+    const stranger = await addPartner(test.database)
     const received = await deliver(partnerId)
     expect(verifies(received, signingSecret)).toEqual(BOTH)
     expect(verifies(received, stranger.signingSecret)).toEqual(NEITHER)
@@ -107,7 +104,7 @@ describe('what an endpoint gets', () => {
   })
 
   it('is signed over the bytes that were sent, whatever letters are in them', async () => {
-    const { partnerId, signingSecret } = await addPartner()
+    const { partnerId, signingSecret } = await addPartner(test.database)
     const id = await addDelivery(test.database, test.receiver.url, partnerId)
     const body = JSON.stringify({ result_desc: 'Malipo ya Wanjikũ — sawa 👍', amount: 150 })
     await sql`UPDATE deliveries SET body = ${body} WHERE id = ${id}`.execute(test.database)
@@ -119,7 +116,7 @@ describe('what an endpoint gets', () => {
 
   it('carries a signature of its own at every attempt, under the same id', async () => {
     dispatch({ scheduleMs: [0, 1_000] })
-    const { partnerId, signingSecret } = await addPartner()
+    const { partnerId, signingSecret } = await addPartner(test.database)
     test.receiver.behave((received, response) =>
       answerWith(received.headers['webhook-attempt'] === '1' ? 500 : 200)(received, response),
     )
@@ -143,7 +140,7 @@ describe('what an endpoint gets', () => {
 describe('a rotation', () => {
   it('lets both secrets verify during the overlap, the new one first', async () => {
     dispatch()
-    const { partnerId, signingSecret: before } = await addPartner()
+    const { partnerId, signingSecret: before } = await addPartner(test.database)
     await deliver(partnerId)
     const after = await rotate(partnerId, 3_600_000)
     const received = await deliver(partnerId)
@@ -157,7 +154,7 @@ describe('a rotation', () => {
 
   it('lets the new secret alone verify when the overlap is over, also while the old one is remembered', async () => {
     dispatch()
-    const { partnerId, signingSecret: before } = await addPartner()
+    const { partnerId, signingSecret: before } = await addPartner(test.database)
     const overlapMs = 2_000
     const after = await rotate(partnerId, overlapMs)
     const during = await deliver(partnerId)
@@ -171,7 +168,7 @@ describe('a rotation', () => {
 
   it('without an overlap ends the old one at once', async () => {
     dispatch()
-    const { partnerId, signingSecret: before } = await addPartner()
+    const { partnerId, signingSecret: before } = await addPartner(test.database)
     const after = await rotate(partnerId, 0)
     const received = await deliver(partnerId)
     expect([verifies(received, before), verifies(received, after)]).toEqual([NEITHER, BOTH])
@@ -179,7 +176,7 @@ describe('a rotation', () => {
 
   it('ends all that still signed when it asks for no overlap', async () => {
     dispatch()
-    const { partnerId, signingSecret: first } = await addPartner()
+    const { partnerId, signingSecret: first } = await addPartner(test.database)
     const second = await rotate(partnerId, 3_600_000)
     const third = await rotate(partnerId, 0)
     const received = await deliver(partnerId)
@@ -190,7 +187,7 @@ describe('a rotation', () => {
 
 describe('a secret that cannot be opened', () => {
   it('lets nothing go out unsigned; it is told of, and sent when the key is there', async () => {
-    const { partnerId, signingSecret } = await addPartner()
+    const { partnerId, signingSecret } = await addPartner(test.database)
     const id = await addDelivery(test.database, test.receiver.url, partnerId)
     const vault = createVault({ secretKey: randomBytes(32), previousSecretKey: null, randomBytes })
     const keyless = dispatch({ vault, scheduleMs: [0, 0, 3_600_000] })
@@ -212,7 +209,7 @@ describe('a secret that cannot be opened', () => {
   })
 
   it('of one partner keeps no other from being told', async () => {
-    const [broken, other] = [await addPartner(), await addPartner()]
+    const [broken, other] = [await addPartner(test.database), await addPartner(test.database)]
     await sql`
       UPDATE signing_secrets SET secret_sealed = (
         SELECT secret_sealed FROM signing_secrets WHERE partner_id = ${other.partnerId}

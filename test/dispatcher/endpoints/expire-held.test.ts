@@ -7,6 +7,7 @@ import { expireHeld } from '../../../src/dispatcher/endpoints/expire-held.ts'
 import { AMINA, clear } from '../../core/deliveries/harness.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDelivery, readDelivery } from '../../support/deliveries.ts'
+import { addPartner } from '../../support/partner.ts'
 
 const HOUR_MS = 3_600_000
 const HOST = 'shop.co.ke'
@@ -17,12 +18,8 @@ let partnerId: bigint
 beforeAll(async () => {
   own = await openTestDatabase()
   database = own.database
-  const row = await database
-    .insertInto('partners')
-    .values({ name: 'Duka' })
-    .returning('id')
-    .executeTakeFirst()
-  partnerId = row?.id ?? 0n
+  const added = await addPartner(database)
+  partnerId = added.partnerId
 })
 afterAll(() => own.close())
 beforeEach(() => clear(database))

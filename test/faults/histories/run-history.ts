@@ -1,10 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { createPartner } from '../../../src/core/partners/partner.ts'
 import { ARROWS } from '../../../src/core/payments/states.ts'
 import type { Database } from '../../../src/database/connect.ts'
-import { testActor } from '../../support/actor.ts'
-import { testVault } from '../../support/vault.ts'
+import { addPartner } from '../../support/partner.ts'
 import { createFaults } from '../commit-faults.ts'
 import { makePlan, seededRandom } from '../plan.ts'
 import type { OwnServices } from '../services.ts'
@@ -33,13 +30,7 @@ export const judgeClients = async (options: {
   calls?: number
 }): Promise<HistoryResult> => {
   const { door, seed, until, calls = Infinity } = options
-  const stranger = await createPartner({
-    actor: testActor,
-    database: door.database,
-    name: 'Duka la Otieno',
-    vault: testVault,
-    randomBytes,
-  })
+  const stranger = await addPartner(door.database, { name: 'Duka la Otieno' })
   const ending = new AbortController()
   const playing = playClients({
     ...door,
