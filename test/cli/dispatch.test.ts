@@ -11,7 +11,7 @@ import { eventually } from '../support/eventually.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
 import { createPosterHarness } from '../support/poster.ts'
 import { answerWith, type Receiver, startReceiver } from '../support/receiver.ts'
-import { TEST_SECRET_KEY } from '../support/vault.ts'
+import { dispatchSettings } from '../support/settings.ts'
 
 let testDatabase: OpenDatabase
 let database: Database
@@ -32,14 +32,8 @@ afterEach(async () => {
 })
 
 const dispatch = async (given: Record<string, string> = {}): Promise<GatewayProcess> => {
-  const started = await startGatewayProcess('dispatch', {
-    DATABASE_URL: testDatabase.url,
-    DATABASE_POOL_SIZE: '4',
-    OPS_PORT: '0',
-    SECRET_KEY: TEST_SECRET_KEY,
-    CALLBACK_ALLOW_PRIVATE_NETWORKS: 'on',
-    ...given,
-  })
+  const settings = { ...dispatchSettings({ databaseUrl: testDatabase.url }), ...given }
+  const started = await startGatewayProcess('dispatch', settings)
   running.push(started)
   return started
 }

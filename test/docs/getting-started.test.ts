@@ -1,13 +1,12 @@
 import { spawnSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { createUnmigratedDatabase, type TestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { lastingPort } from '../support/ports.ts'
 import { createTestStream } from '../support/streams.ts'
-import { onDatabase, runStatement, testDatabaseName } from '../support/test-run.ts'
 import { blocksOf, type PageBlock, toPattern } from './page-blocks.ts'
 import { openTerminal, type Terminal } from './terminal.ts'
 
@@ -42,6 +41,7 @@ const hasCurl = spawnSync('curl', ['--version']).status === 0
 
 describe.skipIf(!hasCurl)('docs/getting-started.md, typed as it stands', () => {
   const stream = createTestStream()
+  let own: TestDatabase
   let places: Places
   let terminal: Terminal
   /** Another reader's, of another database, would be in the folder of the default. */
@@ -52,11 +52,10 @@ describe.skipIf(!hasCurl)('docs/getting-started.md, typed as it stands', () => {
   const secrets = new Map<string, string>()
 
   beforeAll(async () => {
-    const name = testDatabaseName(inject('testRun'), randomBytes(6).toString('hex'))
-    await runStatement(inject('databaseUrl'), `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`)
+    own = await createUnmigratedDatabase()
     const ports = new Map<string, number>()
     for (const usual of Object.keys(PORTS)) ports.set(usual, await lastingPort())
-    places = { databaseUrl: onDatabase(inject('databaseUrl'), name), natsUrl: inject('natsUrl'), ports }
+    places = { databaseUrl: own.url, natsUrl: inject('natsUrl'), ports }
     const settings = Object.entries(PORTS).flatMap(([usual, setting]) =>
       setting === null ? [] : [[setting, String(ports.get(usual))]],
     )
@@ -70,6 +69,7 @@ describe.skipIf(!hasCurl)('docs/getting-started.md, typed as it stands', () => {
 
   afterAll(async () => {
     await terminal?.close()
+    await own?.drop()
     await stream.delete()
     await rm(spoolFolder, { recursive: true, force: true })
   })

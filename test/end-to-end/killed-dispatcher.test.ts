@@ -7,7 +7,7 @@ import { addDeliveries } from '../support/deliveries.ts'
 import { type Harness, startHarness } from '../support/dispatcher.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
 import { answerWith } from '../support/receiver.ts'
-import { TEST_SECRET_KEY } from '../support/vault.ts'
+import { dispatchSettings } from '../support/settings.ts'
 
 /** `DELIVERIES=20000` makes it the full figure, by the machine's clock. */
 const DELIVERIES = Number(process.env['DELIVERIES'] ?? 150)
@@ -34,16 +34,8 @@ beforeAll(async () => {
   drop = testDatabase.drop
   clock = IS_FULL ? null : await startDatabaseClock(testDatabase.url)
   test = await startHarness(testDatabase.url)
-  const environment = {
-    DATABASE_URL: testDatabase.url,
-    DATABASE_POOL_SIZE: '4',
-    NATS_URL: test.stream.natsUrl,
-    NATS_STREAM: test.stream.name,
-    SECRET_KEY: TEST_SECRET_KEY,
-    OPS_PORT: '0',
-    CALLBACK_ALLOW_PRIVATE_NETWORKS: 'on',
-  }
-  dispatchers = await Promise.all([1, 2, 3].map(() => startGatewayProcess('dispatch', environment)))
+  const settings = dispatchSettings({ databaseUrl: testDatabase.url, stream: test.stream })
+  dispatchers = await Promise.all([1, 2, 3].map(() => startGatewayProcess('dispatch', settings)))
 })
 afterAll(async () => {
   await Promise.all(dispatchers.map((one) => one.end('SIGKILL')))

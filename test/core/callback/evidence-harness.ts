@@ -6,13 +6,12 @@ import { type Interpreter, startInterpreting } from '../../../src/core/callback/
 import type { TakenCallback } from '../../../src/core/callback/interpret-at-once.ts'
 import { storeCallbacks } from '../../../src/core/callback/receive.ts'
 import { createCoreMetrics } from '../../../src/core/metrics.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import type { Database } from '../../../src/database/connect.ts'
 import type { PaymentStateName } from '../../../src/database/schema/payments.ts'
 import { createLog } from '../../../src/runtime/log.ts'
-import { createTestDatabase } from '../../support/database.ts'
+import { openTestDatabase } from '../../support/database.ts'
 import { eventually } from '../../support/eventually.ts'
 import { readBodies, readDuties, readMoves, readPayment } from '../../support/payments.ts'
-import { quietLog } from '../../support/quiet-log.ts'
 import { received } from './received.ts'
 
 export const NONCE = '00c0ffee00c0ffee'
@@ -62,8 +61,7 @@ export const newReceipt = (): string => {
  * process does that took them.
  */
 export const openEvidence = async ({ replicas = 2, atOnce = false } = {}) => {
-  const own = await createTestDatabase()
-  const database = connectDatabase({ databaseUrl: own.url, poolSize: 6, log: quietLog })
+  const { url: databaseUrl, database, close } = await openTestDatabase({ poolSize: 6 })
   const logLines: Record<string, unknown>[] = []
   const to = new Writable({
     write: (chunk, _encoding, done) => {
@@ -82,10 +80,9 @@ export const openEvidence = async ({ replicas = 2, atOnce = false } = {}) => {
   const loops = Array.from({ length: replicas }, start)
   const stop = async (): Promise<void> => {
     await Promise.all(loops.map((loop) => loop.stop()))
-    await database.destroy()
-    await own.drop()
+    await close()
   }
-  return { database, databaseUrl: own.url, logLines, stop, ...createSteps(database, loops, atOnce) }
+  return { database, databaseUrl, logLines, stop, ...createSteps(database, loops, atOnce) }
 }
 
 export type EvidenceStage = Awaited<ReturnType<typeof openEvidence>>
