@@ -74,7 +74,7 @@ describe('gateway dispatch', () => {
     expect(process.log()).not.toContain('hush')
   })
 
-  it('asks the name servers it is given, and trusts the authorities that Node is told of', async () => {
+  it('asks the name servers it is given, and trusts the authorities that Node is given', async () => {
     const endpoints = createPosterHarness()
     const folder = await mkdtemp(join(tmpdir(), 'gateway-test-'))
     try {
@@ -138,7 +138,7 @@ describe('gateway dispatch', () => {
     }
   })
 
-  it('tells what is wrong with its settings, all at once, and shows no secret', async () => {
+  it('reports what is wrong with its settings, all at once, and shows no secret', async () => {
     const failed = dispatch({
       DATABASE_URL: 'mysql://user:hush@127.0.0.1/x',
       DELIVERY_SCHEDULE: 'soon',

@@ -194,7 +194,7 @@ it('a command that draws numbers meanwhile draws none that was given out', async
   expect(ids[0]).toBeGreaterThan(lost.at(-1) ?? 0n)
 })
 
-it('with --yes it raises every sequence, begins an epoch, and nobody is told of it any more', async () => {
+it('with --yes it raises every sequence, begins an epoch, and nobody hears of it any more', async () => {
   const { code, stdout } = await type('restored', '--yes', '--by', 'amina', '--json')
   expect(code).toBe(0)
   const told = JSON.parse(stdout) as { sequences: { database: number; goes_on_above: number }[] }

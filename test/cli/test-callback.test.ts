@@ -75,7 +75,7 @@ describe('gateway partners test-callback', () => {
     expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(received.length - 1)
   })
 
-  it('tells what failed and how, and exits with 1', async () => {
+  it('reports what failed and how, and exits with 1', async () => {
     receiver.behave((one, response) =>
       answerWith(one.headers['x-gateway-test'] === 'cancelled' ? 503 : 200, 'busy')(one, response),
     )

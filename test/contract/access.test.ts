@@ -209,21 +209,24 @@ it('every service of the contract is served', () => {
 })
 
 describe.each(['gRPC', 'Connect'])('through %s', (name) => {
-  it.each(Object.keys(METHODS))('%s lets in whom it should, and tells all others why not', async (method) => {
-    const door = (await openDoors(true))[name]
-    const access = METHODS[method]
-    if (!door || !access) throw new Error('no such door')
-    const met: Record<string, string> = {}
-    for (const [caller, headers] of Object.entries(callers)) {
-      const { outcome, why } = await call(door, method, headers)
-      met[caller] = outcome
-      if (outcome !== 'in')
-        expect(why).toMatch(/missing|unknown|revoked|expired|disabled|lacks the scope|no such/)
-    }
-    expect(met).toEqual(
-      Object.fromEntries(Object.keys(callers).map((caller) => [caller, expectedOf(caller, access)])),
-    )
-  })
+  it.each(Object.keys(METHODS))(
+    '%s lets in whom it should, and answers all others why not',
+    async (method) => {
+      const door = (await openDoors(true))[name]
+      const access = METHODS[method]
+      if (!door || !access) throw new Error('no such door')
+      const met: Record<string, string> = {}
+      for (const [caller, headers] of Object.entries(callers)) {
+        const { outcome, why } = await call(door, method, headers)
+        met[caller] = outcome
+        if (outcome !== 'in')
+          expect(why).toMatch(/missing|unknown|revoked|expired|disabled|lacks the scope|no such/)
+      }
+      expect(met).toEqual(
+        Object.fromEntries(Object.keys(callers).map((caller) => [caller, expectedOf(caller, access)])),
+      )
+    },
+  )
 
   it.each(Object.keys(METHODS))('%s is out of reach without a client certificate', async (method) => {
     const door = (await openDoors(false))[name]

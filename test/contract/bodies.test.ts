@@ -182,7 +182,7 @@ describe('a body in chunks', () => {
 })
 
 describe('a client that asks first', () => {
-  it('is told to go on, and answered', async () => {
+  it('is asked to go on, and answered', async () => {
     const came = await exchange(test.httpPort, pushed(paymentBody(), ['Expect: 100-continue']))
     expect(came.startsWith('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n')).toBe(true)
   })

@@ -162,7 +162,7 @@ describe.each(['log', 'off'] as const)('CALLBACK_SOURCES_MODE=%s', (mode) => {
 })
 
 describe('CALLBACK_SOURCES_MODE=log', () => {
-  it('takes a callback from a stranger, and tells of it', async () => {
+  it('takes a callback from a stranger, and reports it', async () => {
     const test = await openBehindProxy('log')
     const { id, tail } = await openPayment(test)
     expect((await post(test, tail, STRANGER)).status).toBe(200)

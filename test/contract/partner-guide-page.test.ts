@@ -67,7 +67,7 @@ describe('the partner guide', () => {
     for (const status of PAYMENT_STATE_NAMES) expect(explained).toContain(`\`${status}\``)
   })
 
-  it('tells the schedule of the attempts as it is', () => {
+  it('shows the schedule of the attempts as it is', () => {
     const [, ...pauses] = rows().find(([cell]) => cell === 'Pause') ?? []
     expect(pauses).toEqual(SETTINGS.DELIVERY_SCHEDULE.default.split(','))
   })

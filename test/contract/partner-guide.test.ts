@@ -48,7 +48,7 @@ describe("the guide's three answers, byte for byte", () => {
     )
   })
 
-  it('tells a duplicate, with the first id', async () => {
+  it('answers a duplicate, with the first id', async () => {
     const [first] = parseAnswers(await send(GUIDE_BODY, 'duplicate'))
     const again = await send(paymentBody({ phone: '254712345678' }), 'duplicate')
     expect(stable(again)).toBe(

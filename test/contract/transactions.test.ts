@@ -41,7 +41,7 @@ const readWhen = (id: number, status: string) =>
   })
 
 describe('one transaction', () => {
-  it('is told whole once it is paid', async () => {
+  it('is shown whole once it is paid', async () => {
     const id = await requestPayment({ phone: PAYS, amount: 42 })
     const { status, transaction } = await readWhen(id, 'successful')
     expect(status).toBe('success')
@@ -62,7 +62,7 @@ describe('one transaction', () => {
     ])
   })
 
-  it('tells why it failed, and has no receipt then', async () => {
+  it('shows why it failed, and has no receipt then', async () => {
     const id = await requestPayment({ phone: CANCELS })
     const { transaction } = await readWhen(id, 'failed')
     expect(transaction).toMatchObject({ result_code: 1032, mpesa_receipt: null })
@@ -79,7 +79,7 @@ describe('one transaction', () => {
     })
   })
 
-  it('tells a result code that is not numeric as it is', async () => {
+  it('shows a result code that is not numeric as it is', async () => {
     const id = await requestPayment()
     await readWhen(id, 'submitted')
     const failing = test.database.updateTable('payments').set({ state: 'failed', result_code: 'SFC_IC0003' })
@@ -191,7 +191,7 @@ describe('the list of transactions', () => {
     expect(idsOf(await list('?status=unconfirmed'))).toEqual([])
   })
 
-  it('holds each transaction as it is told alone', async () => {
+  it('holds each transaction as it is shown alone', async () => {
     const id = await requestPayment()
     await readWhen(id, 'submitted')
     const answer = await ask(test, `GET ${TRANSACTIONS}?limit=1`, partnerHeaders(test))

@@ -120,7 +120,7 @@ it('handing over is safe to repeat, and from many places at once', async () => {
   expect(await codeOf(sql`DELETE FROM audit`.execute(gateway))).toBe(NOT_ALLOWED)
 })
 
-it('a user who may not make roles is told what an administrator is to do', async () => {
+it('a user who may not make roles is shown what an administrator is to do', async () => {
   const database = openAs(migrator, 'test')
   const help = 'until then the audit log is protected from nobody: have an administrator run '
   try {

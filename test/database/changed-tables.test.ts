@@ -53,7 +53,7 @@ describe('a table that gets a column while the processes of the release before r
     ['a payment', () => findPayment(database, owner, 1n)],
     ['a list of payments', () => listPayments({ database, owner, ...page })],
     ['payments that stand open', () => listOpenPayments({ database, ageMs: 1, limit: 5 })],
-    ['payments whose outcome was not told', () => listUndeliveredPayments({ database, ...everybody })],
+    ['payments whose outcome was not delivered', () => listUndeliveredPayments({ database, ...everybody })],
     ['the history of a payment', () => findHistory(database, 1n)],
     ['the findings of a payment', () => findFindings(database, 1n)],
     ['a delivery', () => findDelivery(database, 1n)],

@@ -91,7 +91,7 @@ describe('months that were kept for long enough', () => {
     expect(await database.selectFrom('callbacks').select('id').execute()).toEqual([])
   })
 
-  it('are told of in the log of the process that forgot them', async () => {
+  it('are reported in the log of the process that forgot them', async () => {
     const lines: Record<string, unknown>[] = []
     const to = { write: (line: string) => lines.push(JSON.parse(line)) }
     const log = createLog({ name: 'test', level: 'info', to })

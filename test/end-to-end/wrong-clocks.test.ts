@@ -103,7 +103,7 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
     expect(prompts.flatMap(({ warnings }) => warnings)).toEqual([])
   })
 
-  it('sign what they tell with a timestamp that the partner takes', () => {
+  it('sign what they deliver with a timestamp that the partner takes', () => {
     const webhook = new Webhook(partner.signingSecret)
     for (const { received } of [...told.values()].flat()) {
       const { 'webhook-id': id = '', 'webhook-timestamp': timestamp = '' } = received.headers

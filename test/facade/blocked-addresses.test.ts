@@ -18,7 +18,7 @@ describe('who has shown too many wrong keys', () => {
     expect(waitSeconds('2001:db8:1:3::1')).toBe(0)
   })
 
-  it('is one address of IPv4, however a socket tells it', () => {
+  it('is one address of IPv4, however a socket writes it', () => {
     const { waitSeconds, countWrong } = open()
     for (const address of ['192.0.2.1', '::ffff:192.0.2.1', '::ffff:c000:201']) countWrong(address)
     expect(waitSeconds('192.0.2.1')).toBe(60)

@@ -31,7 +31,7 @@ describe('an error of the core', () => {
     expect(status).not.toBe(409)
   })
 
-  it.each(CODES.filter((code) => !STATUSES.has(code)))('of code %d tells nothing of the inside', (code) => {
+  it.each(CODES.filter((code) => !STATUSES.has(code)))('of code %d reveals nothing of the inside', (code) => {
     expect(answerTo(new ConnectError('relation "payments" does not exist', code))).toEqual(INTERNAL)
   })
 
@@ -58,7 +58,7 @@ describe('an error of the core', () => {
     expect(answerTo(error)).toEqual({ status: 400, message: `${name} must be right`, headers: {} })
   })
 
-  it('about no field is told as it is', () => {
+  it('about no field is passed on as it is', () => {
     expect(answerTo(new ConnectError('what is this?', Code.InvalidArgument)).message).toBe('what is this?')
   })
 })
@@ -71,7 +71,7 @@ describe('any other error', () => {
     null,
     undefined,
     { status: 200 },
-  ])('%s tells nothing', (error) => {
+  ])('%s reveals nothing', (error) => {
     expect(answerTo(error)).toEqual(INTERNAL)
   })
 })

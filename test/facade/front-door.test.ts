@@ -102,13 +102,13 @@ describe('a client that drips', () => {
     await open({ limits: HASTY })
   })
 
-  it('its headers is told so and cut', async () => {
+  it('its headers is answered so and cut', async () => {
     const { came } = await drip('GET /healthz HTTP/1.1\r\nHost: x\r\n', 'A: b\r\n')
     expect(parseAnswers(await came)).toMatchObject([{ status: 408, body: SLOW }])
     expect(await cuts('sender')).toBe(1)
   })
 
-  it('its body is told so and cut', async () => {
+  it('its body is answered so and cut', async () => {
     const headers = [...partnerHeaders(test), 'Host: x', 'Content-Length: 16000'].join('\r\n')
     const { came } = await drip(`POST ${STK_PUSH} HTTP/1.1\r\n${headers}\r\n\r\n`, ' ')
     expect(parseAnswers(await came)).toMatchObject([{ status: 408, body: SLOW }])
@@ -147,7 +147,7 @@ it('a client that never reads its answers is cut', async () => {
 })
 
 describe('connections', () => {
-  it('above the number for one address are refused, and others served; the log tells once', async () => {
+  it('above the number for one address are refused, and others served; the log says it once', async () => {
     const linesBefore = test.logLines.length
     const held = await Promise.all(Array.from({ length: LIMITS.maxPerAddress }, () => openConnection(test)))
     const more = await Promise.all([openConnection(test), openConnection(test)])
@@ -201,7 +201,7 @@ describe('an address that shows one wrong key after the other', () => {
     await open({}, 3)
   })
 
-  it('is told to wait and cut, and what it sent behind is thrown away', async () => {
+  it('is asked to wait and cut, and what it sent behind is thrown away', async () => {
     expect(await showWrongKeys(3)).toEqual([401, 401, 401])
     const { socket, came } = await openConnection(test)
     socket.write(guess().repeat(20))

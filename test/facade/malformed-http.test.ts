@@ -87,7 +87,7 @@ describe('HTTP that nobody can read', () => {
     ])
   })
 
-  it('after an answer is told apart from it', async () => {
+  it('after an answer is kept apart from it', async () => {
     const { socket, came } = await openConnection(test)
     socket.write(keptOpen(test, 'first'))
     await once(socket, 'data')
@@ -132,7 +132,7 @@ it('survives a client that leaves in the middle of its body', async () => {
   expect(await countPayments(test)).toBe(before)
 })
 
-it('that comes too slowly is told so', async () => {
+it('that comes too slowly is answered so', async () => {
   const slow = Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
   const server = createServer((socket) => answerMalformedHttp(slow, socket, 'slow-1')).listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -60,7 +60,7 @@ describe('while the database is away', () => {
     ['a payment', `POST /api/v1/mpesa/stk_push`, paymentBody()],
     ['a transaction', 'GET /api/v1/mpesa/transactions/1', undefined],
     ['the list', 'GET /api/v1/mpesa/transactions', undefined],
-  ])('whoever asks for %s is told to try again', async (_what, line, body) => {
+  ])('whoever asks for %s is asked to try again', async (_what, line, body) => {
     const answer = await ask(test, line, partnerHeaders(test), body)
     expect(answer).toMatchObject({
       status: 503,
@@ -82,7 +82,7 @@ describe('while the database is away', () => {
     })
   })
 
-  it('what is wrong by itself is told as ever, and the process is alive', async () => {
+  it('what is wrong by itself is answered as ever, and the process is alive', async () => {
     expect((await ask(test, 'GET /healthz')).status).toBe(200)
     expect((await ask(test, 'GET /api/v1/mpesa/transactions')).status).toBe(401)
     expect((await push(test, '{')).status).toBe(400)
@@ -101,7 +101,7 @@ describe('a defect', () => {
   })
   afterAll(() => test.stop())
 
-  it('tells the request id and nothing of the inside; the cause is in the log', async () => {
+  it('shows the request id and nothing of the inside; the cause is in the log', async () => {
     const answer = await push(test, paymentBody(), ['X-Request-Id: defect-1', 'X-Idempotency-Key: k'])
     expect(answer).toMatchObject({
       status: 500,

@@ -101,7 +101,7 @@ describe('a facade whose core is behind gRPC', () => {
     expect(callback.headers).toContainEqual(['X-Odd', expect.any(String)])
   })
 
-  it('tells to try again while its core is away', async () => {
+  it('asks to try again while its core is away', async () => {
     await grpc.close()
     const answer = await push(test, paymentBody())
     expect(answer).toMatchObject({

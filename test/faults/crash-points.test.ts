@@ -39,7 +39,7 @@ describe('a process that is killed at a crash point', () => {
     },
   )
 
-  it('breaks no law: what was answered is there, prompted once, told once it is known, always in the same words', () => {
+  it('breaks no law: what was answered is there, prompted once, delivered once it is known, always in the same words', () => {
     expect(chains.flatMap(({ comparison }) => comparison.problems)).toEqual([])
     for (const { comparison } of chains) expect(comparison).toMatchObject({ lost: 0, promptedTwice: 0 })
   })

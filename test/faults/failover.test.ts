@@ -24,7 +24,7 @@ const includes = (missing: string, id: number): boolean => {
 
 describe('a primary that is killed under load, and a standby that takes over at the same address', () => {
   it(
-    'synchronous: nothing that was answered is lost, nobody is prompted twice, all is told, by the same processes',
+    'synchronous: nothing that was answered is lost, nobody is prompted twice, all is delivered, by the same processes',
     async () => {
       await playFailOver({ seed: SEED, seconds: SECONDS, isSynchronous: true }, async (after) => {
         const { problems, ...ledgers } = await compareLedgers({ ...after.stage, database: after.database })

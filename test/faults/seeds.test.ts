@@ -12,7 +12,7 @@ describe('random faults', () => {
   afterAll(() => services.close(), 60_000)
 
   it.each(SHORT_SEEDS)(
-    'of seed %i: all is there, prompted once, told once it is known, always in the same words',
+    'of seed %i: all is there, prompted once, delivered once it is known, always in the same words',
     async (seed) => {
       const result = await runSeed({ services, seed, seconds: SHORT_SECONDS })
       const plan = `after\n${describePlan(makePlan(seed, SHORT_SECONDS)).join('\n')}`

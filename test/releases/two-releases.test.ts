@@ -36,7 +36,7 @@ describe('the release before and this one, on one database', { timeout: 300_000 
     }
   }
 
-  it('go up and back again under load: all is there, prompted once, told once it is known, never an internal error', async (context) => {
+  it('go up and back again under load: all is there, prompted once, delivered once it is known, never an internal error', async (context) => {
     await using stack = new AsyncDisposableStack()
     const stage = stack.adopt(await stageWith(context, PRESENT), (one) => one.close())
     const { problems, served, ...ledgers } = await playTwoReleases(stage)

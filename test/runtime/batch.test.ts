@@ -102,7 +102,7 @@ describe('a batcher', () => {
     expect(await Promise.all(added)).toEqual(['1', '2', '3', '4', '5'])
   })
 
-  it('tells each caller its own error, and all of them a batch’s', async () => {
+  it('gives each caller its own error, and all of them a batch’s', async () => {
     const run = (items: number[]): Promise<(number | Error)[]> =>
       items.includes(13)
         ? Promise.reject(new Error('the batch'))

@@ -28,7 +28,7 @@ describe('settings', () => {
     expect(seconds).toBe(70 * 3600 + 23 * 60 + 7)
   })
 
-  it('tell every problem at once', () => {
+  it('report every problem at once', () => {
     expect(() => readConfig({ HTTP_PORT: 'x' }, ['DATABASE_URL', 'HTTP_PORT'])).toThrow(
       /DATABASE_URL is required: .*\nHTTP_PORT must be a port from 0 to 65535, not "x"/,
     )
@@ -107,7 +107,7 @@ describe('settings', () => {
     })
   })
 
-  it('tell which of their values the log must mask', () => {
+  it('know which of their values the log must mask', () => {
     const environment = {
       DATABASE_URL: 'postgres://gateway:hunter2-and-more@127.0.0.1/gateway',
       NATS_URL: 'nats://a-token@127.0.0.1:4222',

@@ -79,7 +79,7 @@ describe('a sealed secret', () => {
     expect(refusal).toMatch(/^CannotOpen: row 1 was sealed under a key that is not at hand: [0-9a-f]{8}$/)
   })
 
-  it('tells by its key id alone nothing of the key: ids differ, and are no part of either key', () => {
+  it('reveals by its key id alone nothing of the key: ids differ, and are no part of either key', () => {
     const keyId = vault.seal('', 'row 1').split('.')[1] ?? ''
     expect(vaultOf(NEW).seal('', 'row 1').split('.')[1]).not.toBe(keyId)
     expect(OLD.toString('hex')).not.toContain(keyId)

@@ -47,7 +47,7 @@ describe('the settings of serve', () => {
     expect(names).toEqual([...new Set(names)])
   })
 
-  it('tell every problem at once', () => {
+  it('report every problem at once', () => {
     const missing = Object.keys(REQUIRED).map((name) => expect.stringContaining(`${name} is required: `))
     const lines = problemsOf({ HTTP_PORT: 'x' })
     expect(lines).toHaveLength(missing.length + 1)

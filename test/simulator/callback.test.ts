@@ -3,7 +3,7 @@ import { callbackBody } from '../../src/simulator/callback.ts'
 import { type Behaviour, OUTCOMES, PAID_ENDINGS, type Result } from '../../src/simulator/outcomes.ts'
 import { eventually, openReceiver, openSimulator, pushBody } from './harness.ts'
 
-test('a payment is told to its own URL, unchanged, in the form of 2026', async () => {
+test('a callback of a payment goes to its own URL, unchanged, in the form of 2026', async () => {
   const simulator = await openSimulator({ callbackDelayMs: 5 })
   const receiver = await openReceiver()
   const { body: push } = await simulator.push(

@@ -6,7 +6,7 @@ import { eventually, openReceiver, openSimulator, pushBody } from './harness.ts'
 const A_MINUTE_MS = 60_000
 const urlOf = (token: string): string => `http://127.0.0.1:9/callbacks/stk/${token}`
 
-test('tells a prompt and its callback in full', async () => {
+test('shows a prompt and its callback in full', async () => {
   const simulator = await openSimulator({ callbackDelayMs: 5 })
   const receiver = await openReceiver()
   const callbackUrl = `${receiver.url}/callbacks/stk/a`

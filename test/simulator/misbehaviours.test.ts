@@ -74,7 +74,7 @@ test('slow calls back long after a payment that was prompted later', async () =>
 test.each([
   ['never-calls-back', '0', 'The service request is processed successfully.'],
   ['never-calls-back-timeout', '1037', 'DS timeout user cannot be reached.'],
-])('%s: only the query tells', async (name, code, description) => {
+])('%s: only the query answers', async (name, code, description) => {
   const { simulator, receiver, push } = await openStage({ callbackDelayMs: 5 })
   const { body } = await push(name)
   await eventually(async () => {

@@ -5,7 +5,7 @@ import { basic, get, openSimulator } from './harness.ts'
 
 const generate = '/oauth/v1/generate?grant_type=client_credentials'
 
-test('any consumer key and secret get a token for 3599 seconds, told as a string', async () => {
+test('any consumer key and secret get a token for 3599 seconds, written as a string', async () => {
   const { url } = await openSimulator({ callbackDelayMs: 0 })
   const answer = await get(`${url}${generate}`, basic('key:secret:with:colons'))
   expect(answer.status).toBe(200)
@@ -70,7 +70,7 @@ test("a token that ends earlier ones ends its own key's, and not itself", () => 
   expect(() => keyOf(second)).toThrow(ENDED)
 })
 
-test('what is no Bearer header is told apart from a token that is unknown', () => {
+test('what is no Bearer header is refused otherwise than a token that is unknown', () => {
   const { tokens, keyOf } = openTokens()
   expect(() => keyOf('unknown')).toThrow(ENDED)
   for (const header of [undefined, basic('key:secret')]) {

@@ -55,7 +55,7 @@ test('goes on by another plan', () => {
   expect(plan.current.seed).toBe(8)
 })
 
-test('names that are no outcome are told', () => {
+test('names that are no outcome are reported', () => {
   expect(unknownNames(['paid', 'push-cut', 'push-cutt', ''])).toEqual(['push-cutt', ''])
 })
 
@@ -71,7 +71,7 @@ const open = async (misbehaviours: Record<string, number> = {}) => {
   return { simulator, call }
 }
 
-test('the plan is told by the page and in the log', async () => {
+test('the plan is shown by the page and in the log', async () => {
   const { simulator, call } = await open({ 'push-cut': 0.5 })
   expect(await call('GET')).toEqual({ status: 200, body: { seed: 7, misbehaviours: { 'push-cut': 0.5 } } })
   const line = simulator.logLines.find((text) => text.includes('simulator listens')) ?? '{}'

@@ -60,7 +60,7 @@ test.each([
     { ResponseStatus: '1001', ResponseDescription: 'ShortCode already Registered' },
   ],
   ['pull-registered-as-error', 500, { errorMessage: 'ShortCode already Registered' }],
-])('%s: a second registration is told otherwise, a first as ever', async (name, status, body) => {
+])('%s: a second registration is answered otherwise, a first as ever', async (name, status, body) => {
   const { postRaw, fetchToken } = await openSimulator({ callbackDelayMs: 0 })
   const token = await fetchToken(name)
   const register = () => postRaw(REGISTER, { ShortCode: '600000', RequestType: 'Pull' }, token)
@@ -70,7 +70,7 @@ test.each([
   expect(JSON.parse(second.text)).toMatchObject(body)
 })
 
-test('tells a payment in full', async () => {
+test('lists a payment in full', async () => {
   const { simulator, pull } = await openPaid([{ AccountReference: 'INV1', Amount: 150 }])
   const { entries } = await simulator.ledger()
   const { answer } = await pull()
@@ -93,7 +93,7 @@ test('tells a payment in full', async () => {
   expect(entries).toMatchObject([{ transactions: [{ receipt: answer.Response[0][0].transactionId }] }])
 })
 
-test('tells the receipt that the callback tells', async () => {
+test('lists the receipt that the callback has', async () => {
   const { simulator, pull } = await openPaid([{}])
   const { rows } = await pull()
   await eventually(async () => expect((await simulator.ledger()).entries[0]?.callbacks).toHaveLength(1))
@@ -101,7 +101,7 @@ test('tells the receipt that the callback tells', async () => {
   expect(entry?.callbacks[0]?.['body']).toContain(`"Value":"${rows[0]?.transactionId}"`)
 })
 
-test('tells what was paid in the window, in East Africa Time, both ends included', async () => {
+test('lists what was paid in the window, in East Africa Time, both ends included', async () => {
   const { pull } = await openPaid([{}])
   const codeOf = async (StartDate: string, EndDate: string) => (await pull({ StartDate, EndDate })).code
   expect(await codeOf('2026-05-04 21:04:28', '2026-05-04 21:04:28')).toBe('1000')
@@ -109,7 +109,7 @@ test('tells what was paid in the window, in East Africa Time, both ends included
   expect(await codeOf('2026-05-04 18:00:00', '2026-05-04 21:04:27')).toBe('1001')
 })
 
-test('tells only what this shortcode was paid, and nothing of failures', async () => {
+test('lists only what this shortcode was paid, and nothing of failures', async () => {
   const { simulator, pull } = await openPaid([{}])
   await simulator.push(pushBody({ PhoneNumber: 254_700_000_002 }))
   await eventually(async () => expect((await simulator.ledger()).entries[1]?.callbacks).toHaveLength(1))
@@ -118,7 +118,7 @@ test('tells only what this shortcode was paid, and nothing of failures', async (
   expect((await pull({ ShortCode: '600000' })).code).toBe('1001')
 })
 
-test('tells nothing that is older than 48 hours', async () => {
+test('lists nothing that is older than 48 hours', async () => {
   const { pull, time } = await openPaid([{}])
   time.now = new Date('2026-05-06T18:04:28Z')
   expect((await pull()).code).toBe('1000')
@@ -143,7 +143,7 @@ describe('more than a page', () => {
     return opened
   }
 
-  test('is told a hundred at a time, by the offset', async () => {
+  test('is listed a hundred at a time, by the offset', async () => {
     const { pull } = await openMany()
     const [first, second, third] = [
       await pull(),

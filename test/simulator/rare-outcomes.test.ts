@@ -64,7 +64,7 @@ describe('the ending', () => {
       : [],
   )
 
-  test.each(coded)('%s is told with %s on both channels', async (name, code) => {
+  test.each(coded)('%s is reported with %s on both channels', async (name, code) => {
     const { simulator, push, told } = await openStage({ callbackDelayMs: 1 })
     const { body } = await push(name)
     await eventually(() => expect(told()).toMatchObject([{ ResultCode: code }]))

@@ -16,7 +16,7 @@ describe('the ids of callbacks', () => {
     expect(ids.filter((id) => !UUID_7.test(id))).toEqual([])
   })
 
-  it('tell the time, and differ between processes', () => {
+  it('hold the time, and differ between processes', () => {
     const options = { clock: () => new Date(Date.UTC(2026, 4, 4, 18, 4, 28)), randomBytes }
     const [one, other] = [createCallbackIds(options)(), createCallbackIds(options)()]
     expect(Number.parseInt(one.replaceAll('-', '').slice(0, 12), 16)).toBe(options.clock().getTime())

@@ -107,7 +107,7 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
       },
     )
 
-    it('is told apart in the finding by both sides, with no whole number and no whole CheckoutRequestID', async () => {
+    it('is known in the finding by both sides, with no whole number and no whole CheckoutRequestID', async () => {
       const id = await stage.newPayment()
       await stage.tell({ paymentId: id, nonce: OTHER_NONCE, checkoutRequestId: OTHER_CHECKOUT_ID })
       await stage.tell({ paymentId: id, ...OTHER_PAYER, checkoutRequestId: OTHER_CHECKOUT_ID, amount: 149 })
@@ -197,7 +197,7 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
       expect(await stage.holderOf(receipt)).toBe(id)
     })
 
-    it('that tells a failure with an amount of 0, for nothing moved, settles it', async () => {
+    it('that reports a failure with an amount of 0, for nothing moved, settles it', async () => {
       const id = await stage.newPayment()
       await stage.tell({ paymentId: id, ...FAILURE, amount: 0 })
       expect(await stage.look(id)).toMatchObject({ state: 'failed', told: ['failed'], findings: [] })

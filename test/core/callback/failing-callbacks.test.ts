@@ -37,7 +37,7 @@ describe('a callback whose interpretation fails', () => {
 
   const settledIds = () => eventsOf('payment_successful').map((line) => line['payment_id'])
 
-  it('by what it holds is kept, told once, and not tried for ever; the others are settled', async () => {
+  it('by what it holds is kept, reported once, and not tried for ever; the others are settled', async () => {
     await makeTrouble(`BEGIN RAISE 'too much' USING ERRCODE = '22003'; END`)
     const [first, bad, last] = [await stage.newPayment(), await troubled(), await stage.newPayment()]
     await stage.tell({ paymentId: first }, { paymentId: bad, amount: TROUBLED_KES }, { paymentId: last })
@@ -106,7 +106,7 @@ describe('a callback whose interpretation fails', () => {
     await eventually(async () => expect((await stage.look(innocent)).state).toBe('successful'))
   })
 
-  it('does not keep what was settled before an outage from being told', async () => {
+  it('does not keep what was settled before an outage from being published', async () => {
     await makeTrouble(`
       BEGIN
         CASE nextval('troubles')

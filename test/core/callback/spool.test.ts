@@ -188,7 +188,7 @@ describe('the spool', () => {
     )
   })
 
-  it('tells at its opening when it could not write', async () => {
+  it('reports at its opening when it could not write', async () => {
     const file = join(folder, 'file')
     await writeFile(file, '')
     for (const place of [join(file, 'spool'), '/proc/no-folder'])
@@ -224,7 +224,7 @@ const fill = async (spool: Spool): Promise<{ acknowledged: string[]; refusals: u
 }
 
 describe('a full disk', () => {
-  it('is told to whoever adds; what was acknowledged stays whole, and after a replay there is room', async () => {
+  it('is reported to whoever adds; what was acknowledged stays whole, and after a replay there is room', async () => {
     // Only root can mount a disk that is small enough. To others the folder that is gone, above, has to stand for it.
     if (!mountTiny(folder)) return
     try {

@@ -36,7 +36,7 @@ describe('what may be asked of Daraja', () => {
     },
   )
 
-  it('is shared: many replicas at once take a burst between them, and are told when there is more', async () => {
+  it('is shared: many replicas at once take a burst between them, and learn when there is more', async () => {
     const budget: Budget = { shortcode: '600001', call: 'query', perSecond: 100 }
     const takes = await Promise.all(Array.from({ length: 8 }, () => take(budget, 100)))
     const { burst, intervalMs } = toBucket(100)

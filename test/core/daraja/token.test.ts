@@ -93,7 +93,7 @@ describe('the access token of an account', () => {
     expect(tokensMade()).toBe(2)
   })
 
-  it('is asked for again when the answer told of no token', async () => {
+  it('is asked for again when the answer had no token', async () => {
     await misbehave(simulator, { 'token-empty-body': 1 })
     const daraja = newProcess()
     expect(await query(daraja)).toMatchObject({ kind: 'later', code: 'no_token', concerns: 'whole_account' })

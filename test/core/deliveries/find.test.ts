@@ -75,7 +75,7 @@ describe('deliveries', () => {
     }
   })
 
-  it('are told with their state, what their last attempt that ended came to, and whether one is under way', async () => {
+  it('are listed with their state, what their last attempt that ended came to, and whether one is under way', async () => {
     const id = await addDelivery(database, URL)
     await attempted(database, id, { status: 200, errorClass: 'too_large' })
     await attempted(database, id, { status: 503, errorClass: 'status' })
@@ -149,7 +149,7 @@ const rowsRead = (node: PlanNode | undefined): number => {
   return (node['Relation Name'] === undefined ? 0 : own) + below
 }
 
-it('attempts are told with all that is kept of them, oldest first', async () => {
+it('attempts are listed with all that is kept of them, oldest first', async () => {
   const id = await addDelivery(database, URL)
   await attempted(database, id, { status: 503, errorClass: 'status', answer: 'busy' })
   await sql`INSERT INTO attempts (delivery_id, number, started_at) VALUES (${id}, 2, clock_timestamp())`.execute(

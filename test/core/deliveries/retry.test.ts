@@ -106,7 +106,7 @@ describe('a retry', () => {
     expect(await readDuty(database, delivered)).toBeUndefined()
   })
 
-  it('sends again what was delivered only when told to', async () => {
+  it('sends again what was delivered only when asked to', async () => {
     const id = await addDelivery(database, URL)
     await attempted(database, id, { status: 200 })
     await end(database, id, 'delivered')

@@ -65,7 +65,7 @@ const withPublish = (queue: DeliveryQueue, publish: DeliveryQueue['publish']): D
 })
 
 describe('publishing', () => {
-  it('tells the queue of everything that is due, once', async () => {
+  it('publishes everything that is due, once', async () => {
     const queue = await openQueue()
     const ids = await addDeliveries(
       database,
@@ -79,7 +79,7 @@ describe('publishing', () => {
     expect(await takeUnpublished(database)).toEqual([])
   })
 
-  it('tells of what was just committed when it is woken, and by itself soon after', async () => {
+  it('publishes what was just committed when it is woken, and by itself soon after', async () => {
     const queue = await openQueue()
     const loop = publishing(queue)
     const messages = collect(queue)
@@ -113,7 +113,7 @@ describe('publishing', () => {
     await eventually(() => expect(messages).toEqual([{ delivery_id: later, publish_number: 1 }]))
   })
 
-  it('tells again, under the next number, of what was published two minutes ago and is still due', async () => {
+  it('publishes again, under the next number, of what was published two minutes ago and is still due', async () => {
     const queue = await openQueue()
     const id = await addDelivery(database, 'https://shop.co.ke/')
     publishing(queue)
@@ -198,7 +198,7 @@ describe('publishing', () => {
     }
   })
 
-  it('tells its trouble once, and that it is over', async () => {
+  it('reports its trouble once, and that it is over', async () => {
     const queue = await openQueue()
     await addDelivery(database, 'https://shop.co.ke/')
     const lines: Record<string, unknown>[] = []

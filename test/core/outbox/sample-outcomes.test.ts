@@ -39,7 +39,7 @@ describe('samples of outcomes', () => {
     for (const name of SAMPLE_NAMES) expect(guide).toContain(`\`${name}\``)
   })
 
-  it('tell the codes that partners meet, as numbers where M-PESA’s are', () => {
+  it('have the codes that partners meet, as numbers where M-PESA’s are', () => {
     const codeOf = (name: string) => read(name).map(({ result_code, status }) => [result_code, status])
     expect(codeOf('paid')).toEqual([[0, 'successful']])
     expect(codeOf('cancelled')).toEqual([[1032, 'failed']])
@@ -58,7 +58,7 @@ describe('samples of outcomes', () => {
     expect(read('paid-without-receipt')).toMatchObject([{ status: 'successful', mpesa_receipt: null }])
   })
 
-  it('tell one payment twice where that is what is rehearsed: repeated, and taken back', () => {
+  it('have one payment twice where that is what is rehearsed: repeated, and taken back', () => {
     const [first, again] = read('told-twice')
     expect(again).toEqual({ ...first, attempt: 2 })
     const [failed, paid] = read('late-success')

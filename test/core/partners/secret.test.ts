@@ -9,7 +9,7 @@ describe('a secret', () => {
     expect(makeSecret('mpg_', () => Buffer.alloc(32))).toMatch(/^mpg_0{43}[0-9A-Za-z]{6}$/)
   })
 
-  it('is told from a mistyped one without the database', () => {
+  it('is known from a mistyped one without the database', () => {
     const secret = makeSecret('mpg_', randomBytes)
     const mistyped = secret.slice(0, 10) + (secret[10] === 'a' ? 'b' : 'a') + secret.slice(11)
     expect(isWellFormedSecret('mpg_', secret)).toBe(true)

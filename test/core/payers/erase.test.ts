@@ -83,7 +83,7 @@ describe('erasing a payer', () => {
   const reportPartners = () =>
     sql`UPDATE deliveries SET state = 'delivered', ended_at = now()`.execute(test.database)
 
-  it('is refused while a payment of theirs is open or its partner not told, and names it', async () => {
+  it('is refused while a payment of theirs is open or its delivery not made, and names it', async () => {
     const id = await pay({ msisdn: OTHER })
     expect(await erase(OTHER)).toEqual({ kind: 'open', payments: [id] })
     await reportPartners()

@@ -71,7 +71,7 @@ describe('payments that never called back', () => {
     expect(await readBodies(test.database, id)).toEqual([])
   })
 
-  it('are settled by the query, and a late callback fills in the receipt without telling the partner twice', async () => {
+  it('are settled by the query, and a late callback fills in the receipt without a second delivery', async () => {
     const id = await ask('254700000301')
     await eventually(async () => {
       expect(await readPayment(test.database, id)).toMatchObject({ state: 'successful', receipt: null })

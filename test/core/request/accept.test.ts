@@ -53,7 +53,7 @@ describe('accepting payments', () => {
     expect(second.paymentId).toBeGreaterThan(first.paymentId)
   })
 
-  it('answers the same key with the same payment, and tells another request apart', async () => {
+  it('answers the same key with the same payment, and knows another request from it', async () => {
     const acceptor = newAcceptor()
     const first = await acceptor.add({ partnerId: 2n, request: requestOf({ idempotencyKey: 'k' }) })
     const again = await acceptor.add({ partnerId: 2n, request: requestOf({ idempotencyKey: 'k' }) })

@@ -77,7 +77,7 @@ const listPayments = (port: number, scheme = 'http', ca?: string) =>
   ).listPayments({}, { headers: test.headers })
 
 describe('native gRPC', () => {
-  it('keeps so many connections of one address open, and tells of the others', async () => {
+  it('keeps so many connections of one address open, and reports the others', async () => {
     const { port, cut } = await openDoor({ maxPerAddress: 20 })
     const sockets = await Promise.all(Array.from({ length: 60 }, () => dial(port)))
     await eventually(() => expect(openOf(sockets)).toBe(20))

@@ -243,7 +243,7 @@ it.each(WRONG)('%s is refused by the name of its field', async (_what, call, mes
   ])
 })
 
-it('a delivery and a partner that are not there are told so', async () => {
+it('a delivery and a partner that are not there are answered so', async () => {
   const deliveries = through('gRPC')
   const absent = deliveries.getDelivery({ deliveryId: 999_999n }, { headers })
   expect(await refusalOf(absent)).toEqual([Code.NotFound, 'there is no delivery 999999'])

@@ -20,7 +20,7 @@ import { testActor } from '../../support/actor.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { paymentRequest } from '../../support/requests.ts'
 
-describe('the doors of the core', () => {
+describe('the servers of the core', () => {
   let test: TestCore
   let grpc: GrpcServer
   let connect: ConnectServer

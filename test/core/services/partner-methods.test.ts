@@ -64,7 +64,7 @@ describe('a partner, by the messages of PartnerService', () => {
     expect(await prefixes()).toEqual([expect.not.stringMatching(apiKey.slice(0, 12))])
   })
 
-  it('is told when its signing secrets of before end', async () => {
+  it('is answered when its signing secrets of before end', async () => {
     const { previousUntil } = await partners.rotateSigningSecret({ partnerId, overlapSeconds: 3600 })
     const minutes = previousUntil && (timestampDate(previousUntil).getTime() - Date.now()) / 60_000
     expect(minutes).toBeCloseTo(60, 0)

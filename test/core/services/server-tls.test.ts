@@ -7,7 +7,7 @@ import { PaymentService } from '../../../src/gen/mpesa/gateway/v1/payments_pb.js
 import { type Authority, type Certificate, createAuthority } from '../../support/certificates.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 
-describe('doors with TLS and client certificates', () => {
+describe('servers with TLS and client certificates', () => {
   let test: TestCore
   let authority: Authority
   let grpc: GrpcServer

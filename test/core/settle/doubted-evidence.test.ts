@@ -56,8 +56,8 @@ describe('a callback that says it was paid, and contradicts what was asked for',
   }
 
   it.each([
-    ['paid: it is told so, and without the receipt', NEVER_CALLS_BACK, 'successful'],
-    ['not paid: it is told so', NEVER_CALLS_BACK_TIMEOUT, 'failed'],
+    ['paid: that is delivered, without the receipt', NEVER_CALLS_BACK, 'successful'],
+    ['not paid: that is delivered', NEVER_CALLS_BACK_TIMEOUT, 'failed'],
   ])('settles nothing; Daraja is asked at once, and says: %s', async (_what, msisdn, state) => {
     const id = await reach(msisdn, 'submitted')
     await callBack(id)

@@ -54,7 +54,7 @@ describe('late truth', () => {
 
   const statuses = async (id: bigint) => (await readBodies(database, id)).map(({ status }) => status)
 
-  it('a success after a failure counts, and is told by a second delivery', async () => {
+  it('a success after a failure counts, and has a second delivery', async () => {
     const id = await acceptPayment(database)
     await settleWith(id, FAILED)
     await settleWith(id, {})
@@ -165,7 +165,7 @@ describe('late truth', () => {
       expect(await readDuties(database, id)).toEqual([])
     })
 
-    it('fails one too, and a later callback that tells of money still counts', async () => {
+    it('fails one too, and a later callback that says it was paid still counts', async () => {
       const id = await makeUnconfirmed()
       await settleByHand(database, { ...WORD, receipt: null, paymentId: id, outcome: 'failed' })
       expect(await readBodies(database, id)).toMatchObject([{ status: 'failed', result_code: 'NOT_PAID' }])

@@ -24,7 +24,7 @@ describe('a payment whose callback is spelled in a way of its own', () => {
     ['with "00"', '254700000311', 'query'],
     ['with two codes', '254700000312', 'query'],
     ['as a failure that is none yet', '254700000314', 'query'],
-  ])('%s is paid once, and told once', async (_name, msisdn, cause) => {
+  ])('%s is paid once, and delivered once', async (_name, msisdn, cause) => {
     const request = paymentRequest({ msisdn })
     const { paymentId: id } = await test.clients.payments.requestPayment(request, { headers: test.headers })
     await eventually(async () => {

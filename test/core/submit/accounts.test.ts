@@ -164,7 +164,7 @@ describe('a payment', () => {
     })
   })
 
-  it('of an account whose secrets cannot be opened prompts nobody, fails in time, and is told of', async () => {
+  it('of an account whose secrets cannot be opened prompts nobody, fails in time, and is reported', async () => {
     const own = await newPartner()
     const accountId = await setOwn(own.partnerId, PAYBILL)
     // Who can write to the database lets the money go somewhere else.

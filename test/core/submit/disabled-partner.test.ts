@@ -24,7 +24,7 @@ afterAll(() => own.close())
 const disable = (isDisabled: boolean) =>
   sql`UPDATE partners SET disabled_at = ${isDisabled ? new Date() : null} WHERE id = 1`.execute(database)
 
-it('nobody is prompted for a disabled partner: what it has accepted fails, and it is told', async () => {
+it('nobody is prompted for a disabled partner: what it has accepted fails, and is delivered', async () => {
   const id = await acceptPayment(database)
   await disable(true)
   const taken = await takePayments(database)
@@ -39,7 +39,7 @@ it('nobody is prompted for a disabled partner: what it has accepted fails, and i
   await disable(false)
 })
 
-it('what was pushed before is settled and told as ever', async () => {
+it('what was pushed before is settled and delivered as ever', async () => {
   const id = await acceptPayment(database)
   const [payment] = (await takePayments(database)).toPush
   if (payment?.id !== id) throw new Error('it was not taken')

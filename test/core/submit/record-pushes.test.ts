@@ -226,7 +226,7 @@ describe('taking payments', () => {
   })
   afterAll(() => own.close())
 
-  it('goes by the account’s budget, and tells when there is more', async () => {
+  it('goes by the account’s budget, and reports when there is more', async () => {
     for (let payment = 0; payment < 3; payment += 1) await acceptPayment(database)
     const budget = { shortcode: '600100', call: 'push' as const, perSecond: 1 }
     const first = await takePayments(database, { budget })

@@ -29,7 +29,7 @@ describe('marks', () => {
     expect(mark?.ceilings['payments_id_seq']).toBeGreaterThan(50_000n)
   })
 
-  it('no payment is told before a ceiling above it is on the disk', async () => {
+  it('no payment is answered before a ceiling above it is on the disk', async () => {
     const one = await test.start('one')
     await one.accept(1)
     await sql`SELECT setval('payments_id_seq', 300000)`.execute(one.database)
@@ -37,7 +37,7 @@ describe('marks', () => {
     expect((await readMarks(one.folder)).mark?.ceilings['payments_id_seq']).toBeGreaterThan(id)
   })
 
-  it('one that is torn is told of and kept aside; those of others count', async () => {
+  it('one that is torn is reported and kept aside; those of others count', async () => {
     const one = await test.start('one')
     const copy = await keepCopy(test.databaseUrl)
     const lost = await one.accept(3)
@@ -107,7 +107,7 @@ describe('marks', () => {
     expect(await newestMarked(one)).toBe(max(ids))
   })
 
-  it('a disk that takes no mark stops no payment, and is told of once', async () => {
+  it('a disk that takes no mark stops no payment, and is reported once', async () => {
     const one = await test.start('one')
     await one.accept(1)
     await rm(one.folder, { recursive: true })

@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => test.close())
 
 describe('ids of payments, after the database was put back to an older copy', () => {
-  it('a process that goes on gives none again, and tells what may be missing', async () => {
+  it('a process that goes on gives none again, and reports what may be missing', async () => {
     const one = await test.start('one')
     await one.accept(2)
     const copy = await keepCopy(test.databaseUrl)

@@ -147,7 +147,7 @@ describe('a POST', () => {
     expect(await test.post(`http://${host}/`)).toMatchObject({ status: null, errorClass: 'reset' })
   })
 
-  it('tells an answer that breaks off', async () => {
+  it('reports an answer that breaks off', async () => {
     const host = await test.rawServer((socket) =>
       socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf')),
     )
@@ -158,19 +158,19 @@ describe('a POST', () => {
     })
   })
 
-  it('tells what is no HTTP', async () => {
+  it('reports what is no HTTP', async () => {
     const host = await test.rawServer((socket) =>
       socket.on('data', () => socket.end('SSH-2.0-OpenSSH_9.2\r\n')),
     )
     expect(await test.post(`http://${host}/`)).toMatchObject({ status: null, errorClass: 'protocol' })
   })
 
-  it('tells a failed handshake', async () => {
+  it('reports a failed handshake', async () => {
     const { port } = await test.receiver()
     expect(await test.post(`https://127.0.0.1:${port}/`)).toMatchObject({ status: null, errorClass: 'tls' })
   })
 
-  it('tells a name without an address', async () => {
+  it('reports a name without an address', async () => {
     const resolve = () => Promise.reject(Object.assign(new Error('queryA'), { code: 'ENOTFOUND' }))
     expect(await test.post('http://shop.example/', { resolve })).toMatchObject({
       errorClass: 'dns',
@@ -191,7 +191,7 @@ describe('a POST', () => {
     expect(received).toHaveLength(0)
   })
 
-  it('tells each of many at once its own outcome', async () => {
+  it('gives each of many at once its own outcome', async () => {
     const { url, behave } = await test.receiver()
     behave(({ path }, response) => {
       setTimeout(() => response.writeHead(Number(path.slice(1))).end(path), Number(path.slice(1)) % 7)

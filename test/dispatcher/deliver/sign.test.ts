@@ -186,7 +186,7 @@ describe('a rotation', () => {
 })
 
 describe('a secret that cannot be opened', () => {
-  it('lets nothing go out unsigned; it is told of, and sent when the key is there', async () => {
+  it('lets nothing go out unsigned; it is reported, and sent when the key is there', async () => {
     const { partnerId, signingSecret } = await addPartner(test.database)
     const id = await addDelivery(test.database, test.receiver.url, partnerId)
     const vault = createVault({ secretKey: randomBytes(32), previousSecretKey: null, randomBytes })
@@ -208,7 +208,7 @@ describe('a secret that cannot be opened', () => {
     expect(received && verifies(received, signingSecret)).toEqual(BOTH)
   })
 
-  it('of one partner keeps no other from being told', async () => {
+  it('of one partner keeps no other’s from being delivered', async () => {
     const [broken, other] = [await addPartner(test.database), await addPartner(test.database)]
     await sql`
       UPDATE signing_secrets SET secret_sealed = (

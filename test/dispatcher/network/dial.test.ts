@@ -103,7 +103,7 @@ describe('the addresses of one name', () => {
 })
 
 describe('TLS', () => {
-  it('is agreed on with the address that answered, and tells which', async () => {
+  it('is agreed on with the address that answered, and reports which', async () => {
     const authority = await createAuthority()
     const port = await test.tlsServer(await authority.issue({ hosts: [HOST] }))
     const given = { ...leadsTo(IPV6, IPV4), authorities: [authority.cert] }

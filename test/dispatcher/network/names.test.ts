@@ -113,7 +113,7 @@ describe('a name without an answer', () => {
     })
   })
 
-  it('but with addresses where nobody listens is refused, and tells by which', async () => {
+  it('but with addresses where nobody listens is refused, and reports by which', async () => {
     const gone = await startReceiver()
     await gone.close()
     nameServer.answer('shop.co.ke', [HERE, HERE])

@@ -162,7 +162,7 @@ describe('the OpenAPI document', () => {
     }
   })
 
-  it('describes what partners are told, in the order in which they are told it', () => {
+  it('describes what partners are answered, in the order in which they are answered it', () => {
     const body = renderBody({
       id: 102n,
       partner_id: 1n,

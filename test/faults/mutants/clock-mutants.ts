@@ -21,7 +21,7 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
         replace: 'claimed.map((claim) => [claim.id, { ...claim, started_at: new Date() }])',
       },
     ],
-    killedBy: { file: WRONG_CLOCKS, test: 'sign what they tell with a timestamp that the partner takes' },
+    killedBy: { file: WRONG_CLOCKS, test: 'sign what they deliver with a timestamp that the partner takes' },
   },
   {
     name: 'pushes carry the time of the machine',

@@ -18,7 +18,7 @@ export const DELIVERY_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: 'a second outcome is told under the webhook-id of the first',
+    name: 'a second outcome is delivered under the webhook-id of the first',
     law: 6,
     file: 'src/core/outbox/enqueue.ts',
     changes: [{ find: "concat('msg_', id, '_', state)", replace: "concat('msg_', id)" }],
@@ -28,7 +28,7 @@ export const DELIVERY_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: 'what JetStream lost is not told again',
+    name: 'what JetStream lost is not published again',
     law: 6,
     file: 'src/core/outbox/publish.ts',
     changes: [
@@ -37,10 +37,10 @@ export const DELIVERY_MUTANTS: readonly Mutant[] = [
         replace: "publish_at = 'infinity'",
       },
     ],
-    killedBy: { file: 'test/core/outbox/publish.test.ts', test: 'tells again, under the next number' },
+    killedBy: { file: 'test/core/outbox/publish.test.ts', test: 'publishes again, under the next number' },
   },
   {
-    name: 'what JetStream did not confirm counts as told',
+    name: 'what JetStream did not confirm counts as published',
     law: 6,
     file: 'src/core/outbox/publish.ts',
     changes: [{ find: 'await markUnpublished(database, unsure)', replace: '' }],
@@ -65,7 +65,7 @@ export const DELIVERY_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: 'an answer that is no 2xx counts as told',
+    name: 'an answer that is no 2xx counts as delivered',
     law: 6,
     file: 'src/dispatcher/deliver/post.ts',
     changes: [

@@ -126,7 +126,7 @@ export const EVIDENCE_MUTANTS: readonly Mutant[] = [
     changes: [{ find: 'if (isOfItsContent(error)) {', replace: 'if (false) {' }],
     killedBy: {
       file: 'test/core/callback/failing-callbacks.test.ts',
-      test: 'is kept, told once, and not tried for ever',
+      test: 'is kept, reported once, and not tried for ever',
     },
   },
 ]

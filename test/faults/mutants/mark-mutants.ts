@@ -14,7 +14,7 @@ export const MARK_MUTANTS: readonly Mutant[] = [
     killedBy: { file: GUARD, test: 'nor when sequences are set back under connections that stay' },
   },
   {
-    name: 'ids are told before a ceiling above them is on the disk',
+    name: 'ids are answered before a ceiling above them is on the disk',
     law: 2,
     file: 'src/database/mark/number-guard.ts',
     changes: [
@@ -23,7 +23,7 @@ export const MARK_MUTANTS: readonly Mutant[] = [
         replace: 'keeper.written()',
       },
     ],
-    killedBy: { file: MARKS, test: 'no payment is told before a ceiling above it is on the disk' },
+    killedBy: { file: MARKS, test: 'no payment is answered before a ceiling above it is on the disk' },
   },
   {
     name: 'another server, timeline or database is taken for the one of before',
