@@ -74,7 +74,11 @@ program
   .option('--rounds <count>', 'how often each has its turn', wholeNumber, 2)
   .addOption(new Option('--only <system>', 'measures one of the two alone').choices(['peer', 'gateway']))
   .option('--count <count>', 'payments in a closed loop', wholeNumber, 4_000)
-  .option('--clients <count>', 'how many of them are under way at once', wholeNumber, 256)
+  .option(
+    '--clients <count>',
+    'how many of them are under way at once; by default 256, more where Daraja is slow',
+    wholeNumber,
+  )
   .option('--seconds <count>', 'how long each steady load is, seconds; 0 for none', countFromZero, 10)
   .option('--daraja-ms <count>', 'how long Daraja takes to answer a push, ms', countFromZero, 5)
   .option('--payer-ms <count>', 'how long the payer then takes to pay, ms', countFromZero, 20)

@@ -28,8 +28,8 @@ export type WholeOptions = {
   only: SystemName | undefined
   /** Payments in a closed loop. */
   count: number
-  /** How many are under way at once in it. */
-  clients: number
+  /** How many are under way at once in it; what keeps either busy when not set. */
+  clients: number | undefined
   /** How long each steady load is, seconds; 0: there is none. */
   seconds: number
   /** How long Daraja takes to answer a push, and the payer to pay after that, ms. */
@@ -42,7 +42,13 @@ export type WholeOptions = {
   isFresh: boolean | undefined
 }
 
-type Stage = { whole: WholeServices; daraja: BenchDaraja; partner: BenchPartner; options: WholeOptions }
+type Stage = {
+  whole: WholeServices
+  daraja: BenchDaraja
+  partner: BenchPartner
+  options: WholeOptions
+  clients: number
+}
 
 /**
  * `npm run bench whole`: payments from the request to the delivered outcome, by `serve` and `dispatch` as operators run them and
@@ -51,6 +57,7 @@ type Stage = { whole: WholeServices; daraja: BenchDaraja; partner: BenchPartner;
  */
 export const benchWhole = async (options: WholeOptions): Promise<void> => {
   const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`)
+  const clients = options.clients ?? defaultClients(options)
   const pushesAtOnce = options.pushesAtOnce ?? defaultPushesAtOnce(options.darajaMs)
   const whole = await startWholeServices({
     partners: PARTNERS,
@@ -64,10 +71,10 @@ export const benchWhole = async (options: WholeOptions): Promise<void> => {
   const partner = await startBenchPartner()
   const results: WholeResult[] = []
   try {
-    say(`${options.rounds} rounds, ${options.count} payments in a closed loop of ${options.clients}`)
+    say(`${options.rounds} rounds, ${options.count} payments in a closed loop of ${clients}`)
     for (let round = 1; round <= options.rounds; round += 1) {
       for (const system of options.only === undefined ? SYSTEMS : [options.only]) {
-        const turn = await takeTurn({ whole, daraja, partner, options }, { system, round })
+        const turn = await takeTurn({ whole, daraja, partner, options, clients }, { system, round })
         results.push(...turn)
       }
     }
@@ -82,6 +89,10 @@ export const benchWhole = async (options: WholeOptions): Promise<void> => {
 
 /** As many as are due while one is answered, at more a second than any machine of ours manages. */
 const defaultPushesAtOnce = (darajaMs: number): number => Math.min(1000, Math.max(32, 2 * darajaMs))
+
+/** As many as would be under way at twice what Daraja and payers keep waiting, at more a second than we manage. */
+const defaultClients = ({ darajaMs, payerMs }: WholeOptions): number =>
+  Math.max(256, 2 * (darajaMs + payerMs))
 
 const takeTurn = async (
   stage: Stage,
@@ -101,12 +112,12 @@ const takeTurn = async (
     await measureLoad({
       ...turn,
       prefix: `${turn.prefix}w`,
-      order: { clients: { count: Math.ceil(options.count / 4), atOnce: options.clients } },
+      order: { clients: { count: Math.ceil(options.count / 4), atOnce: stage.clients } },
     })
     const counted = { databaseUrl: stage.whole.databaseUrls[name], system: name, payments: options.count }
     if (options.profile !== undefined) await forgetStatements(counted.databaseUrl)
     const { perSecond } = await measure('closed loop', {
-      clients: { count: options.count, atOnce: options.clients },
+      clients: { count: options.count, atOnce: stage.clients },
     })
     if (options.profile !== undefined) await printStatements(counted)
     for (const share of options.seconds === 0 ? [] : SHARES) {
