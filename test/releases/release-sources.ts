@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { z } from 'zod'
+import { TESTED_GATEWAY } from '../support/tested-gateway.ts'
 import type { Release } from './previous-release.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -34,8 +35,8 @@ export const copyPresentSources = async (): Promise<Sources> => {
   return sourcesIn(folder)
 }
 
-/** The present sources, where they are. */
-export const PRESENT: Omit<Sources, 'delete'> = { folder: ROOT, main: join(ROOT, 'src', 'cli', 'main.ts') }
+/** The present release, where it is. */
+export const PRESENT: Omit<Sources, 'delete'> = { folder: ROOT, main: TESTED_GATEWAY }
 
 const sourcesIn = (folder: string): Sources => ({
   folder,
