@@ -12,13 +12,13 @@ import { wrongClock } from '../support/wrong-clocks.ts'
 
 const MINUTE_MS = 60_000
 
-/** Fewer than the failures that open an endpoint's breaker: each is told a first time at once. */
+/** Fewer than the failures that open an endpoint's breaker: each is attempted a first time at once. */
 const PAYMENTS = 4
 
 /** How much later an endpoint that is busy wants to be asked again, ms: more than the schedule's pause. */
 const BUSY_MS = 4_000
 
-type Told = { at: Date; received: Received }
+type Delivered = { at: Date; received: Received }
 type Asked = { key: string; transactionId: number; status: string }
 
 const SETTINGS = {
@@ -34,8 +34,8 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
   let partner: { partnerId: bigint; apiKey: string; signingSecret: string }
   let began: Date
   let asked: Asked[]
-  /** What each `webhook-id` was told by, in its order, and when the endpoint wanted to be asked again. */
-  const told = new Map<string, Told[]>()
+  /** What each `webhook-id` was delivered by, in its order, and when the endpoint wanted to be asked again. */
+  const deliveries = new Map<string, Delivered[]>()
   const notBefore = new Map<string, Date>()
 
   const ask = async (serve: GatewayProcess | undefined, key: string): Promise<Asked> => {
@@ -46,7 +46,7 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
         'x-api-key': partner.apiKey,
         'x-idempotency-key': key,
       },
-      body: JSON.stringify({ phone: '254712345678', amount: 150, callback_url: `${receiver.url}/told` }),
+      body: JSON.stringify({ phone: '254712345678', amount: 150, callback_url: `${receiver.url}/outcome` }),
     })
     expect(answer.status).toBe(200)
     const { transaction_id: transactionId, status } = (await answer.json()) as {
@@ -62,9 +62,9 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
     receiver = gateway.world.receiver
     receiver.behave((received, response) => {
       const id = received.headers['webhook-id'] ?? ''
-      const before = told.get(id) ?? []
+      const before = deliveries.get(id) ?? []
       const at = new Date()
-      told.set(id, [...before, { at, received }])
+      deliveries.set(id, [...before, { at, received }])
       if (before.length > 0) return response.writeHead(200).end()
       // To the second, as HTTP writes dates.
       const until = new Date(Math.ceil((at.getTime() + BUSY_MS) / 1000) * 1000)
@@ -82,7 +82,7 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
     ])
     const keys = Array.from({ length: PAYMENTS }, (_one, index) => `key-${index}`)
     asked = await Promise.all(keys.map((key, index) => ask(processes[index % 2], key)))
-    await eventually(() => expect(told.size).toBe(PAYMENTS))
+    await eventually(() => expect(deliveries.size).toBe(PAYMENTS))
   }, 120_000)
   afterAll(async () => {
     await gateway.close()
@@ -105,7 +105,7 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
 
   it('sign what they deliver with a timestamp that the partner takes', () => {
     const webhook = new Webhook(partner.signingSecret)
-    for (const { received } of [...told.values()].flat()) {
+    for (const { received } of [...deliveries.values()].flat()) {
       const { 'webhook-id': id = '', 'webhook-timestamp': timestamp = '' } = received.headers
       const signature = received.headers['webhook-signature'] ?? ''
       const headers = { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature }
@@ -115,9 +115,9 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
 
   it('ask an endpoint again when it wants to be asked, and not before', async () => {
     await eventually(() => {
-      for (const times of told.values()) expect(times.length).toBeGreaterThan(1)
+      for (const times of deliveries.values()) expect(times.length).toBeGreaterThan(1)
     })
-    for (const [id, [, second]] of told)
+    for (const [id, [, second]] of deliveries)
       expect(second?.at.getTime()).toBeGreaterThanOrEqual(notBefore.get(id)?.getTime() ?? Infinity)
   })
 

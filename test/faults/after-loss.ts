@@ -1,7 +1,7 @@
 import { toAccountReference } from '../../src/core/daraja/stk-push.ts'
 import type { Database } from '../../src/database/connect.ts'
 import { type OutsideWorld, type Prompted, paymentOf } from '../support/outside-world.ts'
-import { type Delivery, type Payment, paidTwice, strayMoves, untold } from './ledgers.ts'
+import { type Delivery, type Payment, paidTwice, strayMoves, undelivered } from './ledgers.ts'
 import type { PartnerClient } from './partner-client.ts'
 
 /** What a fail-over to an older copy has lost, by the ledgers outside the system, and what went wrong beyond that. */
@@ -14,11 +14,11 @@ export type AfterLoss = {
   promptedAgain: string[]
   /** Payments of which only an operator or M-PESA's records can tell what became. */
   unconfirmed: number
-  told: number
+  delivered: number
   problems: string[]
 }
 
-type Told = { checkout_request_id: string | null; mpesa_receipt: string | null }
+type Outcome = { checkout_request_id: string | null; mpesa_receipt: string | null }
 
 /**
  * Compares, once all is quiet, what the client, Daraja and the partner's endpoint saw with what the copy holds. Commits may be
@@ -48,14 +48,14 @@ export const compareAfterLoss = async (parts: {
     lost,
     promptedAgain: promptedAgain(prompts),
     unconfirmed: payments.filter(({ state }) => state === 'unconfirmed').length,
-    told: new Set(received.map(({ headers }) => headers['webhook-id'])).size,
+    delivered: new Set(received.map(({ headers }) => headers['webhook-id'])).size,
     problems: [
       ...client.complaints.filter((complaint) => !ANSWERED_ANEW.test(complaint)),
       ...paidTwice(payments),
       ...givenTwice(lost, payments),
       ...(await strayMoves(database)),
       ...stillOpen(payments),
-      ...untold({ payments, deliveries, received }),
+      ...undelivered({ payments, deliveries, received }),
       ...ofAnother({ payments, deliveries, prompts }),
     ],
   }
@@ -92,7 +92,7 @@ const stillOpen = (payments: readonly Payment[]): string[] =>
     .filter(({ state }) => !['successful', 'failed', 'unconfirmed'].includes(state))
     .map(({ id, state }) => `${id} stays ${state}`)
 
-/** What is told of a payment is of a prompt that was made for it: its receipt, and Daraja's id. */
+/** What is delivered of a payment is of a prompt that was made for it: its receipt, and Daraja's id. */
 const ofAnother = (parts: {
   payments: readonly Payment[]
   deliveries: readonly Delivery[]
@@ -106,16 +106,16 @@ const ofAnother = (parts: {
   )
   const byId = new Map(parts.prompts.map((one) => [one.checkout_request_id, one]))
   return parts.deliveries.flatMap(({ payment_id: id, body }) => {
-    const told = JSON.parse(body) as Told
+    const outcome = JSON.parse(body) as Outcome
     const prompts = [
-      ...(told.mpesa_receipt === null ? [] : [byReceipt.get(told.mpesa_receipt)]),
-      ...(told.checkout_request_id === null ? [] : [byId.get(told.checkout_request_id)]),
+      ...(outcome.mpesa_receipt === null ? [] : [byReceipt.get(outcome.mpesa_receipt)]),
+      ...(outcome.checkout_request_id === null ? [] : [byId.get(outcome.checkout_request_id)]),
     ]
     return prompts
       .filter(
         (one) =>
           one?.account_reference !== references.get(id) || paymentOf(one?.callback_url ?? '') !== Number(id),
       )
-      .map((one) => `${id} (${references.get(id)}) was told what became of ${one?.account_reference}`)
+      .map((one) => `${id} (${references.get(id)}) got the outcome of ${one?.account_reference}`)
   })
 }

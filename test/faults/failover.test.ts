@@ -31,7 +31,7 @@ describe('a primary that is killed under load, and a standby that takes over at 
         print('synchronous', after, ledgers)
         expect([...problems, ...after.ended]).toEqual([])
         expect(ledgers).toMatchObject({ lost: 0, promptedTwice: 0 })
-        expect(ledgers.told).toBeGreaterThan(0)
+        expect(ledgers.delivered).toBeGreaterThan(0)
         expect(after.stage.logged('database_older')).toEqual([])
       })
     },

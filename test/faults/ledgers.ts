@@ -9,11 +9,11 @@ import type { PartnerClient } from './partner-client.ts'
 export type Comparison = {
   answered: number
   prompted: number
-  told: number
+  delivered: number
   unconfirmed: number
   lost: number
   promptedTwice: number
-  duplicatesTold: number
+  duplicatesDelivered: number
   problems: string[]
 }
 
@@ -56,11 +56,11 @@ export const compareLedgers = async (parts: {
   return {
     answered: client.answered.size,
     prompted: prompts.length,
-    told: new Set(received.map(webhookIdOf)).size,
+    delivered: new Set(received.map(webhookIdOf)).size,
     unconfirmed: payments.filter(({ state }) => state === 'unconfirmed').length,
     lost: lost.length,
     promptedTwice: promptedTwice.length,
-    duplicatesTold: received.length - new Set(received.map(webhookIdOf)).size,
+    duplicatesDelivered: received.length - new Set(received.map(webhookIdOf)).size,
     problems: [
       ...client.complaints.map((complaint) => `law 1: ${complaint}`),
       ...lost,
@@ -69,8 +69,8 @@ export const compareLedgers = async (parts: {
       ...(await forgottenCallbacks(database, prompts)),
       ...(await strayMoves(database)),
       ...unsettled(payments, prompts),
-      ...untold({ payments, deliveries, received }),
-      ...toldDifferently(deliveries, received),
+      ...undelivered({ payments, deliveries, received }),
+      ...deliveredDifferently(deliveries, received),
     ],
   }
 }
@@ -140,22 +140,22 @@ export const strayMoves = async (database: Database): Promise<string[]> => {
   })
 }
 
-/** Nothing stays open but what is honestly unknown: nobody can settle a payment whose payer was asked and told nothing. */
+/** Nothing stays open but what is honestly unknown: nobody can settle a payment whose payer was asked, with no answer. */
 const unsettled = (payments: readonly Payment[], prompts: readonly Prompted[]): string[] => {
-  const told = new Set(
+  const settleable = new Set(
     prompts
       .filter((prompt) => prompt.callbacks.some(({ status }) => status === 200))
       .map((prompt) => paymentOf(prompt.callback_url)),
   )
   return payments.flatMap(({ id, state }) => {
     if (state === 'successful' || state === 'failed') return []
-    if (state === 'unconfirmed' && !told.has(Number(id))) return []
+    if (state === 'unconfirmed' && !settleable.has(Number(id))) return []
     return [`${id} stays ${state}`]
   })
 }
 
 /** Laws 5 and 6: every outcome has its delivery, and every delivery arrived. */
-export const untold = (parts: {
+export const undelivered = (parts: {
   payments: readonly Payment[]
   deliveries: readonly Delivery[]
   received: readonly Received[]
@@ -175,9 +175,9 @@ export const untold = (parts: {
 }
 
 /** Law 6: under one `webhook-id` always the same bytes, and only what Postgres knows. */
-const toldDifferently = (deliveries: readonly Delivery[], received: readonly Received[]): string[] => {
+const deliveredDifferently = (deliveries: readonly Delivery[], received: readonly Received[]): string[] => {
   const bodies = new Map(deliveries.map(({ webhook_id: id, body }) => [id, body]))
   return received
     .filter((one) => bodies.get(webhookIdOf(one)) !== one.body)
-    .map((one) => `law 6: ${webhookIdOf(one)} was told as ${one.body}`)
+    .map((one) => `law 6: ${webhookIdOf(one)} was delivered as ${one.body}`)
 }

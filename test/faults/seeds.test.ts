@@ -18,7 +18,7 @@ describe('random faults', () => {
       const plan = `after\n${describePlan(makePlan(seed, SHORT_SECONDS)).join('\n')}`
       expect(result.problems, plan).toEqual([])
       expect(result, plan).toMatchObject({ lost: 0, promptedTwice: 0 })
-      expect(result.told, plan).toBeGreaterThan(0)
+      expect(result.delivered, plan).toBeGreaterThan(0)
     },
     150_000,
   )

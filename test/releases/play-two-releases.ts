@@ -43,7 +43,7 @@ const SPOOLED = 3
 export const playMigration = async (stage: Stage): Promise<void> => {
   await stage.start('old serve')
   await stage.start('old dispatch')
-  stage.door.leadTo([stage.replica('old')])
+  stage.proxy.leadTo([stage.replica('old')])
   await progress(stage, ['old'])
   await stage.migrate('new')
   await progress(stage, ['old'])
@@ -76,7 +76,7 @@ const playBeside = async (
   await stage.start(`${coming} serve`)
   await stage.start(`${coming} dispatch`)
   const both = [stage.replica('old'), stage.replica('new')]
-  stage.door.leadTo(both)
+  stage.proxy.leadTo(both)
   await progress(stage, ['old', 'new'])
   // What either says is due comes to one dispatcher, first of the one release, then of the other.
   await stage.stop(`${leaving} dispatch`)
@@ -94,13 +94,13 @@ const handOverSpool = async (
   stage: Stage,
   { leaving, coming }: { leaving: ReleaseName; coming: ReleaseName },
 ): Promise<void> => {
-  const { door } = stage
-  door.leadTo([stage.replica(coming)], [stage.replica(leaving)])
-  door.holdCallbacks()
-  await until(stage, 'callbacks wait at the door', () => door.waiting() >= SPOOLED)
+  const { proxy } = stage
+  proxy.leadTo([stage.replica(coming)], [stage.replica(leaving)])
+  proxy.holdCallbacks()
+  await until(stage, 'callbacks wait at the proxy', () => proxy.waiting() >= SPOOLED)
   stage.links[leaving].block()
   const before = servedBy(stage, leaving).callbacks
-  door.letCallbacksIn()
+  proxy.letCallbacksIn()
   await until(
     stage,
     `${leaving} keeps callbacks`,
@@ -108,7 +108,7 @@ const handOverSpool = async (
   )
   if ((await spooled(stage)) === 0) throw new Broken([`${leaving} kept no callback on its disk`])
   await stage.kill(`${leaving} serve`)
-  door.leadTo([stage.replica(coming)])
+  proxy.leadTo([stage.replica(coming)])
   stage.links[leaving].open()
   await until(stage, `${coming} brings in what ${leaving} kept`, async () => (await spooled(stage)) === 0)
 }
@@ -138,7 +138,7 @@ const until = async (stage: Stage, what: string, isSo: () => boolean | Promise<b
 }
 
 const servedBy = (stage: Stage, release: ReleaseName): { requests: number; callbacks: number } => {
-  const answers = stage.door.answers.filter(({ replica, status }) => replica === release && status === 200)
+  const answers = stage.proxy.answers.filter(({ replica, status }) => replica === release && status === 200)
   const callbacks = answers.filter(({ isCallback }) => isCallback).length
   return { requests: answers.length - callbacks, callbacks }
 }
@@ -152,7 +152,7 @@ const finish = async (stage: Stage): Promise<void> => {
   for (const name of names) await stage.stop(name)
   await letTimePass(stage.database, LONG_SECONDS)
   for (const name of names) await stage.start(name)
-  stage.door.leadTo([stage.replica('old'), stage.replica('new')])
+  stage.proxy.leadTo([stage.replica('old'), stage.replica('new')])
   await until(stage, 'everything is done', async () => {
     const open = Object.values(await openDuties(stage.database))
     return open.every((count) => count === 0) && (await spooled(stage)) === 0

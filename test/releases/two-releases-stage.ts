@@ -10,7 +10,7 @@ import { type OutsideWorld, startOutsideWorld } from '../support/outside-world.t
 import { gatewaySettings, type Settings, SHORT_TIMES } from '../support/settings.ts'
 import { createTestStream } from '../support/streams.ts'
 import { type DatabaseLink, openDatabaseLink, type TcpLink } from '../support/tcp-link.ts'
-import { type FrontDoor, openFrontDoor, type Replica } from './front-door.ts'
+import { openRecordingProxy, type RecordingProxy, type Replica } from './recording-proxy.ts'
 import type { Sources } from './release-sources.ts'
 
 export type ReleaseName = 'old' | 'new'
@@ -18,7 +18,7 @@ export type ReleaseName = 'old' | 'new'
 /** A process of one of the two releases. */
 export type ProcessName = `${ReleaseName} ${'serve' | 'dispatch'}`
 
-/** Two releases on one empty database and one stream, what is outside of them, and the door before them. */
+/** Two releases on one empty database and one stream, what is outside of them, and the proxy before them. */
 export type Stage = Pick<KeptProcesses<ProcessName>, 'start' | 'stop' | 'kill'> & {
   database: Database
   databaseUrl: string
@@ -26,7 +26,7 @@ export type Stage = Pick<KeptProcesses<ProcessName>, 'start' | 'stop' | 'kill'> 
   client: PartnerClient
   /** Reads one of its payments as the partner does, and the list. */
   read(paymentId: number): Promise<void>
-  door: FrontDoor
+  proxy: RecordingProxy
   spoolFolder: string
   /** The way of a release's `serve` to Postgres. */
   links: Record<ReleaseName, TcpLink>
@@ -50,7 +50,7 @@ export const openStage = async (sources: Record<ReleaseName, Pick<Sources, 'main
   )
   const stream = opening.adopt(createTestStream(), (one) => one.delete())
   const world = opening.adopt(await startOutsideWorld({ random: seededRandom(SEED) }), (one) => one.close())
-  const door = opening.adopt(await openFrontDoor(), (one) => one.close())
+  const proxy = opening.adopt(await openRecordingProxy(), (one) => one.close())
   const { path: spoolFolder } = opening.adopt(await openTestFolder(), (one) => one.close())
   const openLink = async (): Promise<DatabaseLink> =>
     opening.adopt(await openDatabaseLink(databaseUrl), ({ link }) => link.close())
@@ -60,7 +60,7 @@ export const openStage = async (sources: Record<ReleaseName, Pick<Sources, 'main
       databaseUrl: ways[release].url,
       stream,
       darajaUrl: world.simulator.url,
-      publicUrl: `http://127.0.0.1:${door.port}`,
+      publicUrl: `http://127.0.0.1:${proxy.port}`,
       spoolFolder,
     }),
     ...SHORT_TIMES,
@@ -84,7 +84,7 @@ export const openStage = async (sources: Record<ReleaseName, Pick<Sources, 'main
   const apiKey = await createPartner(sources.old.main, settingsOf('old'))
   const client = opening.adopt(
     createPartnerClient({
-      httpUrl: () => `http://127.0.0.1:${door.port}`,
+      httpUrl: () => `http://127.0.0.1:${proxy.port}`,
       apiKey,
       callbackUrl: `http://127.0.0.1:${world.receiver.port}/outcome`,
     }),
@@ -98,13 +98,13 @@ export const openStage = async (sources: Record<ReleaseName, Pick<Sources, 'main
     world,
     client,
     read: async (paymentId) => {
-      const url = `http://127.0.0.1:${door.port}/api/v1/mpesa/transactions`
+      const url = `http://127.0.0.1:${proxy.port}/api/v1/mpesa/transactions`
       for (const path of [`${url}/${paymentId}`, `${url}?limit=5`]) {
         const answer = await fetch(path, { headers: { 'x-api-key': apiKey } })
         await answer.body?.cancel()
       }
     },
-    door,
+    proxy,
     spoolFolder,
     links: { old: ways.old.link, new: ways.new.link },
     replica: (release) => {
@@ -113,7 +113,7 @@ export const openStage = async (sources: Record<ReleaseName, Pick<Sources, 'main
       return { name: release, port: Number(new URL(url).port) }
     },
     migrate,
-    problems: () => [...processes.wrongEnds(), ...client.complaints, ...door.answers.flatMap(judge)],
+    problems: () => [...processes.wrongEnds(), ...client.complaints, ...proxy.answers.flatMap(judge)],
     close: () => opened.disposeAsync(),
   }
 }
@@ -127,7 +127,7 @@ const createPartner = async (main: string, settings: Settings): Promise<string> 
 }
 
 /** "Away" may be said, and nothing else that puts the blame on us. */
-const judge = (answer: FrontDoor['answers'][number]): string[] => {
+const judge = (answer: RecordingProxy['answers'][number]): string[] => {
   const isRight = answer.status < 500 || (answer.status === 503 && !/internal/i.test(answer.text))
   return isRight ? [] : [`${answer.replica} answered ${answer.status} ${answer.text}`]
 }
@@ -141,7 +141,7 @@ export const startLoad = (stage: Stage): { end(): void; answered(): Promise<void
     if (wish === undefined) return
     asked.push(stage.client.ask(wish))
     const answered = [...stage.client.answered.values()].at(-1)
-    // What it comes to is for the door to say.
+    // What it comes to is for the proxy to say.
     if (answered !== undefined) stage.read(answered).catch(() => undefined)
   }, 60)
   return {

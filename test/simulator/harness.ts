@@ -180,6 +180,6 @@ export const openStage = async (options: SimulatorOptions) => {
     const CallBackURL = `${receiver.url}/callbacks/stk/${outcome.replace('query', 'asked')}`
     return pushBody({ PartyA: phone, PhoneNumber: phone, Amount: amount, CallBackURL })
   }
-  const told = () => receiver.received.map((post) => JSON.parse(post.body).Body.stkCallback)
-  return { simulator, receiver, body, told, push: (outcome: string) => simulator.push(body(outcome)) }
+  const callbacks = () => receiver.received.map((post) => JSON.parse(post.body).Body.stkCallback)
+  return { simulator, receiver, body, callbacks, push: (outcome: string) => simulator.push(body(outcome)) }
 }

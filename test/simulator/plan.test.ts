@@ -141,9 +141,9 @@ describe('a run', () => {
         ['calls-back-twice', 1],
       ]),
     }
-    const { simulator, push, told } = await openStage({ callbackDelayMs: 0, plan })
+    const { simulator, push, callbacks } = await openStage({ callbackDelayMs: 0, plan })
     expect((await push('paid')).status).toBe(200)
-    await eventually(() => expect(told()).toMatchObject([{ ResultCode: 0 }]))
+    await eventually(() => expect(callbacks()).toMatchObject([{ ResultCode: 0 }]))
     expect((await simulator.ledger()).entries).toMatchObject([
       { outcome: 'paid', callbacks: [{ status: 200 }] },
     ])

@@ -15,9 +15,9 @@ describe('the push', () => {
   })
 
   test.each(answersOf(true))('%s: the payer was prompted, and pays', async (name, wrong) => {
-    const { simulator, body, told } = await openStage({ callbackDelayMs: 1 })
+    const { simulator, body, callbacks } = await openStage({ callbackDelayMs: 1 })
     await expectWrong(wrong, () => simulator.postRaw(PUSH, body(name)))
-    await eventually(() => expect(told()).toMatchObject([{ ResultCode: 0 }]))
+    await eventually(() => expect(callbacks()).toMatchObject([{ ResultCode: 0 }]))
     expect(await simulator.ledger()).toMatchObject({ refused: 0, prompts: 1, entries: [{ outcome: name }] })
   })
 
@@ -42,9 +42,9 @@ describe('the push', () => {
   })
 
   test('one-prompt-a-payer: another once it has ended', async () => {
-    const { push, told } = await openStage({ callbackDelayMs: 0 })
+    const { push, callbacks } = await openStage({ callbackDelayMs: 0 })
     await push('one-prompt-a-payer')
-    await eventually(() => expect(told()).toHaveLength(1))
+    await eventually(() => expect(callbacks()).toHaveLength(1))
     expect((await push('one-prompt-a-payer')).status).toBe(200)
   })
 
@@ -65,9 +65,9 @@ describe('the ending', () => {
   )
 
   test.each(coded)('%s is reported with %s on both channels', async (name, code) => {
-    const { simulator, push, told } = await openStage({ callbackDelayMs: 1 })
+    const { simulator, push, callbacks } = await openStage({ callbackDelayMs: 1 })
     const { body } = await push(name)
-    await eventually(() => expect(told()).toMatchObject([{ ResultCode: code }]))
+    await eventually(() => expect(callbacks()).toMatchObject([{ ResultCode: code }]))
     const answer = await simulator.query(body['CheckoutRequestID'])
     expect(answer.body['ResultCode']).toBe(String(code))
   })
@@ -83,9 +83,9 @@ describe('the ending', () => {
   })
 
   test('failure-after-success: paid first, then not', async () => {
-    const { simulator, push, told } = await openStage({ callbackDelayMs: 10 })
+    const { simulator, push, callbacks } = await openStage({ callbackDelayMs: 10 })
     const { body } = await push('failure-after-success')
-    await eventually(() => expect(told().map(({ ResultCode }) => ResultCode)).toEqual([0, 1037]))
+    await eventually(() => expect(callbacks().map(({ ResultCode }) => ResultCode)).toEqual([0, 1037]))
     expect((await simulator.query(body['CheckoutRequestID'])).body['ResultCode']).toBe('1037')
   })
 
@@ -220,9 +220,9 @@ describe('the query', () => {
   })
 
   test('query-pending-as-error: not once the payment has ended', async () => {
-    const { simulator, push, told } = await openStage({ callbackDelayMs: 0 })
+    const { simulator, push, callbacks } = await openStage({ callbackDelayMs: 0 })
     const { body } = await push('query-pending-as-error')
-    await eventually(() => expect(told()).toHaveLength(1))
+    await eventually(() => expect(callbacks()).toHaveLength(1))
     const asking = ask(simulator, body['CheckoutRequestID'])
     for (const answer of [await asking(), await asking()]) {
       expect(JSON.parse(answer.text)).toMatchObject({ ResultCode: '0' })

@@ -22,7 +22,7 @@ const stkCallback = (fields: string): string => `{"Body":{"stkCallback":{${field
 describe('a callback that cannot be understood', () => {
   let test: TestCore
   let relay: DarajaRelay
-  let door: CallbackReceiver
+  let receiver: CallbackReceiver
   let answer: () => Promise<OwnAnswer | undefined> = async () => undefined
 
   beforeAll(async () => {
@@ -34,10 +34,10 @@ describe('a callback that cannot be understood', () => {
     test = await startTestCore({
       config: { daraja: { baseUrl: relay.url }, reconcile: { afterMs: 3_600_000 } },
     })
-    door = await openCallbackReceiver(test)
+    receiver = await openCallbackReceiver(test)
   })
   afterAll(async () => {
-    await door.close()
+    await receiver.close()
     await test.stop()
     await relay.close()
   })

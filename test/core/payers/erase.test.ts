@@ -19,14 +19,14 @@ const actor = { kind: 'operator', name: 'wanjiku', from: 'a shell' } as const
 
 describe('erasing a payer', () => {
   let test: TestCore
-  let door: CallbackReceiver
+  let receiver: CallbackReceiver
 
   beforeAll(async () => {
     test = await startTestCore()
-    door = await openCallbackReceiver(test)
+    receiver = await openCallbackReceiver(test)
   })
   afterAll(async () => {
-    await door.close()
+    await receiver.close()
     await test.stop()
   })
 

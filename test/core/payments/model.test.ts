@@ -148,7 +148,7 @@ describe('a payment to which anything happens in any order', () => {
       state: payment.state,
       receipt: payment.receipt,
       moves: moves.map((one) => one.replace(/ .*/, '')),
-      told: bodies.map(({ status }) => status),
+      delivered: bodies.map(({ status }) => status),
       duties: await readDuties(database, id),
       // The model knows kinds; the gateway keeps each kind once for each witness that brought it.
       findings: [...new Set(await readFindings(database, id))],
@@ -159,7 +159,7 @@ describe('a payment to which anything happens in any order', () => {
     state: model.state,
     receipt: receiptOf(id, model.receipt),
     moves: model.moves,
-    told: model.told,
+    delivered: model.delivered,
     duties: [...model.duties].toSorted(),
     findings: [...model.findings].toSorted(),
   })
@@ -219,7 +219,7 @@ describe('a payment to which anything happens in any order', () => {
   const takesOf = async (id: bigint): Promise<number> =>
     (await readMoves(database, id)).filter((one) => one.startsWith('accepted>submitting')).length
 
-  /** Its history is one way along the arrows to where it is, every outcome is told once, no push stands beside another. */
+  /** Its history is one way along the arrows to where it is, every outcome is delivered once, no push stands beside another. */
   const expectLaws = async (id: bigint, replies: readonly (Reply | undefined)[]): Promise<void> => {
     const seen = await look(id)
     let state = 'accepted'
@@ -234,8 +234,8 @@ describe('a payment to which anything happens in any order', () => {
     const outcomes = seen.moves
       .map((one) => one.replace(/.*>/, ''))
       .filter((to) => /^(successful|failed)$/.test(to))
-    expect(seen.told).toEqual(outcomes)
-    expect(new Set(seen.told).size).toBe(seen.told.length)
+    expect(seen.delivered).toEqual(outcomes)
+    expect(new Set(seen.delivered).size).toBe(seen.delivered.length)
     const takes = seen.moves.filter((one) => one === 'accepted>submitting').length
     for (let push = 0; push < takes - 1; push += 1) expect(replies[push]).toBe('later')
   }

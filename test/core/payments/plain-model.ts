@@ -32,7 +32,7 @@ export type Model = {
   /** Whose CheckoutRequestID stands in it. */
   checkoutId: 'ours' | 'other' | null
   moves: string[]
-  told: string[]
+  delivered: string[]
   duties: Set<'submit' | 'query' | 'confirm'>
   findings: Set<string>
   /** What was found, to the letter: only what is new has the truth asked for. */
@@ -49,7 +49,7 @@ export const newModel = (): Model => ({
   receipt: null,
   checkoutId: null,
   moves: [],
-  told: [],
+  delivered: [],
   duties: new Set(['submit']),
   findings: new Set(),
   details: new Set(),
@@ -69,7 +69,7 @@ const settle = (model: Model, isPaid: boolean, receipt: string | null): void => 
   if (model.state === 'failed' && !isPaid) return
   move(model, isPaid ? 'successful' : 'failed')
   model.receipt = isPaid ? receipt : null
-  model.told.push(model.state)
+  model.delivered.push(model.state)
   model.duties.clear()
 }
 
@@ -157,7 +157,7 @@ const testify = (model: Model, said: Said): boolean => {
   if (by === 'callback' && !isBelieved(model, said)) return true
   const brought = by === 'query' || !isPaid ? null : receipt
   if (brought === TAKEN && wouldTake(model)) {
-    // An operator is told, and nothing is kept.
+    // An operator is delivered, and nothing is kept.
     if (by !== 'operator') find(model, said, 'receipt_of_another_payment', by)
     return true
   }

@@ -28,7 +28,7 @@ describe('the pause before a query', () => {
 describe('payments that never called back', () => {
   let test: TestCore
   let relay: DarajaRelay
-  let door: CallbackReceiver
+  let receiver: CallbackReceiver
 
   beforeAll(async () => {
     relay = await openDarajaRelay({ target: () => test.simulator.url })
@@ -37,10 +37,10 @@ describe('payments that never called back', () => {
       // No jitter: what grows is seen to grow.
       random: () => 0,
     })
-    door = await openCallbackReceiver(test)
+    receiver = await openCallbackReceiver(test)
   })
   afterAll(async () => {
-    await door.close()
+    await receiver.close()
     await test.stop()
     await relay.close()
   })

@@ -18,15 +18,15 @@ const DOUBTED =
 
 describe('a callback that says it was paid, and contradicts what was asked for', () => {
   let test: TestCore
-  let door: CallbackReceiver
+  let receiver: CallbackReceiver
 
   beforeAll(async () => {
     // The query's own time is an hour away: what is asked for before was asked for because of the callback.
     test = await startTestCore({ config: { reconcile: { afterMs: 3_600_000 } } })
-    door = await openCallbackReceiver(test)
+    receiver = await openCallbackReceiver(test)
   })
   afterAll(async () => {
-    await door.close()
+    await receiver.close()
     await test.stop()
   })
 

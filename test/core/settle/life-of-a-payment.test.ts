@@ -11,16 +11,16 @@ const payer = (number: string): string => `2547000000${number}`
 
 describe('the life of a payment', () => {
   let test: TestCore
-  let door: CallbackReceiver
+  let receiver: CallbackReceiver
 
   beforeAll(async () => {
     test = await startTestCore({
       config: { daraja: { timeoutMs: 1_000 }, submit: { ttlMs: 3_000 }, reconcile: { afterMs: 1_000 } },
     })
-    door = await openCallbackReceiver(test)
+    receiver = await openCallbackReceiver(test)
   })
   afterAll(async () => {
-    await door.close()
+    await receiver.close()
     await test.stop()
   })
 

@@ -7,14 +7,14 @@ import { paymentRequest } from '../../support/requests.ts'
 
 describe('a payment whose callback is spelled in a way of its own', () => {
   let test: TestCore
-  let door: CallbackReceiver
+  let receiver: CallbackReceiver
 
   beforeAll(async () => {
     test = await startTestCore({ config: { reconcile: { afterMs: 500 } } })
-    door = await openCallbackReceiver(test)
+    receiver = await openCallbackReceiver(test)
   })
   afterAll(async () => {
-    await door.close()
+    await receiver.close()
     await test.stop()
   })
 

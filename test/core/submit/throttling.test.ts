@@ -12,7 +12,7 @@ const CONCURRENCY = 8
 describe('pushes', () => {
   let test: TestCore
   let relay: DarajaRelay
-  let door: CallbackReceiver
+  let receiver: CallbackReceiver
 
   const start = async (given: {
     ttlMs?: number
@@ -28,10 +28,10 @@ describe('pushes', () => {
       },
       nowMs,
     })
-    door = await openCallbackReceiver(test)
+    receiver = await openCallbackReceiver(test)
   }
   const stop = async (): Promise<void> => {
-    await door.close()
+    await receiver.close()
     await test.stop()
     await relay.close()
   }

@@ -14,14 +14,14 @@ describe('the public API of two processes, as concurrent clients see it', () => 
     const gateway = open.adopt(await startTestGateway({ serve: 2 }), (one) => one.close())
     const urls = gateway.serve.map(({ ready }) => ready['http_url'] ?? '')
     let asked = 0
-    const door = {
+    const access = {
       database: gateway.database,
       apiKey: gateway.apiKey,
       httpUrl: () => urls[(asked += 1) % 2] ?? '',
       callbackUrl: `${gateway.world.receiver.url}/told`,
     }
     const result = await judgeClients({
-      door,
+      access,
       seed: 1,
       calls: CALM.calls,
       until: pause(CALM.mostMs, undefined, { ref: false }),

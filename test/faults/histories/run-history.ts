@@ -19,22 +19,22 @@ export type HistoryResult = {
   problems: string[]
 }
 
-/** A way into a deployment: where a partner asks next, whose keys it has, and what its outcomes are told to. */
-type Door = { httpUrl: () => string; apiKey: string; callbackUrl: string; database: Database }
+/** A way into a deployment: where a partner asks next, whose keys it has, and where its outcomes are delivered. */
+type PartnerAccess = { httpUrl: () => string; apiKey: string; callbackUrl: string; database: Database }
 
 /** Lets clients use a deployment until `until` resolves or `calls` were made, and judges what they wrote down. */
 export const judgeClients = async (options: {
-  door: Door
+  access: PartnerAccess
   seed: number
   until: Promise<unknown>
   calls?: number
 }): Promise<HistoryResult> => {
-  const { door, seed, until, calls = Infinity } = options
-  const stranger = await addPartner(door.database, { name: 'Duka la Otieno' })
+  const { access, seed, until, calls = Infinity } = options
+  const stranger = await addPartner(access.database, { name: 'Duka la Otieno' })
   const ending = new AbortController()
   const playing = playClients({
-    ...door,
-    apiKeys: { owner: door.apiKey, stranger: stranger.apiKey },
+    ...access,
+    apiKeys: { owner: access.apiKey, stranger: stranger.apiKey },
     random: seededRandom(seed),
     signal: ending.signal,
     calls,
@@ -66,7 +66,7 @@ export const runHistory = async (options: {
     const plan = makePlan(seed, seconds).faults.filter((_fault, index) => index % EVERY === 0)
     const faults = plan.map(({ atMs, fault }) => pause(atMs).then(() => commit(fault)))
     const until = Promise.all([...faults, pause(seconds * 1000)]).then(() => pause(QUIET_MS))
-    const result = await judgeClients({ door: stage, seed, until })
+    const result = await judgeClients({ access: stage, seed, until })
     return { ...result, problems: [...result.problems, ...stage.defects()] }
   } finally {
     await stage.close()

@@ -4,18 +4,18 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { Agent, type Dispatcher, request as send } from 'undici'
 
-/** A `serve` behind the door. */
+/** A `serve` behind the proxy. */
 export type Replica = { name: string; port: number }
 
 /** What a replica answered, as far as tests look at it. */
 export type Answer = { replica: string; isCallback: boolean; status: number; text: string }
 
 /** What partners and Daraja call: stands before the replicas of both releases, and hands each request to the next of them. */
-export type FrontDoor = {
+export type RecordingProxy = {
   port: number
   /** Requests of partners go to these in turn from now on, and callbacks to those. */
   leadTo(replicas: readonly Replica[], forCallbacks?: readonly Replica[]): void
-  /** Lets callbacks wait at the door, and lets them in. */
+  /** Lets callbacks wait at the proxy, and lets them in. */
   holdCallbacks(): void
   letCallbacksIn(): void
   waiting(): number
@@ -24,7 +24,7 @@ export type FrontDoor = {
   close(): Promise<void>
 }
 
-export const openFrontDoor = async (): Promise<FrontDoor> => {
+export const openRecordingProxy = async (): Promise<RecordingProxy> => {
   const agent = new Agent({ connections: 64 })
   const answers: Answer[] = []
   let replicas: { partners: readonly Replica[]; callbacks: readonly Replica[] } = {
