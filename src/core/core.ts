@@ -1,5 +1,5 @@
 import { createVault, type Vault } from '../runtime/seal.ts'
-import type { TakenCallback } from './callback/interpret-at-once.ts'
+import type { ReadableCallback } from './callback/read-evidence.ts'
 import { type CallbackReceiver, createDatabaseAvailability, createReceiver } from './callback/receive.ts'
 import { type CallbackTokens, createCallbackTokens } from './callback/token.ts'
 import type { CoreOptions } from './core-options.ts'
@@ -107,7 +107,7 @@ const createServices = (
     vault: Vault
     checks: CallerChecks
     onAccepted: () => void
-    onReceived: (callback: TakenCallback) => void
+    onReceived: (callback: ReadableCallback) => void
   },
 ): Services => {
   const { config, database, log, metrics, clock, nowMs, randomBytes } = options

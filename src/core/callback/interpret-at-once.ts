@@ -2,20 +2,15 @@ import type { Database } from '../../database/connect.ts'
 import { isOutage } from '../../database/outage.ts'
 import { createBatcher } from '../../runtime/batch.ts'
 import type { Log } from '../../runtime/log.ts'
-import { parseCallback } from '../daraja/parse-callback.ts'
 import type { CoreMetrics } from '../metrics.ts'
 import { reportSettlements } from '../settle/report-settlements.ts'
 import { settleUnlocked } from '../settle/settle-unlocked.ts'
-import type { ReceivedCallback } from './callback.ts'
-import { toEvidence } from './to-evidence.ts'
+import { type ReadableCallback, readEvidence } from './read-evidence.ts'
 
 /**
  * What interpreting needs; `onSettled` is called after each batch that settled anything, for its deliveries are due.
  */
 export type Interpreting = { database: Database; log: Log; metrics: CoreMetrics; onSettled: () => void }
-
-/** A callback that is to be interpreted, as the process has it that took it. */
-export type TakenCallback = Pick<ReceivedCallback, 'id' | 'nonce' | 'body'> & { payment_id: bigint }
 
 /** Callbacks that one statement settles at most. */
 const BATCH = 200
@@ -38,7 +33,7 @@ export const createInterpretingAtOnce = (
   options: Interpreting,
   { onLeft }: { onLeft: (ids: readonly string[]) => void },
 ) => {
-  const run = async (callbacks: TakenCallback[]): Promise<undefined[]> => {
+  const run = async (callbacks: ReadableCallback[]): Promise<undefined[]> => {
     const settled = await settleAll(options, callbacks).catch((error: unknown) => {
       // The duties are in Postgres: after an outage whoever finds them due first takes them.
       if (isOutage(error)) return new Set(callbacks.map(({ id }) => id))
@@ -58,7 +53,7 @@ export const createInterpretingAtOnce = (
     run,
   })
   return {
-    interpret: (callback: TakenCallback): void => void batcher.add(callback).catch(() => undefined),
+    interpret: (callback: ReadableCallback): void => void batcher.add(callback).catch(() => undefined),
     drained: () => batcher.drained(),
   }
 }
@@ -66,13 +61,11 @@ export const createInterpretingAtOnce = (
 /** Settles what can be settled without a lock, and reports it; resolves with the ids of these callbacks. */
 const settleAll = async (
   options: Interpreting,
-  callbacks: readonly TakenCallback[],
+  callbacks: readonly ReadableCallback[],
 ): Promise<Set<string>> => {
   const said = callbacks.flatMap((callback) => {
-    const content = parseCallback(callback.body)
-    return content.kind === 'understood'
-      ? [{ callbackId: callback.id, evidence: toEvidence(callback, content) }]
-      : []
+    const read = readEvidence(callback)
+    return read.kind === 'evidence' ? [{ callbackId: callback.id, evidence: read.evidence }] : []
   })
   const settled = await settleUnlocked(options.database, said)
   reportSettlements(

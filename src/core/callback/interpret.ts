@@ -4,14 +4,14 @@ import { isOfItsContent, isOutage } from '../../database/outage.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
-import { parseCallback } from '../daraja/parse-callback.ts'
 import { hastenQueries } from '../payments/duties.ts'
 import type { Settlement } from '../settle/decide.ts'
+import type { Evidence } from '../settle/evidence.ts'
 import { reportSettlements } from '../settle/report-settlements.ts'
 import { settle } from '../settle/settle.ts'
 import { type DueCallback, giveUp, letWait, listDue, putOff, takeDue, type Which } from './due-callbacks.ts'
-import { createInterpretingAtOnce, type Interpreting, type TakenCallback } from './interpret-at-once.ts'
-import { toEvidence } from './to-evidence.ts'
+import { createInterpretingAtOnce, type Interpreting } from './interpret-at-once.ts'
+import { type ReadableCallback, readEvidence } from './read-evidence.ts'
 
 /** Callbacks that one transaction takes. */
 const BATCH = 200
@@ -31,7 +31,7 @@ type Interpreted = { found: number; notUnderstood: NotUnderstood[]; settlements:
 
 export type Interpreter = Loop & {
   /** Has a callback interpreted that this process took, at once. It must be durable, with the duty to interpret it. */
-  readonly interpret: (callback: TakenCallback) => void
+  readonly interpret: (callback: ReadableCallback) => void
 }
 
 /**
@@ -115,16 +115,16 @@ const interpretTaken = async (
   transaction: Transaction<Schema>,
   due: readonly DueCallback[],
 ): Promise<Omit<Interpreted, 'found'>> => {
-  const read = due.map((callback) => ({ callback, content: parseCallback(callback.body) }))
-  const understood = read.flatMap(({ callback, content }) =>
-    content.kind === 'understood' ? [{ callback, content }] : [],
-  )
-  const notUnderstood = read.flatMap(({ callback, content }) =>
-    content.kind === 'understood' ? [] : [{ callback, reason: content.reason }],
-  )
+  const understood: { callback: DueCallback; evidence: Evidence }[] = []
+  const notUnderstood: NotUnderstood[] = []
+  for (const callback of due) {
+    const read = readEvidence(callback)
+    if (read.kind === 'evidence') understood.push({ callback, evidence: read.evidence })
+    else notUnderstood.push({ callback, reason: read.reason })
+  }
   const settlements = await settle(
     transaction,
-    understood.map(({ callback, content }) => toEvidence(callback, content)),
+    understood.map(({ evidence }) => evidence),
   )
   await letWait(
     transaction,

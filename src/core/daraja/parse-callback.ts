@@ -14,25 +14,27 @@ import {
 import { readResult } from './read-result.ts'
 
 /**
- * What a callback says, as far as it is understood: each field by itself, null where it is not there or cannot be read.
+ * What the bytes of a callback come to: as far as it is understood, each field by itself, null where it is not there or
+ * cannot be read.
  */
-export type StkCallback = {
-  merchantRequestId: string | null
-  checkoutRequestId: string | null
-  /** "0" is paid, whatever else the body holds; anything else is a failure. */
-  resultCode: string
-  resultDesc: string
-  /** Only of a paid one. */
-  receipt: string | null
-  amountKes: number | null
-  transactionDate: Date | null
-  /** The payer's whole number, 254 and nine digits; null also where it came masked or hashed. */
-  payerMsisdn: string | null
-}
-
-/** What the bytes of a callback come to. */
 export type ParsedCallback =
-  | ({ kind: 'understood' } & StkCallback)
+  | {
+      kind: 'understood'
+      outcome: 'successful' | 'failed'
+      merchantRequestId: string | null
+      checkoutRequestId: string | null
+      /** "0" is paid, whatever else the body holds; anything else is a failure. */
+      resultCode: string
+      resultDesc: string
+      /** Only of a paid one. */
+      receipt: string | null
+      /** How much money moved, KES. That nothing moved is what a failure is, and not said of one. */
+      amountKes: number | null
+      /** Only of a paid one. */
+      transactionDate: Date | null
+      /** The payer's whole number, 254 and nine digits; null also where it came masked or hashed. */
+      payerMsisdn: string | null
+    }
   /**
    * It settles nothing: what became of the payment is to be asked for. `reason` is for the log, and holds nothing of
    * the body.
@@ -55,15 +57,18 @@ export const parseCallback = (bytes: Uint8Array): ParsedCallback => {
   if (result.kind === 'unsettled') return notUnderstood(result.reason)
   const items = readItems(metadata)
   if ([...items.values()].includes(AMBIGUOUS)) return notUnderstood('an item twice')
+  const isPaid = result.kind === 'paid'
+  const amountKes = numberOf(items.get('Amount'))
   return {
     kind: 'understood',
+    outcome: isPaid ? 'successful' : 'failed',
     merchantRequestId: wordOf(merchant, MAX_ID),
     checkoutRequestId: wordOf(checkout, MAX_ID),
     resultCode: result.resultCode,
     resultDesc: result.resultDesc,
-    receipt: result.kind === 'paid' ? wordOf(items.get('MpesaReceiptNumber'), MAX_RECEIPT) : null,
-    amountKes: numberOf(items.get('Amount')),
-    transactionDate: fromDarajaTimestamp(digitsOf(items.get('TransactionDate')) ?? ''),
+    receipt: isPaid ? wordOf(items.get('MpesaReceiptNumber'), MAX_RECEIPT) : null,
+    amountKes: !isPaid && amountKes === 0 ? null : amountKes,
+    transactionDate: isPaid ? fromDarajaTimestamp(digitsOf(items.get('TransactionDate')) ?? '') : null,
     payerMsisdn: toWholeMsisdn(digitsOf(items.get('PhoneNumber'))),
   }
 }

@@ -94,7 +94,7 @@ const toLost = ({ payment_id, received_at, body, kept_in }: Callback): LostPayme
   const known = parsed.kind === 'understood' ? parsed : null
   return {
     payment_id,
-    outcome: known && (known.resultCode === '0' ? 'successful' : 'failed'),
+    outcome: known && known.outcome,
     result_code: known?.resultCode ?? null,
     receipt: known?.receipt ?? null,
     amount_kes: known?.amountKes ?? null,

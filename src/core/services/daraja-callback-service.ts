@@ -7,7 +7,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type ReceivedCallback, toStorable, toStorableHeader } from '../callback/callback.ts'
 import type { CallbackMetrics } from '../callback/callback-metrics.ts'
-import type { TakenCallback } from '../callback/interpret-at-once.ts'
+import type { ReadableCallback } from '../callback/read-evidence.ts'
 import type { CallbackReceiver } from '../callback/receive.ts'
 import {
   type CallbackSources,
@@ -33,7 +33,7 @@ type Parts = {
   log: Log
   metrics: CoreMetrics
   callbackMetrics: CallbackMetrics
-  onReceived: (callback: TakenCallback) => void
+  onReceived: (callback: ReadableCallback) => void
 }
 
 /**

@@ -18,6 +18,8 @@ export type Evidence = {
   checkoutRequestId: string | null
   /** The operator who states it and the reason, where it is not from Daraja; kept in the history. */
   byHand?: { operator: string; reason: string }
-  /** What only a callback has: the nonce of the URL that it came to, and the payer's whole number; null: not there. */
-  callback?: { nonce: string | null; payerMsisdn: string | null }
+  /** The payer's whole number, which only a callback has; null: not there. */
+  payerMsisdn?: string | null
+  /** Of a callback: the nonce of the URL that it came to; null: not there. */
+  callback?: { nonce: string | null }
 }

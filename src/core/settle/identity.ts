@@ -46,7 +46,7 @@ const findContradictions = (known: Known, said: Evidence): Finding[] => {
     add('different_merchant_request_id', `${said.merchantRequestId} beside ${known.merchant_request_id}`)
   if (differ(known.amount_kes, said.amountKes))
     add('different_amount', `KES ${said.amountKes} reported, KES ${known.amount_kes} requested`)
-  const payer = said.callback?.payerMsisdn ?? null
+  const payer = said.payerMsisdn ?? null
   if (payer !== null && payer !== known.msisdn)
     add('different_payer', `${maskMsisdn(payer)} beside ${maskMsisdn(known.msisdn)}`)
   return findings

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { Registry } from 'prom-client'
 import { expect } from 'vitest'
 import { type Interpreter, startInterpreting } from '../../../src/core/callback/interpret.ts'
-import type { TakenCallback } from '../../../src/core/callback/interpret-at-once.ts'
+import type { ReadableCallback } from '../../../src/core/callback/read-evidence.ts'
 import { storeCallbacks } from '../../../src/core/callback/receive.ts'
 import { createCoreMetrics } from '../../../src/core/metrics.ts'
 import type { Database } from '../../../src/database/connect.ts'
@@ -129,7 +129,7 @@ const createSteps = (database: Database, loops: readonly Interpreter[], atOnce: 
   const post = (...all: (Said & { paymentId: bigint })[]): Promise<string[]> => {
     posted += 1
     const turn = loops[posted % loops.length]
-    const interpret = (callback: TakenCallback): void => {
+    const interpret = (callback: ReadableCallback): void => {
       if (atOnce) turn?.interpret(callback)
       else for (const loop of loops) loop.wake()
     }

@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createInterpretingAtOnce, type TakenCallback } from '../../../src/core/callback/interpret-at-once.ts'
+import { createInterpretingAtOnce } from '../../../src/core/callback/interpret-at-once.ts'
+import type { ReadableCallback } from '../../../src/core/callback/read-evidence.ts'
 import { createCoreMetrics } from '../../../src/core/metrics.ts'
 import { settle } from '../../../src/core/settle/settle.ts'
 import type { Database } from '../../../src/database/connect.ts'
@@ -107,7 +108,7 @@ describe('a callback that the process interprets which took it', () => {
   it('is settled once, also when two processes have it', async () => {
     const id = await stage.newPayment()
     const others = [atOnceOn(stage.database), atOnceOn(stage.database)]
-    const interpret = (callback: TakenCallback): void => {
+    const interpret = (callback: ReadableCallback): void => {
       for (const other of others) other.interpret(callback)
     }
     await stage.untilInterpreted(await stage.postTo({ interpret }, { paymentId: id }))

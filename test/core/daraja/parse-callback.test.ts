@@ -24,6 +24,7 @@ describe('a callback', () => {
   it('reads today’s form', () => {
     expect(parse(sampleOf('callback-success-2026-05'))).toEqual({
       kind: 'understood',
+      outcome: 'successful',
       merchantRequestId: '4ddd-4866-824e-3f944c695ba350353555',
       checkoutRequestId: 'ws_CO_04052026210410237743464097',
       resultCode: '0',

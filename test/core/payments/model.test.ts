@@ -111,7 +111,7 @@ describe('a payment to which anything happens in any order', () => {
           merchantRequestId: null,
           checkoutRequestId: isCallback && said.checkoutId ? CHECKOUT_IDS[said.checkoutId] : null,
           ...(isCallback && {
-            callback: { nonce: said.nonce === 'other' ? 'another' : said.nonce && own, payerMsisdn: null },
+            callback: { nonce: said.nonce === 'other' ? 'another' : said.nonce && own },
           }),
         },
       ]),
