@@ -7,7 +7,7 @@ import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { addDeliveries, addDelivery, readDelivery, readDuty } from '../support/deliveries.ts'
 import { addPartner } from '../support/partner.ts'
 
-const SHOP = 'https://shop.co.ke/told'
+const SHOP = 'https://shop.co.ke/callback'
 
 describe('gateway deliveries', () => {
   let own: OpenDatabase
@@ -49,7 +49,7 @@ describe('gateway deliveries', () => {
     const id = await addDelivery(database, SHOP)
     await attempted(database, id, { status: 503, errorClass: 'status', answer: 'call 2547*****678' })
     const shown = await run('show', String(id))
-    expect(shown.stdout).toMatch(/callback_url +https:\/\/shop\.co\.ke\/told/)
+    expect(shown.stdout).toMatch(/callback_url +https:\/\/shop\.co\.ke\/callback/)
     expect(shown.stdout).toMatch(/\n1 +\S+Z +\S+Z +12 +203\.0\.113\.9 +503 +status +call 2547\*{5}678\n/)
     expect(await runJson('show', String(id))).toMatchObject({
       delivery_id: Number(id),
@@ -132,7 +132,7 @@ describe('gateway deliveries', () => {
     ['show 999999', 'there is no delivery 999999'],
     ['show x', 'the delivery must be an id, a positive whole number, not x'],
     ['list --limit 0', '--limit must be a whole number from 1 to 1000, not 0'],
-    ['list --host shop.co.ke/told', '--host must be the host of a callback URL alone, like shop.co.ke'],
+    ['list --host shop.co.ke/callback', '--host must be the host of a callback URL alone, like shop.co.ke'],
     ['list --error-class D!', '--error-class must be a class of error'],
     ['list --since yesterday', '--since must be a day or an instant in UTC'],
     ['list --until 2026-02-30T99:00Z', '--until must be a day or an instant in UTC'],

@@ -197,9 +197,9 @@ it('a command that draws numbers meanwhile draws none that was given out', async
 it('with --yes it raises every sequence, begins an epoch, and nobody hears of it any more', async () => {
   const { code, stdout } = await type('restored', '--yes', '--by', 'amina', '--json')
   expect(code).toBe(0)
-  const told = JSON.parse(stdout) as { sequences: { database: number; goes_on_above: number }[] }
-  expect(told).toMatchObject({ done: true, epoch: 2, ...KNOWN })
-  for (const { database: was, goes_on_above: upTo } of told.sequences)
+  const reported = JSON.parse(stdout) as { sequences: { database: number; goes_on_above: number }[] }
+  expect(reported).toMatchObject({ done: true, epoch: 2, ...KNOWN })
+  for (const { database: was, goes_on_above: upTo } of reported.sequences)
     expect(upTo).toBeGreaterThanOrEqual(was)
   expect(
     await database.selectFrom('epochs').select(['number', 'begun_by']).orderBy('number').execute(),

@@ -55,7 +55,7 @@ describe('gateway partners test-callback', () => {
       randomBytes,
       actor: AMINA,
     })
-    const { code, stdout } = await run('--url', `${receiver.url}/told`, '--partner', String(partnerId))
+    const { code, stdout } = await run('--url', `${receiver.url}/callback`, '--partner', String(partnerId))
     expect(code).toBe(0)
     expect(stdout).toMatch(/^outcome +webhook_id +attempt +status +error_class +duration_ms\n/)
     expect(stdout).toMatch(/\nAll \d+ were answered with a 2xx\.\n$/)
@@ -63,7 +63,7 @@ describe('gateway partners test-callback', () => {
     expect(new Set(received.map(({ headers }) => headers['x-gateway-test']))).toEqual(new Set(SAMPLE_NAMES))
     const webhook = new Webhook(signingSecret)
     for (const { method, path, headers, body } of received) {
-      expect([method, path]).toEqual(['POST', '/told'])
+      expect([method, path]).toEqual(['POST', '/callback'])
       expect(headers).toMatchObject({ 'content-type': 'application/json', 'user-agent': 'mpesa-gateway' })
       expect(headers['webhook-id']).toMatch(/^test_[0-9a-f]{24}$/)
       expect(webhook.verify(body, headers)).toEqual(JSON.parse(body))

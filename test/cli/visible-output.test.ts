@@ -43,7 +43,7 @@ beforeAll(async () => {
   const partner = { database, actor: testActor, name: 'Duka', vault: testVault, randomBytes }
   partnerId = (await createPartner(partner)).partnerId
   paymentId = await acceptPayment(database)
-  deliveryId = await addDelivery(database, 'https://shop.co.ke/told')
+  deliveryId = await addDelivery(database, 'https://shop.co.ke/callback')
   await attempted(database, deliveryId, { status: 503, errorClass: 'status' })
   await writeEverywhere()
 })

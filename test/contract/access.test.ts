@@ -129,9 +129,9 @@ beforeAll(async () => {
     key: Buffer.from(own.key),
     clientCa: Buffer.from(authority.cert),
   }
-  const door = { services: test.core.services, host: '127.0.0.1', port: 0, tls }
-  grpc = await startGrpcServer(door)
-  connect = await startConnectServer(door)
+  const options = { services: test.core.services, host: '127.0.0.1', port: 0, tls }
+  grpc = await startGrpcServer(options)
+  connect = await startConnectServer(options)
   callers = await makeCallers(test)
   const asked = await test.clients.payments.requestPayment(paymentRequest(), { headers: test.headers })
   ours = asked.paymentId
@@ -142,8 +142,8 @@ afterAll(async () => {
   await test.stop()
 })
 
-/** The doors as they are in production: with TLS, and a certificate asked of every caller. */
-const openDoors = async (isCertified: boolean): Promise<Record<string, Transport>> => {
+/** The servers as they are in production: with TLS, and a certificate asked of every caller. */
+const openTransports = async (isCertified: boolean): Promise<Record<string, Transport>> => {
   const nodeOptions = { ca: authority.cert, ...(isCertified && (await authority.issue({ hosts: [] }))) }
   return {
     gRPC: createGrpcTransport({ baseUrl: `https://127.0.0.1:${grpc.port}`, nodeOptions }),
@@ -159,13 +159,17 @@ type Outcome = { outcome: string; why: string }
 
 const LET_IN = new Set([Code.InvalidArgument, Code.FailedPrecondition, Code.NotFound])
 
-/** `in` for whoever got past the door, though the request may be wrong; else the code that it was refused with. */
-const call = async (door: Transport, name: string, headers: Record<string, string>): Promise<Outcome> => {
+/** `in` for whoever was let in, though the request may be wrong; else the code that it was refused with. */
+const call = async (
+  transport: Transport,
+  name: string,
+  headers: Record<string, string>,
+): Promise<Outcome> => {
   const method = METHODS_OF_CONTRACT.get(name)
   if (!method) throw new Error(`no method ${name}`)
   const { request = () => ({}), partners } = METHODS[name] ?? {}
   try {
-    await door.unary(method, undefined, 30_000, headers, request(ours))
+    await transport.unary(method, undefined, 30_000, headers, request(ours))
     return { outcome: 'in', why: '' }
   } catch (reason) {
     const error = ConnectError.from(reason)
@@ -212,12 +216,12 @@ describe.each(['gRPC', 'Connect'])('through %s', (name) => {
   it.each(Object.keys(METHODS))(
     '%s lets in whom it should, and answers all others why not',
     async (method) => {
-      const door = (await openDoors(true))[name]
+      const transport = (await openTransports(true))[name]
       const access = METHODS[method]
-      if (!door || !access) throw new Error('no such door')
+      if (!transport || !access) throw new Error('no such transport')
       const met: Record<string, string> = {}
       for (const [caller, headers] of Object.entries(callers)) {
-        const { outcome, why } = await call(door, method, headers)
+        const { outcome, why } = await call(transport, method, headers)
         met[caller] = outcome
         if (outcome !== 'in')
           expect(why).toMatch(/missing|unknown|revoked|expired|disabled|lacks the scope|no such/)
@@ -229,10 +233,10 @@ describe.each(['gRPC', 'Connect'])('through %s', (name) => {
   )
 
   it.each(Object.keys(METHODS))('%s is out of reach without a client certificate', async (method) => {
-    const door = (await openDoors(false))[name]
+    const transport = (await openTransports(false))[name]
     const access = METHODS[method]
-    if (!door || !access) throw new Error('no such door')
-    const { outcome } = await call(door, method, callers[access.scope] ?? {})
+    if (!transport || !access) throw new Error('no such transport')
+    const { outcome } = await call(transport, method, callers[access.scope] ?? {})
     expect(outcome).toMatch(/^(?:Unavailable|Internal|Unknown|Canceled|Aborted)$/)
   })
 })

@@ -33,9 +33,9 @@ afterAll(async () => {
   await test.stop()
 })
 
-type Door = { port: number; path: string; body: string }
+type Listener = { port: number; path: string; body: string }
 
-const doorOf = (name: string): Door => {
+const listenerOf = (name: string): Listener => {
   const msisdn = '254700000022'
   const callbackUrl = 'https://yourapp.example.com/callback'
   switch (name) {
@@ -59,21 +59,21 @@ const chunked = (body: string): string =>
 
 /** A request in the bytes that we mean; it asks that the connection stay open. */
 const bytesOf = (
-  door: Door,
+  listener: Listener,
   version: string,
   hosts: readonly string[],
   framing: string,
   method = 'POST',
 ): string => {
   const lines = [
-    `${method} ${door.path} HTTP/${version}`,
+    `${method} ${listener.path} HTTP/${version}`,
     ...hosts.map((host) => `Host: ${host}`),
     'Connection: keep-alive',
     `X-API-KEY: ${test.apiKey}`,
     'Content-Type: application/json',
-    framing === '' ? `Content-Length: ${door.body.length}` : framing,
+    framing === '' ? `Content-Length: ${listener.body.length}` : framing,
   ]
-  return `${lines.join('\r\n')}\r\n\r\n${framing === '' ? door.body : chunked(door.body)}`
+  return `${lines.join('\r\n')}\r\n\r\n${framing === '' ? listener.body : chunked(listener.body)}`
 }
 
 describe.each(['REST', 'callbacks', 'Connect', 'operations'])(
@@ -92,13 +92,13 @@ describe.each(['REST', 'callbacks', 'Connect', 'operations'])(
       ['a host with half an escape', '1.1', ['gateway%'], ''],
       ['a port that is none', '1.1', ['gateway:99999'], ''],
     ])('%s', async (_what, version, hosts, framing) => {
-      const door = doorOf(name)
+      const listener = listenerOf(name)
       const method = name === 'operations' ? 'GET' : 'POST'
       // Behind it comes another request, which one reader might take for a part of the first.
-      const behind = bytesOf(door, '1.1', ['gateway'], '', method)
+      const behind = bytesOf(listener, '1.1', ['gateway'], '', method)
       const before = await countPayments(test)
       const answers = parseAnswers(
-        await exchange(door.port, bytesOf(door, version, hosts, framing, method) + behind),
+        await exchange(listener.port, bytesOf(listener, version, hosts, framing, method) + behind),
       )
       expect(answers.map(({ status }) => status)).toEqual([400])
       expect(answers[0]?.headers['connection']).toBe('close')
@@ -107,15 +107,15 @@ describe.each(['REST', 'callbacks', 'Connect', 'operations'])(
     })
 
     it('nothing else: chunks in HTTP/1.1, one Host line, an address with a port', async () => {
-      const door = doorOf(name)
+      const listener = listenerOf(name)
       const method = name === 'operations' ? 'GET' : 'POST'
       for (const host of ['gateway', '127.0.0.1:8080', '[::1]:8080', 'under_score.svc', '']) {
-        const bytes = bytesOf(door, '1.1', [host], 'Transfer-Encoding: Chunked', method)
-        const [answer] = parseAnswers(await exchange(door.port, bytes.replace('keep-alive', 'close')))
+        const bytes = bytesOf(listener, '1.1', [host], 'Transfer-Encoding: Chunked', method)
+        const [answer] = parseAnswers(await exchange(listener.port, bytes.replace('keep-alive', 'close')))
         expect(answer?.status).toBe(200)
       }
-      const withoutHost = bytesOf(door, '1.0', [], '', method).replace('keep-alive', 'close')
-      expect(parseAnswers(await exchange(door.port, withoutHost))[0]?.status).toBe(200)
+      const withoutHost = bytesOf(listener, '1.0', [], '', method).replace('keep-alive', 'close')
+      expect(parseAnswers(await exchange(listener.port, withoutHost))[0]?.status).toBe(200)
     })
   },
 )

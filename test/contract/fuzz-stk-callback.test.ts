@@ -158,10 +158,12 @@ describe('POST /callbacks/stk/{token} with whatever comes', () => {
     })
     const payments = await test.database.selectFrom('payments').select(['id', 'state']).execute()
     const settled = payments.filter(({ state }) => state === 'successful' || state === 'failed')
-    const told = await test.database.selectFrom('deliveries').select(['payment_id']).execute()
+    const delivered = await test.database.selectFrom('deliveries').select(['payment_id']).execute()
     expect(payments).toHaveLength(PAYMENTS)
     expect(settled.length).toBeGreaterThan(0)
-    expect(new Set(told.map((delivery) => delivery.payment_id))).toEqual(new Set(settled.map(({ id }) => id)))
+    expect(new Set(delivered.map((delivery) => delivery.payment_id))).toEqual(
+      new Set(settled.map(({ id }) => id)),
+    )
     // What does not fit what was known, such as a failure of a paid payment, is rightly reported; nothing else may be.
     const failures = test.logLines.filter((line) => /"level":"(error|fatal)"/.test(line))
     expect(failures.filter((line) => !line.includes('"event":"payment_finding"'))).toEqual([])

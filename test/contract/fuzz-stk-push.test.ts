@@ -162,22 +162,22 @@ describe('POST stk_push with whatever comes', () => {
   const check = (fuzzed: Fuzzed, answer: Awaited<ReturnType<typeof send>>): void => {
     expect(answer.headers['content-type']).toBe('application/json; charset=utf-8')
     expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f]{24}-[0-9a-z]+$/)
-    const told = JSON.parse(answer.body)
+    const answered = JSON.parse(answer.body)
     expect(answer.status, logOf(answer)).toBeLessThan(500)
     if (answer.status === 200) {
       expect(judge(fuzzed)).toBe('accept')
       expect(answer.body).toMatch(
         /^(\{"status":"success","transaction_id":[1-9]\d*,"message":"STK Push accepted for processing"\}|\{"status":"duplicate","transaction_id":[1-9]\d*,"message":"Duplicate request \(idempotency\)"\})$/,
       )
-      if (told.status === 'success') accepted.add(told.transaction_id)
+      if (answered.status === 'success') accepted.add(answered.transaction_id)
       else expect(fuzzed.key).not.toBeNull()
       return
     }
-    expect(answer.body).toBe(JSON.stringify({ status: 'error', message: told.message }))
-    expect(told.message).toMatch(
+    expect(answer.body).toBe(JSON.stringify({ status: 'error', message: answered.message }))
+    expect(answered.message).toMatch(
       /^(the body must be |X-Idempotency-Key must be |(callback_url|phone|amount|reference) (is required$|must )|this idempotency key was used )/,
     )
-    if (String(told.message).endsWith(' must be given only once')) return
+    if (String(answered.message).endsWith(' must be given only once')) return
     expect([answer.status, judge(fuzzed)]).toEqual(
       answer.status === 422 ? [422, 'accept'] : [answer.status === 413 ? 413 : 400, 'refuse'],
     )

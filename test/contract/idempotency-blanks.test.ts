@@ -15,9 +15,9 @@ let connect: ConnectServer
 let transports: Record<string, Transport>
 beforeAll(async () => {
   test = await openFacade()
-  const door = { services: test.core.services, host: '127.0.0.1', port: 0 }
-  grpc = await startGrpcServer(door)
-  connect = await startConnectServer(door)
+  const options = { services: test.core.services, host: '127.0.0.1', port: 0 }
+  grpc = await startGrpcServer(options)
+  connect = await startConnectServer(options)
   const baseUrl = `http://127.0.0.1:${connect.port}`
   transports = {
     gRPC: createGrpcTransport({ baseUrl: `http://127.0.0.1:${grpc.port}` }),
@@ -42,27 +42,27 @@ const asked = (idempotencyKey: string) =>
     idempotencyKey,
   })
 
-const through = (door: string, key: string) => {
-  const transport = transports[door]
-  if (!transport) throw new Error(`no door ${door}`)
+const through = (protocol: string, key: string) => {
+  const transport = transports[protocol]
+  if (!transport) throw new Error(`no protocol ${protocol}`)
   return createClient(PaymentService, transport).requestPayment(asked(key), { headers: test.headers })
 }
 
 const overRest = async (key: string): Promise<{ status: string; transaction_id: number }> =>
   JSON.parse((await push(test, paymentBody(REST_BODY), [`X-Idempotency-Key:${key}`])).body)
 
-describe.each(['gRPC', 'Connect', 'gRPC-Web'])('an idempotency key over %s and REST', (door) => {
+describe.each(['gRPC', 'Connect', 'gRPC-Web'])('an idempotency key over %s and REST', (protocol) => {
   it.each(['before', 'after', 'on both sides'])(
     'is one key, never another one with blanks %s',
     async (where) => {
-      const bare = `order of ${door} ${where}`
+      const bare = `order of ${protocol} ${where}`
       const blank = `${where === 'after' ? '' : '  '}${bare}${where === 'before' ? '' : ' '}`
       const first = await overRest(blank)
       expect(first.status).toBe('success')
-      const same = await through(door, bare)
+      const same = await through(protocol, bare)
       expect(same).toMatchObject({ paymentId: BigInt(first.transaction_id), duplicate: true })
       const before = await countPayments(test)
-      const error = await through(door, blank).then(
+      const error = await through(protocol, blank).then(
         () => null,
         (reason: unknown) => ConnectError.from(reason),
       )
@@ -73,14 +73,14 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'])('an idempotency key over %s and R
   )
 
   it('that the release before stored with its blanks is a duplicate still, and prompts nobody', async () => {
-    const key = ` stored over ${door} `
-    const { paymentId } = await through(door, key.trim())
+    const key = ` stored over ${protocol} `
+    const { paymentId } = await through(protocol, key.trim())
     await test.database
       .updateTable('idempotency_keys')
       .set({ key_hash: hashIdempotencyKey(key as IdempotencyKey) })
       .where('payment_id', '=', paymentId)
       .execute()
-    expect(await through(door, key)).toMatchObject({ paymentId, duplicate: true })
+    expect(await through(protocol, key)).toMatchObject({ paymentId, duplicate: true })
   })
 })
 

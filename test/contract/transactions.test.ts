@@ -142,16 +142,16 @@ describe('the list of transactions', () => {
   /** Gives a payment a delivery of which this became. */
   const tell = async (id: number, state: 'pending' | 'delivered' | 'dead' | 'cancelled') => {
     await sql`
-      WITH told AS (
+      WITH made AS (
         INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, host, body, state)
         SELECT id, partner_id, gen_random_uuid()::text, callback_url, 'yourapp.example.com', '{}', ${state}
         FROM payments WHERE id = ${id} RETURNING *
       ), waits AS (
         INSERT INTO to_deliver (delivery_id, partner_id, host, held_at, due_at)
-        SELECT id, partner_id, host, now(), 'infinity' FROM told WHERE state = 'pending'
+        SELECT id, partner_id, host, now(), 'infinity' FROM made WHERE state = 'pending'
       )
       INSERT INTO dead_letters (delivery_id, partner_id, host, reason)
-      SELECT id, partner_id, host, 'a test' FROM told WHERE state IN ('dead', 'cancelled')
+      SELECT id, partner_id, host, 'a test' FROM made WHERE state IN ('dead', 'cancelled')
     `.execute(test.database)
   }
 

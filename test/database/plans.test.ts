@@ -57,10 +57,10 @@ describe('the statements of a payment', () => {
     const database = await createTestDatabase()
     harness = await startHarness(database.url, EXPLAIN_ALL)
     core = await startTestCore({ database: harness.database }, database)
-    const door = await openCallbackReceiver(core)
+    const receiver = await openCallbackReceiver(core)
     cleanUp.push(
       () => harness.stop(),
-      () => door.close(),
+      () => receiver.close(),
       () => core.stop(),
     )
     const queue = harness.openQueue()
@@ -80,7 +80,7 @@ describe('the statements of a payment', () => {
       const requests = Array.from({ length: TOGETHER }, () => {
         made += 1
         return paymentRequest({
-          callbackUrl: `${harness.receiver.url}/told`,
+          callbackUrl: `${harness.receiver.url}/callback`,
           idempotencyKey: `order ${made}`,
         })
       })

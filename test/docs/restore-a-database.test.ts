@@ -33,7 +33,7 @@ describe.skipIf(!hasTools)('the drill of docs/operations.md, Restore a database,
     const answer = await fetch(`${serve.ready['http_url']}/api/v1/mpesa/stk_push`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-api-key': gateway.apiKey },
-      body: JSON.stringify({ phone, amount: 150, callback_url: `${gateway.world.receiver.url}/told` }),
+      body: JSON.stringify({ phone, amount: 150, callback_url: `${gateway.world.receiver.url}/callback` }),
     })
     expect(answer.status).toBe(200)
     given.push(((await answer.json()) as { transaction_id: number }).transaction_id)

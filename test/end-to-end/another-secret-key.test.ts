@@ -91,7 +91,7 @@ describe('another SECRET_KEY, while payments come in', () => {
       const body = JSON.stringify({
         phone: '254712345678',
         amount: 10,
-        callback_url: `${gateway.world.receiver.url}/told`,
+        callback_url: `${gateway.world.receiver.url}/callback`,
       })
       const headers = { 'content-type': 'application/json', 'x-api-key': apiKey }
       const path = `${balancer.url}/api/v1/mpesa/stk_push`

@@ -84,8 +84,8 @@ export const playFailOver = async <Result>(
     (one) => one.destroy(),
   )
   // The same processes go on to tell, too.
-  const told = stage.world.receiver.received.length
-  await eventually(() => expect(stage.world.receiver.received.length).toBeGreaterThan(told), PATIENCE_MS)
+  const delivered = stage.world.receiver.received.length
+  await eventually(() => expect(stage.world.receiver.received.length).toBeGreaterThan(delivered), PATIENCE_MS)
   const ended = [...stage.wrongEnds(), ...stage.defects()]
   const finishedInMs = await finish({ ...stage, database }, asked)
   return await look({ stage, database, ended, promotedInMs, answeredInMs, finishedInMs })

@@ -22,16 +22,16 @@ export type OperatorWord = {
 const addDelivery = async (database: Database, state: 'pending' | 'dead'): Promise<void> => {
   await sql`INSERT INTO partners (name) VALUES ('Duka la Wanjiku')`.execute(database)
   await sql`
-    WITH told AS (
+    WITH made AS (
       INSERT INTO deliveries (id, payment_id, partner_id, webhook_id, callback_url, host, body, state, attempts)
-      VALUES (1, 1, 1, 'msg_1_failed', 'https://shop.co.ke/told', 'shop.co.ke', '{}', ${state}, 3)
+      VALUES (1, 1, 1, 'msg_1_failed', 'https://shop.co.ke/callback', 'shop.co.ke', '{}', ${state}, 3)
       RETURNING *
     ), waits AS (
       INSERT INTO to_deliver (delivery_id, partner_id, host)
-      SELECT id, partner_id, host FROM told WHERE state = 'pending'
+      SELECT id, partner_id, host FROM made WHERE state = 'pending'
     )
     INSERT INTO dead_letters (delivery_id, partner_id, host, reason)
-    SELECT id, partner_id, host, 'a test' FROM told WHERE state = 'dead'
+    SELECT id, partner_id, host, 'a test' FROM made WHERE state = 'dead'
   `.execute(database)
 }
 
@@ -176,7 +176,7 @@ export const OPERATOR_WORDS: Readonly<Record<string, OperatorWord>> = {
     prepare: (database) =>
       sql`
         INSERT INTO payments (id, partner_id, msisdn, amount_kes, callback_url, state, submit_by)
-        VALUES (1, 1, '254712345678', 150, 'https://shop.co.ke/told', 'unconfirmed', now())
+        VALUES (1, 1, '254712345678', 150, 'https://shop.co.ke/callback', 'unconfirmed', now())
       `.execute(database),
     read: async (database) => [
       await database.selectFrom('payments').select('state').executeTakeFirst(),

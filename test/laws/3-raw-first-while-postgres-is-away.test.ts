@@ -68,7 +68,7 @@ const print = (what: string): void => {
   )
 }
 
-/** Every callback that was answered is in Postgres once, its payment settled and told once, and the spool empty. */
+/** Every callback that was answered is in Postgres once, its payment settled and delivered once, and the spool empty. */
 const expectNothingLost = async (): Promise<void> => {
   const answered = sent.filter(({ status }) => status === 200).map((one) => one.resultDesc)
   await eventually(async () => {
@@ -80,8 +80,8 @@ const expectNothingLost = async (): Promise<void> => {
     expect(left.filter((name) => !name.endsWith('.mark'))).toEqual([])
   })
   await eventually(async () => {
-    const told = await stage.database.selectFrom('deliveries').select('payment_id').execute()
-    const ids = told.map(({ payment_id }) => payment_id)
+    const delivered = await stage.database.selectFrom('deliveries').select('payment_id').execute()
+    const ids = delivered.map(({ payment_id }) => payment_id)
     expect([ids.length, new Set(ids)]).toEqual([PAYMENTS, new Set(payments)])
   })
 }

@@ -39,7 +39,7 @@ describe('law 8: nothing leaks', () => {
   })
 })
 
-/** Whoever types commands sees where a partner is told. */
+/** Whoever types commands sees a partner's callback URL. */
 const mayBeShown = (who: string, what: string): boolean => who === 'commands' && what === 'the partner’s path'
 
 const lineWith = (text: string, secret: string): string =>

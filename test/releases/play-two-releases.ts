@@ -33,7 +33,7 @@ const STEP_MS = 90_000
 /** Longer than every lease and pause, seconds. */
 const LONG_SECONDS = 7_200
 
-/** Payments of each step that must have been answered, and told, before the next one begins. */
+/** Payments of each step that must have been answered, and delivered, before the next one begins. */
 const STEP = 12
 
 /** Callbacks that are on the disk of a process that is killed. */
@@ -113,17 +113,17 @@ const handOverSpool = async (
   await until(stage, `${coming} brings in what ${leaving} kept`, async () => (await spooled(stage)) === 0)
 }
 
-/** Lets every release named answer some more requests and callbacks, and partners be told some more outcomes. */
+/** Lets every release named answer some more requests and callbacks, and partners be sent some more outcomes. */
 const progress = async (stage: Stage, releases: readonly ReleaseName[]): Promise<void> => {
   const { received } = stage.world.receiver
   const before = releases.map((release) => ({ release, ...servedBy(stage, release) }))
-  const told = received.length
+  const delivered = received.length
   const isMore = (): boolean =>
     before.every(({ release, requests, callbacks }) => {
       const now = servedBy(stage, release)
       return now.requests >= requests + STEP / releases.length && now.callbacks >= callbacks + STEP / 4
     })
-  await until(stage, `${releases.join(' and ')} go on`, () => isMore() && received.length >= told + STEP)
+  await until(stage, `${releases.join(' and ')} go on`, () => isMore() && received.length >= delivered + STEP)
 }
 
 /** Waits until something is so; throws `Broken` when that is in vain. */
@@ -163,10 +163,10 @@ const finish = async (stage: Stage): Promise<void> => {
 const lostReceipts = async (stage: Stage): Promise<string[]> => {
   const payments = await stage.database.selectFrom('payments').select(['id', 'receipt']).execute()
   const receipts = new Set(payments.map(({ receipt }) => receipt))
-  const told = (await stage.world.prompts()).flatMap(({ callbacks }) =>
+  const delivered = (await stage.world.prompts()).flatMap(({ callbacks }) =>
     callbacks.filter(({ status, result_code: code }) => status === 200 && code === 0),
   )
-  return told.flatMap(({ body }) => {
+  return delivered.flatMap(({ body }) => {
     const receipt = /"MpesaReceiptNumber","Value":"(\w+)"/.exec(body)?.[1]
     return receipt === undefined || receipts.has(receipt) ? [] : [`no payment has the receipt ${receipt}`]
   })

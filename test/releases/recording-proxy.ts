@@ -88,7 +88,7 @@ const passOn = async (call: {
   request: IncomingMessage
   body: Buffer
 }): Promise<{ status: number; text: string } | null> => {
-  const { host: _door, connection: _connection, ...headers } = call.request.headers
+  const { host: _host, connection: _connection, ...headers } = call.request.headers
   const answer = await send(`http://127.0.0.1:${call.replica.port}${call.request.url}`, {
     dispatcher: call.agent,
     method: call.request.method === 'POST' ? 'POST' : 'GET',

@@ -27,8 +27,8 @@ const SECRETS: [what: string, whole: string, shown: string][] = [
   ],
   ['an access token', 'access_token=SGWcJPtNtYNPGm', 'access_token=***'],
   ['a secret of the settings', SECRET, '***'],
-  ['a partner’s path', 'https://shop.co.ke:8443/told/4f1c?of=17', 'https://shop.co.ke:8443/***'],
-  ['credentials in a URL', 'https://me:hunter2@shop.co.ke/told', 'https://***@shop.co.ke/***'],
+  ['a partner’s path', 'https://shop.co.ke:8443/callback/4f1c?of=17', 'https://shop.co.ke:8443/***'],
+  ['credentials in a URL', 'https://me:hunter2@shop.co.ke/callback', 'https://***@shop.co.ke/***'],
   ['a partner’s query', 'https://shop.co.ke?key=4f1c', 'https://shop.co.ke?***'],
 ]
 

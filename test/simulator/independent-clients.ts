@@ -4,9 +4,9 @@ import { z } from 'zod'
 
 /** A Daraja client that others wrote, pointed at another host and otherwise as it comes from npm. */
 export type IndependentClient = {
-  /** Prompts a payer; resolves with the CheckoutRequestID that it was told. */
+  /** Prompts a payer; resolves with the CheckoutRequestID that Daraja answered. */
   push(payment: Payment): Promise<string>
-  /** Resolves with the ResultCode that the query told. */
+  /** Resolves with the ResultCode that the query answered. */
   query(checkoutRequestId: string): Promise<string>
 }
 
@@ -29,7 +29,7 @@ type Module<Name extends string, Instance> = Record<
 >
 
 const accepted = z.object({ CheckoutRequestID: z.string() })
-const told = z.object({ ResultCode: z.string() })
+const answered = z.object({ ResultCode: z.string() })
 
 type MpesaNode = {
   baseURL: string
@@ -51,7 +51,7 @@ export const mpesaNode = (url: string): IndependentClient => {
       const { data } = await client.lipaNaMpesaOnline(Number(phone), amountKes, callbackUrl, 'INV2025001')
       return accepted.parse(data).CheckoutRequestID
     },
-    query: async (id) => told.parse((await client.lipaNaMpesaQuery(id)).data).ResultCode,
+    query: async (id) => answered.parse((await client.lipaNaMpesaQuery(id)).data).ResultCode,
   }
 }
 
@@ -130,7 +130,7 @@ export const mdsDarajaSdk = (url: string): IndependentClient => {
     push: async ({ phone, amountKes, callbackUrl }) =>
       accepted.parse(await client.initiateStkPush(...signed(), phone, amountKes, callbackUrl))
         .CheckoutRequestID,
-    query: async (id) => told.parse(await asking.queryTransactionStatus(...signed(), id)).ResultCode,
+    query: async (id) => answered.parse(await asking.queryTransactionStatus(...signed(), id)).ResultCode,
   }
 }
 
@@ -163,7 +163,7 @@ export const mpesaApi = (url: string): IndependentClient => {
         }),
       ).CheckoutRequestID,
     query: async (id) =>
-      told.parse(await client.lipaNaMpesaQuery({ ...about, CheckoutRequestID: id })).ResultCode,
+      answered.parse(await client.lipaNaMpesaQuery({ ...about, CheckoutRequestID: id })).ResultCode,
   }
 }
 

@@ -46,9 +46,9 @@ test('registers a shortcode once', async () => {
     NominatedNumber: '254722000000',
     CallBackURL: 'https://pay.example.com/pull',
   }
-  const told = z.looseObject({ ResponseDescription: z.string() })
+  const answered = z.looseObject({ ResponseDescription: z.string() })
   const register = async () =>
-    told.parse(JSON.parse((await postRaw(REGISTER, body)).text)).ResponseDescription
+    answered.parse(JSON.parse((await postRaw(REGISTER, body)).text)).ResponseDescription
   expect(await register()).toBe('ShortCode Registered Successfully')
   expect(await register()).toBe('ShortCode already Registered')
 })

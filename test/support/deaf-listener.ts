@@ -32,8 +32,8 @@ export const CAN_BE_DEAF = process.platform === 'linux'
 
 export const startDeafListener = async (): Promise<DeafListener> => {
   const child = spawn(process.execPath, ['-e', SERVER], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [told] = (await once(child.stdout, 'data')) as [Buffer]
-  const port = Number(told.toString())
+  const [printed] = (await once(child.stdout, 'data')) as [Buffer]
+  const port = Number(printed.toString())
   child.kill('SIGSTOP')
   const fillers = await Promise.all(Array.from({ length: FILL }, () => fill(port)))
   return {

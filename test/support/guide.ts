@@ -1,4 +1,4 @@
-/** The fields of what a partner is told, in the guide's order. */
+/** The fields of a delivery to a partner, in the guide's order. */
 export const DELIVERY_FIELDS = [
   'transaction_id',
   'merchant_request_id',

@@ -73,7 +73,7 @@ const insertLives = (database: Database, options: { count: number; partners: num
                || '"CallbackMetadata":{"Item":[{"Name":"Amount","Value":150.00},{"Name":"MpesaReceiptNumber","Value":"'
                || receipt || '"},{"Name":"PhoneNumber","Value":' || msisdn || '}]}}}}', 'UTF8')
       FROM named
-    ), told AS (
+    ), made AS (
       INSERT INTO deliveries (id, payment_id, partner_id, state, attempts, next_attempt_at, created_at, ended_at, webhook_id,
                               callback_url, host, body)
       SELECT delivery_id, id, partner_id, 'delivered', 1, NULL, at + interval '3 seconds', at + interval '4 seconds',

@@ -61,7 +61,7 @@ describe('a test', () => {
     ['the sources', GATEWAY_SOURCES],
     ['the suite’s gateway', TESTED_GATEWAY],
   ])('types no command of %s that does', async (_whose, main) => {
-    const words = ['partners', 'test-callback', '--url', `https://${ELSEWHERE}/told`]
+    const words = ['partners', 'test-callback', '--url', `https://${ELSEWHERE}/callback`]
     const { code, stderr } = await typeCommand(words, { CALLBACK_ALLOW_PRIVATE_NETWORKS: 'on' }, '', { main })
     expect(stderr).toContain(`a test would leave this machine: connects to ${ELSEWHERE}`)
     expect(code).toBe(1)

@@ -109,7 +109,7 @@ describe('what is changed by hand', { timeout: 60_000 }, () => {
       partnerId,
       keyId: keys[0]?.keyId ?? 0n,
       tokenId: await lastId('service_tokens'),
-      deliveryId: await addDelivery(database, `https://${HOST}/told`, partnerId),
+      deliveryId: await addDelivery(database, `https://${HOST}/callback`, partnerId),
       paymentId: await acceptUntouched(),
     }
     await change.ready?.(given)

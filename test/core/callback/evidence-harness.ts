@@ -175,7 +175,7 @@ const createSteps = (database: Database, loops: readonly Interpreter[], atOnce: 
       state,
       receipt,
       moves: await readMoves(database, id),
-      told: (await readBodies(database, id)).map(({ status }) => status),
+      delivered: (await readBodies(database, id)).map(({ status }) => status),
       duties: await readDuties(database, id),
       isAsked: (await due('to_query')) || (await due('to_confirm')),
       findings: (await findingsOf(id)).map(({ kind }) => kind),

@@ -98,7 +98,7 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
         const receipt = newReceipt()
         await stage.tell({ paymentId: id, receipt, ...said })
         const seen = await stage.look(id)
-        expect(seen).toMatchObject({ moves: [], told: [], duties, findings: [kind] })
+        expect(seen).toMatchObject({ moves: [], delivered: [], duties, findings: [kind] })
         expect(seen.isAsked).toBe(duties.length > 0)
         expect(await readPayment(stage.database, id)).toEqual(before)
         expect(await stage.holderOf(receipt)).toBeNull()
@@ -146,7 +146,7 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
       expect(await stage.look(id)).toMatchObject({
         state: 'successful',
         receipt: null,
-        told: [],
+        delivered: [],
         findings: ['different_amount', 'of_another_payment'],
       })
     })
@@ -162,7 +162,7 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
       expect(await stage.look(id)).toMatchObject({
         state: 'successful',
         receipt: right,
-        told: ['successful'],
+        delivered: ['successful'],
       })
       expect(await stage.holderOf(right)).toBe(id)
       expect(await stage.holderOf(wrong)).toBeNull()
@@ -190,7 +190,7 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
       expect(await stage.look(id)).toMatchObject({
         state: 'successful',
         receipt,
-        told: ['successful'],
+        delivered: ['successful'],
         duties: [],
         findings: [],
       })
@@ -200,14 +200,14 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
     it('that reports a failure with an amount of 0, for nothing moved, settles it', async () => {
       const id = await stage.newPayment()
       await stage.tell({ paymentId: id, ...FAILURE, amount: 0 })
-      expect(await stage.look(id)).toMatchObject({ state: 'failed', told: ['failed'], findings: [] })
+      expect(await stage.look(id)).toMatchObject({ state: 'failed', delivered: ['failed'], findings: [] })
     })
 
     it('counts also when it comes late, after a failure', async () => {
       const id = await stage.newPayment()
       await stage.tell({ paymentId: id, ...FAILURE })
       await stage.tell({ paymentId: id })
-      expect(await stage.look(id)).toMatchObject({ told: ['failed', 'successful'], findings: [] })
+      expect(await stage.look(id)).toMatchObject({ delivered: ['failed', 'successful'], findings: [] })
     })
 
     it('has Daraja asked when a success that contradicts it comes after a failure', async () => {
@@ -216,7 +216,7 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
       await stage.tell({ paymentId: id, ...OTHER_AMOUNT })
       expect(await stage.look(id)).toMatchObject({
         state: 'failed',
-        told: ['failed'],
+        delivered: ['failed'],
         duties: ['query'],
         isAsked: true,
         findings: ['different_amount'],
@@ -243,7 +243,12 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
         ),
       )
       expect(await stage.isWaiting(callbackId)).toBe(true)
-      expect(await stage.look(id)).toMatchObject({ state: 'submitting', moves: [], told: [], findings: [] })
+      expect(await stage.look(id)).toMatchObject({
+        state: 'submitting',
+        moves: [],
+        delivered: [],
+        findings: [],
+      })
       return { id, callbackId }
     }
 
@@ -253,7 +258,7 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
       await eventually(async () => expect((await stage.look(id)).state).toBe('successful'))
       expect(await stage.look(id)).toMatchObject({
         moves: ['submitting>submitted push_accepted', 'submitted>successful callback'],
-        told: ['successful'],
+        delivered: ['successful'],
         duties: [],
         findings: [],
       })
@@ -265,7 +270,7 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
       await eventually(async () => expect(await stage.isWaiting(callbackId)).toBe(false))
       expect(await stage.look(id)).toMatchObject({
         state: 'submitted',
-        told: [],
+        delivered: [],
         duties: ['query'],
         isAsked: true,
         findings: ['different_checkout_request_id'],
@@ -276,7 +281,7 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
       const { id } = await waiting()
       await record(stage.database, [{ paymentId: id, take: 0, outcome: { kind: 'unknown', reason: 'cut' } }])
       await eventually(async () => expect((await stage.look(id)).state).toBe('successful'))
-      expect(await stage.look(id)).toMatchObject({ told: ['successful'], duties: [], findings: [] })
+      expect(await stage.look(id)).toMatchObject({ delivered: ['successful'], duties: [], findings: [] })
     })
 
     it('waits also where the push was made by a process of before', async () => {

@@ -45,7 +45,7 @@ describe('a callback that the process interprets which took it', () => {
       expect(await stage.look(id)).toMatchObject({
         state: 'successful',
         moves: ['submitted>successful callback'],
-        told: ['successful'],
+        delivered: ['successful'],
         duties: [],
       })
     }
@@ -60,7 +60,7 @@ describe('a callback that the process interprets which took it', () => {
     expect(await stage.isWaiting(callbackId)).toBe(true)
     await sql`UPDATE to_interpret SET due_at = now()`.execute(stage.database)
     await stage.untilInterpreted([callbackId])
-    expect(await stage.look(theirs)).toMatchObject({ state: 'successful', told: ['successful'] })
+    expect(await stage.look(theirs)).toMatchObject({ state: 'successful', delivered: ['successful'] })
   })
 
   it('does not settle a payment that somebody else settles meanwhile, and brings the receipt', async () => {
@@ -87,7 +87,7 @@ describe('a callback that the process interprets which took it', () => {
     await eventually(async () => expect(await stage.isWaiting(callbackIds[0] ?? '')).toBe(false))
     expect(await stage.look(id)).toMatchObject({
       moves: ['submitted>successful query'],
-      told: ['successful'],
+      delivered: ['successful'],
       receipt,
       findings: [],
     })
@@ -115,7 +115,7 @@ describe('a callback that the process interprets which took it', () => {
     await Promise.all(others.map((other) => other.drained()))
     expect(await stage.look(id)).toMatchObject({
       moves: ['submitted>successful callback'],
-      told: ['successful'],
+      delivered: ['successful'],
     })
   })
 
@@ -133,7 +133,7 @@ describe('a callback that the process interprets which took it', () => {
     `.execute(stage.database)
     const id = await stage.newPayment({ amountKes: 667 })
     await stage.tell({ paymentId: id, amount: 667 })
-    expect(await stage.look(id)).toMatchObject({ state: 'successful', told: ['successful'] })
+    expect(await stage.look(id)).toMatchObject({ state: 'successful', delivered: ['successful'] })
     expect(stage.logLines).toContainEqual(expect.objectContaining({ event: 'interpretation_failed' }))
   })
 })

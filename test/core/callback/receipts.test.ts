@@ -20,7 +20,7 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
       expect(await stage.look(second)).toMatchObject({
         state: 'submitted',
         receipt: null,
-        told: [],
+        delivered: [],
         isAsked: true,
         findings: ['receipt_of_another_payment'],
       })
@@ -56,7 +56,7 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
       await stage.tell({ paymentId: first, receipt })
       await stage.tell({ paymentId: second, receipt })
       expect(await stage.look(first)).toMatchObject({ receipt, findings: [] })
-      expect(await stage.look(second)).toMatchObject({ state: 'submitted', told: [] })
+      expect(await stage.look(second)).toMatchObject({ state: 'submitted', delivered: [] })
     })
 
     it('that a later callback brings in its place is tried in its turn', async () => {
@@ -67,7 +67,7 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
       expect(await stage.look(second)).toMatchObject({
         state: 'successful',
         receipt: own,
-        told: ['successful'],
+        delivered: ['successful'],
       })
       expect(await stage.holderOf(own)).toBe(second)
     })
@@ -79,7 +79,7 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
         await Promise.all(ids.map((id) => stage.tell({ paymentId: id, receipt, nonce: NONCE })))
         const seen = await Promise.all(ids.map((id) => stage.look(id)))
         expect(seen.filter(({ state }) => state === 'successful')).toHaveLength(1)
-        expect(seen.flatMap(({ told }) => told)).toEqual(['successful'])
+        expect(seen.flatMap(({ delivered }) => delivered)).toEqual(['successful'])
         expect(seen.flatMap(({ findings }) => findings)).toHaveLength(3)
       }
     })

@@ -144,13 +144,13 @@ describe('the spool', () => {
     const program = join(import.meta.dirname, 'spooler.ts')
     for (const afterCount of [1, 50, 400]) {
       const child = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
-      let told = ''
+      let printed = ''
       child.stdout.on('data', (text: Buffer) => {
-        told += text.toString()
-        if (told.split('\n').length > afterCount) child.kill('SIGKILL')
+        printed += text.toString()
+        if (printed.split('\n').length > afterCount) child.kill('SIGKILL')
       })
       await once(child, 'close')
-      const acknowledged = told.split('\n').filter((id) => id.length === 36)
+      const acknowledged = printed.split('\n').filter((id) => id.length === 36)
       const heir = await openTestSpool(folder, { leftBehindMs: 0 })
       const found = new Set(await takeAll(heir))
       expect(acknowledged.length).toBeGreaterThanOrEqual(afterCount)

@@ -30,8 +30,8 @@ const callbackOf = (description: string, ids = ''): string =>
 
 describe('half a character in what Daraja says', () => {
   it('is not in what is read of a callback', () => {
-    for (const [description, told] of DESCRIPTIONS)
-      expect(parseCallback(Buffer.from(callbackOf(description)))).toMatchObject({ resultDesc: told })
+    for (const [description, expected] of DESCRIPTIONS)
+      expect(parseCallback(Buffer.from(callbackOf(description)))).toMatchObject({ resultDesc: expected })
   })
 
   it('is neither in ids nor in codes', () => {
@@ -134,10 +134,10 @@ describe('what a partner is sent of it', () => {
   })
 
   it('is JSON that UTF-8 can hold, which PHP reads too', async () => {
-    for (const [description, told] of DESCRIPTIONS) {
+    for (const [description, expected] of DESCRIPTIONS) {
       const body = await bodyAfter(description)
-      expect(JSON.parse(body)).toMatchObject({ status: 'failed', result_code: 1, result_desc: told })
-      if (PHP !== null) expect(await readWithPhp(PHP, body)).toBe(told)
+      expect(JSON.parse(body)).toMatchObject({ status: 'failed', result_code: 1, result_desc: expected })
+      if (PHP !== null) expect(await readWithPhp(PHP, body)).toBe(expected)
     }
   })
 })

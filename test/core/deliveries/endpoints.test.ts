@@ -7,7 +7,7 @@ import { addDeliveries, addDelivery, readDelivery } from '../../support/deliveri
 import { addPartner } from '../../support/partner.ts'
 import { AMINA, clear, end, hold } from './harness.ts'
 
-const URL = 'https://shop.co.ke/told'
+const URL = 'https://shop.co.ke/callback'
 const HOST = 'shop.co.ke'
 
 let own: OpenDatabase

@@ -13,7 +13,7 @@ import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery } from '../../support/deliveries.ts'
 import { AMINA, attempted, clear, EVERYTHING, end, hold, lease } from './harness.ts'
 
-const URL = 'https://shop.co.ke/told'
+const URL = 'https://shop.co.ke/callback'
 
 let own: OpenDatabase
 let database: Database
@@ -175,7 +175,7 @@ it.each([
   ['Shop.co.ke:8443', 'shop.co.ke:8443'],
   ['[2001:db8::1]', '[2001:db8::1]'],
   ['https://shop.co.ke', null],
-  ['shop.co.ke/told', null],
+  ['shop.co.ke/callback', null],
   ['amina@shop.co.ke', null],
   ['shop.co.ke:443', 'shop.co.ke:443'],
   ['', null],

@@ -9,7 +9,7 @@ import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery, readDelivery, readDuty } from '../../support/deliveries.ts'
 import { AMINA, attempted, clear, EVERYTHING, end, hold, lease, putOff } from './harness.ts'
 
-const URL = 'https://shop.co.ke/told'
+const URL = 'https://shop.co.ke/callback'
 
 let own: OpenDatabase
 let database: Database

@@ -75,7 +75,7 @@ describe('Pull Transactions', () => {
   /** Set for one call: Daraja answers as if the shortcode had never been registered. */
   let isForgotten = false
 
-  // No door: whatever calls back is not heard.
+  // No callback receiver: whatever calls back is not heard.
   beforeAll(async () => {
     relay = await openDarajaRelay({
       target: () => test.simulator.url,

@@ -26,7 +26,7 @@ const PREFACE = Buffer.concat([
 const SOON_MS = 500
 
 let test: TestCore
-let door: (GrpcServer & { cut: CutReason[] }) | undefined
+let opened: (GrpcServer & { cut: CutReason[] }) | undefined
 const clients: Socket[] = []
 
 beforeAll(async () => {
@@ -35,10 +35,10 @@ beforeAll(async () => {
 afterAll(() => test.stop())
 afterEach(async () => {
   for (const socket of clients.splice(0)) socket.destroy()
-  await door?.close()
+  await opened?.close()
 })
 
-const openDoor = async (
+const openServer = async (
   limits: Partial<ConnectionLimits>,
   tls: Parameters<typeof startGrpcServer>[0]['tls'] = null,
 ) => {
@@ -51,8 +51,8 @@ const openDoor = async (
     limits: { ...CONNECTION_LIMITS, checkEveryMs: 50, ...limits },
     onCut: (reason) => cut.push(reason),
   })
-  door = { ...server, cut }
-  return door
+  opened = { ...server, cut }
+  return opened
 }
 
 const dial = async (port: number): Promise<Socket> => {
@@ -78,14 +78,14 @@ const listPayments = (port: number, scheme = 'http', ca?: string) =>
 
 describe('native gRPC', () => {
   it('keeps so many connections of one address open, and reports the others', async () => {
-    const { port, cut } = await openDoor({ maxPerAddress: 20 })
+    const { port, cut } = await openServer({ maxPerAddress: 20 })
     const sockets = await Promise.all(Array.from({ length: 60 }, () => dial(port)))
     await eventually(() => expect(openOf(sockets)).toBe(20))
     expect(cut).toEqual(Array.from({ length: 40 }, () => 'address'))
   })
 
   it('takes others again when they are gone, and serves a client meanwhile', async () => {
-    const { port } = await openDoor({ maxPerAddress: 20 })
+    const { port } = await openServer({ maxPerAddress: 20 })
     const sockets = await Promise.all(Array.from({ length: 19 }, () => dial(port)))
     expect((await listPayments(port)).payments).toEqual([])
     for (const socket of sockets) socket.destroy()
@@ -97,7 +97,7 @@ describe('native gRPC', () => {
   })
 
   it('keeps so many connections open in all', async () => {
-    const { port, cut } = await openDoor({ maxConnections: 10 })
+    const { port, cut } = await openServer({ maxConnections: 10 })
     const sockets = await Promise.all(Array.from({ length: 30 }, () => dial(port)))
     await eventually(() => expect(openOf(sockets)).toBe(10))
     expect(new Set(cut)).toEqual(new Set(['total']))
@@ -108,7 +108,7 @@ describe('native gRPC', () => {
     ['says half a preface', [PREFACE.subarray(0, 10)]],
     ['says a preface and no settings', [PREFACE.subarray(0, 24)]],
   ])('cuts who %s in time, and nobody else', async (_what, said) => {
-    const { port, cut } = await openDoor({ headersTimeoutMs: SOON_MS })
+    const { port, cut } = await openServer({ headersTimeoutMs: SOON_MS })
     const honest = await dial(port)
     honest.write(PREFACE)
     const silent = await Promise.all(Array.from({ length: 5 }, () => dial(port)))
@@ -119,7 +119,7 @@ describe('native gRPC', () => {
   })
 
   it('cuts who drips its preface, however steadily', async () => {
-    const { port } = await openDoor({ headersTimeoutMs: SOON_MS })
+    const { port } = await openServer({ headersTimeoutMs: SOON_MS })
     const socket = await dial(port)
     let at = 0
     const drip = setInterval(() => {
@@ -154,7 +154,7 @@ describe('with TLS', () => {
     const authority = await createAuthority()
     const own = await authority.issue({ hosts: ['127.0.0.1'] })
     const tls = { cert: Buffer.from(own.cert), key: Buffer.from(own.key), clientCa: null }
-    const { port } = await openDoor({ headersTimeoutMs: SOON_MS }, tls)
+    const { port } = await openServer({ headersTimeoutMs: SOON_MS }, tls)
     const silent = connectTls({ port, host: '127.0.0.1', ca: authority.cert, ALPNProtocols: ['h2'] })
     clients.push(silent.on('error', () => undefined))
     await once(silent, 'secureConnect')

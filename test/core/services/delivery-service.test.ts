@@ -17,7 +17,7 @@ import { startTestCore, type TestCore } from '../../support/core.ts'
 import { addDeliveries, readDelivery } from '../../support/deliveries.ts'
 import { attempted, clear, end, hold, lease } from '../deliveries/harness.ts'
 
-const URL = 'https://shop.co.ke/told'
+const URL = 'https://shop.co.ke/callback'
 
 let test: TestCore
 let grpc: GrpcServer
@@ -53,9 +53,9 @@ beforeEach(() => clear(test.database))
 const bearer = async (...scopes: Scope[]): Promise<string> =>
   `Bearer ${await createServiceToken({ actor: testActor, database: test.database, name: 'desk', scopes, randomBytes })}`
 
-const through = (door: string): Client<typeof DeliveryService> => {
-  const transport = transports[door]
-  if (!transport) throw new Error(`no door ${door}`)
+const through = (protocol: string): Client<typeof DeliveryService> => {
+  const transport = transports[protocol]
+  if (!transport) throw new Error(`no protocol ${protocol}`)
   return createClient(DeliveryService, transport)
 }
 
@@ -75,9 +75,9 @@ const add = (count: number): Promise<bigint[]> =>
     test.partnerId,
   )
 
-describe.each(['gRPC', 'Connect', 'gRPC-Web'])('deliveries through %s', (door) => {
+describe.each(['gRPC', 'Connect', 'gRPC-Web'])('deliveries through %s', (protocol) => {
   it('are listed, read, retried and cancelled', async () => {
-    const deliveries = through(door)
+    const deliveries = through(protocol)
     const [waiting = 0n, dead = 0n] = await add(2)
     await attempted(test.database, waiting, { status: 503, errorClass: 'status', answer: 'busy' })
     await end(test.database, dead, 'dead')
@@ -123,7 +123,7 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'])('deliveries through %s', (door) =
   })
 
   it('of an endpoint are paused and resumed', async () => {
-    const deliveries = through(door)
+    const deliveries = through(protocol)
     const [id = 0n] = await add(1)
     const endpoint = { partnerId: test.partnerId, host: 'Shop.co.ke' }
     const { pausedAt } = await deliveries.pauseEndpoint(endpoint, { headers })
@@ -141,7 +141,7 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'])('deliveries through %s', (door) =
   })
 
   it('are nobody’s business without the scope deliveries:manage', async () => {
-    const deliveries = through(door)
+    const deliveries = through(protocol)
     const other = { authorization: await bearer('payments:read', 'partners:manage', 'callbacks:write') }
     const calls: ((given: Record<string, string>) => Promise<unknown>)[] = [
       (given) => deliveries.listDeliveries({}, { headers: given }),

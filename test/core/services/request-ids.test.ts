@@ -7,13 +7,13 @@ import { PaymentService } from '../../../src/gen/mpesa/gateway/v1/payments_pb.js
 import { openFacade, paymentBody, STK_PUSH, type TestFacade } from '../../facade/harness.ts'
 import { paymentRequest } from '../../support/requests.ts'
 
-/** Asks for a payment through one door with an `x-request-id`, and resolves with the payment's id. */
+/** Asks for a payment over one protocol with an `x-request-id`, and resolves with the payment's id. */
 type Ask = (requestId: string) => Promise<bigint>
 
 let test: TestFacade
 let grpc: GrpcServer
 let connect: ConnectServer
-let doors: Record<string, Ask>
+let asks: Record<string, Ask>
 
 beforeAll(async () => {
   test = await openFacade()
@@ -28,7 +28,7 @@ beforeAll(async () => {
       const payments = createClient(PaymentService, transport)
       return (await payments.requestPayment(paymentRequest(), { headers })).paymentId
     }
-  doors = {
+  asks = {
     REST: async (requestId) => {
       const headers = { ...test.headers, 'content-type': 'application/json', 'x-request-id': requestId }
       const answer = await fetch(test.url + STK_PUSH, { method: 'POST', headers, body: paymentBody() })
@@ -56,10 +56,10 @@ const loggedFor = (paymentId: bigint): unknown => {
   return line?.['request_id']
 }
 
-describe.each(['REST', 'gRPC', 'Connect', 'gRPC-Web'])('a request id over %s', (door) => {
+describe.each(['REST', 'gRPC', 'Connect', 'gRPC-Web'])('a request id over %s', (protocol) => {
   const ask: Ask = (requestId) => {
-    const through = doors[door]
-    if (through === undefined) throw new Error(`no door ${door}`)
+    const through = asks[protocol]
+    if (through === undefined) throw new Error(`no protocol ${protocol}`)
     return through(requestId)
   }
 

@@ -16,14 +16,14 @@ describe('servers with TLS and client certificates', () => {
     test = await startTestCore()
     authority = await createAuthority()
     const own = await authority.issue({ hosts: ['localhost', '127.0.0.1'] })
-    const door = {
+    const options = {
       services: test.core.services,
       host: '127.0.0.1',
       port: 0,
       tls: { cert: Buffer.from(own.cert), key: Buffer.from(own.key), clientCa: Buffer.from(authority.cert) },
     }
-    grpc = await startGrpcServer(door)
-    connect = await startConnectServer(door)
+    grpc = await startGrpcServer(options)
+    connect = await startConnectServer(options)
   })
   afterAll(async () => {
     await grpc.close()
@@ -31,9 +31,9 @@ describe('servers with TLS and client certificates', () => {
     await test.stop()
   })
 
-  const through = (door: string, certificate: Certificate | null, scheme = 'https'): Transport => {
+  const through = (protocol: string, certificate: Certificate | null, scheme = 'https'): Transport => {
     const nodeOptions = { ca: authority.cert, ...certificate }
-    return door === 'gRPC'
+    return protocol === 'gRPC'
       ? createGrpcTransport({ baseUrl: `${scheme}://127.0.0.1:${grpc.port}`, nodeOptions })
       : createConnectTransport({
           baseUrl: `${scheme}://127.0.0.1:${connect.port}`,
@@ -51,23 +51,23 @@ describe('servers with TLS and client certificates', () => {
       (error: unknown) => Code[ConnectError.from(error).code],
     )
 
-  describe.each(['gRPC', 'Connect'])('%s', (door) => {
+  describe.each(['gRPC', 'Connect'])('%s', (protocol) => {
     it('lets in a caller with a certificate of the authority, and a key', async () => {
       const certificate = await authority.issue({ hosts: [] })
-      expect(await codeOf(ask(through(door, certificate)))).toBe('answered')
+      expect(await codeOf(ask(through(protocol, certificate)))).toBe('answered')
     })
 
     it('a certificate is no key', async () => {
       const certificate = await authority.issue({ hosts: [] })
-      const payments = createClient(PaymentService, through(door, certificate))
+      const payments = createClient(PaymentService, through(protocol, certificate))
       expect(await codeOf(payments.listPayments({}))).toBe('Unauthenticated')
     })
 
     it('refuses a caller without a certificate, or with another authority’s, and plaintext', async () => {
       const stranger = await (await createAuthority()).issue({ hosts: [] })
-      expect(await codeOf(ask(through(door, null)))).not.toBe('answered')
-      expect(await codeOf(ask(through(door, stranger)))).not.toBe('answered')
-      expect(await codeOf(ask(through(door, null, 'http')))).not.toBe('answered')
+      expect(await codeOf(ask(through(protocol, null)))).not.toBe('answered')
+      expect(await codeOf(ask(through(protocol, stranger)))).not.toBe('answered')
+      expect(await codeOf(ask(through(protocol, null, 'http')))).not.toBe('answered')
     })
   })
 })

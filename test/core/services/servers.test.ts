@@ -44,9 +44,9 @@ describe('the servers of the core', () => {
     await test.stop()
   })
 
-  const through = (door: string): Transport => {
-    const transport = transports[door]
-    if (!transport) throw new Error(`no door ${door}`)
+  const through = (protocol: string): Transport => {
+    const transport = transports[protocol]
+    if (!transport) throw new Error(`no protocol ${protocol}`)
     return transport
   }
 
@@ -70,10 +70,10 @@ describe('the servers of the core', () => {
     return error
   }
 
-  describe.each(['gRPC', 'Connect', 'gRPC-Web'])('through %s', (door) => {
+  describe.each(['gRPC', 'Connect', 'gRPC-Web'])('through %s', (protocol) => {
     it('a partner requests, reads and lists its payments', async () => {
-      const payments = createClient(PaymentService, through(door))
-      const request = paymentRequest({ idempotencyKey: `doors ${door}` })
+      const payments = createClient(PaymentService, through(protocol))
+      const request = paymentRequest({ idempotencyKey: `protocol ${protocol}` })
       const first = await payments.requestPayment(request, { headers: test.headers })
       const again = await payments.requestPayment(request, { headers: test.headers })
       expect(first.duplicate).toBe(false)
@@ -86,7 +86,7 @@ describe('the servers of the core', () => {
     })
 
     it('a refusal names the field, in its message and as a detail', async () => {
-      const payments = createClient(PaymentService, through(door))
+      const payments = createClient(PaymentService, through(protocol))
       const error = await refusalOf(
         payments.requestPayment(paymentRequest({ amountKes: 0 }), { headers: test.headers }),
       )
@@ -96,7 +96,7 @@ describe('the servers of the core', () => {
     })
 
     it('nobody comes in without a key that is known', async () => {
-      const payments = createClient(PaymentService, through(door))
+      const payments = createClient(PaymentService, through(protocol))
       for (const headers of [{}, { 'x-api-key': 'mpg_wrong' }, { 'x-api-key': `${test.apiKey}0` }]) {
         const error = await refusalOf(payments.requestPayment(paymentRequest(), { headers }))
         expect(error.code).toBe(Code.Unauthenticated)
@@ -104,16 +104,16 @@ describe('the servers of the core', () => {
     })
 
     it('a service does what its scopes allow, and nothing else', async () => {
-      const partners = createClient(PartnerService, through(door))
+      const partners = createClient(PartnerService, through(protocol))
       const manage = await bearer('partners:manage')
-      const created = await partners.createPartner({ name: `Shule ${door}` }, { headers: manage })
+      const created = await partners.createPartner({ name: `Shule ${protocol}` }, { headers: manage })
       expect(created.apiKey).toMatch(/^mpg_/)
       expect(created.signingSecret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/)
       const { partnerId } = created
       const rotated = await partners.rotateSigningSecret({ partnerId }, { headers: manage })
       expect(rotated.signingSecret).toMatch(/^whsec_/)
       expect(rotated.signingSecret).not.toBe(created.signingSecret)
-      const payments = createClient(PaymentService, through(door))
+      const payments = createClient(PaymentService, through(protocol))
       const refused = await refusalOf(payments.listPayments({}, { headers: manage }))
       expect(refused.code).toBe(Code.PermissionDenied)
       const listed = await payments.listPayments({}, { headers: await bearer('payments:read') })
@@ -127,8 +127,8 @@ describe('the servers of the core', () => {
     })
 
     it('a callback is taken from a service that may bring it, byte for byte', async () => {
-      const callbacks = createClient(DarajaCallbackService, through(door))
-      const body = Buffer.from([0, 255, 123, 34, ...Buffer.from(door)])
+      const callbacks = createClient(DarajaCallbackService, through(protocol))
+      const body = Buffer.from([0, 255, 123, 34, ...Buffer.from(protocol)])
       const request = {
         token: 'unknown',
         body,

@@ -49,7 +49,7 @@ const rotate = async (partnerId: bigint, overlapMs: number): Promise<string> => 
 /** Delivers one outcome to the partner; resolves with what its endpoint got. */
 const deliver = async (partnerId: bigint): Promise<Received> => {
   const before = test.receiver.received.length
-  const id = await addDelivery(test.database, `${test.receiver.url}/told`, partnerId)
+  const id = await addDelivery(test.database, `${test.receiver.url}/callback`, partnerId)
   await eventually(async () => expect((await readDelivery(test.database, id)).state).toBe('delivered'))
   const [received] = test.receiver.received.slice(before)
   if (!received) throw new Error('delivered, yet nothing was received')

@@ -46,7 +46,7 @@ const createSteps = (database: Database, clock: DatabaseClock) => {
   const add = (count: number): Promise<bigint[]> =>
     addDeliveries(
       database,
-      Array.from({ length: count }, () => 'https://shop.co.ke/told'),
+      Array.from({ length: count }, () => 'https://shop.co.ke/callback'),
     )
 
   /** What attempts of these deliveries, in this order, said of their endpoint. */

@@ -26,7 +26,7 @@ beforeEach(() => clear(database))
 
 /** A delivery that has been held for two hours, at an endpoint that is down. */
 const addHeld = async (): Promise<bigint> => {
-  const id = await addDelivery(database, `https://${HOST}/told`, partnerId)
+  const id = await addDelivery(database, `https://${HOST}/callback`, partnerId)
   await sql`UPDATE deliveries SET created_at = created_at - interval '2 hours'`.execute(database)
   await sql`UPDATE to_deliver SET held_at = now() - interval '2 hours'`.execute(database)
   await sql`

@@ -39,8 +39,8 @@ describe('an endpoint that is open', () => {
   it('has what is due held, without an attempt, and nobody else’s', async () => {
     await test.open()
     const [id = 0n] = await test.add(1)
-    const [other = 0n] = await addDeliveries(test.database, ['https://shop.co.ke/told'], 8n)
-    const [another = 0n] = await addDeliveries(test.database, ['https://other.co.ke/told'])
+    const [other = 0n] = await addDeliveries(test.database, ['https://shop.co.ke/callback'], 8n)
+    const [another = 0n] = await addDeliveries(test.database, ['https://other.co.ke/callback'])
     const claims = await claimDeliveries(test.database, [id, other, another])
     expect(claims.map((claim) => claim.id)).toEqual([other, another])
     expect(await readDelivery(test.database, id)).toMatchObject({ state: 'pending', attempts: 0 })

@@ -18,7 +18,11 @@ describe('endpoints that time brings something to', () => {
     // Partners 1 to 3 rounds of them: each is due again a quarter of a second after its turn.
     const ramping = Array.from({ length: 3 * ENDPOINTS_A_ROUND }, (_one, index) => BigInt(index + 1))
     for (const partnerId of ramping) {
-      await addDeliveries(database, ['https://ramps.co.ke/told', 'https://ramps.co.ke/told'], partnerId)
+      await addDeliveries(
+        database,
+        ['https://ramps.co.ke/callback', 'https://ramps.co.ke/callback'],
+        partnerId,
+      )
     }
     await sql`UPDATE to_deliver SET held_at = now()`.execute(database)
     await sql`
@@ -26,7 +30,7 @@ describe('endpoints that time brings something to', () => {
       SELECT partner_id, 'ramps.co.ke', 'ramping', 4, now(), now() - interval '20 milliseconds'
       FROM unnest(${ramping}::bigint[]) AS ramping (partner_id)
     `.execute(database)
-    const [probed] = await addDeliveries(database, ['https://probed.co.ke/told'], 999n)
+    const [probed] = await addDeliveries(database, ['https://probed.co.ke/callback'], 999n)
     await sql`UPDATE to_deliver SET held_at = now() WHERE delivery_id = ${probed}`.execute(database)
     await sql`
       INSERT INTO endpoints (partner_id, host, state, open_until)

@@ -7,7 +7,7 @@ const bodyOf = (key: string, amountKes = 150): Body => ({
   phone: '254712345678',
   amountKes,
   reference: key,
-  callbackUrl: 'https://example.com/told',
+  callbackUrl: 'https://example.com/callback',
 })
 
 const seen = (id: number, key: string, overrides: Partial<Seen> = {}): Seen => ({
@@ -254,7 +254,7 @@ describe('a history is wrong', () => {
         page([4, 5], [seen(1, 'a')], { next: 1 }),
         page([6, 7], [seen(1, 'a')], { before: 1 }),
       ],
-      'walk 1: 1 is told twice',
+      'walk 1: 1 is delivered twice',
     ],
     [
       'when a page is out of order',

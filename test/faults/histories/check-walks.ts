@@ -19,7 +19,7 @@ const checkWalk = (history: readonly Call[], pages: readonly PageCall[]): string
     if (answer.kind !== 'page') break
     let above = before ?? Infinity
     for (const { id } of answer.payments) {
-      if (seen.has(id)) problems.push(`${id} is told twice`)
+      if (seen.has(id)) problems.push(`${id} is delivered twice`)
       if (id >= above) problems.push(`${id} is out of order`)
       seen.add(id)
       above = id

@@ -18,7 +18,7 @@ describe('the public API of two processes, as concurrent clients see it', () => 
       database: gateway.database,
       apiKey: gateway.apiKey,
       httpUrl: () => urls[(asked += 1) % 2] ?? '',
-      callbackUrl: `${gateway.world.receiver.url}/told`,
+      callbackUrl: `${gateway.world.receiver.url}/callback`,
     }
     const result = await judgeClients({
       access,

@@ -1,6 +1,6 @@
 import type { Mutant } from './mutant.ts'
 
-/** Guards of the doors against whoever means no good. */
+/** Guards of the servers against hostile callers. */
 export const EDGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'strangers have a budget in number only',

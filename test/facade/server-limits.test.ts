@@ -156,8 +156,8 @@ describe('connections', () => {
     expect(parseAnswers((await held[0]?.came) ?? '')).toMatchObject([{ status: 200 }])
     for (const { socket } of held) socket.destroy()
     await eventually(async () => expect((await push(test, paymentBody())).status).toBe(200))
-    const told = test.logLines.slice(linesBefore).filter((line) => line.includes('connections_cut'))
-    expect(told.filter((line) => line.includes('"address"'))).toHaveLength(1)
+    const reported = test.logLines.slice(linesBefore).filter((line) => line.includes('connections_cut'))
+    expect(reported.filter((line) => line.includes('"address"'))).toHaveLength(1)
     expect(await cuts('address')).toBeGreaterThanOrEqual(2)
   })
 
