@@ -72,10 +72,12 @@ describe('payments that never called back', () => {
   })
 
   it('are settled by the query, and a late callback fills in the receipt without a second delivery', async () => {
+    const release = receiver.hold()
     const id = await ask('254700000301')
     await eventually(async () => {
       expect(await readPayment(test.database, id)).toMatchObject({ state: 'successful', receipt: null })
     })
+    release()
     expect((await readMoves(test.database, id)).at(-1)).toBe('submitted>successful query')
     await eventually(async () => {
       expect(await readPayment(test.database, id)).toMatchObject({ receipt: expect.any(String) })
