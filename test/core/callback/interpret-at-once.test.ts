@@ -13,8 +13,11 @@ import { type EvidenceStage, newReceipt, openEvidence } from './evidence-harness
 
 let stage: EvidenceStage
 
+/** Longer than any test. */
+const NEVER_MS = 3_600_000
+
 beforeAll(async () => {
-  stage = await openEvidence({ replicas: 2, atOnce: true })
+  stage = await openEvidence({ atOnce: true, leftForMs: NEVER_MS })
 })
 afterAll(() => stage.stop())
 
