@@ -69,6 +69,8 @@ export const startReleasing = (options: {
  * that whichever of many dispatchers comes first does it.
  */
 export const releaseDue = async (database: Database): Promise<Released> => {
+  // Nearly always nothing is due, and a transaction costs three times as many messages as one look.
+  if (!(await isAnyDue(database))) return { freed: [], changes: [] }
   const released = await database.transaction().execute(async (transaction) => {
     const due = await lockDue(transaction)
     const steps: Released[] = []
@@ -92,6 +94,19 @@ type DueEndpoint = RowOf<'endpoints', 'partner_id' | 'host' | 'failures' | 'rele
   is_seasoned: boolean
 }
 
+/** Whether time has something to do at an endpoint. */
+const IS_DUE = sql`paused_at IS NULL AND CASE state
+  WHEN 'open' THEN open_until <= now()
+  WHEN 'half_open' THEN probing_until <= now()
+  WHEN 'ramping' THEN coalesce(release_at <= now(), true)
+  ELSE false
+END`
+
+const isAnyDue = async (database: Database): Promise<boolean> => {
+  const { rows } = await sql`SELECT 1 AS due FROM endpoints WHERE ${IS_DUE} LIMIT ${1}`.execute(database)
+  return rows.length > 0
+}
+
 /**
  * Ordered by how long each is due: one that is due again soon after it was served comes after those that were not
  * served yet.
@@ -101,13 +116,7 @@ const lockDue = async (transaction: Transaction<Schema>): Promise<DueEndpoint[]>
     SELECT partner_id, host, state, failures, release_per_second,
            coalesce(release_since <= now() - interval '1 second', false) AS is_seasoned
     FROM endpoints
-    WHERE paused_at IS NULL
-      AND CASE state
-        WHEN 'open' THEN open_until <= now()
-        WHEN 'half_open' THEN probing_until <= now()
-        WHEN 'ramping' THEN coalesce(release_at <= now(), true)
-        ELSE false
-      END
+    WHERE ${IS_DUE}
     ORDER BY CASE state WHEN 'open' THEN open_until WHEN 'half_open' THEN probing_until ELSE release_at END NULLS FIRST
     LIMIT ${ENDPOINTS_A_ROUND} FOR UPDATE SKIP LOCKED
   `.execute(transaction)
