@@ -1,4 +1,5 @@
 import { DatabaseError, type Pool, type PoolClient, type QueryResult } from 'pg'
+import { toArrayText } from './array-text.ts'
 import { DatabaseUnavailable } from './outage.ts'
 
 export type Statement = { name?: string; text: string; values: readonly unknown[] }
@@ -40,7 +41,7 @@ export const createSend = (options: { pool: Pool; answerWithinMs: number | undef
     const timer = answerWithinMs === undefined ? undefined : setTimeout(() => end(client), answerWithinMs)
     try {
       const { name, text, values } = statement
-      const result = await client.query({ name, text, values: [...values] })
+      const result = await client.query({ name, text, values: values.map(toParameter) })
       if (unreplicated.delete(client)) throw new DatabaseUnavailable(new Error(UNREPLICATED))
       return result
     } catch (error) {
@@ -51,5 +52,7 @@ export const createSend = (options: { pool: Pool; answerWithinMs: number | undef
     }
   }
 }
+
+const toParameter = (value: unknown): unknown => (Array.isArray(value) ? toArrayText(value) : value)
 
 const UNREPLICATED = 'the wait for the synchronous standby was cancelled: it may not have the transaction'
