@@ -26,7 +26,7 @@ export const createLog = (options: {
       name: options.name,
       level: options.level,
       base: { name: options.name, pid: process.pid },
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: createTimestamp(),
       formatters: { level: (label) => ({ level: label }) },
       hooks: { streamWrite: (line) => toVisibleLines(redact(line)) },
     },
@@ -36,3 +36,15 @@ export const createLog = (options: {
 
 /** Writes out what the log still holds; resolves when it has. */
 export const flushLog = (log: Log): Promise<void> => new Promise((resolve) => log.flush(() => resolve()))
+
+/** The field `time`, as `pino.stdTimeFunctions.isoTime` has it: made once a millisecond, it was a fifth of a line's cost. */
+const createTimestamp = (): (() => string) => {
+  let madeMs = Number.NaN
+  let field = ''
+  return () => {
+    const nowMs = Date.now()
+    if (nowMs !== madeMs) field = `,"time":"${new Date(nowMs).toISOString()}"`
+    madeMs = nowMs
+    return field
+  }
+}
