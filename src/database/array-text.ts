@@ -11,16 +11,11 @@ export const toArrayText = (elements: readonly unknown[]): string => {
 
 const toElement = (element: unknown): string => {
   if (element === null || element === undefined) return 'NULL'
-  switch (typeof element) {
-    case 'bigint':
-    case 'number':
-    case 'boolean':
-      return String(element)
-    case 'string':
-      return toQuoted(element)
-    default:
-      return toElementOfObject(element)
-  }
+  if (typeof element === 'string') return toQuoted(element)
+  if (typeof element === 'bigint' || typeof element === 'number' || typeof element === 'boolean')
+    return String(element)
+  if (typeof element === 'object') return toElementOfObject(element)
+  throw new TypeError(`no column holds a ${typeof element}`)
 }
 
 const toElementOfObject = (element: object): string => {
