@@ -132,10 +132,10 @@ export const createDatabaseAvailability = (options: {
 
 /**
  * Stores callbacks in one commit, and beside it those of unknown senders in another, each with the duty to interpret it
- * where it has a payment and was not refused, due after `dueAfterMs`. A callback that is stored already, by its id, changes nothing: the same
- * one may come from a request, whose commit was not confirmed, and from the spool, in any order. Resolves with an
- * `Error` in the place of a callback that Postgres refuses for what it holds. Storing none resolves where Postgres
- * would take one.
+ * where it has a payment and was not refused, due after `dueAfterMs`. A callback that is stored already, by its id,
+ * changes nothing: the same one may come from a request, whose commit was not confirmed, and from the spool, in any
+ * order. Resolves with an `Error` in the place of a callback that Postgres refuses for what it holds. Storing none
+ * resolves where Postgres would take one.
  */
 export const storeCallbacks = (
   database: Database,
