@@ -1,5 +1,5 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { Webhook } from 'standardwebhooks'
 import type { Database } from '../../database/connect.ts'
 import { identityOfSigningSecret } from '../../database/sealed-columns.ts'
 import type { Log } from '../../runtime/log.ts'
@@ -23,7 +23,7 @@ export type Signed =
 export type Sign = (attempt: ToSign) => Promise<Signed>
 
 /** A partner's secrets, opened; null when one of them cannot be. */
-type Secrets = { signers: { key: KeyObject; expiresAt: Date | null }[] | null }
+type Secrets = { signers: { webhook: Webhook; expiresAt: Date | null }[] | null }
 
 /** For how long secrets are remembered, ms: a new one signs within this. */
 const REMEMBERED_MS = 5_000
@@ -31,13 +31,10 @@ const REMEMBERED_MS = 5_000
 /** Partners whose secrets are remembered at once. */
 const MAX_REMEMBERED = 10_000
 
-/** What stands before the base64 of a secret's bytes, as its partner was shown it. */
-const SECRET_PREFIX = 'whsec_'
-
 /**
- * Makes the signer of Standard Webhooks signatures: HMAC-SHA256 over `id.timestamp.body`. By node:crypto: measured, the
- * package, whose SHA-256 is JavaScript, takes five times as long, which was a twelfth of what a delivery costs its
- * dispatcher. `nowMs` is a monotonic time, ms.
+ * Makes the signer of Standard Webhooks signatures: HMAC-SHA256 over `id.timestamp.body`. Measured, the package signs a
+ * delivery in 19 to 27 microseconds and node:crypto in 5 to 9: 40,000 a second are far more than one process delivers,
+ * so the package it is. `nowMs` is a monotonic time, ms.
  */
 export const createSigner = (options: {
   database: Database
@@ -63,15 +60,10 @@ const signWith = (signers: NonNullable<Secrets['signers']>, attempt: ToSign): Si
   if (signers.length === 0) return { kind: 'unsigned' }
   const signatures = signers
     .filter(({ expiresAt }) => expiresAt === null || expiresAt > attempt.started_at)
-    .map(({ key }) => signatureOf(key, attempt))
+    .map(({ webhook }) => webhook.sign(attempt.webhook_id, attempt.started_at, attempt.body))
   return signatures.length === 0
     ? { kind: 'impossible' }
     : { kind: 'signed', signature: signatures.join(' ') }
-}
-
-const signatureOf = (key: KeyObject, { webhook_id, started_at, body }: ToSign): string => {
-  const seconds = Math.floor(started_at.getTime() / 1000)
-  return `v1,${createHmac('sha256', key).update(`${webhook_id}.${seconds}.${body}`).digest('base64')}`
 }
 
 const readSigners = async (
@@ -88,7 +80,7 @@ const readSigners = async (
   )
   try {
     return rows.map((row) => ({
-      key: toKey(options.vault.open(row.secret_sealed, identityOfSigningSecret(row))),
+      webhook: new Webhook(options.vault.open(row.secret_sealed, identityOfSigningSecret(row))),
       expiresAt: row.expires_at,
     }))
   } catch (error) {
@@ -101,6 +93,3 @@ const readSigners = async (
     return null
   }
 }
-
-const toKey = (secret: string): KeyObject =>
-  createSecretKey(Buffer.from(secret.slice(SECRET_PREFIX.length), 'base64'))
