@@ -12,7 +12,7 @@ const ALONE = [
 ]
 
 /** Files that take long go first: at the end one of them would keep a single worker busy. */
-const LONG = [/\/test\/(?:faults|releases)\//, /\/test\/(?:end-to-end|laws|docs|database\/outages)/]
+const LONG = [/\/test\/(?:faults|releases)\//, /\/test\/(?:end-to-end|laws|docs|bench|database\/outages)/]
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
