@@ -25,7 +25,12 @@ describe('a broken law turns its test red', () => {
     if (free) return free
     if (made === COPIES) return new Promise((resolve) => waiting.push(resolve))
     made += 1
-    return copyProject({ databaseUrl: inject('databaseUrl'), natsUrl: inject('natsUrl') })
+    return copyProject({
+      databaseUrl: inject('databaseUrl'),
+      databaseTemplate: inject('databaseTemplate'),
+      natsUrl: inject('natsUrl'),
+      testRun: inject('testRun'),
+    })
   }
   const giveBack = (copy: MutantCopy): void => {
     const next = waiting.shift()

@@ -28,11 +28,17 @@ const COPIED = [
 /** Some mutants turn their test red by never ending: what ends otherwise does so in a third of this, ms. */
 const RED_WITHIN_MS = 10_000
 
-/** Copies the project; its tests use the given services. */
-export const copyProject = async (services: {
-  databaseUrl: string
-  natsUrl: string
-}): Promise<MutantCopy> => {
+/** The run of the suite that tries the mutants: its services, its template, and its name in what tests make. */
+export type SuiteRun = { databaseUrl: string; databaseTemplate: string; natsUrl: string; testRun: string }
+
+/** What the template is made of: a mutant there needs one of its own, as a run of the suite makes it. */
+const MAKES_TEMPLATE = 'src/database/'
+
+/** For all other mutants: with the template of the run, the test file starts at once. */
+const WITHIN_RUN = 'test/faults/mutants/vitest.config.ts'
+
+/** Copies the project; its tests are part of the given run. */
+export const copyProject = async (suite: SuiteRun): Promise<MutantCopy> => {
   const folder = await mkdtemp(join(tmpdir(), 'mutants-'))
   for (const name of COPIED) await cp(join(ROOT, name), join(folder, name), { recursive: true })
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
@@ -42,7 +48,8 @@ export const copyProject = async (services: {
       const original = await readFile(path, 'utf8')
       await writeFile(path, mutate(mutant, original))
       try {
-        return await failuresOf({ ...services, folder, ...mutant.killedBy })
+        const config = mutant.file.startsWith(MAKES_TEMPLATE) ? 'vitest.config.ts' : WITHIN_RUN
+        return await failuresOf({ suite, config, folder, ...mutant.killedBy })
       } finally {
         await writeFile(path, original)
       }
@@ -70,12 +77,13 @@ type Report = {
 }
 
 const failuresOf = async (options: {
+  suite: SuiteRun
+  config: string
   folder: string
   file: string
   test: string
-  databaseUrl: string
-  natsUrl: string
 }): Promise<string[]> => {
+  const { suite } = options
   const reportFile = join(options.folder, 'report.json')
   await rm(reportFile, { force: true })
   const pattern = options.test.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
@@ -85,6 +93,8 @@ const failuresOf = async (options: {
     [
       vitest,
       'run',
+      '--config',
+      options.config,
       options.file,
       '-t',
       pattern,
@@ -98,8 +108,10 @@ const failuresOf = async (options: {
       env: {
         PATH: process.env['PATH'],
         NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
-        DATABASE_URL: options.databaseUrl,
-        NATS_URL: options.natsUrl,
+        DATABASE_URL: suite.databaseUrl,
+        DATABASE_TEMPLATE: suite.databaseTemplate,
+        NATS_URL: suite.natsUrl,
+        TEST_RUN: suite.testRun,
         // From the mutated sources: a bundle of them would be used once.
         TESTED_GATEWAY: join(options.folder, 'src', 'cli', 'main.ts'),
       },
