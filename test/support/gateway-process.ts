@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { TESTED_GATEWAY } from './tested-gateway.ts'
+import { NODE_FLAGS, TESTED_GATEWAY } from './tested-gateway.ts'
 
 /** How much of a process's log is shown when it fails to start. */
 const SHOWN_CHARACTERS = 4_000
@@ -42,7 +42,7 @@ export const beginGatewayProcess = (
   environment: Record<string, string>,
   main = TESTED_GATEWAY,
 ): StartingProcess => {
-  const child = spawn(process.execPath, [main, command, '--json'], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, main, command, '--json'], {
     env: { PATH: process.env['PATH'], ...environment, GATEWAY_WITH_PARENT: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
