@@ -82,28 +82,31 @@ export const startSubmitting = (options: Submitting): Loop => {
     timeoutMs: options.timeoutMs,
     nowMs: options.nowMs,
   })
+  let pushing = 0
   let rounds = 0
 
   const start = (taken: Taken): void => {
+    const onPushed = (): void => {
+      pushing -= 1
+      taken.taker.ended()
+      loop.wake()
+    }
+    pushing += 1
+    taken.taker.started()
     // A record that fails leaves the payment in `submitting`; when its lease ends it is found and becomes
     // `unconfirmed`.
-    const running = submit({ options, record, taken }).catch((error: unknown) =>
+    const running = submit({ options, record, taken, onPushed }).catch((error: unknown) =>
       options.log.error({ event: 'push_not_recorded', payment_id: taken.payment.id, err: error }),
     )
     underWay.add(running)
-    taken.taker.started()
-    void running.then(() => {
-      underWay.delete(running)
-      taken.taker.ended()
-      loop.wake()
-    })
+    void running.then(() => underWay.delete(running))
   }
 
   const submitDue = async (accountId: bigint): Promise<boolean | number> => {
     const takenAtMs = options.nowMs()
     const taker = takerOf(accountId)
     const account = await options.findAccount(accountId)
-    const taken = await taker.take(account, options.concurrency - underWay.size)
+    const taken = await taker.take(account, options.concurrency - pushing)
     if (taken === null) return taker.waitMs()
     if (account) for (const payment of taken.toPush) start({ taker, account, payment, takenAtMs })
     if (taken.toEnd.length > 0) await end(options, taken.toEnd)
@@ -137,10 +140,23 @@ export const startSubmitting = (options: Submitting): Loop => {
 /** A payment that was taken, when, and by whom. */
 type Taken = { taker: PushTaker; account: OpenAccount; payment: DuePayment; takenAtMs: number }
 
-/** Pushes a payment once, and has recorded what came of it. */
-const submit = async (parts: { options: Submitting; record: PushRecorder; taken: Taken }): Promise<void> => {
-  const { options, record } = parts
-  const { taker, account, payment, takenAtMs } = parts.taken
+/**
+ * Pushes a payment once, and has recorded what came of it. `onPushed` is called before the record, which keeps no other
+ * payment from Daraja, and after a hold is written, which does.
+ */
+const submit = async (parts: {
+  options: Submitting
+  record: PushRecorder
+  taken: Taken
+  onPushed: () => void
+}): Promise<void> => {
+  const { options, record, taken } = parts
+  const outcome = await pushAndReport(options, taken).finally(parts.onPushed)
+  await record.add({ paymentId: taken.payment.id, take: taken.payment.takes, outcome })
+}
+
+const pushAndReport = async (options: Submitting, taken: Taken): Promise<PushOutcome> => {
+  const { taker, account, payment, takenAtMs } = taken
   const startedAtMs = options.nowMs()
   const isStale = startedAtMs - takenAtMs > STALE_MS
   const outcome = isStale ? NOT_PUSHED : await push(options, account, payment)
@@ -151,7 +167,7 @@ const submit = async (parts: { options: Submitting; record: PushRecorder; taken:
     const { database, log, metrics } = options
     await backOff({ database, shortcode: account.daraja.account.shortcode, log, metrics }, outcome)
   }
-  await record.add({ paymentId: payment.id, take: payment.takes, outcome })
+  return outcome
 }
 
 /** Ends what is due and not to be pushed, and reports it. */
