@@ -84,7 +84,7 @@ program
   .option('--payer-ms <count>', 'how long the payer then takes to pay, ms', countFromZero, 20)
   .option(
     '--pushes-at-once <count>',
-    'pushes to Daraja at once; by default what --daraja-ms needs',
+    'pushes to Daraja at once; by default what --daraja-ms needs, and of the gateway its own default',
     wholeNumber,
   )
   .option('--json', 'print all figures of all rounds as JSON instead of tables')

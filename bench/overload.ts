@@ -51,7 +51,7 @@ export const benchOverload = async (options: OverloadOptions): Promise<void> => 
   const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`)
   const whole = await startWholeServices({
     partners: PARTNERS,
-    pushesAtOnce: options.pushesAtOnce,
+    pushesAtOnce: { peer: options.pushesAtOnce, gateway: options.pushesAtOnce },
     say,
     gatewayEnvironment: {},
     postgresSettings: {},

@@ -58,10 +58,12 @@ type Stage = {
 export const benchWhole = async (options: WholeOptions): Promise<void> => {
   const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`)
   const clients = options.clients ?? defaultClients(options)
-  const pushesAtOnce = options.pushesAtOnce ?? defaultPushesAtOnce(options.darajaMs)
   const whole = await startWholeServices({
     partners: PARTNERS,
-    pushesAtOnce,
+    pushesAtOnce: {
+      peer: options.pushesAtOnce ?? defaultPushesAtOnce(options.darajaMs),
+      gateway: options.pushesAtOnce ?? null,
+    },
     say,
     gatewayEnvironment: options.profile === undefined ? {} : profileInto(options.profile),
     postgresSettings: options.profile === undefined ? {} : COUNT_STATEMENTS,
@@ -87,7 +89,7 @@ export const benchWhole = async (options: WholeOptions): Promise<void> => {
   else reportWhole(results)
 }
 
-/** As many as are due while one is answered, at more a second than any machine of ours manages. */
+/** Of the yardstick: as many as are due while one is answered, at more a second than any machine of ours manages. */
 const defaultPushesAtOnce = (darajaMs: number): number => Math.min(1000, Math.max(32, 2 * darajaMs))
 
 /** As many as would be under way at twice what Daraja and payers keep waiting, at more a second than we manage. */

@@ -33,8 +33,8 @@ export type WholeServices = {
 
 type Options = {
   partners: number
-  /** Pushes to Daraja at once, of either. */
-  pushesAtOnce: number
+  /** Pushes to Daraja at once; null: as many as the gateway makes by default. */
+  pushesAtOnce: { peer: number; gateway: number | null }
   say: (text: string) => void
   /** What processes of the gateway get beside their settings. */
   gatewayEnvironment: Record<string, string>
@@ -53,8 +53,15 @@ export const startWholeServices = async (options: Options): Promise<WholeService
     databaseUrls: { peer: peer.databaseUrl, gateway: services.environment['DATABASE_URL'] ?? '' },
     start: (name, darajaUrl) =>
       name === 'gateway'
-        ? startTheGateway({ ...options, services, darajaUrl })
-        : startThePeer({ ...options, services, redis, darajaUrl, ...peer }),
+        ? startTheGateway({ ...options, pushesAtOnce: options.pushesAtOnce.gateway, services, darajaUrl })
+        : startThePeer({
+            ...options,
+            pushesAtOnce: options.pushesAtOnce.peer,
+            services,
+            redis,
+            darajaUrl,
+            ...peer,
+          }),
     stop: async () => {
       await redis.stop()
       await services.stop()
@@ -107,7 +114,8 @@ const startThePeer = async (options: {
 
 /** Starts `serve` and `dispatch` as operators do. */
 export const startTheGateway = async (
-  options: Pick<Options, 'gatewayEnvironment' | 'pushesAtOnce'> & {
+  options: Pick<Options, 'gatewayEnvironment'> & {
+    pushesAtOnce: number | null
     services: Omit<DeliveryServices, 'stop'>
     darajaUrl: string
   },
@@ -126,7 +134,7 @@ export const startTheGateway = async (
     DARAJA_CONSUMER_SECRET: 'bench',
     DARAJA_SHORTCODE: '174379',
     DARAJA_PASSKEY: 'bench',
-    SUBMIT_CONCURRENCY: String(options.pushesAtOnce),
+    ...(options.pushesAtOnce !== null && { SUBMIT_CONCURRENCY: String(options.pushesAtOnce) }),
     ...gatewayEnvironment,
   })
   const dispatch = await startGateway('dispatch', { ...services.environment, ...gatewayEnvironment })
