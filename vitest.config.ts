@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
@@ -45,8 +44,8 @@ const projectOf = (
 export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
-    // Three also on one or two cores, for tests mostly wait; no more than four share one Postgres.
-    maxWorkers: Math.min(4, Math.max(3, availableParallelism())),
+    // Four on any number of cores: tests mostly wait, and no more share one Postgres.
+    maxWorkers: 4,
     sequence: { sequencer: LongFirst },
     projects: [
       projectOf('alone', { include: ALONE, isolate: true }),

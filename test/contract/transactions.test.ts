@@ -172,6 +172,7 @@ describe('the list of transactions', () => {
     const last = await list(`?delivery=undelivered&limit=2&before=${first.next_before}`)
     expect([idsOf(last), last.next_before]).toEqual([[held], null])
     expect(idsOf(await list('?delivery=undelivered&status=successful'))).toEqual([])
+    await eventually(async () => expect(idsOf(await list('?status=submitted'))).toEqual(ids))
     const page = await list('?delivery=undelivered&limit=1')
     expect(page.transactions).toEqual((await list(`?limit=1&before=${cancelled + 1}`)).transactions)
   })
