@@ -106,6 +106,7 @@ program
   .option('--seconds <count>', 'for how long each, seconds', wholeNumber, 15)
   .option('--after <count>', 'for how long its end is watched, seconds', wholeNumber, 30)
   .option('--count <count>', 'payments in the closed loop that finds out what fits', wholeNumber, 4_000)
+  .option('--fits <count>', 'payments a second that fit; by default it is found out', wholeNumber)
   .option('--daraja-ms <count>', 'how long Daraja takes to answer a push, ms', countFromZero, 5)
   .option('--payer-ms <count>', 'how long the payer then takes to pay, ms', countFromZero, 20)
   .option('--pushes-at-once <count>', 'pushes to Daraja at once', wholeNumber, 32)
