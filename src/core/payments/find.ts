@@ -67,9 +67,8 @@ export const listPayments = (options: {
       .where('partner_id', '>=', partnerId)
       .where(sql<boolean>`(partner_id, id) < (${partnerId}, ${options.before ?? NO_ID_YET})`)
       .orderBy('partner_id', 'desc')
-  }
+  } else if (options.before !== null) query = query.where('id', '<', options.before)
   query = query.orderBy('id', 'desc')
-  if (options.before !== null) query = query.where('id', '<', options.before)
   if (options.state !== null) query = query.where('state', '=', options.state)
   return query.execute()
 }

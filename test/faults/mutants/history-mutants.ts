@@ -109,9 +109,7 @@ export const HISTORY_MUTANTS: readonly Mutant[] = [
     name: 'a page begins with the last payment of the one before',
     law: 1,
     file: FIND,
-    changes: [
-      { find: "query.where('id', '<', options.before)", replace: "query.where('id', '<=', options.before)" },
-    ],
+    changes: [{ find: '(partner_id, id) < (', replace: '(partner_id, id) <= (' }],
     killedBy: IN_CALM,
   },
   {

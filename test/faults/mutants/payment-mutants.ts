@@ -160,13 +160,33 @@ export const PAYMENT_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: 'a move leaves no history',
+    name: 'an outcome leaves no history',
+    law: 4,
+    file: 'src/core/settle/write-outcomes.ts',
+    changes: [{ find: 'FROM moved WHERE cause IS NOT NULL', replace: 'FROM moved WHERE cause IS NULL' }],
+    killedBy: {
+      file: 'test/core/settle/life-of-a-payment.test.ts',
+      test: 'that is paid: every step leaves its trace',
+    },
+  },
+  {
+    name: 'a payment is taken, and its push recorded, without history',
+    law: 4,
+    file: 'src/core/payments/move.ts',
+    changes: [{ find: '      FROM moved\n    )', replace: '      FROM moved WHERE false\n    )' }],
+    killedBy: {
+      file: 'test/core/settle/life-of-a-payment.test.ts',
+      test: 'that is paid: every step leaves its trace',
+    },
+  },
+  {
+    name: 'another move leaves no history',
     law: 4,
     file: 'src/core/payments/history.ts',
     changes: [{ find: 'if (moves.length === 0) return', replace: 'if (moves.length >= 0) return' }],
     killedBy: {
       file: 'test/core/settle/life-of-a-payment.test.ts',
-      test: 'that is paid: every step leaves its trace',
+      test: 'whose payer has another prompt open until its deadline',
     },
   },
   {
