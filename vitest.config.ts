@@ -44,8 +44,8 @@ const projectOf = (
 export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
-    // Four on any number of cores: tests mostly wait, and no more share one Postgres.
-    maxWorkers: 4,
+    // Five on any number of cores: tests mostly wait, and no more share one Postgres.
+    maxWorkers: 5,
     sequence: { sequencer: LongFirst },
     projects: [
       projectOf('alone', { include: ALONE, isolate: true }),
