@@ -42,7 +42,10 @@ export type Interpreter = Loop & {
  * When a batch fails its callbacks are taken one by one: the one that fails by what it holds is kept and reported too,
  * any other that fails is tried again later.
  */
-export const startInterpreting = (options: Interpreting): Interpreter => {
+export const startInterpreting = (
+  options: Interpreting,
+  { idleMs = IDLE_MS }: { idleMs?: number } = {},
+): Interpreter => {
   let isBehind = false
   let left: string[] = []
 
@@ -69,7 +72,7 @@ export const startInterpreting = (options: Interpreting): Interpreter => {
   }
   const loop = startLoop({
     name: 'interpret',
-    idleMs: IDLE_MS,
+    idleMs,
     minPauseMs: MIN_PAUSE_MS,
     round,
     isOutage,

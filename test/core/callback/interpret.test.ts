@@ -65,4 +65,34 @@ describe('interpreting', () => {
       { state: 'successful', payments: all, moves: all, deliveries: all, contradicted: all },
     ])
   })
+
+  it('goes on at once after a full batch that was taken one by one', async () => {
+    const [bad = 0n, ...others] = await openPayments()
+    const ids = [bad, ...others]
+    await sql`
+      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+      ${sql.lit(`BEGIN RAISE 'too much' USING ERRCODE = '22003'; END`)}
+    `.execute(database)
+    await sql`
+      CREATE TRIGGER refuse BEFORE UPDATE ON payments FOR EACH ROW
+      WHEN (NEW.id = ${sql.lit(bad)}) EXECUTE FUNCTION refuse()
+    `.execute(database)
+    await storeCallbacks(
+      database,
+      ids.map((paymentId) => received({ payment_id: paymentId, body: bodyOf(0) })),
+    )
+    const loop = startInterpreting(
+      {
+        database,
+        log: quietLog,
+        metrics: createCoreMetrics(new Registry(), database),
+        onSettled: () => undefined,
+      },
+      { idleMs: 3_600_000 },
+    )
+    await eventually(async () => expect(await countDuties()).toBe(0))
+    await loop.stop()
+    const left = database.selectFrom('payments').select('id').where('state', '=', 'submitted')
+    expect(await left.execute()).toEqual([{ id: bad }])
+  })
 })
