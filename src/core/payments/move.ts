@@ -2,8 +2,19 @@ import { type RawBuilder, sql, type Transaction } from 'kysely'
 import { givenRows } from '../../database/given-rows.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
-import { recordMoves } from './history.ts'
 import { ARROWS, type Cause } from './states.ts'
+
+/** One move of one payment along an arrow. */
+export type Move = {
+  paymentId: bigint
+  from: PaymentStateName
+  to: PaymentStateName
+  cause: Cause
+  /** What an operator wants to know beside the cause, such as Daraja's code. */
+  detail: string | null
+  /** Who moved it by hand; null: the gateway itself. */
+  operator: string | null
+}
 
 /** A payment to be moved, if it still is where it was seen. */
 export type MovedTo = {
@@ -18,8 +29,10 @@ export type MovedTo = {
 }
 
 /**
- * Moves payments along arrows that carry no outcome, in one guarded UPDATE with their history (law 4); resolves with
- * the ids that moved. A payment that is not in `from` any more stays where it is. Throws for a move along no arrow.
+ * Moves payments along arrows that carry no outcome, in one guarded statement with their history (law 4); resolves with
+ * the ids that moved. A payment that is not in `from` any more stays where it is. Throws for a move along no arrow. The
+ * time of a move is that of the statement and not of the transaction's start, else the history of a payment for whose
+ * lock somebody waited would be out of order.
  */
 export const movePayments = async (
   transaction: Transaction<Schema>,
@@ -28,34 +41,29 @@ export const movePayments = async (
   if (moves.length === 0) return new Set()
   for (const { from, to } of moves) refuseNoArrow(from, to)
   const { rows } = await sql<RowOf<'payments', 'id'>>`
-    UPDATE payments SET
-      state = given.state,
-      merchant_request_id = coalesce(payments.merchant_request_id, given.merchant_request_id),
-      checkout_request_id = coalesce(payments.checkout_request_id, given.checkout_request_id)
-    FROM ${givenRows(moves, {
-      id: ['payments.id', (move) => move.paymentId],
-      from_state: ['payments.state', (move) => move.from],
-      state: ['payments.state', (move) => move.to],
-      merchant_request_id: ['payments.merchant_request_id', (move) => move.merchantRequestId ?? null],
-      checkout_request_id: ['payments.checkout_request_id', (move) => move.checkoutRequestId ?? null],
-    })}
-    WHERE payments.id = given.id AND payments.state = given.from_state
-    RETURNING payments.id
+    WITH moved AS (
+      UPDATE payments SET
+        state = given.state,
+        merchant_request_id = coalesce(payments.merchant_request_id, given.merchant_request_id),
+        checkout_request_id = coalesce(payments.checkout_request_id, given.checkout_request_id)
+      FROM ${givenRows(moves, {
+        id: ['payments.id', (move) => move.paymentId],
+        from_state: ['payments.state', (move) => move.from],
+        state: ['payments.state', (move) => move.to],
+        merchant_request_id: ['payments.merchant_request_id', (move) => move.merchantRequestId ?? null],
+        checkout_request_id: ['payments.checkout_request_id', (move) => move.checkoutRequestId ?? null],
+        cause: ['payment_history.cause', (move) => move.cause],
+        detail: ['payment_history.detail', (move) => move.detail ?? null],
+      })}
+      WHERE payments.id = given.id AND payments.state = given.from_state
+      RETURNING payments.id, given.from_state, given.state, given.cause, given.detail
+    ), history AS (
+      INSERT INTO payment_history (payment_id, from_state, to_state, cause, detail, at)
+      SELECT id, from_state, state, cause, detail, clock_timestamp() FROM moved
+    )
+    SELECT id FROM moved
   `.execute(transaction)
-  const moved = new Set(rows.map((row) => row.id))
-  const done = moves.filter((move) => moved.has(move.paymentId))
-  await recordMoves(
-    transaction,
-    done.map(({ paymentId, from, to, cause, detail = null }) => ({
-      paymentId,
-      from,
-      to,
-      cause,
-      detail,
-      operator: null,
-    })),
-  )
-  return moved
+  return new Set(rows.map((row) => row.id))
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Outcome, PaymentStateName } from '../../database/schema/payments.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
 import type { SettledPayment } from '../outbox/enqueue.ts'
-import type { Move } from '../payments/history.ts'
+import type { Move } from '../payments/move.ts'
 import { ARROWS } from '../payments/states.ts'
 import type { Evidence } from './evidence.ts'
 import { type Finding, findCollisions } from './findings.ts'

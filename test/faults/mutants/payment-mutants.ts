@@ -182,8 +182,13 @@ export const PAYMENT_MUTANTS: readonly Mutant[] = [
   {
     name: 'another move leaves no history',
     law: 4,
-    file: 'src/core/payments/history.ts',
-    changes: [{ find: 'if (moves.length === 0) return', replace: 'if (moves.length >= 0) return' }],
+    file: 'src/core/payments/move.ts',
+    changes: [
+      {
+        find: 'detail, clock_timestamp() FROM moved',
+        replace: 'detail, clock_timestamp() FROM moved WHERE false',
+      },
+    ],
     killedBy: {
       file: 'test/core/settle/life-of-a-payment.test.ts',
       test: 'whose payer has another prompt open until its deadline',
