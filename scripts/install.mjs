@@ -171,6 +171,15 @@ const npmCommand = () => {
 const runNpmCi = () =>
   new Promise((resolve, reject) => {
     const [command, ...first] = npmCommand()
+    let interruptedBy = null
+    const passOn = (signal) => {
+      interruptedBy = signal
+      if (isAlive(npm.pid)) process.kill(-npm.pid, signal)
+    }
+    // Before npm starts: a signal that came in between would end this process and leave npm running.
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
+    for (const signal of signals) process.on(signal, passOn)
+    const stopListening = () => signals.forEach((signal) => process.off(signal, passOn))
     const npm = spawn(command, [...first, ...NPM_ARGUMENTS.split(' ')], {
       cwd: root,
       env: npmEnvironment(),
@@ -178,20 +187,14 @@ const runNpmCi = () =>
       // Standard output belongs to the command that is run afterwards.
       stdio: ['ignore', 2, 2],
     })
-    npm.on('error', (error) =>
-      reject(new CannotInstall(`cannot run npm (${error.message}). Is it installed and on PATH?`)),
-    )
+    npm.on('error', (error) => {
+      stopListening()
+      reject(new CannotInstall(`cannot run npm (${error.message}). Is it installed and on PATH?`))
+    })
     if (npm.pid === undefined) return
     writeLock([process.pid, npm.pid], fs.renameSync)
-    let interruptedBy = null
-    const passOn = (signal) => {
-      interruptedBy = signal
-      if (isAlive(npm.pid)) process.kill(-npm.pid, signal)
-    }
-    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
-    for (const signal of signals) process.on(signal, passOn)
     npm.on('exit', (code, signal) => {
-      for (const name of signals) process.off(name, passOn)
+      stopListening()
       if (interruptedBy !== null)
         reject(
           new CannotInstall(
