@@ -1,33 +1,20 @@
-import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
-import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
+import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hashIdempotencyKey, parsePaymentRequest } from '../../src/core/request/payment-request.ts'
-import { type ConnectServer, startConnectServer } from '../../src/core/server/connect.ts'
-import { type GrpcServer, startGrpcServer } from '../../src/core/server/grpc.ts'
 import { PaymentService } from '../../src/gen/mpesa/gateway/v1/payments_pb.js'
 import type { IdempotencyKey } from '../../src/values/idempotency-key.ts'
 import { countPayments, openFacade, paymentBody, push, type TestFacade } from '../facade/harness.ts'
 import { paymentRequest } from '../support/requests.ts'
+import { startTransports, type Transports } from '../support/transports.ts'
 
 let test: TestFacade
-let grpc: GrpcServer
-let connect: ConnectServer
-let transports: Record<string, Transport>
+let transports: Transports
 beforeAll(async () => {
   test = await openFacade()
-  const options = { services: test.core.services, host: '127.0.0.1', port: 0 }
-  grpc = await startGrpcServer(options)
-  connect = await startConnectServer(options)
-  const baseUrl = `http://127.0.0.1:${connect.port}`
-  transports = {
-    gRPC: createGrpcTransport({ baseUrl: `http://127.0.0.1:${grpc.port}` }),
-    Connect: createConnectTransport({ baseUrl, httpVersion: '1.1' }),
-    'gRPC-Web': createGrpcWebTransport({ baseUrl, httpVersion: '1.1' }),
-  }
+  transports = await startTransports(test)
 })
 afterAll(async () => {
-  await grpc.close()
-  await connect.close()
+  await transports.close()
   await test.stop()
 })
 
@@ -43,7 +30,7 @@ const asked = (idempotencyKey: string) =>
   })
 
 const through = (protocol: string, key: string) => {
-  const transport = transports[protocol]
+  const transport = transports.over[protocol]
   if (!transport) throw new Error(`no protocol ${protocol}`)
   return createClient(PaymentService, transport).requestPayment(asked(key), { headers: test.headers })
 }

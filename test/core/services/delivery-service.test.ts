@@ -1,11 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
-import { type Client, Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
-import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
+import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createServiceToken, type Scope } from '../../../src/core/partners/service-token.ts'
-import { type ConnectServer, startConnectServer } from '../../../src/core/server/connect.ts'
-import { type GrpcServer, startGrpcServer } from '../../../src/core/server/grpc.ts'
 import {
   ChangeOutcome,
   DeliveryService,
@@ -15,14 +12,13 @@ import {
 import { testActor } from '../../support/actor.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { addDeliveries, readDelivery } from '../../support/deliveries.ts'
+import { startTransports, type Transports } from '../../support/transports.ts'
 import { attempted, clear, end, hold, lease } from '../deliveries/harness.ts'
 
 const URL = 'https://shop.co.ke/callback'
 
 let test: TestCore
-let grpc: GrpcServer
-let connect: ConnectServer
-let transports: Record<string, Transport>
+let transports: Transports
 let headers: { authorization: string; 'x-operator': string }
 let wakes = 0
 
@@ -32,20 +28,11 @@ beforeAll(async () => {
       wakes += 1
     },
   })
-  const services = { services: test.core.services, host: '127.0.0.1', port: 0 }
-  grpc = await startGrpcServer(services)
-  connect = await startConnectServer(services)
-  const connectUrl = `http://127.0.0.1:${connect.port}`
-  transports = {
-    gRPC: createGrpcTransport({ baseUrl: `http://127.0.0.1:${grpc.port}` }),
-    Connect: createConnectTransport({ baseUrl: connectUrl, httpVersion: '1.1' }),
-    'gRPC-Web': createGrpcWebTransport({ baseUrl: connectUrl, httpVersion: '1.1' }),
-  }
+  transports = await startTransports(test)
   headers = { authorization: await bearer('deliveries:manage'), 'x-operator': 'amina' }
 })
 afterAll(async () => {
-  await grpc.close()
-  await connect.close()
+  await transports.close()
   await test.stop()
 })
 beforeEach(() => clear(test.database))
@@ -54,7 +41,7 @@ const bearer = async (...scopes: Scope[]): Promise<string> =>
   `Bearer ${await createServiceToken({ actor: testActor, database: test.database, name: 'desk', scopes, randomBytes })}`
 
 const through = (protocol: string): Client<typeof DeliveryService> => {
-  const transport = transports[protocol]
+  const transport = transports.over[protocol]
   if (!transport) throw new Error(`no protocol ${protocol}`)
   return createClient(DeliveryService, transport)
 }

@@ -1,26 +1,20 @@
 import { createClient, type Transport } from '@connectrpc/connect'
-import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ConnectServer, startConnectServer } from '../../../src/core/server/connect.ts'
-import { type GrpcServer, startGrpcServer } from '../../../src/core/server/grpc.ts'
 import { PaymentService } from '../../../src/gen/mpesa/gateway/v1/payments_pb.js'
 import { openFacade, paymentBody, STK_PUSH, type TestFacade } from '../../facade/harness.ts'
 import { paymentRequest } from '../../support/requests.ts'
+import { startTransports, type Transports } from '../../support/transports.ts'
 
 /** Asks for a payment over one protocol with an `x-request-id`, and resolves with the payment's id. */
 type Ask = (requestId: string) => Promise<bigint>
 
 let test: TestFacade
-let grpc: GrpcServer
-let connect: ConnectServer
+let transports: Transports
 let asks: Record<string, Ask>
 
 beforeAll(async () => {
   test = await openFacade()
-  const services = { services: test.core.services, host: '127.0.0.1', port: 0 }
-  grpc = await startGrpcServer(services)
-  connect = await startConnectServer(services)
-  const baseUrl = `http://127.0.0.1:${connect.port}`
+  transports = await startTransports(test)
   const through =
     (transport: Transport): Ask =>
     async (requestId) => {
@@ -35,14 +29,13 @@ beforeAll(async () => {
       const { transaction_id: id } = (await answer.json()) as { transaction_id: number }
       return BigInt(id)
     },
-    gRPC: through(createGrpcTransport({ baseUrl: `http://127.0.0.1:${grpc.port}` })),
-    Connect: through(createConnectTransport({ baseUrl, httpVersion: '1.1' })),
-    'gRPC-Web': through(createGrpcWebTransport({ baseUrl, httpVersion: '1.1' })),
+    gRPC: through(transports.over.gRPC),
+    Connect: through(transports.over.Connect),
+    'gRPC-Web': through(transports.over['gRPC-Web']),
   }
 })
 afterAll(async () => {
-  await grpc.close()
-  await connect.close()
+  await transports.close()
   await test.stop()
 })
 

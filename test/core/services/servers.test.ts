@@ -1,12 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
-import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
 import { credentials, Client as GrpcClient, Metadata } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createServiceToken, type Scope } from '../../../src/core/partners/service-token.ts'
-import { type ConnectServer, startConnectServer } from '../../../src/core/server/connect.ts'
-import { type GrpcServer, startGrpcServer } from '../../../src/core/server/grpc.ts'
 import { DarajaCallbackService } from '../../../src/gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
 import { FieldViolationSchema } from '../../../src/gen/mpesa/gateway/v1/errors_pb.js'
 import { PartnerService } from '../../../src/gen/mpesa/gateway/v1/partners_pb.js'
@@ -19,33 +16,23 @@ import {
 import { testActor } from '../../support/actor.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { paymentRequest } from '../../support/requests.ts'
+import { startTransports, type Transports } from '../../support/transports.ts'
 
 describe('the servers of the core', () => {
   let test: TestCore
-  let grpc: GrpcServer
-  let connect: ConnectServer
-  let transports: Record<string, Transport>
+  let transports: Transports
 
   beforeAll(async () => {
     test = await startTestCore()
-    const services = { services: test.core.services, host: '127.0.0.1', port: 0 }
-    grpc = await startGrpcServer(services)
-    connect = await startConnectServer(services)
-    const connectUrl = `http://127.0.0.1:${connect.port}`
-    transports = {
-      gRPC: createGrpcTransport({ baseUrl: `http://127.0.0.1:${grpc.port}` }),
-      Connect: createConnectTransport({ baseUrl: connectUrl, httpVersion: '1.1' }),
-      'gRPC-Web': createGrpcWebTransport({ baseUrl: connectUrl, httpVersion: '1.1' }),
-    }
+    transports = await startTransports(test)
   })
   afterAll(async () => {
-    await grpc.close()
-    await connect.close()
+    await transports.close()
     await test.stop()
   })
 
   const through = (protocol: string): Transport => {
-    const transport = transports[protocol]
+    const transport = transports.over[protocol]
     if (!transport) throw new Error(`no protocol ${protocol}`)
     return transport
   }
@@ -149,7 +136,7 @@ describe('the servers of the core', () => {
   })
 
   it('native grpc-js clients get the code and the message', async () => {
-    const client = new GrpcClient(`127.0.0.1:${grpc.port}`, credentials.createInsecure())
+    const client = new GrpcClient(`127.0.0.1:${transports.grpcPort}`, credentials.createInsecure())
     const call = (metadata: Metadata, request: object) =>
       new Promise((resolve, reject) => {
         client.makeUnaryRequest(
