@@ -18,6 +18,8 @@ describe('the pushes that are under way', () => {
   /** Pushes that Daraja has not answered yet. */
   const waiting: ((answer: OwnAnswer | undefined) => void)[] = []
   let most = 0
+  /** From then on Daraja answers at once: each slot that an answer frees is taken by the next push. */
+  let isOver = false
   /** It stands, so that every answer takes equally long. */
   let clockMs = 0
 
@@ -25,7 +27,7 @@ describe('the pushes that are under way', () => {
     relay = await openDarajaRelay({
       target: () => test.simulator.url,
       answer: ({ path }) => {
-        if (path !== PUSH_PATH) return undefined
+        if (isOver || path !== PUSH_PATH) return undefined
         const { promise, resolve } = Promise.withResolvers<OwnAnswer | undefined>()
         waiting.push(resolve)
         most = Math.max(most, waiting.length)
@@ -38,6 +40,7 @@ describe('the pushes that are under way', () => {
     })
   })
   afterAll(async () => {
+    isOver = true
     for (const answer of waiting) answer(undefined)
     await test.stop()
     await relay.close()
