@@ -3,15 +3,28 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** What starts processes and servers, changes what a process has only once, or takes long: a process for each file. */
 const ALONE = [
-  'test/{docs,end-to-end,faults,laws,local,releases,scripts,support}/**/*.test.ts',
+  'test/clients/installed-client.test.ts',
+  'test/examples/*.test.ts',
+  'test/{alerts,browser,docs,end-to-end,faults,laws,local,nights,releases,scripts,support}/**/*.test.ts',
+  'test/core/{situation/bounded,traffic/plans}.test.ts',
   'test/database/outages.test.ts',
   'test/database/{plans,standby}.test.ts',
   'test/dispatcher/network/tls.test.ts',
   'test/runtime/*.test.ts',
 ]
 
+/** What of the REST suite could differ when the core is behind gRPC: what goes along with a call, and what comes back. */
+const APART = [
+  'test/contract/{bodies,daraja-callbacks,fields,headers,limits,metadata,partner-guide,resend}.test.ts',
+  'test/contract/transactions.test.ts',
+  'test/facade/{overload,status}.test.ts',
+]
+
 /** Files that take long go first: at the end one of them would keep a single worker busy. */
-const LONG = [/\/test\/(?:faults|releases)\//, /\/test\/(?:end-to-end|laws|docs|bench|database\/outages)/]
+const LONG = [
+  /\/test\/(?:faults|releases)\//,
+  /\/test\/(?:browser|end-to-end|laws|nights|docs|bench|database\/outages)/,
+]
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -36,8 +49,8 @@ const projectOf = (
     name,
     setupFiles: ['test/support/stay-here.ts'],
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
   },
 })
 
@@ -50,6 +63,8 @@ export default defineConfig({
     projects: [
       projectOf('alone', { include: ALONE, isolate: true }),
       // Files of one process load the sources once: a file would take most of its CPU to load them.
+      // The REST suite once more, with every facade apart from its core (test/support/apart.ts).
+      projectOf('apart', { include: APART, isolate: false, env: { FACADE: 'apart' } }),
       projectOf('together', { include: ['test/**/*.test.ts'], exclude: ALONE, isolate: false }),
     ],
   },

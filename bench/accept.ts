@@ -1,16 +1,30 @@
-import { randomBytes } from 'node:crypto'
-import { Client } from 'pg'
-import { migrateToLatest } from '../src/database/migrate.ts'
-import { createLog } from '../src/runtime/log.ts'
-import { findPostgres } from '../test/support/services.ts'
 import { findLoadGenerator, type LoadGenerator, type LoadResult } from './support/load.ts'
+import { withOwnDatabase } from './support/own-database.ts'
 import { median, printTable } from './support/report.ts'
 import { startBenchServer } from './support/server-process.ts'
 
-/** In the order they run: the two yardsticks and, between them, what is measured. */
-const SERVERS = ['echo', 'accept', 'one-insert'] as const
+/** A server of bench/servers that has its turn in each round, with what else is in its environment. */
+type Turn = { name: string; server: 'echo' | 'accept' | 'one-insert'; environment: Record<string, string> }
 
-type ServerName = (typeof SERVERS)[number]
+/** In the order they run: the two yardsticks and, between them, what is measured. */
+const TURNS: readonly Turn[] = [
+  { name: 'echo', server: 'echo', environment: {} },
+  { name: 'accept', server: 'accept', environment: {} },
+  { name: 'one-insert', server: 'one-insert', environment: {} },
+]
+
+/** What is measured once more, each payment traced: next to itself without, so that both meet the same moods. */
+export const turnsWith = (collectorUrl: string): readonly Turn[] =>
+  TURNS.flatMap((turn) =>
+    turn.name === 'accept'
+      ? [
+          { ...turn, environment: { OTEL_TRACES_EXPORTER: 'none' } },
+          { name: TRACED, server: 'accept', environment: { OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl } },
+        ]
+      : [turn],
+  )
+
+const TRACED = 'accept, traced'
 
 const CONNECTIONS = 64
 
@@ -18,42 +32,44 @@ const CONNECTIONS = 64
  * `npm run bench accept`: requests a second and p99 of `stk_push` at 64 connections, each with a durable commit, beside a
  * bare `node:http` JSON echo and beside Fastify with one INSERT a request. The three take turns for `rounds` rounds of
  * `seconds`, so that the machine's moods hit all of them; printed are medians, and ratios of each round's figures.
+ * With `tracing` the same has a further turn in which spans are made of each payment and sent to a collector.
  */
-export const benchAccept = async (options: { rounds: number; seconds: number }): Promise<void> => {
-  const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`)
-  const postgres = await findPostgres({ environment: process.env, dataFolder: '.data/bench', say })
-  const name = `gateway_bench_${randomBytes(4).toString('hex')}`
-  const databaseUrl = new URL(postgres.url)
-  databaseUrl.pathname = `/${name}`
-  try {
-    await runStatement(postgres.url, `CREATE DATABASE ${name}`)
-    await migrateToLatest({ databaseUrl: databaseUrl.href, log: createLog({ name: 'bench', level: 'warn' }) })
+export const benchAccept = async (options: {
+  rounds: number
+  seconds: number
+  tracing?: true
+}): Promise<void> => {
+  const { rounds, seconds, tracing } = options
+  await withOwnDatabase(async ({ databaseUrl, say }) => {
     const generator = await findLoadGenerator()
-    say(
-      `Postgres ${postgres.origin}, load by ${generator.name}, ${options.rounds} rounds of ${options.seconds} s`,
-    )
-    const results = await measure({ ...options, databaseUrl: databaseUrl.href, generator })
-    report(results)
-  } finally {
-    await runStatement(postgres.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
-    await postgres.stop()
-  }
+    say(`load by ${generator.name}, ${rounds} rounds of ${seconds} s`)
+    const collector = tracing ? await startBenchServer('collector', {}) : null
+    try {
+      const turns = collector ? turnsWith(collector.ready['url'] ?? '') : TURNS
+      report(await measure({ turns, rounds, seconds, databaseUrl, generator }))
+      if (collector) process.stdout.write(`the collector: ${await collector.ask('how many')}\n`)
+    } finally {
+      await collector?.stop()
+    }
+  })
 }
 
-type Results = Record<ServerName, LoadResult[]>
+/** By the names of the turns. */
+type Results = ReadonlyMap<string, LoadResult[]>
 
 const measure = async (options: {
+  turns: readonly Turn[]
   rounds: number
   seconds: number
   databaseUrl: string
   generator: LoadGenerator
 }): Promise<Results> => {
-  const results: Results = { echo: [], accept: [], 'one-insert': [] }
+  const results = new Map(options.turns.map(({ name }): [string, LoadResult[]] => [name, []]))
   // The first round warms the compiler, the page cache and the tables, and is not counted.
   for (let round = 0; round <= options.rounds; round += 1) {
-    for (const name of SERVERS) {
-      const result = await measureOnce({ ...options, name })
-      if (round > 0) results[name].push(result)
+    for (const turn of options.turns) {
+      const result = await measureOnce({ ...options, turn })
+      if (round > 0) results.get(turn.name)?.push(result)
     }
   }
   return results
@@ -61,12 +77,13 @@ const measure = async (options: {
 
 /** Each turn has a fresh process, warmed for two seconds before it counts. */
 const measureOnce = async (options: {
-  name: ServerName
+  turn: Turn
   seconds: number
   databaseUrl: string
   generator: LoadGenerator
 }): Promise<LoadResult> => {
-  const server = await startBenchServer(options.name, { DATABASE_URL: options.databaseUrl })
+  const { server: name, environment } = options.turn
+  const server = await startBenchServer(name, { DATABASE_URL: options.databaseUrl, ...environment })
   try {
     const load = {
       url: server.ready['url'] ?? '',
@@ -80,35 +97,31 @@ const measureOnce = async (options: {
   }
 }
 
+/** Of whom the ratio is printed, to whom, and what it is to be; null: as near to 1 as can be. */
+const RATIOS = [
+  ['accept', 'echo', 0.35],
+  ['accept', 'one-insert', 1.8],
+  [TRACED, 'accept', null],
+] as const
+
 const report = (results: Results): void => {
   printTable(
-    SERVERS.map((name) => ({
-      server: name,
-      'requests/s': Math.round(median(results[name].map((result) => result.perSecond))),
-      'p50 ms': median(results[name].map((result) => result.p50Ms)).toFixed(1),
-      'p99 ms': median(results[name].map((result) => result.p99Ms)).toFixed(1),
-      failed: results[name].reduce((sum, result) => sum + result.failed, 0),
+    [...results].map(([server, figures]) => ({
+      server,
+      'requests/s': Math.round(median(figures.map((result) => result.perSecond))),
+      'p50 ms': median(figures.map((result) => result.p50Ms)).toFixed(1),
+      'p99 ms': median(figures.map((result) => result.p99Ms)).toFixed(1),
+      failed: figures.reduce((sum, result) => sum + result.failed, 0),
     })),
   )
-  for (const [yardstick, aim] of [
-    ['echo', 0.5],
-    ['one-insert', 3.5],
-  ] as const) {
-    const ratios = results.accept.map(
-      (result, round) => result.perSecond / (results[yardstick][round]?.perSecond ?? 0),
+  for (const [measured, yardstick, aim] of RATIOS) {
+    const ratios = (results.get(measured) ?? []).map(
+      (result, round) => result.perSecond / (results.get(yardstick)?.[round]?.perSecond ?? 0),
     )
+    if (ratios.length === 0) continue
+    const each = ratios.map((ratio) => ratio.toFixed(2)).join(', ')
     process.stdout.write(
-      `accept / ${yardstick}: ${median(ratios).toFixed(2)} (${ratios.map((ratio) => ratio.toFixed(2)).join(', ')}), aim ${aim}\n`,
+      `${measured} / ${yardstick}: ${median(ratios).toFixed(2)} (${each})${aim === null ? '' : `, aim ${aim}`}\n`,
     )
-  }
-}
-
-const runStatement = async (databaseUrl: string, statement: string): Promise<void> => {
-  const client = new Client({ connectionString: databaseUrl })
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
   }
 }

@@ -1,11 +1,21 @@
+import type { Database } from '../src/database/connect.ts'
+import { holdSnapshot } from '../test/support/hold-snapshot.ts'
 import { startDeliveryServices } from './support/delivery-services.ts'
-import { dutyKilobytes, type GrownDatabase, growDatabase, holdSnapshot } from './support/grown-database.ts'
+import { dutyKilobytes, type GrownDatabase, growDatabase } from './support/grown-database.ts'
 import { recycleLog } from './support/postgres.ts'
-import { listReads, readPaced, singleReads } from './support/reads.ts'
+import { FINDS, findReads, listReads, readPaced, singleReads } from './support/reads.ts'
 import { median, printTable } from './support/report.ts'
+import {
+  countBlocks,
+  forgetStatements,
+  type StatementBlocks,
+  sumOfBlocks,
+  sumOfCalls,
+} from './support/statement-blocks.ts'
 import { type BenchDaraja, startBenchDaraja } from './support/whole/daraja.ts'
 import { toFigures } from './support/whole/measure.ts'
 import { type BenchPartner, startBenchPartner } from './support/whole/partner.ts'
+import { COUNT_STATEMENTS } from './support/whole/profile.ts'
 import { type System, startTheGateway } from './support/whole/systems.ts'
 
 const PARTNERS = 10
@@ -13,6 +23,9 @@ const PARTNERS = 10
 const PUSHES_AT_ONCE = 64
 
 const CONNECTIONS = 64
+
+/** Its log takes less of the disk than usual, beside what is loaded. */
+const POSTGRES = { ...COUNT_STATEMENTS, max_wal_size: '3GB' }
 
 /** What is held: figures beside those of the empty database, at most. */
 const AIM = 1.15
@@ -24,33 +37,24 @@ export type GrowthOptions = {
   seconds: number
 }
 
-/** What is measured in a turn: milliseconds of CPU for one, and of waiting. */
-type Figures = Record<
-  | 'Postgres’ CPU a payment'
-  | 'serve’s'
-  | 'dispatch’s'
-  | 'accepted p99'
-  | 'prompted p99'
-  | 'delivered p99'
-  | 'Postgres’ CPU a read'
-  | 'read p99'
-  | 'Postgres’ CPU a list'
-  | 'list p99',
-  number
->
+/** What is measured in a turn, by its name: milliseconds of CPU for one and of waiting, and blocks. */
+type Figures = Record<string, number>
 
 type Case = { name: string; grown: GrownDatabase; withSnapshot: boolean }
+
+type Turn = { figures: Figures; statements: StatementBlocks[] }
 
 type Stage = { daraja: BenchDaraja; partner: BenchPartner; options: GrowthOptions }
 
 /**
  * `npm run bench growth`: payments at a steady rate from request to delivered, and reads, by `serve` and `dispatch` on
  * databases with as many payments as `sizes` say, which take turns; on the largest also while another session holds a
- * snapshot for the whole turn, as a dump does. Printed are medians, and what each is to those of the first size.
+ * snapshot for the whole turn, as a dump does. Printed are medians, and what each is to those of the first size; and the
+ * statements of payments with the blocks that each run of them takes, in the last round.
  */
 export const benchGrowth = async (options: GrowthOptions): Promise<void> => {
   const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`)
-  const services = await startDeliveryServices({ partners: 1, say })
+  const services = await startDeliveryServices({ partners: 1, say, postgresSettings: POSTGRES })
   const daraja = await startBenchDaraja({ answerMs: 5, payerMs: 20 })
   const partner = await startBenchPartner()
   const all: GrownDatabase[] = []
@@ -66,7 +70,7 @@ export const benchGrowth = async (options: GrowthOptions): Promise<void> => {
         ? [{ name: `${largest.payments} and a snapshot`, grown: largest, withSnapshot: true }]
         : []),
     ]
-    const results = new Map<string, Figures[]>(cases.map(({ name }) => [name, []]))
+    const results = new Map<string, Turn[]>(cases.map(({ name }) => [name, []]))
     for (let round = 1; round <= options.rounds; round += 1) {
       for (const [index, one] of cases.entries()) {
         say(`round ${round}: ${one.name}`)
@@ -84,7 +88,7 @@ export const benchGrowth = async (options: GrowthOptions): Promise<void> => {
   }
 }
 
-const takeTurn = async (stage: Stage, one: Case, prefix: string): Promise<Figures> => {
+const takeTurn = async (stage: Stage, one: Case, prefix: string): Promise<Turn> => {
   const { services } = one.grown
   const system = await startTheGateway({
     services,
@@ -92,7 +96,7 @@ const takeTurn = async (stage: Stage, one: Case, prefix: string): Promise<Figure
     pushesAtOnce: PUSHES_AT_ONCE,
     gatewayEnvironment: {},
   })
-  const snapshot = one.withSnapshot ? await holdSnapshot(services) : null
+  const snapshot = one.withSnapshot ? await holdSnapshot(one.grown.url) : null
   try {
     await recycleLog(services.database)
     return await measure(stage, system, one, prefix)
@@ -102,7 +106,7 @@ const takeTurn = async (stage: Stage, one: Case, prefix: string): Promise<Figure
   }
 }
 
-const measure = async (stage: Stage, system: System, one: Case, prefix: string): Promise<Figures> => {
+const measure = async (stage: Stage, system: System, one: Case, prefix: string): Promise<Turn> => {
   const { perSecond, seconds } = stage.options
   const count = perSecond * seconds
   const order = {
@@ -110,11 +114,13 @@ const measure = async (stage: Stage, system: System, one: Case, prefix: string):
     apiKeys: system.apiKeys,
     addresses: 1,
     connections: CONNECTIONS,
-    repeats: false,
+    repeatForMs: 0,
   }
   // Warms the processes, the page cache and the plans, and is not counted.
   await stage.partner.run({ ...order, prefix: `w${prefix}x`, steps: [{ perSecond, seconds: seconds / 3 }] })
   await stage.daraja.take()
+  const { database } = one.grown
+  await forgetStatements(database)
   const before = await system.cpu()
   const payments = await stage.partner.run({
     ...order,
@@ -122,48 +128,86 @@ const measure = async (stage: Stage, system: System, one: Case, prefix: string):
     steps: [{ perSecond, seconds }],
   })
   const after = await system.cpu()
+  const statements = await countBlocks(database)
   const whole = toFigures({ payments, seen: await stage.daraja.take(), before, after })
   if (whole.failed + whole.lost > 0) throw new Error(`${whole.failed} failed, ${whole.lost} were lost`)
-  const read = await measureReads(system, await singleReads(one.grown, count), perSecond)
-  const list = await measureReads(system, await listReads(one.grown, count), perSecond)
-  return {
+  const figures: Figures = {
     'Postgres’ CPU a payment': whole.cpuMs.postgres,
     'serve’s': whole.cpuMs.web,
     'dispatch’s': whole.cpuMs.worker,
     'accepted p99': whole.accepted.p99,
     'prompted p99': whole.prompted.p99,
     'delivered p99': whole.delivered.p99,
-    'Postgres’ CPU a read': read.cpuMs,
-    'read p99': read.p99,
-    'Postgres’ CPU a list': list.cpuMs,
-    'list p99': list.p99,
+    'blocks a payment': sumOfBlocks(statements) / count,
+    'statements a payment': sumOfCalls(statements) / count,
   }
+  const reads = {
+    'a read': await singleReads(one.grown, count),
+    'a list': await listReads(one.grown, count),
+  }
+  const finds = Object.keys(FINDS) as (keyof typeof FINDS)[]
+  for (const kind of finds) Object.assign(reads, { [kind]: await findReads(one.grown, count, kind) })
+  for (const [what, all] of Object.entries(reads)) {
+    const read = await measureReads({ system, reads: all, perSecond, database })
+    figures[`Postgres’ CPU, ${what}`] = read.cpuMs
+    figures[`blocks, ${what}`] = read.blocks
+    figures[`p99, ${what}`] = read.p99
+  }
+  return { figures, statements }
 }
 
-const measureReads = async (
-  system: System,
-  reads: Parameters<typeof readPaced>[1],
-  perSecond: number,
-): Promise<{ cpuMs: number; p99: number }> => {
+const measureReads = async (options: {
+  system: System
+  reads: Parameters<typeof readPaced>[1]
+  perSecond: number
+  database: Database
+}): Promise<{ cpuMs: number; blocks: number; p99: number }> => {
+  const { system, reads, perSecond, database } = options
   await readPaced(system.url, reads.slice(0, perSecond), perSecond)
+  await forgetStatements(database)
   const before = await system.cpu()
   const { p99 } = await readPaced(system.url, reads, perSecond)
   const after = await system.cpu()
-  return { cpuMs: ((after.postgres - before.postgres) * 1000) / reads.length, p99 }
+  // No loop runs a statement as often.
+  const ofReads = (await countBlocks(database)).filter(({ calls }) => calls >= reads.length)
+  return {
+    cpuMs: ((after.postgres - before.postgres) * 1000) / reads.length,
+    blocks: sumOfBlocks(ofReads) / reads.length,
+    p99,
+  }
 }
 
-const report = (results: ReadonlyMap<string, Figures[]>): void => {
+const report = (results: ReadonlyMap<string, readonly Turn[]>): void => {
   const [first = []] = results.values()
-  const names = Object.keys(first[0] ?? {}) as (keyof Figures)[]
-  const middle = (figures: readonly Figures[], name: keyof Figures): number =>
-    median(figures.map((one) => one[name]))
-  const rows = names.map((name) => {
-    const cells = [...results].map(([size, figures]) => {
-      const ratio = middle(figures, name) / middle(first, name)
-      return [size, `${middle(figures, name).toFixed(2)} (${ratio.toFixed(2)})`]
+  const middle = (turns: readonly Turn[], name: string): number =>
+    median(turns.map(({ figures }) => figures[name] ?? Number.NaN))
+  const rows = Object.keys(first[0]?.figures ?? {}).map((name) => {
+    const cells = [...results].map(([size, turns]) => {
+      const ratio = middle(turns, name) / middle(first, name)
+      return [size, `${middle(turns, name).toFixed(2)} (${ratio.toFixed(2)})`]
     })
-    return Object.fromEntries([['ms, of medians', name], ...cells]) as Record<string, string>
+    return Object.fromEntries([['ms or blocks, of medians', name], ...cells]) as Record<string, string>
   })
   printTable(rows)
   process.stdout.write(`in brackets: beside the first, aim ${AIM}\n`)
+  reportStatements(new Map([...results].map(([size, turns]) => [size, turns.at(-1)?.statements ?? []])))
+}
+
+/** Statements that take less than this part of all blocks are left out. */
+const PART_SHOWN = 0.003
+
+const reportStatements = (results: ReadonlyMap<string, readonly StatementBlocks[]>): void => {
+  const all = [...results.values()]
+  const shown = all.flatMap((counted) =>
+    counted.filter(({ blocks }) => blocks > PART_SHOWN * sumOfBlocks(counted)),
+  )
+  const rows = [...new Set(shown.map(({ statement }) => statement))].map((statement) => {
+    const cells = [...results].map(([size, counted]) => {
+      const one = counted.find((other) => other.statement === statement)
+      return [size, one === undefined ? '' : `${(one.blocks / one.calls).toFixed(1)} × ${one.calls}`]
+    })
+    return Object.fromEntries([...cells, ['statement', statement.slice(0, 110)]]) as Record<string, string>
+  })
+  process.stdout.write('blocks that one run of a statement takes × runs\n')
+  printTable(rows)
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
+import { holdSnapshot } from '../test/support/hold-snapshot.ts'
 import { startDeliveryServices } from './support/delivery-services.ts'
-import { dutyKilobytes, growDatabase, holdSnapshot } from './support/grown-database.ts'
+import { dutyKilobytes, growDatabase } from './support/grown-database.ts'
 import { printTable } from './support/report.ts'
 import { startBenchDaraja } from './support/whole/daraja.ts'
 import { toFigures } from './support/whole/measure.ts'
@@ -37,7 +38,7 @@ export const benchMemory = async (options: {
     pushesAtOnce: PUSHES_AT_ONCE,
     gatewayEnvironment: { NODE_OPTIONS: `--max-old-space-size=${HEAP_MEGABYTES}` },
   })
-  const snapshot = options.snapshot === true ? await holdSnapshot(grown.services) : null
+  const snapshot = options.snapshot === true ? await holdSnapshot(grown.url) : null
   const rows = []
   try {
     const order = {
@@ -45,7 +46,7 @@ export const benchMemory = async (options: {
       apiKeys: system.apiKeys,
       addresses: 1,
       connections: options.clients,
-      repeats: false,
+      repeatForMs: 0,
       clients: { count: Math.ceil(options.payments / PARTS), atOnce: options.clients },
     }
     for (let part = 1; part <= PARTS; part += 1) {

@@ -24,7 +24,7 @@ const CALM_SECONDS = 5
 
 /** A second is normal again when its p99 is at most so many times that of before, or below so many ms. */
 const NORMAL = 2
-const NORMAL_MS = 50
+const NORMAL_MS = 500
 
 export type OverloadOptions = {
   /** How many times what fits is offered, in turn. */
@@ -32,6 +32,8 @@ export type OverloadOptions = {
   /** For how long, and for how long its recovery is watched, seconds. */
   seconds: number
   after: number
+  /** For how long a partner repeats what is refused, seconds. */
+  repeatFor: number
   /** Payments in the closed loop that finds out what fits. */
   count: number
   /** Payments a second that fit; undefined: to be found out. */
@@ -66,13 +68,15 @@ export const benchOverload = async (options: OverloadOptions): Promise<void> => 
   try {
     const fits = options.fits ?? (await measureCapacity(stage))
     say(`${Math.round(fits)} payments a second fit`)
-    const rows = []
+    const rows: Record<string, string | number>[] = []
     for (const times of options.times) {
       const payments = await offer(stage, { fits, times })
       const seen = [...(await daraja.take()).values()]
       const promptedAgain = seen.reduce((sum, { pushes }) => sum + pushes - 1, 0)
       rows.push({ ...figuresOf(payments, { ...options, times, fits }), 'prompted again': promptedAgain })
     }
+    const peak = Math.max(...rows.map((row) => Number(row['delivered/s'])))
+    for (const row of rows) row['of the peak'] = (Number(row['delivered/s']) / peak).toFixed(2)
     printTable(rows)
   } finally {
     await system.stop()
@@ -83,7 +87,7 @@ export const benchOverload = async (options: OverloadOptions): Promise<void> => 
 }
 
 const run = async (
-  { whole, system, partner }: Stage,
+  { whole, system, partner, options }: Stage,
   load: Pick<PartnerOrder, 'prefix' | 'clients' | 'steps'>,
 ): Promise<PartnerPayment[]> => {
   await recycleLog(whole.services.database)
@@ -94,7 +98,7 @@ const run = async (
     apiKeys,
     addresses: PARTNERS,
     connections: CONNECTIONS,
-    repeats: true,
+    repeatForMs: options.repeatFor * 1000,
   })
 }
 
@@ -122,36 +126,49 @@ const offer = (stage: Stage, { fits, times }: { fits: number; times: number }): 
 const figuresOf = (
   payments: readonly PartnerPayment[],
   given: { times: number; fits: number; seconds: number; after: number },
-) => {
+): Record<string, string | number> => {
   const beganMs = payments[0]?.dueMs ?? 0
   const raisedMs = beganMs + CALM_SECONDS * 1000
   const droppedMs = raisedMs + given.seconds * 1000
   const taken = payments.filter(({ status }) => status === 200)
   const told = taken.filter(({ deliveredMs }) => deliveredMs > 0)
   const inside = (ms: number): boolean => ms >= raisedMs && ms < droppedMs
-  const during = taken.filter(({ dueMs }) => inside(dueMs))
+  const during = taken.filter(({ askedMs }) => inside(askedMs))
   const perSecond = (count: number): number => Math.round(count / given.seconds)
-  const answerMs = ({ dueMs, answeredMs }: PartnerPayment): number => answeredMs - dueMs
-  const wholeMs = ({ dueMs, deliveredMs }: PartnerPayment): number => deliveredMs - dueMs
   const watch = { raisedMs, droppedMs, after: given.after }
   return {
     'times what fits': given.times,
     'offered/s': Math.round(given.fits * given.times),
-    'taken/s': perSecond(taken.filter(({ answeredMs }) => inside(answeredMs)).length),
+    'taken/s': perSecond(during.length),
     'delivered/s': perSecond(told.filter(({ deliveredMs }) => inside(deliveredMs)).length),
-    'repeated requests': payments.reduce((sum, { repeats }) => sum + repeats, 0),
+    'refused with 503': payments.reduce((sum, { refusals }) => sum + refusals, 0),
     'given up': payments.length - taken.length,
-    'taken p99 ms': toTimes(during.map(answerMs)).p99.toFixed(0),
-    'before p99 ms': toTimes(taken.filter(({ dueMs }) => dueMs < raisedMs).map(answerMs)).p99.toFixed(0),
-    'taken normal after s': secondsUntilNormal(taken, answerMs, watch),
-    'delivered normal after s': secondsUntilNormal(told, wholeMs, watch),
+    'answer p99 ms': toTimes(during.map(answerMs)).p99.toFixed(0),
+    'outcome p99 ms': toTimes(during.map(wholeMs)).p99.toFixed(0),
+    'outcome p99 before ms': toTimes(taken.filter(({ dueMs }) => dueMs < raisedMs).map(wholeMs)).p99.toFixed(
+      0,
+    ),
+    'answers normal after s': secondsUntilNormal(taken, answerMs, watch),
+    'outcomes normal after s': secondsUntilNormal(told, wholeMs, watch),
+    'last refusal after s': Math.max(0, Math.ceil((lastRefusalMs(payments) - droppedMs) / 1000)),
     'taken and failed': told.filter(({ outcome }) => outcome !== 'successful').length,
     'taken and lost': taken.length - told.length,
     duplicates: told.reduce((sum, { times }) => sum + times - 1, 0),
   }
 }
 
-/** How long after the drop the last second was whose p99 is not normal; a text that begins with > when none was seen that is. */
+/** From the request that was taken, whatever became of those before. */
+const answerMs = ({ askedMs, answeredMs }: PartnerPayment): number => answeredMs - askedMs
+const wholeMs = ({ askedMs, deliveredMs }: PartnerPayment): number => deliveredMs - askedMs
+
+/** When the last request was refused of a payment that was not taken at once. */
+const lastRefusalMs = (payments: readonly PartnerPayment[]): number =>
+  payments.reduce((last, { refusedMs }) => Math.max(last, refusedMs), 0)
+
+/**
+ * How long after the drop the last second was in which payments were asked for whose p99 is not normal; a text that begins with >
+ * when none was seen that is.
+ */
 const secondsUntilNormal = (
   payments: readonly PartnerPayment[],
   tookMs: (payment: PartnerPayment) => number,
@@ -161,7 +178,7 @@ const secondsUntilNormal = (
   const limit = Math.max(NORMAL_MS, NORMAL * before)
   const slow = Array.from({ length: after }, (_one, second) => second).filter((second) => {
     const [fromMs, untilMs] = [droppedMs + second * 1000, droppedMs + (second + 1) * 1000]
-    const times = payments.filter(({ dueMs }) => dueMs >= fromMs && dueMs < untilMs).map(tookMs)
+    const times = payments.filter(({ askedMs }) => askedMs >= fromMs && askedMs < untilMs).map(tookMs)
     return times.length > 0 && toTimes(times).p99 > limit
   })
   const last = (slow.at(-1) ?? -1) + 1

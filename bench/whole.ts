@@ -4,6 +4,7 @@ import { type Figures, toFigures } from './support/whole/measure.ts'
 import { type BenchPartner, type PartnerOrder, startBenchPartner } from './support/whole/partner.ts'
 import { COUNT_STATEMENTS, forgetStatements, printStatements, profileInto } from './support/whole/profile.ts'
 import { reportWhole, type WholeResult } from './support/whole/report.ts'
+import { printStages } from './support/whole/stages.ts'
 import {
   type System,
   type SystemName,
@@ -104,6 +105,7 @@ const takeTurn = async (
   const system = await stage.whole.start(name, stage.daraja.url)
   const turn = { stage, system, prefix: `${name.slice(0, 1)}${round}` }
   const results: WholeResult[] = []
+  let atEnd = (): void => undefined
   const measure = async (load: string, order: Load): Promise<Figures> => {
     const figures = await measureLoad({ ...turn, prefix: `${turn.prefix}${results.length}x`, order })
     results.push({ round, system: name, load, figures })
@@ -118,10 +120,14 @@ const takeTurn = async (
     })
     const counted = { databaseUrl: stage.whole.databaseUrls[name], system: name, payments: options.count }
     if (options.profile !== undefined) await forgetStatements(counted.databaseUrl)
-    const { perSecond } = await measure('closed loop', {
+    const { perSecond, cpuMs } = await measure('closed loop', {
       clients: { count: options.count, atOnce: stage.clients },
     })
-    if (options.profile !== undefined) await printStatements(counted)
+    if (options.profile !== undefined) {
+      const [folder, statements] = [options.profile, await printStatements(counted)]
+      // The processes write their profiles when they end.
+      if (name === 'gateway') atEnd = () => printStages({ folder, cpuMs, statements })
+    }
     for (const share of options.seconds === 0 ? [] : SHARES) {
       const rate = perSecond * share
       await measure(`${share * 100} %`, { steps: [{ perSecond: rate, seconds: options.seconds }] })
@@ -129,6 +135,7 @@ const takeTurn = async (
   } finally {
     await system.stop()
   }
+  atEnd()
   return results
 }
 
@@ -150,7 +157,7 @@ const measureLoad = async (turn: {
     apiKeys: system.apiKeys,
     addresses: 1,
     connections: CONNECTIONS,
-    repeats: false,
+    repeatForMs: 0,
   })
   const after = await system.cpu()
   return toFigures({ payments, seen: await stage.daraja.take(), before, after })

@@ -9,6 +9,7 @@ import { operatorsWords } from './tidy/operators-words.ts'
 import { pageWidth } from './tidy/page-width.ts'
 import { type Finding, type ProjectFile, type Rule, readProject } from './tidy/project.ts'
 import { risks } from './tidy/risks.ts'
+import { runbooks } from './tidy/runbooks.ts'
 import { standsAlone } from './tidy/stands-alone.ts'
 import { words } from './tidy/words.ts'
 
@@ -24,6 +25,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'operators’ words': operatorsWords,
   'stands alone': standsAlone,
   risks,
+  runbooks,
   links,
   'page width': pageWidth,
 }

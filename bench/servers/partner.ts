@@ -12,8 +12,8 @@ const nowMs = (): number => performance.timeOrigin + performance.now()
 /** So long nothing comes when nothing more will. */
 const PATIENCE_MS = 20_000
 
-/** So long a partner that repeats its request goes on doing so. */
-const REPEAT_FOR_MS = 60_000
+/** Those that are told to wait equally long wait up to so much longer, each a part of its own. */
+const JITTER = 0.25
 
 /** Before a request is repeated whose answer did not come. */
 const UNKNOWN_WAIT_MS = 1_000
@@ -98,9 +98,11 @@ const ask = (pool: Pool, order: PartnerOrder, number: number, then: (answer: Ans
 
 const referenceOf = (order: PartnerOrder, number: number): string => `${order.prefix}${number.toString(36)}`
 
+const isRefusal = (status: number): boolean => status === 429 || status === 503
+
 /** What a partner does with an answer that is none: ms to wait before it asks again, null when it does not. */
 const repeatAfterMs = ({ status, retryAfter }: Answer): number | null => {
-  if (status === 429 || status === 503) return retryAfter * 1000
+  if (isRefusal(status)) return retryAfter * 1000 * (1 + JITTER * Math.random())
   return status === 0 ? UNKNOWN_WAIT_MS : null
 }
 
@@ -121,12 +123,17 @@ const run = async (order: PartnerOrder): Promise<PartnerPayment[]> => {
   const request = (payment: PartnerPayment, number: number): void => {
     const pool = pools[number % pools.length]
     if (pool === undefined) return
+    payment.askedMs = nowMs()
     ask(pool, order, number, (answer) => {
       payment.answeredMs = nowMs()
       payment.status = answer.status
+      if (isRefusal(answer.status)) {
+        payment.refusals += 1
+        payment.refusedMs = payment.answeredMs
+      }
       if (answer.status === 200) answered.set(answer.id, payment)
-      const waitMs = order.repeats ? repeatAfterMs(answer) : null
-      if (waitMs !== null && payment.answeredMs + waitMs < payment.dueMs + REPEAT_FOR_MS) {
+      const waitMs = repeatAfterMs(answer)
+      if (waitMs !== null && payment.answeredMs + waitMs < payment.dueMs + order.repeatForMs) {
         payment.repeats += 1
         setTimeout(() => request(payment, number), waitMs)
       } else if (answer.status !== 200 || arrivals.has(answer.id)) finish()
@@ -170,7 +177,17 @@ const run = async (order: PartnerOrder): Promise<PartnerPayment[]> => {
   return payments
 }
 
-const UNKNOWN = { answeredMs: 0, status: 0, repeats: 0, deliveredMs: 0, times: 0, outcome: '' }
+const UNKNOWN = {
+  askedMs: 0,
+  answeredMs: 0,
+  status: 0,
+  repeats: 0,
+  refusals: 0,
+  refusedMs: 0,
+  deliveredMs: 0,
+  times: 0,
+  outcome: '',
+}
 
 process.stdout.write(`${JSON.stringify({ ready: true })}\n`)
 for await (const line of createInterface({ input: process.stdin })) {

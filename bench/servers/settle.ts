@@ -37,7 +37,14 @@ const newId = createCallbackIds({ clock: systemClock, randomBytes })
 const spool = await openSpool({ folder: config.SPOOL_DIR, newId, log })
 const metrics = createCoreMetrics(new Registry(), database)
 const availability = createDatabaseAvailability({ log, nowMs })
-const interpreting = startInterpreting({ database, log, metrics, onSettled: () => undefined })
+const interpreting = startInterpreting({
+  database,
+  nowMs,
+  log,
+  metrics,
+  onSettled: () => undefined,
+  publishAtOnce: () => null,
+})
 startReplaying({ database, spool, availability, log, onReceived: interpreting.wake })
 const unused = () => Promise.reject(new Error('not part of this measurement'))
 const darajaCallbacks = createDarajaCallbackService({
@@ -47,20 +54,31 @@ const darajaCallbacks = createDarajaCallbackService({
   newId,
   clock: systemClock,
   nowMs,
-  checks: { checkToken: unused },
+  checks: { checkToken: unused, noteRefused: () => undefined },
   log,
   metrics,
   callbackMetrics: createCallbackMetrics(new Registry(), spool),
   onReceived: interpreting.interpret,
 })
 const clients = createInProcessClients({
-  payments: { requestPayment: unused, getPayment: unused, listPayments: unused },
+  payments: {
+    requestPayment: unused,
+    getPayment: unused,
+    listPayments: unused,
+    batchGetPayments: unused,
+    cancelPayment: unused,
+    resendOutcome: unused,
+    resendOutcomes: unused,
+    listPaymentDeliveries: unused,
+  },
   darajaCallbacks,
+  status: { getStatus: unused },
 })
 const facade = await startFacade({
   ...clients,
   log,
   randomBytes,
+  publicUrl: 'http://127.0.0.1:8080',
   deliveryScheduleMs: [0],
   host: '127.0.0.1',
   port: 0,

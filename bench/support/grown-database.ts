@@ -1,14 +1,16 @@
 import { sql } from 'kysely'
-import { Client } from 'pg'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { ensureDatabase } from '../../src/local/postgres.ts'
 import { loadHistory } from '../../test/support/history.ts'
 import { createPartners, type DeliveryServices } from './delivery-services.ts'
 
+const CONNECTIONS = 2
+
 /** A database with so many payments in it, on the Postgres of a measurement. */
 export type GrownDatabase = {
   payments: number
+  url: string
   database: Database
   /** Everything that processes of the gateway need to work on it, and on nothing of another's. */
   services: Omit<DeliveryServices, 'stop'>
@@ -22,14 +24,15 @@ export const growDatabase = async (
   const name = `grown_${payments}`
   const databaseUrl = await ensureDatabase(services.environment['DATABASE_URL'] ?? '', name)
   await migrateToLatest({ databaseUrl, log: services.log })
-  const database = connectDatabase({ databaseUrl, poolSize: 2, log: services.log })
+  const database = connectDatabase({ databaseUrl, poolSize: CONNECTIONS, log: services.log })
   const made = await createPartners({ database, partners, secretKey: services.secretKey })
   if (payments > 0) {
-    await loadHistory(database, { payments, partners })
+    await loadHistory(database, { payments, partners, atOnce: CONNECTIONS })
     await sql`VACUUM (ANALYZE)`.execute(database)
   }
   return {
     payments,
+    url: databaseUrl,
     database,
     services: {
       ...services,
@@ -53,13 +56,4 @@ export const dutyKilobytes = async (database: Database): Promise<number> => {
     FROM pg_class WHERE relkind = 'r' AND relname IN ('to_submit', 'to_query', 'to_confirm', 'to_interpret', 'to_deliver')
   `.execute(database)
   return rows[0]?.kilobytes ?? Number.NaN
-}
-
-/** Begins a transaction that sees the database as it is now until it is ended, as a dump does. */
-export const holdSnapshot = async ({ environment }: GrownDatabase['services']): Promise<Client> => {
-  const client = new Client({ connectionString: environment['DATABASE_URL'] })
-  await client.connect()
-  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
-  await client.query('SELECT FROM payments LIMIT 1')
-  return client
 }

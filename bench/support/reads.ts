@@ -27,20 +27,54 @@ export const listReads = async (grown: GrownDatabase, count: number): Promise<Re
   }))
 }
 
+/** What a partner looks for, by the name of its parameter or parameters; each find leads to a payment that is there. */
+export const FINDS = {
+  'a find by reference': ({ reference }) => ({ reference }),
+  'by receipt': ({ receipt }) => ({ mpesa_receipt: receipt ?? 'UE00000000' }),
+  'by phone': ({ msisdn }) => ({ phone: msisdn }),
+  // The keys of what was loaded are the ids.
+  'by key': ({ id }) => ({ idempotency_key: String(id) }),
+  'by time': ({ created_at }) => ({
+    created_from: new Date(created_at.getTime() - FOUND_AROUND_MS).toISOString(),
+    created_to: new Date(created_at.getTime() + FOUND_AROUND_MS).toISOString(),
+  }),
+} as const satisfies Record<string, (drawn: Drawn) => Record<string, string>>
+
+const FOUND_AROUND_MS = 60_000
+
+/** Finds of one kind. */
+export const findReads = async (
+  grown: GrownDatabase,
+  count: number,
+  kind: keyof typeof FINDS,
+): Promise<Read[]> =>
+  (await drawPayments(grown, count)).map((drawn) => {
+    const query = new URLSearchParams({ limit: '20', ...FINDS[kind](drawn) })
+    return { path: `/api/v1/mpesa/transactions?${query.toString()}`, apiKey: drawn.apiKey }
+  })
+
+type Drawn = {
+  id: bigint
+  partner_id: bigint
+  reference: string
+  receipt: string | null
+  msisdn: string
+  created_at: Date
+}
+
 const drawPayments = async ({ database, services }: GrownDatabase, count: number) => {
-  const { rows } = await sql<{ id: bigint; partner_id: bigint }>`
-    SELECT found.id, found.partner_id
+  const { rows } = await sql<Drawn>`
+    SELECT found.*
     FROM generate_series(1, ${count}::integer) AS number
     CROSS JOIN (SELECT max(id) AS last FROM payments) AS ids
     CROSS JOIN LATERAL (
-      SELECT id, partner_id FROM payments
-      WHERE id > (random() * 0.95 * last)::bigint + 0 * number ORDER BY id LIMIT 1
+      SELECT id, partner_id, reference, receipt, msisdn, created_at FROM payments
+      WHERE id > (random() * 0.95 * last)::bigint + 0 * number AND reference <> 'INV-2025-001' ORDER BY id LIMIT 1
     ) AS found
   `.execute(database)
-  return rows.map(({ id, partner_id }) => ({
-    id,
-    apiKey: services.apiKeys[services.partnerIds.indexOf(partner_id)] ?? '',
-  }))
+  return rows.map((row) =>
+    Object.assign(row, { apiKey: services.apiKeys[services.partnerIds.indexOf(row.partner_id)] ?? '' }),
+  )
 }
 
 /** Makes the reads, so many a second; resolves with how long their answers took, ms. Throws for one that failed. */

@@ -27,7 +27,7 @@ export const startPeer = (path: string, environment: Record<string, string>): Pr
 
 /** Starts a process of the gateway as operators do; resolves with its ready line. */
 export const startGateway = (
-  command: 'serve' | 'dispatch' | 'simulator',
+  command: 'serve' | 'dispatch' | 'simulator' | 'console',
   environment: Record<string, string>,
 ): Promise<BenchServer> => start([pathOf('../../src/cli/main.ts'), command, '--json'], environment)
 
@@ -37,15 +37,25 @@ const start = async (args: readonly string[], environment: Record<string, string
     // Its log goes where a log goes in production: into a pipe that somebody empties.
     stdio: ['pipe', 'pipe', 'pipe'],
   })
-  child.stderr.resume()
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    said = `${said}${chunk.toString()}`.slice(-MOST_SAID)
+  })
   const lines = createInterface({ input: child.stdout })
-  const ready = JSON.parse(await nextLine(lines))
+  const ended = once(child, 'exit').then(() => {
+    throw new Error(`${args.join(' ')} ended before it was ready: ${said}`)
+  })
+  const ready = JSON.parse(await Promise.race([nextLine(lines), ended]))
+  ended.catch(() => undefined)
   const ask = (line: string): Promise<string> => {
     child.stdin.write(`${line}\n`)
     return nextLine(lines)
   }
   return { pid: child.pid ?? 0, ready, ask, stop: (signal = 'SIGKILL') => end(child, signal) }
 }
+
+/** As much of what a process says of itself is kept, characters. */
+const MOST_SAID = 2_000
 
 const nextLine = async (lines: Interface): Promise<string> => {
   const [line] = (await once(lines, 'line')) as [string]

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readLastRelease } from './last-release.ts'
 import { type Outcome, toOutcome } from './outcome.ts'
 import { runCommand } from './run-command.ts'
 
@@ -8,17 +9,35 @@ import { runCommand } from './run-command.ts'
 const MAIN = ['origin/main', 'main']
 
 /**
- * Holds the contract in `proto` against that of the main branch. Where HEAD is the main branch itself, as in a fresh clone,
+ * Holds the contract in `proto` against that of the main branch, from commit to commit. Where HEAD is the main branch itself, as in a fresh clone,
  * the commit before it counts too: else a change would be held against itself. Skipped where there is no git repository.
  */
 export const checkBreaking = async (root: string): Promise<Outcome> => {
-  const prefix = await runCommand(root, 'git', ['rev-parse', '--show-prefix'])
-  if (prefix.problem !== null) return { kind: 'skipped', why: 'there is no git here to compare with' }
-  if (prefix.output.trim() !== '' || /not a git repository/i.test(prefix.output)) {
-    return { kind: 'skipped', why: 'this folder is no git repository, so there is nothing to compare with' }
-  }
+  const why = await whyNoHistory(root)
+  if (why !== null) return { kind: 'skipped', why }
   const outcomes = await Promise.all((await baselines(root)).map((commit) => compareWith(root, commit)))
   return outcomes.find((outcome) => outcome.kind === 'failed') ?? { kind: 'passed' }
+}
+
+/**
+ * Holds the contract against that of the last release, which is what callers were built with. Skipped where the history does
+ * not reach it.
+ */
+export const checkReleasedContract = async (root: string): Promise<Outcome> => {
+  const why = await whyNoHistory(root)
+  if (why !== null) return { kind: 'skipped', why }
+  const release = await readLastRelease(root)
+  if (release === null) return { kind: 'skipped', why: 'there was no release yet' }
+  if ((await commitOf(root, release.commit)) === null)
+    return { kind: 'skipped', why: `this copy has no history that reaches release ${release.version}` }
+  return compareWith(root, release.commit)
+}
+
+const whyNoHistory = async (root: string): Promise<string | null> => {
+  const prefix = await runCommand(root, 'git', ['rev-parse', '--show-prefix'])
+  if (prefix.problem !== null) return 'there is no git here to compare with'
+  const isOther = prefix.output.trim() !== '' || /not a git repository/i.test(prefix.output)
+  return isOther ? 'this folder is no git repository, so there is nothing to compare with' : null
 }
 
 const baselines = async (root: string): Promise<string[]> => {

@@ -5,7 +5,7 @@ import { type Finding, matchesIn, type ProjectFile, type Rule } from './project.
 
 /** Where payments, callbacks and deliveries are handed over. */
 const HAND_OVER_FILES =
-  /^src\/(?:core\/(?:request|submit|callback|settle|reconcile|outbox|payments|deliveries)|dispatcher(?:\/[^/]+)?)\/[^/]+\.ts$/
+  /^src\/(?:core\/(?:request|submit|callback|settle|reconcile|outbox|payments|deliveries|signals)|dispatcher(?:\/[^/]+)?)\/[^/]+\.ts$/
 
 const POINT = /\bcrashPoint\('([a-z_]+)\.(before|after)_([a-z]+)'/g
 

@@ -1,7 +1,12 @@
+import { codeToString } from '@connectrpc/connect/protocol-connect'
+import { FAILURES } from '../../src/core/payments/failures.ts'
 import { ARROWS } from '../../src/core/payments/states.ts'
+import { REASONS } from '../../src/core/services/failure.ts'
 import { banner } from '../../src/local/reporter.ts'
 import { namesIn } from '../../src/runtime/config.ts'
+import { CONSOLE_SETTINGS } from '../../src/runtime/console-config.ts'
 import { DISPATCH_SETTINGS } from '../../src/runtime/dispatch-config.ts'
+import { FACADE_SETTINGS } from '../../src/runtime/facade-config.ts'
 import { SERVE_SETTINGS } from '../../src/runtime/serve-config.ts'
 import type { Setting } from '../../src/runtime/settings/setting.ts'
 import { SETTINGS } from '../../src/runtime/settings.ts'
@@ -10,6 +15,9 @@ import {
   outcomesAsMarkdown,
   rareOutcomesAsMarkdown,
 } from '../../src/simulator/outcome-tables.ts'
+import { toFailureReasonName } from '../../src/values/failure-reason.ts'
+import { alertsAsRows } from '../alerts/render-rules.ts'
+import { costsAsMarkdown, figuresAsMarkdown } from './figures.ts'
 import type { Finding, ProjectFile, Rule } from './project.ts'
 
 /** A part of a page that is written from the code: it stands between `<!-- name:start -->` and `<!-- name:end -->`. */
@@ -27,7 +35,9 @@ const defaultOf = ({ default: text }: Setting<unknown>): string => {
 const readersOf = (name: string): string => {
   const readers = [
     ...(namesIn(SERVE_SETTINGS).some((one) => one === name) ? ['serve'] : []),
+    ...(namesIn(FACADE_SETTINGS).some((one) => one === name) ? ['facade'] : []),
     ...(namesIn(DISPATCH_SETTINGS).some((one) => one === name) ? ['dispatch'] : []),
+    ...(namesIn(CONSOLE_SETTINGS).some((one) => one === name) ? ['console'] : []),
     ...(name.startsWith('SIMULATOR_') ? ['simulator'] : []),
   ]
   return readers.join(', ') || 'npm start'
@@ -92,6 +102,8 @@ export const bannerAsMarkdown = (): string[] => {
     connect_url: 'http://127.0.0.1:9080',
     ops_url: 'http://127.0.0.1:8081',
     dispatcher_ops_url: 'http://127.0.0.1:8082',
+    console_url: 'http://127.0.0.1:8083',
+    console_sign_in_url: 'http://127.0.0.1:8083/sign-in/link#…',
     simulator_url: 'http://127.0.0.1:8090',
     receiver_url: 'http://127.0.0.1:8091',
     database_url: 'postgres://postgres:…@127.0.0.1:5432/gateway',
@@ -104,14 +116,43 @@ export const bannerAsMarkdown = (): string[] => {
   return ['```text', ...text.trimEnd().split('\n'), '```']
 }
 
+/** Why calls over gRPC fail, with the code of each reason, as a table. */
+const reasonsAsMarkdown = (): string[] =>
+  toTable(
+    ['Reason', 'Code', 'What it means'],
+    Object.entries(REASONS).map(([reason, [code, meaning]]) => [
+      `\`${reason}\``,
+      `\`${codeToString(code).toUpperCase()}\``,
+      meaning,
+    ]),
+  )
+
+/** Why payments fail, as partners see it, as a table. */
+const failuresAsMarkdown = (): string[] =>
+  toTable(
+    ['`reason`', '`result_code`', '`worth_retrying`', '`message.en`', '`message.sw`'],
+    FAILURES.map(({ reason, codes, worthRetrying, message }) => [
+      `\`${toFailureReasonName(reason)}\``,
+      codes.map((code) => `\`${code}\``).join(', ') || 'others',
+      String(worthRetrying),
+      message.en,
+      message.sw,
+    ]),
+  )
+
 const parts = (): Part[] => [
   { name: 'banner', lines: bannerAsMarkdown() },
+  { name: 'figures', lines: figuresAsMarkdown() },
+  { name: 'costs', lines: costsAsMarkdown() },
   { name: 'settings', lines: settingsAsMarkdown() },
   { name: 'outcomes', lines: outcomesAsMarkdown() },
   { name: 'rare-outcomes', lines: rareOutcomesAsMarkdown() },
   { name: 'call-outcomes', lines: callOutcomesAsMarkdown() },
   { name: 'arrows', lines: arrowsAsMarkdown() },
   { name: 'schedule', lines: scheduleAsMarkdown() },
+  { name: 'reasons', lines: reasonsAsMarkdown() },
+  { name: 'failures', lines: failuresAsMarkdown() },
+  { name: 'alerts', lines: toTable(['alert', 'severity', 'expression', 'for'], alertsAsRows()) },
 ]
 
 const marked = (name: string): RegExp =>
@@ -131,12 +172,17 @@ export const fillIn = (text: string): string =>
 /** Where each part must be. */
 const HOMES: readonly { path: string; name: string }[] = [
   { path: 'README.md', name: 'banner' },
+  { path: 'README.md', name: 'figures' },
+  { path: 'README.md', name: 'costs' },
   { path: 'docs/settings.md', name: 'settings' },
   { path: 'docs/simulator.md', name: 'outcomes' },
   { path: 'docs/simulator.md', name: 'rare-outcomes' },
   { path: 'docs/simulator.md', name: 'call-outcomes' },
   { path: 'docs/architecture.md', name: 'arrows' },
+  { path: 'docs/partner-guide.md', name: 'failures' },
   { path: 'docs/partner-guide.md', name: 'schedule' },
+  { path: 'docs/grpc.md', name: 'reasons' },
+  { path: 'docs/operations.md', name: 'alerts' },
 ]
 
 /** The pages' generated parts are in step with the code, and where they belong. */

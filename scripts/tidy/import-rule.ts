@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import { type Finding, matchesIn, type ProjectFile, type Rule } from './project.ts'
 
 // The import rule is one sentence: parts never import each other; only `cli` and `local` know more than one. The parts are
-// facade, core, dispatcher and simulator. Core and dispatcher meet in `database` and `queue`, the two hand-overs.
+// facade, core, dispatcher, simulator and console. Core and dispatcher meet in `database` and `queue`, the two hand-overs.
 
 const EVERYBODYS = ['values', 'runtime', 'gen']
 const HAND_OVERS = ['database', 'queue']
@@ -15,13 +15,34 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   database: EVERYBODYS,
   queue: EVERYBODYS,
   facade: EVERYBODYS,
+  'remote-core': EVERYBODYS,
   simulator: EVERYBODYS,
+  console: EVERYBODYS,
   core: [...EVERYBODYS, ...HAND_OVERS],
   dispatcher: [...EVERYBODYS, ...HAND_OVERS],
 }
 
 const LEAVES = ['daraja', 'outbox', 'audit', 'payments']
-const STAGES = ['request', 'submit', 'callback', 'settle', 'reconcile', 'deliveries', 'partners', 'payers']
+const STAGES = [
+  'request',
+  'submit',
+  'callback',
+  'settle',
+  'reconcile',
+  'events',
+  'deliveries',
+  'partners',
+  'payers',
+  'operators',
+  'overload',
+  'status',
+  'statements',
+  'totals',
+  'timeline',
+  'exceptions',
+  'situation',
+  'traffic',
+]
 
 /** What each folder of the core may import of the core: every stage that learns an outcome settles it. */
 const CORE_FOLDERS: Readonly<Record<string, readonly string[]>> = {
@@ -30,13 +51,25 @@ const CORE_FOLDERS: Readonly<Record<string, readonly string[]>> = {
   outbox: ['payments'],
   payments: [],
   request: LEAVES,
+  overload: ['daraja', 'payments'],
   submit: [...LEAVES, 'settle'],
   callback: [...LEAVES, 'settle'],
   settle: LEAVES,
   reconcile: [...LEAVES, 'settle'],
-  deliveries: ['audit'],
+  events: ['payments'],
+  rehearsal: ['daraja', 'callback'],
+  status: [],
+  signals: ['daraja', 'payments'],
+  situation: ['daraja'],
+  traffic: [],
+  deliveries: ['audit', 'payments'],
   partners: ['daraja', 'audit', 'deliveries'],
   payers: ['audit'],
+  operators: ['audit'],
+  statements: ['audit', 'daraja', 'payments'],
+  totals: ['payments'],
+  timeline: ['audit', 'daraja', 'deliveries', 'payments'],
+  exceptions: ['audit', 'payments', 'settle'],
   restored: [...LEAVES, 'callback', 'deliveries'],
   services: [...STAGES, ...LEAVES],
   server: ['services'],
@@ -47,9 +80,10 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   kysely: ['database', 'core', 'dispatcher', 'cli', 'local'],
   pg: ['database', 'local'],
   nats: ['queue', 'local'],
-  '@grpc/grpc-js': ['core', 'cli'],
+  '@grpc/grpc-js': ['core', 'remote-core', 'cli'],
   '@connectrpc/connect-node': ['core', 'cli'],
   commander: ['cli', 'local'],
+  '@opentelemetry': ['runtime'],
 }
 
 /** Everything that is neither a part nor shared: puts the parts together. */

@@ -4,7 +4,7 @@ import { type Finding, matchesIn, type ProjectFile, type Rule } from './project.
 const LINK = /\]\(([^)\s]+)\)/g
 
 /** A file or folder that a page names as a path from the root: `src/core/payments/states.ts`. */
-const NAMED_PATH = /`((?:src|test|docs|scripts|proto|bench)\/[\w./-]*\w)(?:\/)?`/g
+const NAMED_PATH = /`((?:src|test|docs|scripts|proto|bench|clients|examples)\/[\w./-]*\w)(?:\/)?`/g
 
 /** Every file that a page links to or names is there, and so is every heading that a link goes to. */
 export const links: Rule = (files) => {

@@ -10,12 +10,12 @@ export type Finding = { path: string; line: number; problem: string }
 /** A rule of the project that no linter knows. Pure: texts in, findings out. */
 export type Rule = (files: readonly ProjectFile[]) => Finding[]
 
-const FOLDERS = ['src', 'test', 'scripts', 'bench', 'proto', 'docs', '.ci']
+const FOLDERS = ['src', 'clients', 'examples', 'test', 'scripts', 'bench', 'proto', 'docs', 'deploy', '.ci']
 
 /** Written by machines: judged by regeneration, not by rules of style. */
-const GENERATED = ['src/gen/', 'package-lock.json']
+const GENERATED = ['src/gen/', 'clients/typescript/dist/', 'package-lock.json']
 
-const TEXT = /\.(?:ts|mts|mjs|py|php|md|txt|proto|json|ya?ml|sh|html|css)$|^\.ci\/|Dockerfile/
+const TEXT = /\.(?:ts|mts|mjs|py|php|md|txt|proto|json|ya?ml|sh|html|css|conf|service)$|^\.ci\/|Dockerfile/
 
 /** Reads every text file of the project at `root` that a person wrote. A folder that is not there has no files. */
 export const readProject = async (root: string): Promise<ProjectFile[]> => {

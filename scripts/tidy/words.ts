@@ -14,7 +14,7 @@ type Word = {
   instead: string
 }
 
-const EVERYWHERE = /^(?:src|scripts|bench|proto|test|docs)\/|^README\.md$/
+const EVERYWHERE = /^(?:src|clients|examples|scripts|bench|proto|test|docs)\/|^README\.md$/
 const INSIDE = /^src\/|^proto\//
 const PROSE = /\.(?:md|proto)$/
 
@@ -23,8 +23,8 @@ const WORDS: readonly Word[] = [
   {
     pattern: /(?<!Standard )webhooks?(?![-_a-z]*(?:id|timestamp|signature|attempt)\b)/gi,
     where: INSIDE,
-    // OpenAPI has a field of this name, and its page shows it, for what a server sends; the package that signs is called so.
-    except: /^src\/facade\/docs\/(?:openapi|docs-page)|^src\/dispatcher\/deliver\/sign\.ts$/,
+    // OpenAPI has a field of this name, for what a server sends; the package that signs is called so.
+    except: /^src\/facade\/docs\/openapi|^src\/dispatcher\/deliver\/sign\.ts$/,
     instead: 'callback (from Daraja) or delivery (to a partner); webhook is for the headers’ names only',
   },
   {
@@ -38,8 +38,9 @@ const WORDS: readonly Word[] = [
   {
     pattern: /\b(?:phone|phoneNumber|phone_number)\b/g,
     where: /^src\/(?:core|database|dispatcher|queue|cli|values)\//,
-    // Whoever types `payers erase --phone` says it as the payer does.
-    except: /^src\/core\/(?:deliveries|outbox)\/|^src\/cli\/payers\.ts$/,
+    // Whoever types `--phone` says it as the payer does, and so do sentences for payers.
+    except:
+      /^src\/core\/(?:deliveries|outbox)\/|^src\/core\/payments\/failures\.ts$|^src\/cli\/(?:payers|list-payments|call-service)\.ts$/,
     onlyCode: true,
     instead: 'msisdn; phone is on the partners’ wire only',
   },

@@ -1,21 +1,20 @@
 import { text as readText } from 'node:stream/consumers'
 import { Command, Option } from 'commander'
-import type { DarajaAccount } from '../core/daraja/account.ts'
-import { checkAccount } from '../core/daraja/check-account.ts'
-import { createDarajaClient } from '../core/daraja/client.ts'
-import { openSecrets } from '../core/partners/open-accounts.ts'
-import { endAccount, findCurrentAccount, listAccounts, setAccount } from '../core/partners/partner-account.ts'
+import { checkAccountAt } from '../core/daraja/check-account.ts'
+import { type Account, AccountSchema, TransactionType } from '../gen/mpesa/gateway/v1/accounts_pb.js'
 import { readConfig } from '../runtime/config.ts'
-import { CannotOpen } from '../runtime/seal.ts'
-import { useDatabase, withRunningDatabase } from './database.ts'
+import { toRow } from '../runtime/message-row.ts'
+import { useAccounts } from './call-service.ts'
+import { withRunningDatabase } from './database.ts'
+import { readDefaultAccount } from './default-account.ts'
 import type { Environment } from './environment.ts'
-import { type ByOptions, byOption, type JsonOption, optional, readId, toOperator } from './options.ts'
+import { type ByOptions, byOption, type JsonOption, optional, readId } from './options.ts'
 import { CommandError, print, printRows } from './output.ts'
 
 type CreateOptions = ByOptions & {
   partner: string
   shortcode: string
-  type: DarajaAccount['transactionType']
+  type: keyof typeof TYPES
   till?: string
   uniqueReference?: true
   pull?: true
@@ -78,57 +77,55 @@ Example:
 
 const create = async (environment: Environment, options: CreateOptions): Promise<void> => {
   const partnerId = readId('partner')(options.partner)
-  const shortcode = readSetting('--shortcode', 'DARAJA_SHORTCODE', options.shortcode)
-  const partyB = optional(options.till, (till) => readSetting('--till', 'DARAJA_PARTY_B', till)) ?? shortcode
-  const features = { uniqueReference: options.uniqueReference === true, pull: readPull(options) }
-  const actor = toOperator(options.by)
-  const secrets = await readAccountSecrets(environment)
-  const account = { ...secrets, shortcode, partyB, transactionType: options.type }
-  const accountId = await useDatabase(environment, (database, openVault) =>
-    setAccount({ database, vault: openVault(), partnerId, account, features, actor }),
-  )
-  if (accountId === null) throw new CommandError(`there is no partner ${partnerId}`)
+  const { shortcode, till, pullMsisdn } = options
+  if (options.pull && !options.uniqueReference) {
+    throw new CommandError('--pull needs --unique-reference: pulled transactions are matched by it')
+  }
+  const request = {
+    partnerId,
+    shortcode,
+    till,
+    pullMsisdn,
+    transactionType: TYPES[options.type],
+    uniqueReference: options.uniqueReference === true,
+    pull: options.pull === true,
+    ...(await readAccountSecrets(environment)),
+  }
+  const { accountId } = await useAccounts(environment, options.by, (service) => service.setAccount(request))
   print(options, { account_id: accountId, partner_id: partnerId, shortcode }, [
     `New payments of partner ${partnerId} go through ${shortcode}, account ${accountId}.`,
     `Whether Daraja knows it: gateway accounts check --partner ${partnerId}`,
   ])
 }
 
-const readPull = (options: CreateOptions): { msisdn: string | null } | null => {
-  if (options.pullMsisdn !== undefined && !options.pull) throw new CommandError('--pull-msisdn needs --pull')
-  if (!options.pull) return null
-  if (!options.uniqueReference)
-    throw new CommandError('--pull needs --unique-reference: pulled transactions are matched by it')
-  const msisdn = options.pullMsisdn
-  return { msisdn: msisdn === undefined ? null : readSetting('--pull-msisdn', 'DARAJA_PULL_MSISDN', msisdn) }
-}
-
-/** Reads an option as the setting of the default account is read. */
-const readSetting = (
-  option: string,
-  name: 'DARAJA_SHORTCODE' | 'DARAJA_PARTY_B' | 'DARAJA_PULL_MSISDN',
-  text: string,
-): string => {
-  try {
-    return readConfig({ [name]: text }, [name])[name] ?? ''
-  } catch (error) {
-    throw new CommandError(error instanceof Error ? error.message.replace(name, option) : String(error))
-  }
-}
+const TYPES = {
+  CustomerPayBillOnline: TransactionType.PAYBILL,
+  CustomerBuyGoodsOnline: TransactionType.TILL,
+} as const
 
 const list = async (environment: Environment, options: JsonOption & { partner?: string }): Promise<void> => {
-  const partnerId = optional(options.partner, readId('partner')) ?? null
-  const rows = await useDatabase(environment, (database) => listAccounts(database, partnerId))
+  const partnerId = optional(options.partner, readId('partner'))
+  const rows = (await findAll(environment, partnerId)).map((account) => toRow(AccountSchema, account))
   printRows(options, rows, {
     none: 'No partner has an account of its own: all go through the default one.',
   })
 }
 
+const findAll = (environment: Environment, partnerId: bigint | undefined): Promise<Account[]> =>
+  useAccounts(environment, undefined, async (service) => {
+    const all: Account[] = []
+    let after: bigint | undefined
+    do {
+      const page = await service.listAccounts({ pageSize: 1000, after, partnerId })
+      all.push(...page.accounts)
+      after = page.nextAfter
+    } while (after !== undefined)
+    return all
+  })
+
 const end = async (environment: Environment, options: EndOptions): Promise<void> => {
   const partnerId = readId('partner')(options.partner)
-  const actor = toOperator(options.by)
-  const hasEnded = await useDatabase(environment, (database) => endAccount({ database, partnerId, actor }))
-  if (!hasEnded) throw new CommandError(`partner ${partnerId} has no account of its own`)
+  await useAccounts(environment, options.by, (service) => service.endAccount({ partnerId }))
   print(
     options,
     { partner_id: partnerId, ended: true },
@@ -179,56 +176,26 @@ const checkCommand = (environment: Environment): Command =>
 
 const check = async (environment: Environment, options: CheckOptions): Promise<void> => {
   const partnerId = optional(options.partner, readId('partner'))
-  const own = partnerId === undefined ? null : await findOwn(environment, partnerId)
-  const account = own ?? readDefault(environment)
-  const { DARAJA_BASE_URL: baseUrl, DARAJA_TIMEOUT_MS: timeoutMs } = readConfig(
-    await withRunningDatabase(environment),
-    ['DARAJA_BASE_URL', 'DARAJA_TIMEOUT_MS'],
-  )
-  const client = createDarajaClient({ baseUrl, timeoutMs, connections: 1 })
-  const { problem } = await checkAccount({ client, account, baseUrl })
-  if (problem !== null) process.exitCode = 1
-  const { shortcode } = account
-  const which = own === null ? 'default' : 'own'
+  const { shortcode, own, problem } = await (partnerId === undefined
+    ? checkDefault(environment)
+    : useAccounts(environment, undefined, (service) => service.checkAccount({ partnerId })))
+  if (problem !== undefined) process.exitCode = 1
+  const which = own ? 'own' : 'default'
   print(
     options,
-    { ok: problem === null, account: which, shortcode, problem },
-    problem === null
+    { ok: problem === undefined, account: which, shortcode, problem: problem ?? null },
+    problem === undefined
       ? `Daraja lets the ${which} account ${shortcode} in.`
       : `The ${which} account ${shortcode} gets no token: ${problem}.`,
   )
 }
 
-/** The partner's own account, opened; null when it has none. */
-const findOwn = (environment: Environment, partnerId: bigint): Promise<DarajaAccount | null> =>
-  useDatabase(environment, async (database, openVault) => {
-    const vault = openVault()
-    const row = await findCurrentAccount(database, partnerId)
-    if (!row) return null
-    try {
-      return openSecrets(vault, row)
-    } catch (error) {
-      if (error instanceof CannotOpen)
-        throw new CommandError(`the secrets cannot be opened: ${error.message}`)
-      throw error
-    }
-  })
-
-const readDefault = (environment: Environment): DarajaAccount => {
-  const config = readConfig(environment, [
-    'DARAJA_CONSUMER_KEY',
-    'DARAJA_CONSUMER_SECRET',
-    'DARAJA_SHORTCODE',
-    'DARAJA_PASSKEY',
-    'DARAJA_TRANSACTION_TYPE',
-    'DARAJA_PARTY_B',
-  ])
-  return {
-    consumerKey: config.DARAJA_CONSUMER_KEY,
-    consumerSecret: config.DARAJA_CONSUMER_SECRET,
-    shortcode: config.DARAJA_SHORTCODE,
-    passkey: config.DARAJA_PASSKEY,
-    transactionType: config.DARAJA_TRANSACTION_TYPE,
-    partyB: config.DARAJA_PARTY_B ?? config.DARAJA_SHORTCODE,
-  }
+/** The default account, whose check needs no database. */
+const checkDefault = async (environment: Environment) => {
+  const found = await withRunningDatabase(environment)
+  const account = readDefaultAccount(found)
+  const config = readConfig(found, ['DARAJA_BASE_URL', 'DARAJA_TIMEOUT_MS'])
+  const check = checkAccountAt({ baseUrl: config.DARAJA_BASE_URL, timeoutMs: config.DARAJA_TIMEOUT_MS })
+  const { problem } = await check(account)
+  return { shortcode: account.shortcode, own: false, problem: problem ?? undefined }
 }

@@ -1,7 +1,8 @@
 import { Command, Option } from 'commander'
-import { listAudit } from '../core/audit/list-audit.ts'
 import { AUDIT_SUBJECTS, type AuditSubject } from '../core/audit/record-audit.ts'
-import { useDatabase } from './database.ts'
+import { AuditEntrySchema } from '../gen/mpesa/gateway/v1/audit_pb.js'
+import { toRow } from '../runtime/message-row.ts'
+import { useAudit } from './call-service.ts'
 import type { Environment } from './environment.ts'
 import { type JsonOption, optional, readId, readLimit } from './options.ts'
 import { printRows } from './output.ts'
@@ -20,13 +21,14 @@ export const auditCommand = (environment: Environment): Command => {
     .option('--limit <lines>', 'how many entries at most, 1 to 1000', '50')
     .addHelpText('after', '\nExample:\n  gateway audit list --partner 17 --limit 10')
     .action(async (options: ListOptions) => {
-      const filter = {
-        partnerId: optional(options.partner, readId('partner')) ?? null,
-        subject: options.subject ?? null,
-        before: optional(options.before, readId('line')) ?? null,
-        limit: readLimit(options.limit, 1000),
+      const request = {
+        partnerId: optional(options.partner, readId('partner')),
+        subjectKind: options.subject,
+        before: optional(options.before, readId('line')),
+        pageSize: readLimit(options.limit, 1000),
       }
-      const rows = await useDatabase(environment, (database) => listAudit(database, filter))
+      const { entries } = await useAudit(environment, (service) => service.listAuditEntries(request))
+      const rows = entries.map((entry) => toRow(AuditEntrySchema, entry))
       printRows(options, rows, { none: 'Nothing was done by hand yet.' })
     })
   return audit

@@ -4,7 +4,7 @@ import { connectDatabase, type Database } from '../database/connect.ts'
 import { keepAboveMarks } from '../database/mark/judge-by-marks.ts'
 import { isMigrated } from '../database/migrate.ts'
 import { PLANNED_BY_SIZE } from '../database/plan-settings.ts'
-import { readRunning, readRunningSecretKey } from '../local/running.ts'
+import { readRunning, readRunningSecretKey, readRunningSettings } from '../local/running.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { readConfig } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
@@ -14,8 +14,8 @@ import { CommandError } from './output.ts'
 
 /**
  * The environment with a `DATABASE_URL` and what goes with it (`NATS_URL`, `SPOOL_DIR`, `SECRET_KEY`,
- * `DARAJA_BASE_URL`): its own, or those of the `npm start` which runs with the same `DATA_DIR`, so that commands typed
- * beside it need no settings. Another database is never given that key.
+ * `DARAJA_BASE_URL`, and every setting of its `serve` that is no secret): its own, or those of the `npm start` which runs
+ * with the same `DATA_DIR`, so that commands typed beside it need no settings. Another database is never given that key.
  */
 export const withRunningDatabase = async (environment: Environment): Promise<Environment> => {
   const { DATA_DIR } = readConfig(environment, ['DATA_DIR'])
@@ -25,8 +25,10 @@ export const withRunningDatabase = async (environment: Environment): Promise<Env
   const secretKey = environment['SECRET_KEY'] || (await readRunningSecretKey(DATA_DIR)) || undefined
   const darajaUrl = environment['DARAJA_BASE_URL'] || (running.simulator_url ?? undefined)
   const spoolDir = environment['SPOOL_DIR'] || running.spool_dir || join(DATA_DIR, 'spool')
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value))
   return {
-    ...environment,
+    ...readRunningSettings(DATA_DIR),
+    ...given,
     DATABASE_URL: databaseUrl,
     NATS_URL: environment['NATS_URL'] || (running.nats_url ?? undefined),
     SECRET_KEY: secretKey,

@@ -3,18 +3,18 @@ import { type Command, Option } from 'commander'
 import { CANCELLED_STATES, RETRIED_STATES } from '../core/deliveries/change-many.ts'
 import { DELIVERY_STATES, type ShownDeliveryState } from '../core/deliveries/filter.ts'
 import { MAX_NAMED, MAX_PER_SECOND } from '../core/services/delivery-methods.ts'
-import type { OperatorClient } from '../core/services/operator-client.ts'
 import {
   type DeliveryChange,
   DeliveryChangeSchema,
   type DeliveryService,
   DeliveryState,
 } from '../gen/mpesa/gateway/v1/deliveries_pb.js'
+import { toRow } from '../runtime/message-row.ts'
+import type { OperatorClient } from '../runtime/operator-client.ts'
 import { useDeliveries } from './call-service.ts'
 import type { Environment } from './environment.ts'
-import { toRow } from './messages.ts'
 import { type ByOptions, byOption, optional, readId, readLimit, readTime } from './options.ts'
-import { CommandError, print, printJson, printTable } from './output.ts'
+import { CommandError, print, printJson, printLine, printTable } from './output.ts'
 
 /** The options that say which deliveries. */
 export type FilterOptions = {
@@ -22,6 +22,7 @@ export type FilterOptions = {
   host?: string
   state?: ShownDeliveryState
   errorClass?: string
+  test?: true
   since?: string
   until?: string
 }
@@ -37,6 +38,7 @@ export const addFilter = (
 ): Command =>
   command
     .option('--partner <id>', 'only those of this partner')
+    .option('--test', 'those of test payments, instead of those of real ones')
     .option('--host <host>', 'only those to this host of callback URLs')
     .addOption(new Option('--state <state>', 'only those in this state').choices(states))
     .option('--error-class <class>', 'only those whose last attempt failed so: dns, timeout, status, …')
@@ -55,6 +57,7 @@ const STATES: Readonly<Record<ShownDeliveryState | 'all', DeliveryState>> = {
 /** Reads the options. */
 export const readFilter = (options: FilterOptions) => ({
   partnerId: optional(options.partner, readId('partner')),
+  test: options.test === true,
   host: options.host,
   state: STATES[options.state ?? 'all'],
   errorClass: options.errorClass,
@@ -101,8 +104,8 @@ const retry = async (environment: Environment, texts: string[], options: RetryOp
   }
   await change(environment, { selections, options, verb: 'retried' }, async (service, selection) => {
     const request = { ...selection, perSecond, sendDeliveredAgain }
-    const { found, retried, changes } = await service.retryDeliveries(request)
-    return { found, changed: retried, changes }
+    const { found, retried, changes, held } = await service.retryDeliveries(request)
+    return { found, changed: retried, changes, held }
   })
 }
 
@@ -111,7 +114,7 @@ const cancel = async (environment: Environment, texts: string[], options: Cancel
   await change(environment, { selections, options, verb: 'cancelled' }, async (service, selection) => {
     const request = { ...selection, reason: options.reason }
     const { found, cancelled, changes } = await service.cancelDeliveries(request)
-    return { found, changed: cancelled, changes }
+    return { found, changed: cancelled, changes, held: 0n }
   })
 }
 
@@ -133,8 +136,8 @@ const readSelections = (
     }
     throw new CommandError(`name deliveries by their ids, or by --state ${states.join(', ')}`)
   }
-  const { state, ...others } = filter
-  if (state !== STATES.all || Object.values(others).some((value) => value !== undefined)) {
+  const { state, test, ...others } = filter
+  if (state !== STATES.all || test || Object.values(others).some((value) => value !== undefined)) {
     throw new CommandError('name deliveries by their ids, or by options, not both')
   }
   const ids = [...new Set(texts.map(readId('delivery')))]
@@ -142,7 +145,8 @@ const readSelections = (
   return starts.map((start) => ({ deliveryIds: ids.slice(start, start + MAX_NAMED) }))
 }
 
-type Changed = { found: bigint; changed: bigint; changes: DeliveryChange[] }
+/** `held`: how many of those that were changed wait for their endpoints. */
+type Changed = { found: bigint; changed: bigint; changes: DeliveryChange[]; held: bigint }
 
 /** Counts what fits, or changes it; whatever is named by its id is changed at once. */
 const change = async (
@@ -151,28 +155,35 @@ const change = async (
   ask: (service: OperatorClient<typeof DeliveryService>, selection: Selection) => Promise<Changed>,
 ): Promise<void> => {
   const { selections, options, verb } = what
-  const all: Changed = { found: 0n, changed: 0n, changes: [] }
+  const all: Changed = { found: 0n, changed: 0n, changes: [], held: 0n }
   await useDeliveries(environment, options.by, async (service) => {
     for (const selection of selections) {
-      const { found, changed, changes } = await ask(service, selection)
+      const { found, changed, changes, held } = await ask(service, selection)
       all.found += found
       all.changed += changed
+      all.held += held
       all.changes.push(...changes)
     }
   })
-  const value = { found: all.found, [verb]: all.changed }
+  const value = { found: all.found, [verb]: all.changed, ...(verb === 'retried' && { held: all.held }) }
   const [first] = selections
   if (first === undefined || 'deliveryIds' in first) {
     if (all.changed === 0n) process.exitCode = 1
     const changes = all.changes.map((one) => toRow(DeliveryChangeSchema, one))
     const whole = { ...value, changes }
-    return options.json ? printJson(whole) : printTable(changes, '')
+    if (options.json) return printJson(whole)
+    printTable(changes, '')
+    return all.held > 0n ? printLine(heldLine(all.held)) : undefined
   }
   const leftAlone = all.found - all.changed
   const line = first.validateOnly
     ? `${deliveries(all.found)} would be ${verb}. Nothing was changed: add --yes to go on.`
     : `${deliveries(all.changed)} ${verb}.${leftAlone > 0n ? ` ${leftAlone} left alone: an attempt is under way.` : ''}`
-  print(options, value, line)
+  print(options, value, all.held > 0n ? [line, heldLine(all.held)] : line)
 }
+
+/** What those wait for that are due, and still do not go out. */
+const heldLine = (held: bigint): string =>
+  `${held} of them ${held === 1n ? 'is' : 'are'} held, and go out when their endpoints are back: \`gateway deliveries endpoints\` shows these and until when they are down, \`gateway deliveries probe\` has one asked now.`
 
 const deliveries = (count: bigint): string => (count === 1n ? '1 delivery' : `${count} deliveries`)

@@ -4,16 +4,17 @@ import {
   DeliverySchema,
   DeliveryService,
   EndpointSchema,
+  EndpointState,
 } from '../gen/mpesa/gateway/v1/deliveries_pb.js'
+import { COLUMNS, toRow, withHeldUntil } from '../runtime/message-row.ts'
 import { useDeliveries } from './call-service.ts'
 import { addCancel, addFilter, addRetry, type FilterOptions, readFilter } from './deliveries-retry-cancel.ts'
 import type { Environment } from './environment.ts'
-import { COLUMNS, toRow } from './messages.ts'
 import { type ByOptions, byOption, type JsonOption, optional, readId, readLimit } from './options.ts'
 import { maskRow, print, printFields, printJson, printLine, printRows, printTable, toText } from './output.ts'
 
 type ListOptions = FilterOptions & JsonOption & { limit: string; before?: string }
-type EndpointsOptions = JsonOption & { partner?: string; paused?: true }
+type EndpointsOptions = JsonOption & { partner?: string; host?: string; paused?: true; test?: true }
 type EndpointOptions = ByOptions & { partner: string; host: string }
 
 /** Deliveries and endpoints that are listed at most. */
@@ -22,7 +23,7 @@ const MAX_LISTED = 1000
 /** `deliveries …`: deliveries to partners, and their endpoints. */
 export const deliveriesCommand = (environment: Environment): Command => {
   const deliveries = new Command('deliveries').description(
-    'show, list, retry and cancel deliveries to partners; pause and resume their endpoints',
+    'show, list, retry and cancel deliveries to partners; pause, resume and probe their endpoints',
   )
   deliveries
     .command('show')
@@ -44,7 +45,8 @@ export const deliveriesCommand = (environment: Environment): Command => {
       const request = { filter: readFilter(options), pageSize, before }
       const found = await useDeliveries(environment, undefined, (service) => service.listDeliveries(request))
       const rows = found.deliveries.map((delivery) => toRow(DeliverySchema, delivery))
-      printRows(options, rows, { none: 'There are no such deliveries.', columns: COLUMNS.delivery })
+      const shown = options.json ? rows : rows.map(withHeldUntil)
+      printRows(options, shown, { none: 'There are no such deliveries.', columns: COLUMNS.delivery })
     })
   addRetry(environment, deliveries)
   addCancel(environment, deliveries)
@@ -52,11 +54,15 @@ export const deliveriesCommand = (environment: Environment): Command => {
     .command('endpoints')
     .description('list endpoints that failed, are paused, or have held, dead or cancelled deliveries')
     .option('--partner <id>', 'only those of this partner')
+    .option('--host <host>', 'only those with this host of callback URLs')
     .option('--paused', 'only those that are paused')
+    .option('--test', 'those for test payments, instead of those for real ones')
     .addHelpText('after', '\nExample:\n  gateway deliveries endpoints --paused')
     .action(async (options: EndpointsOptions) => {
       const partnerId = optional(options.partner, readId('partner'))
-      const request = { partnerId, pausedOnly: options.paused === true, pageSize: MAX_LISTED }
+      const { test = false, paused = false } = options
+      const { host } = options
+      const request = { partnerId, host, pausedOnly: paused, pageSize: MAX_LISTED, test }
       const found = await useDeliveries(environment, undefined, (service) => service.listEndpoints(request))
       const rows = found.endpoints.map((endpoint) => toRow(EndpointSchema, endpoint))
       printRows(options, rows, { none: 'There are no such endpoints.' })
@@ -69,6 +75,12 @@ export const deliveriesCommand = (environment: Environment): Command => {
     .description('let go of what was held back for an endpoint, a little a second and then more')
     .addHelpText('after', '\nExample:\n  gateway deliveries resume --partner 7 --host shop.co.ke')
     .action((options: EndpointOptions) => resume(environment, options))
+  addEndpoint(deliveries.command('probe'))
+    .description(
+      'have an endpoint that is down asked now whether it is back, instead of when its time has passed',
+    )
+    .addHelpText('after', '\nExample:\n  gateway deliveries probe --partner 7 --host shop.co.ke')
+    .action((options: EndpointOptions) => probe(environment, options))
   return deliveries
 }
 
@@ -84,7 +96,7 @@ const show = async (environment: Environment, deliveryId: bigint, options: JsonO
   const attempts = found.attempts.map((attempt) => maskRow(toRow(AttemptSchema, attempt)))
   const whole = { ...delivery, attempts }
   if (options.json) return printJson(whole)
-  printFields(options, delivery)
+  printFields(options, withHeldUntil(delivery))
   printLine('')
   printTable(attempts, 'It has not been attempted yet.')
 }
@@ -110,6 +122,26 @@ const resume = async (environment: Environment, options: EndpointOptions): Promi
     { partner_id: partnerId, host, held },
     `Endpoint ${host} of partner ${partnerId} is resumed. ${held} held deliveries are let go, a little a second and then more.`,
   )
+}
+
+const probe = async (environment: Environment, options: EndpointOptions): Promise<void> => {
+  const endpoint = readEndpoint(options)
+  const { partnerId, host } = endpoint
+  const probed = await useDeliveries(environment, options.by, (service) => service.probeEndpoint(endpoint))
+  const { state, held } = toRow(DeliveryService.method.probeEndpoint.output, probed)
+  print(
+    options,
+    { partner_id: partnerId, host, state, held },
+    `Endpoint ${host} of partner ${partnerId} ${PROBED[probed.state]} ${toText(held)} deliveries are held for it.`,
+  )
+}
+
+const PROBED: Readonly<Record<EndpointState, string>> = {
+  [EndpointState.UNSPECIFIED]: 'is in a state that this release does not know.',
+  [EndpointState.OPEN]: 'is asked now by one of its deliveries whether it is back.',
+  [EndpointState.HALF_OPEN]: 'is being asked already.',
+  [EndpointState.RAMPING]: 'is back, and what was held for it is let go.',
+  [EndpointState.CLOSED]: 'is not down.',
 }
 
 /** The host as it is kept and shown: in lower case. */

@@ -1,23 +1,27 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Command } from 'commander'
+import type { Registry } from 'prom-client'
 import { ANSWER_WITHIN_MS, connectDatabase, type Database } from '../database/connect.ts'
 import { createDatabaseClock, startFollowingClock } from '../database/database-clock.ts'
 import { overAfter, retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { startDispatcher } from '../dispatcher/dispatcher.ts'
+import { createDispatcherTraces } from '../dispatcher/traces.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { secretsOf } from '../runtime/config.ts'
+import { countErrors } from '../runtime/count-errors.ts'
 import { type DispatchConfig, readDispatchConfig } from '../runtime/dispatch-config.ts'
-import { createLog, flushLog, type Log } from '../runtime/log.ts'
+import { createLog, type Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { startOperationsServer } from '../runtime/operations-server.ts'
 import { announceReady } from '../runtime/ready.ts'
 import { createVault } from '../runtime/seal.ts'
-import { untilAskedToStop, untilStopOrDefect } from '../runtime/shutdown.ts'
+import { untilAskedToStop, untilStopOrDefect, untilStopped } from '../runtime/shutdown.ts'
+import { openTracing, traceIdsFor } from '../runtime/tracing/tracing.ts'
 import { requireSchema } from './database.ts'
 import { type Environment, hasParent } from './environment.ts'
-import { readinessOf } from './readiness.ts'
+import { readinessOf, showDatabase } from './readiness.ts'
 
 /** How long the ready line waits for the queue, so that it shows the usual state; nothing else waits for it, ms. */
 const QUEUE_PATIENCE_MS = 1_000
@@ -33,10 +37,17 @@ export const dispatchCommand = (environment: Environment): Command =>
     .action(async (options: { json?: true }) => {
       const stopRequested = untilAskedToStop({ withParent: hasParent(environment) })
       const config = readDispatchConfig(environment)
-      const log = createLog({ name: 'dispatch', level: config.logLevel, secrets: secretsOf(environment) })
-      await dispatch({ config, log, stopRequested, json: options.json === true })
-      log.info({ event: 'stopped' })
-      await flushLog(log)
+      const registry = createMetrics()
+      const onLine = countErrors(registry)
+      const secrets = secretsOf(environment)
+      const traceIdOf = traceIdsFor(config)
+      const log = createLog({ name: 'dispatch', level: config.logLevel, secrets, onLine, traceIdOf })
+      const json = options.json === true
+      await untilStopped({
+        stopRequested,
+        log,
+        run: () => dispatch({ config, log, registry, secrets, stopRequested, json }),
+      })
     })
 
 /**
@@ -46,11 +57,15 @@ export const dispatchCommand = (environment: Environment): Command =>
 const dispatch = async (options: {
   config: DispatchConfig
   log: Log
+  registry: Registry
+  secrets: readonly string[]
   stopRequested: Promise<string>
   json: boolean
 }): Promise<void> => {
-  const { config, log, stopRequested, json } = options
+  const { config, log, registry, secrets, stopRequested, json } = options
   await using open = new AsyncDisposableStack()
+  const tracing = await openTracing({ config, name: 'dispatch', registry, log, secrets })
+  open.defer(() => tracing?.close())
   const database = openDatabase(config.database, log)
   open.defer(() => database.destroy())
   await retryWhileUnavailable(() => requireSchema(database), { isOver: overAfter(DATABASE_PATIENCE_MS) })
@@ -58,10 +73,10 @@ const dispatch = async (options: {
   await retryWhileUnavailable(() => time.ask(database), { isOver: overAfter(DATABASE_PATIENCE_MS) })
   const keepingTime = startFollowingClock({ time, database, log })
   open.defer(() => keepingTime.stop().catch(() => undefined))
-  const queue = openQueue(config.queue, log)
+  const queue = openQueue(config.queue, log, registry)
   open.defer(() => queue?.close())
 
-  const registry = createMetrics()
+  showDatabase(registry, database)
   let isStopping = false
   const operations = await startOperationsServer({
     host: config.operations.host,
@@ -80,6 +95,7 @@ const dispatch = async (options: {
     endpointConcurrency: config.deliveries.endpointConcurrency,
     allowPrivateNetworks: config.deliveries.allowPrivateNetworks,
     nameServers: config.deliveries.nameServers,
+    sink: config.signals,
     vault: createVault({
       secretKey: config.keys.secretKey,
       previousSecretKey: config.keys.previousSecretKey,
@@ -87,6 +103,7 @@ const dispatch = async (options: {
     }),
     registry,
     log,
+    traces: tracing && createDispatcherTraces(tracing, config.queue),
     clock: time.clock,
     nowMs,
     random: Math.random,
@@ -112,8 +129,12 @@ const openDatabase = ({ url, poolSize }: DispatchConfig['database'], log: Log): 
     mustWrite: true,
   })
 
-const openQueue = ({ natsUrl, stream }: DispatchConfig['queue'], log: Log): DeliveryQueue | null =>
-  natsUrl === null ? null : openDeliveryQueue({ natsUrl, stream, name: 'dispatch', log })
+const openQueue = (
+  { natsUrl, stream, replicas }: DispatchConfig['queue'],
+  log: Log,
+  registry: Registry,
+): DeliveryQueue | null =>
+  natsUrl === null ? null : openDeliveryQueue({ natsUrl, stream, replicas, name: 'dispatch', log, registry })
 
 const queueSettled = async (queue: DeliveryQueue | null): Promise<void> => {
   const untilMs = nowMs() + QUEUE_PATIENCE_MS

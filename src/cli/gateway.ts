@@ -33,16 +33,23 @@ type Load = (environment: Environment) => Promise<Command>
 const COMMANDS: Record<string, Load> = {
   serve: async (environment) => (await import('./serve.ts')).serveCommand(environment),
   dispatch: async (environment) => (await import('./dispatch.ts')).dispatchCommand(environment),
+  console: async (environment) => (await import('./console.ts')).consoleCommand(environment),
   migrate: async (environment) => (await import('./migrate.ts')).migrateCommand(environment),
   simulator: async (environment) => (await import('./simulate.ts')).simulatorCommand(environment),
   partners: async (environment) => (await import('./partners.ts')).partnersCommand(environment),
   tokens: async (environment) => (await import('./tokens.ts')).tokensCommand(environment),
   accounts: async (environment) => (await import('./accounts.ts')).accountsCommand(environment),
+  operators: async (environment) => (await import('./operators.ts')).operatorsCommand(environment),
   secrets: async (environment) => (await import('./secrets.ts')).secretsCommand(environment),
   payments: async (environment) => (await import('./payments.ts')).paymentsCommand(environment),
   payers: async (environment) => (await import('./payers.ts')).payersCommand(environment),
+  approvals: async (environment) => (await import('./approvals.ts')).approvalsCommand(environment),
   deliveries: async (environment) => (await import('./deliveries.ts')).deliveriesCommand(environment),
+  statement: async (environment) => (await import('./statement.ts')).statementCommand(environment),
+  totals: async (environment) => (await import('./totals.ts')).totalsCommand(environment),
   restored: async (environment) => (await import('./restored.ts')).restoredCommand(environment),
+  status: async (environment) => (await import('./status.ts')).statusCommand(environment),
+  traffic: async (environment) => (await import('./traffic.ts')).trafficCommand(environment),
   audit: async (environment) => (await import('./audit.ts')).auditCommand(environment),
 }
 

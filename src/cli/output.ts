@@ -1,3 +1,5 @@
+import { stringify } from 'csv-stringify/sync'
+import type { Row } from '../runtime/message-row.ts'
 import { createRedact } from '../runtime/redact.ts'
 import { toVisibleLine, toVisibleLines } from '../values/visible-text.ts'
 
@@ -46,8 +48,6 @@ export const printLine = (line: string): void => {
   process.stdout.write(`${toVisibleLine(line)}\n`)
 }
 
-export type Row = Readonly<Record<string, unknown>>
-
 /**
  * Prints rows: all of them as JSON, or their `columns` (all, unless named) as a table under their names; `none` when
  * there are no rows.
@@ -75,6 +75,12 @@ export const printTable = (rows: readonly Row[], none: string, columns?: readonl
         .join('  ')
         .trimEnd(),
     )
+}
+
+/** Prints rows as CSV, `columns` first; what a spreadsheet would take for a formula is text. */
+export const printCsv = (columns: readonly string[], rows: readonly Row[]): void => {
+  const cells = rows.map((row) => columns.map((name) => (row[name] === null ? '' : toText(row[name]))))
+  process.stdout.write(toVisibleLines(stringify([[...columns], ...cells], { escape_formulas: true })))
 }
 
 /** Prints one thing: as JSON, or a field a line. */

@@ -2,10 +2,10 @@ import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt'
 import { Command } from 'commander'
 import { listSigningSecrets } from '../core/partners/signing-secret.ts'
 import { ApiKeySchema, PartnerService } from '../gen/mpesa/gateway/v1/partners_pb.js'
+import { toRow } from '../runtime/message-row.ts'
 import { usePartners } from './call-service.ts'
 import { useDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
-import { toRow } from './messages.ts'
 import { type ByOptions, byOption, type JsonOption, optional, readDuration, readId } from './options.ts'
 import { CommandError, print, printOnce, printRows } from './output.ts'
 
@@ -13,34 +13,13 @@ const { createKey, rotateKey, rotateSigningSecret } = PartnerService.method
 const PARTNER = ['<partner>', 'the partner’s id', readId('partner')] as const
 const KEY = ['<key>', 'the key’s id', readId('key')] as const
 
-type CreateOptions = ByOptions & { name: string; expiresIn?: string }
+type CreateOptions = ByOptions & { name: string; expiresIn?: string; test?: true }
 type RotateOptions = ByOptions & { overlap: string }
 
 /** `partners keys …`: what partners prove with who they are. */
 export const keysCommand = (environment: Environment): Command => {
   const keys = new Command('keys').description('create, list, rotate and revoke a partner’s API keys')
-  keys
-    .command('create')
-    .argument(PARTNER[0], PARTNER[1], PARTNER[2])
-    .description('give a partner one more key, which is shown this once')
-    .requiredOption('--name <name>', 'what its owner calls it')
-    .option('--expires-in <time>', 'when it expires, like 90d; it does not when not given')
-    .addOption(byOption())
-    .addHelpText('after', '\nExample:\n  gateway partners keys create 17 --name "web shop" --expires-in 365d')
-    .action(async (partnerId: bigint, options: CreateOptions) => {
-      const request = {
-        partnerId,
-        name: options.name,
-        expiresInSeconds: optional(options.expiresIn, readLife),
-      }
-      const made = await usePartners(environment, options.by, (service) => service.createKey(request))
-      const { keyId, apiKey } = made
-      await printOnce(options, {
-        value: toRow(createKey.output, made),
-        lines: [`Key ${keyId} of partner ${partnerId}, shown this once: ${apiKey}`],
-        lost: `key ${keyId} was created, but not shown: end it with gateway partners keys revoke ${keyId}, and create another`,
-      })
-    })
+  addCreate(environment, keys)
   keys
     .command('list')
     .argument(PARTNER[0], PARTNER[1], PARTNER[2])
@@ -82,6 +61,38 @@ export const keysCommand = (environment: Environment): Command => {
     })
   return keys
 }
+
+/** `partners keys create`: one more key, real or for rehearsals. */
+const addCreate = (environment: Environment, keys: Command): Command =>
+  keys
+    .command('create')
+    .argument(PARTNER[0], PARTNER[1], PARTNER[2])
+    .description('give a partner one more key, which is shown this once')
+    .requiredOption('--name <name>', 'what its owner calls it')
+    .option('--expires-in <time>', 'when it expires, like 90d; it does not when not given')
+    .option('--test', 'a test key: its payments are rehearsed, and prompt nobody')
+    .addOption(byOption())
+    .addHelpText(
+      'after',
+      '\nExample:\n  gateway partners keys create 17 --name "web shop" --expires-in 365d\n  gateway partners keys create 17 --name rehearsal --test',
+    )
+    .action(async (partnerId: bigint, options: CreateOptions) => {
+      const request = {
+        partnerId,
+        name: options.name,
+        expiresInSeconds: optional(options.expiresIn, readLife),
+        test: options.test === true,
+      }
+      const made = await usePartners(environment, options.by, (service) => service.createKey(request))
+      const { keyId, apiKey } = made
+      await printOnce(options, {
+        value: toRow(createKey.output, made),
+        lines: [
+          `${options.test ? 'Test key' : 'Key'} ${keyId} of partner ${partnerId}, shown this once: ${apiKey}`,
+        ],
+        lost: `key ${keyId} was created, but not shown: end it with gateway partners keys revoke ${keyId}, and create another`,
+      })
+    })
 
 /** `partners signing-secret …`: what deliveries to a partner are signed with. */
 export const signingSecretCommand = (environment: Environment): Command => {

@@ -1,10 +1,10 @@
 import { Command } from 'commander'
 import { type Partner, PartnerSchema, PartnerService } from '../gen/mpesa/gateway/v1/partners_pb.js'
+import { COLUMNS, type Row, toRow } from '../runtime/message-row.ts'
 import { usePartners } from './call-service.ts'
 import type { Environment } from './environment.ts'
-import { COLUMNS, toRow } from './messages.ts'
 import { type ByOptions, byOption, type JsonOption, readId } from './options.ts'
-import { CommandError, print, printFields, printOnce, printRows, type Row } from './output.ts'
+import { CommandError, print, printFields, printOnce, printRows } from './output.ts'
 import { keysCommand, signingSecretCommand } from './partner-keys.ts'
 import { testCallbackCommand } from './test-callback.ts'
 

@@ -1,9 +1,11 @@
 import { sql } from 'kysely'
+import type { Registry } from 'prom-client'
 import type { Database } from '../database/connect.ts'
 import type { Alarm } from '../database/mark/mark.ts'
 import { textOfAlarm } from '../database/mark/report-alarm.ts'
 import { DatabaseReadOnly } from '../database/outage.ts'
 import type { DeliveryQueue } from '../queue/delivery-queue.ts'
+import { showReading } from '../runtime/metrics.ts'
 import type { Readiness } from '../runtime/operations-server.ts'
 import { inTime } from '../runtime/time-limit.ts'
 
@@ -37,6 +39,16 @@ export const readinessOf = async (options: {
     },
   }
 }
+
+/** Shows whether Postgres can be used by this process, as `/readyz` judges it. */
+export const showDatabase = (registry: Registry, database: Database): void =>
+  showReading(registry, () => problemOf(database), [
+    {
+      name: 'gateway_database_up',
+      help: '1 while this process can write to Postgres; 0 while Postgres is away, or may only be read',
+      samples: (problem) => [{ value: problem === null ? 1 : 0 }],
+    },
+  ])
 
 /** Why the database cannot be used, for operators; null: it can. A session that may only read is of no use. */
 const problemOf = async (database: Database): Promise<string | null> => {

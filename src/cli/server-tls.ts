@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises'
-import { isIP } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import type { ServerTls } from '../core/server/server-tls.ts'
 import { BadSettings } from '../runtime/config.ts'
 import type { ServeConfig } from '../runtime/serve-config.ts'
+import { isLoopback, messageOf, readPem } from './pem.ts'
 
 type GrpcConfig = Pick<ServeConfig['grpc'], 'host' | 'tlsCert' | 'tlsKey' | 'tlsClientCa' | 'allowPlaintext'>
 
@@ -49,16 +48,3 @@ const requirePrivacy = ({ host, allowPlaintext }: GrpcConfig): void => {
       'GRPC_TLS_KEY, or GRPC_ALLOW_PLAINTEXT=on where something else encrypts the way',
   )
 }
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
-
-const readPem = async (name: string, file: string): Promise<Buffer> => {
-  try {
-    return await readFile(file)
-  } catch (error) {
-    throw new BadSettings(`${name} must be a file that can be read: ${messageOf(error)}`)
-  }
-}
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

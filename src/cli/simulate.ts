@@ -1,13 +1,13 @@
 import { randomInt } from 'node:crypto'
 import { Command } from 'commander'
 import { systemClock } from '../runtime/clock.ts'
-import { BadSettings, readConfig } from '../runtime/config.ts'
-import { createLog } from '../runtime/log.ts'
+import { BadSettings, type Config, readConfig } from '../runtime/config.ts'
+import { createLog, type Log } from '../runtime/log.ts'
 import { announceReady } from '../runtime/ready.ts'
-import { untilAskedToStop } from '../runtime/shutdown.ts'
+import { untilAskedToStop, untilStopped } from '../runtime/shutdown.ts'
 import { planView, type RunPlan, unknownNames } from '../simulator/choose.ts'
 import { outcomesAsText } from '../simulator/outcome-tables.ts'
-import { startSimulator } from '../simulator/server.ts'
+import { type Simulator, startSimulator } from '../simulator/server.ts'
 import { type Environment, hasParent } from './environment.ts'
 
 /** `simulator`: Daraja's stand-in. */
@@ -19,7 +19,7 @@ export const simulatorCommand = (environment: Environment): Command =>
     .action((options: { json?: true }) => simulate(environment, options))
 
 const simulate = async (environment: Environment, options: { json?: true }): Promise<void> => {
-  const stop = untilAskedToStop({ withParent: hasParent(environment) })
+  const stopRequested = untilAskedToStop({ withParent: hasParent(environment) })
   const config = readConfig(environment, [
     'SIMULATOR_HOST',
     'SIMULATOR_PORT',
@@ -29,22 +29,44 @@ const simulate = async (environment: Environment, options: { json?: true }): Pro
     'LOG_LEVEL',
   ])
   const plan = toPlan(config.SIMULATOR_SEED, config.SIMULATOR_MISBEHAVIOURS)
+  const log = createLog({ name: 'simulator', level: config.LOG_LEVEL })
+  const json = options.json === true
+  await untilStopped({
+    stopRequested,
+    log,
+    run: async () => {
+      const simulator = await openSimulator({ config, plan, log, json })
+      log.info({ event: 'stopping', reason: await stopRequested })
+      await simulator.close()
+    },
+  })
+}
+
+type SimulatorConfig = Config<'SIMULATOR_HOST' | 'SIMULATOR_PORT' | 'SIMULATOR_CALLBACK_DELAY_MS'>
+
+/** Starts it, and says where it listens. */
+const openSimulator = async (options: {
+  config: SimulatorConfig
+  plan: RunPlan
+  log: Log
+  json: boolean
+}): Promise<Simulator> => {
+  const { config, plan, log } = options
   const simulator = await startSimulator({
     host: config.SIMULATOR_HOST,
     port: config.SIMULATOR_PORT,
     callbackDelayMs: config.SIMULATOR_CALLBACK_DELAY_MS,
-    log: createLog({ name: 'simulator', level: config.LOG_LEVEL }),
+    log,
     clock: systemClock,
     random: Math.random,
     plan,
   })
   announceReady({
-    json: options.json === true,
+    json: options.json,
     text: `The simulator listens at ${simulator.url}. Its prompts: ${simulator.url}/_ledger${planText(plan)}`,
     fields: { process: 'simulator', simulator_url: simulator.url, ...planView(plan) },
   })
-  await stop
-  await simulator.close()
+  return simulator
 }
 
 const SEEDS = 2 ** 32

@@ -8,12 +8,18 @@ import type { CoreOptions } from './core-options.ts'
 import type { FindAccount } from './daraja/call.ts'
 import { toAccountReference } from './daraja/stk-push.ts'
 import { createUniqueReferences } from './daraja/unique-reference.ts'
+import type { EventTail } from './events/tail.ts'
+import type { Overload } from './overload/overload.ts'
+import { startWatchingWaits } from './overload/read-waits.ts'
 import { startPartitioning } from './partitioning.ts'
 import { startForgettingCounts } from './partners/forget-counts.ts'
 import type { KeyUse } from './partners/key-use.ts'
 import { startPulling } from './reconcile/pull-transactions.ts'
 import { startReconciling } from './reconcile/reconcile.ts'
+import { startSignalling } from './signals/signal.ts'
 import { startSubmitting } from './submit/submit.ts'
+import type { CoreTraces } from './traces.ts'
+import { startCountingTraffic } from './traffic/count-traffic.ts'
 
 /** What the loops share with the services. */
 export type Shared = {
@@ -21,21 +27,32 @@ export type Shared = {
   availability: DatabaseAvailability
   keyUse: KeyUse
   findAccount: FindAccount
+  tail: EventTail
+  overload: Overload
+  traces: CoreTraces | undefined
 }
 
 export type CoreLoops = { submitting: Loop; interpreting: Interpreter; all: readonly Loop[] }
 
 /** Starts the loops of the core. */
 export const startLoops = (options: CoreOptions, shared: Shared): CoreLoops => {
-  const { config, database, log, metrics } = options
+  const { config, database, nowMs, log, metrics } = options
   const { availability } = shared
-  const interpreting = startInterpreting({ database, log, metrics, onSettled: options.onDeliveriesDue })
+  const interpreting = startInterpreting({
+    database,
+    nowMs,
+    log,
+    metrics,
+    traces: shared.traces,
+    onSettled: options.onDeliveriesDue,
+    publishAtOnce: options.publishAtOnce,
+  })
   const replaying = startReplaying({
     database,
     spool: options.spool,
     availability,
     log,
-    onReceived: interpreting.wake,
+    onReceived: interpreting.wakeForOld,
   })
   const { submitting, ...others } = startAskingDaraja(options, shared)
   const all = [
@@ -44,13 +61,29 @@ export const startLoops = (options: CoreOptions, shared: Shared): CoreLoops => {
     replaying,
     others.reconciling,
     others.pulling,
+    startWatchingWaits({
+      database,
+      overload: shared.overload,
+      shortcode: config.daraja.account.shortcode,
+      nowMs: options.nowMs,
+      log,
+    }),
     shared.keyUse.start(),
+    shared.tail.start(),
     startPartitioning({ database, keepDays: config.keepDays, log }),
     startForgettingCounts({ database, log }),
+    startCountingTraffic({ database, log }),
     startForgettingStrangers({
       database,
       list: config.callbacks.sources.list,
       keepDays: config.keepDays.strangers,
+      log,
+    }),
+    ...startSignalling({
+      database,
+      url: config.signals.url,
+      overdueAfterMs: config.operations.overdueAfterMs,
+      onDeliveriesDue: options.onDeliveriesDue,
       log,
     }),
   ]
@@ -58,7 +91,7 @@ export const startLoops = (options: CoreOptions, shared: Shared): CoreLoops => {
 }
 
 /** Starts the loops that call Daraja. */
-const startAskingDaraja = (options: CoreOptions, { tokens, findAccount }: Shared) => {
+const startAskingDaraja = (options: CoreOptions, { tokens, findAccount, traces }: Shared) => {
   const { config, database, log, metrics, nowMs, random } = options
   const { timeoutMs, pushesPerSecond, queriesPerSecond } = config.daraja
   const { publicUrl } = config.callbacks
@@ -80,6 +113,7 @@ const startAskingDaraja = (options: CoreOptions, { tokens, findAccount }: Shared
     random,
     log,
     metrics,
+    traces,
     onSettled,
   })
   const reconciling = startReconciling({
@@ -92,6 +126,7 @@ const startAskingDaraja = (options: CoreOptions, { tokens, findAccount }: Shared
     nowMs,
     log,
     metrics,
+    traces,
     onSettled,
   })
   const pulling = startPulling({
@@ -106,6 +141,7 @@ const startAskingDaraja = (options: CoreOptions, { tokens, findAccount }: Shared
     nowMs,
     log,
     metrics,
+    traces,
     onSettled,
   })
   return { submitting, reconciling, pulling }

@@ -3,15 +3,18 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Database } from '../database/connect.ts'
 import type { NumberGuard } from '../database/mark/number-guard.ts'
 import type { Outcome } from '../database/schema/payments.ts'
+import { showReading } from '../runtime/metrics.ts'
+import { FAILURE_REASON_NAMES, toFailureReasonName } from '../values/failure-reason.ts'
+import { failureOf } from './payments/failures.ts'
 import { countOverduePayments } from './payments/find.ts'
 import type { Cause } from './payments/states.ts'
-import type { FindingKind } from './settle/findings.ts'
+import { FINDING_KINDS, type FindingKind } from './settle/findings.ts'
 
 export type CoreMetrics = {
   /** Counts a request for a payment that was answered. */
-  requested(result: 'accepted' | 'duplicate' | 'key_reused' | 'limited'): void
+  requested(result: (typeof RESULTS)[number]): void
   /** Counts a push whose outcome is known, or known to be unknown. */
-  pushed(outcome: 'accepted' | 'refused' | 'later' | 'unknown'): void
+  pushed(outcome: (typeof PUSH_OUTCOMES)[number]): void
   /** Counts a callback that was made durable. */
   calledBack(token: 'known' | 'unknown'): void
   /** Counts an answer to a query. */
@@ -19,16 +22,54 @@ export type CoreMetrics = {
   /** Counts a page that was pulled of M-PESA's records, or not. */
   pulled(answer: 'page' | 'failed'): void
   /** Counts a payment that was settled. */
-  settled(settlement: { outcome: Outcome; cause: Cause }): void
+  settled(settlement: { outcome: Outcome; cause: Cause; resultCode: string }): void
   /** Counts a report that contradicts what is known. */
   found(kind: FindingKind): void
+  /** Counts a stream of events that began (1) or ended (-1). */
+  watchers(difference: 1 | -1): void
+  /** Counts events that were sent to somebody who watches or polls. */
+  sentEvents(count: number): void
   /** Counts a time for which Daraja is left alone, since it turned the account away. */
   heldOff(): void
+  /** Shows, from now on, how many accounts have payments refused, and how long one would wait for its push, ms. */
+  showOverload(state: () => { accounts: number; expectedMs: number }): void
+}
+
+const RESULTS = ['accepted', 'duplicate', 'key_reused', 'limited', 'overloaded'] as const
+const PUSH_OUTCOMES = ['accepted', 'refused', 'later', 'unknown'] as const
+
+/** By what a payment is settled, by the outcome that it then has. */
+const SETTLING_CAUSES = {
+  successful: ['callback', 'query', 'pull', 'operator'],
+  failed: [
+    'callback',
+    'query',
+    'operator',
+    'push_refused',
+    'submit_deadline_passed',
+    'partner_disabled',
+    'cancelled',
+  ],
+} as const satisfies Record<Outcome, readonly Cause[]>
+
+/** Counts nothing: for test payments, which are in no total. */
+export const UNCOUNTED: CoreMetrics = {
+  requested: () => undefined,
+  pushed: () => undefined,
+  calledBack: () => undefined,
+  queried: () => undefined,
+  pulled: () => undefined,
+  settled: () => undefined,
+  found: () => undefined,
+  heldOff: () => undefined,
+  watchers: () => undefined,
+  sentEvents: () => undefined,
+  showOverload: () => undefined,
 }
 
 /**
  * What the core counts. What is open is asked of Postgres when the metrics are read: it is the same whichever process
- * is asked, and has no value while Postgres is away.
+ * is asked, and has no sample while Postgres is away.
  */
 export const createCoreMetrics = (registry: Registry, database: Database): CoreMetrics => {
   const counterOf = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
@@ -48,61 +89,95 @@ export const createCoreMetrics = (registry: Registry, database: Database): CoreM
     'outcome',
     'cause',
   ])
+  const failures = counterOf('gateway_payments_failed_total', 'Payments that failed, by why', ['reason'])
   const findings = counterOf('gateway_payment_findings_total', 'Truths that did not fit what was known', [
     'kind',
   ])
   const holds = counterOf('gateway_daraja_holds_total', 'Times that Daraja was left alone for a while', [])
+  const watchers = new Gauge({
+    name: 'gateway_watchers',
+    help: 'Streams of payment events that are open',
+    registers: [registry],
+  })
+  const events = counterOf('gateway_events_sent_total', 'Payment events sent to watchers and pollers', [])
+  // From 0 on, so that the first of each is a growth as well, which is what alerts look for.
+  for (const result of RESULTS) requests.inc({ result }, 0)
+  for (const outcome of PUSH_OUTCOMES) pushes.inc({ outcome }, 0)
+  for (const token of ['known', 'unknown']) callbacks.inc({ token }, 0)
+  for (const answer of ['definite', 'open']) queries.inc({ answer }, 0)
+  for (const answer of ['page', 'failed']) pulls.inc({ answer }, 0)
+  for (const [outcome, causes] of Object.entries(SETTLING_CAUSES))
+    for (const cause of causes) settled.inc({ outcome, cause }, 0)
+  for (const reason of FAILURE_REASON_NAMES) failures.inc({ reason }, 0)
+  for (const kind of FINDING_KINDS) findings.inc({ kind }, 0)
   addOpenDuties(registry, database)
+  let overload = (): OverloadState => ({ accounts: 0, expectedMs: 0 })
+  addOverload(registry, () => overload())
   return {
     requested: (result) => requests.inc({ result }),
     pushed: (outcome) => pushes.inc({ outcome }),
     calledBack: (token) => callbacks.inc({ token }),
     pulled: (answer) => pulls.inc({ answer }),
     queried: (answer) => queries.inc({ answer }),
-    settled: (settlement) => settled.inc(settlement),
+    settled: ({ outcome, cause, resultCode }) => {
+      settled.inc({ outcome, cause })
+      if (outcome === 'failed') failures.inc({ reason: toFailureReasonName(failureOf(resultCode).reason) })
+    },
     found: (kind) => findings.inc({ kind }),
+    watchers: (difference) => watchers.inc(difference),
+    sentEvents: (count) => events.inc(count),
     heldOff: () => holds.inc(),
+    showOverload: (state) => {
+      overload = state
+    },
   }
 }
 
-/** Shows how many payments are still open `afterMs` after they were accepted. */
-export const addOverduePayments = (registry: Registry, database: Database, afterMs: number): void => {
-  const overdue = new Gauge({
-    name: 'gateway_overdue_payments',
-    help: 'Payments that are still open after the time by which they should be settled',
+type OverloadState = { accounts: number; expectedMs: number }
+
+const addOverload = (registry: Registry, state: () => OverloadState): void => {
+  const accounts: Gauge = new Gauge({
+    name: 'gateway_overloaded_accounts',
+    help: 'Accounts of Daraja for which this process refuses new payments, since too many wait for their push',
     registers: [registry],
-    collect: async () => {
-      const count = await countOverduePayments(database, afterMs).catch(() => null)
-      if (count === null) overdue.reset()
-      else overdue.set(count)
-    },
+    collect: (): void => accounts.set(state().accounts),
+  })
+  const expected: Gauge = new Gauge({
+    name: 'gateway_expected_push_wait_seconds',
+    help: 'How long a payment that this process accepts now would wait for its push, of the account where it is longest',
+    registers: [registry],
+    collect: (): void => expected.set(state().expectedMs / 1000),
   })
 }
+
+/** Shows how many payments are still open `afterMs` after they were accepted. */
+export const addOverduePayments = (registry: Registry, database: Database, afterMs: number): void =>
+  showReading(registry, () => countOverduePayments(database, afterMs), [
+    {
+      name: 'gateway_overdue_payments',
+      help: 'Payments that are still open after the time by which they should be settled',
+      samples: (count) => [{ value: count }],
+    },
+  ])
 
 type OpenDuties = { duty: string; open: number; oldestAgeSeconds: number }
 
-const addOpenDuties = (registry: Registry, database: Database): void => {
-  const oldest = new Gauge({
-    name: 'gateway_oldest_due_duty_age_seconds',
-    help: 'How long the duty that has waited longest has been due; 0 when none is due',
-    labelNames: ['duty'] as const,
-    registers: [registry],
-  })
-  const open = new Gauge({
-    name: 'gateway_open_duties',
-    help: 'What is still to be done for payments: submit, query, confirm, interpret',
-    labelNames: ['duty'] as const,
-    registers: [registry],
-    collect: async () => {
-      open.reset()
-      oldest.reset()
-      for (const row of await readOpenDuties(database).catch((): OpenDuties[] => [])) {
-        open.set({ duty: row.duty }, row.open)
-        oldest.set({ duty: row.duty }, row.oldestAgeSeconds)
-      }
+const addOpenDuties = (registry: Registry, database: Database): void =>
+  showReading(registry, () => readOpenDuties(database), [
+    {
+      name: 'gateway_oldest_due_duty_age_seconds',
+      help: 'How long the duty that has waited longest has been due; 0 when none is due',
+      labelNames: ['duty'],
+      samples: (duties) =>
+        duties.map(({ duty, oldestAgeSeconds }) => ({ labels: { duty }, value: oldestAgeSeconds })),
     },
-  })
-}
+    {
+      name: 'gateway_open_duties',
+      help: 'What is still to be done for payments: submit, query, confirm, interpret',
+      labelNames: ['duty'],
+      samples: (duties) => duties.map(({ duty, open }) => ({ labels: { duty }, value: open })),
+    },
+  ])
 
 const readOpenDuties = async (database: Database): Promise<OpenDuties[]> => {
   const { rows } = await sql<OpenDuties>`
@@ -110,9 +185,9 @@ const readOpenDuties = async (database: Database): Promise<OpenDuties[]> => {
            greatest(0, coalesce(extract(epoch FROM now() - min(due_at)), 0))::float8 AS "oldestAgeSeconds"
     FROM (VALUES ('submit'), ('query'), ('confirm'), ('interpret')) duties (duty)
     LEFT JOIN (
-      SELECT 'submit' AS duty, due_at FROM to_submit
-      UNION ALL SELECT 'query', due_at FROM to_query
-      UNION ALL SELECT 'confirm', since FROM to_confirm
+      SELECT 'submit' AS duty, due_at FROM to_submit WHERE account_id >= 0
+      UNION ALL SELECT 'query', due_at FROM to_query WHERE account_id >= 0
+      UNION ALL SELECT 'confirm', since FROM to_confirm WHERE account_id >= 0
       UNION ALL SELECT 'interpret', due_at FROM to_interpret
     ) open USING (duty)
     GROUP BY duty

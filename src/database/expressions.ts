@@ -12,6 +12,10 @@ export const fromNow = (afterMs: number): RawBuilder<Date> =>
 /** Any of these ids, to compare one with: a single array, so that the text is the same for any number of them. */
 export const anyOf = (ids: readonly bigint[]): RawBuilder<bigint> => sql<bigint>`any(${ids}::bigint[])`
 
+/** Of one partner. The second part is what the index of a partner's duties asks for: see migration 023. */
+export const isOfPartner = (partnerId: bigint, column: RawBuilder<unknown>): RawBuilder<boolean> =>
+  sql<boolean>`${column} = ${partnerId} AND ${column} <> 0`
+
 /** True where an instant is ahead, or there is none: of what has not expired, or never does. */
 export const isNotOver = (
   expiry: 'api_keys.expires_at' | 'signing_secrets.expires_at',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely'
-import { DatabaseError, type Pool, type PoolClient, type QueryResult } from 'pg'
+import { Client, DatabaseError, type Pool, type PoolClient, type QueryResult } from 'pg'
 import type { Log } from '../runtime/log.ts'
 import { DatabaseReadOnly, DatabaseUnavailable, isPlanOutdated, isReadOnly } from './outage.ts'
 import { createSend, type Send } from './send-statement.ts'
@@ -76,10 +76,15 @@ export const lendConnections = (options: {
       if (typeof text !== 'string') throw new TypeError('cursors are not supported')
       return run(client, text, values)
     }
-    return { query, release: (destroy) => client.release(destroy || !generations.isCurrent(client)) }
+    return {
+      query,
+      release: (destroy) => client.release(destroy || !generations.isCurrent(client)),
+      // By which a statement on this connection is cancelled from another one.
+      ...('processID' in client && typeof client.processID === 'number' && { processID: client.processID }),
+    }
   }
 
-  return { connect, end: () => pool.end(), options: pool.options }
+  return { connect, end: () => pool.end(), options: pool.options, Client }
 }
 
 /** Which connections may still be used: those that were opened after the last ones were given up. */

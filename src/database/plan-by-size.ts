@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from './connect.ts'
-import { PLANNED_BY_SIZE } from './plan-settings.ts'
+import { PLANNED_BY_INDEX, PLANNED_BY_SIZE } from './plan-settings.ts'
 import type { Schema } from './schema/schema.ts'
 
 /**
@@ -11,14 +11,24 @@ import type { Schema } from './schema/schema.ts'
 export const planBySize = <Result>(
   database: Database,
   read: (transaction: Transaction<Schema>) => Promise<Result>,
+): Promise<Result> => planBy(PLANNED_BY_SIZE, database, read)
+
+/** The same with statements that are planned by index: for looks that read few rows, whatever the tables hold. */
+export const planByIndex = <Result>(
+  database: Database,
+  read: (transaction: Transaction<Schema>) => Promise<Result>,
+): Promise<Result> => planBy(PLANNED_BY_INDEX, database, read)
+
+const planBy = <Result>(
+  settings: Readonly<Record<string, string>>,
+  database: Database,
+  read: (transaction: Transaction<Schema>) => Promise<Result>,
 ): Promise<Result> =>
   database
     .transaction()
     .setAccessMode('read only')
     .execute(async (transaction) => {
-      const settings = Object.entries(PLANNED_BY_SIZE).map(
-        ([name, value]) => sql`set_config(${name}, ${value}, true)`,
-      )
-      await sql`SELECT ${sql.join(settings)}`.execute(transaction)
+      const each = Object.entries(settings).map(([name, value]) => sql`set_config(${name}, ${value}, true)`)
+      await sql`SELECT ${sql.join(each)}`.execute(transaction)
       return await read(transaction)
     })

@@ -5,19 +5,23 @@ import type { DeliveryQueue } from '../queue/delivery-queue.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Vault } from '../runtime/seal.ts'
+import { showBacklog } from './backlog.ts'
 import { createDeliver } from './deliver/deliver.ts'
 import { createFairQueue, type DueDelivery } from './deliver/fair-queue.ts'
 import { createPoster, type PostLimits } from './deliver/post.ts'
 import { startRecovering } from './deliver/recover.ts'
 import { createSigner } from './deliver/sign.ts'
+import { createWays, type Sink, type Ways } from './deliver/sink.ts'
 import { createHold } from './endpoints/hold-flood.ts'
 import { createOutcomeRecorder } from './endpoints/record-outcomes.ts'
 import { startReleasing } from './endpoints/release.ts'
-import { createDispatcherMetrics, showBacklog } from './metrics.ts'
+import { createDispatcherMetrics } from './metrics.ts'
 import { type AddressGuard, createAddressGuard, ownAddresses } from './network/guard-address.ts'
 import { createResolver } from './network/resolve-host.ts'
 import { createReporter } from './report.ts'
-import { createRetryUntilStopped } from './retry-until-stopped.ts'
+import { createRetryUntilStopped, type RetryUntilStopped } from './retry-until-stopped.ts'
+import { showSignals } from './show-signals.ts'
+import type { DispatcherTraces } from './traces.ts'
 
 export type DispatcherOptions = {
   database: Database
@@ -32,10 +36,14 @@ export type DispatcherOptions = {
   allowPrivateNetworks: boolean
   /** Opens the partners' signing secrets. */
   vault: Vault
+  /** Where signals to operators go; null or undefined: not from here. */
+  sink?: Sink | null
   /** Whom to ask for the addresses of endpoints; null: the machine's name servers. */
   nameServers: readonly string[] | null
   registry: Registry
   log: Log
+  /** Left out: no spans are made. */
+  traces?: DispatcherTraces | undefined
   clock: Clock
   nowMs: () => number
   random: () => number
@@ -64,30 +72,25 @@ const GIVE_UP_MS = 20_000
  * dispatchers share the work.
  */
 export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
-  const { database, queue, scheduleMs, concurrency, registry, log, clock, nowMs, random } = options
-  const giveUp = new AbortController()
-  const defect = Promise.withResolvers<never>()
+  const { database, queue, scheduleMs, concurrency, registry, log, nowMs, random } = options
+  const [giveUp, defect] = [new AbortController(), Promise.withResolvers<never>()]
   defect.promise.catch(() => undefined)
 
   const retryUntilStopped = createRetryUntilStopped({ giveUp: giveUp.signal, log })
   const reporter = createReporter({ registry, log })
   showBacklog(registry, database)
-  const poster = createPoster({
-    guard: options.guard ?? createGuard(options.allowPrivateNetworks, options.nameServers),
-    limits: options.limits,
-    clock,
-    nowMs,
-  })
+  if (options.sink) showSignals(registry, database)
+  const ways = openWays(options, retryUntilStopped)
   const outcomes = createOutcomeRecorder({ database, retryUntilStopped, scheduleMs, random, reporter })
   const deliver = createDeliver({
     database,
-    poster,
-    sign: createSigner({ database, vault: options.vault, retryUntilStopped, nowMs, log }),
+    wayOf: ways.wayOf,
     retryUntilStopped,
     scheduleMs,
     random,
     metrics: createDispatcherMetrics(registry),
     reporter,
+    traces: options.traces,
     recordOutcome: (claim, result) => {
       // After an outage that lasted longer than this process, the other dispatchers go on without this outcome.
       outcomes.record(claim, result).catch((error: unknown) => {
@@ -114,14 +117,14 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
     concurrency,
     endpointConcurrency: options.endpointConcurrency,
     nowMs,
-    start: (due) => finish(due, deliver(due.delivery_id)),
+    start: (due) => finish(due, deliver(due)),
     hold: async (given) => {
       await Promise.all(given.map((due) => finish(due, hold(due.delivery_id))))
     },
   })
 
   const loops = [
-    startRecovering({ database, queue, fairQueue, overdueMs: options.overdueMs, log }),
+    startRecovering({ database, queue, fairQueue, overdueMs: options.overdueMs, nowMs, log }),
     startReleasing({ database, fairQueue, reporter, nowMs, log }),
   ]
   for (const loop of loops) loop.ended.catch((error: unknown) => defect.reject(error))
@@ -135,9 +138,23 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
     await fairQueue.idle()
     await outcomes.drained()
     clearTimeout(timer)
-    await poster.close()
+    await ways.close()
   }
   return { stop, failed: defect.promise }
+}
+
+const openWays = (options: DispatcherOptions, retryUntilStopped: RetryUntilStopped): Ways => {
+  const { database, vault, nameServers, limits, clock, nowMs, log } = options
+  const guard = options.guard ?? createGuard(options.allowPrivateNetworks, nameServers)
+  return createWays({
+    sign: createSigner({ database, vault, retryUntilStopped, nowMs, log }),
+    poster: createPoster({ guard, limits, clock, nowMs }),
+    sink: options.sink ?? null,
+    nameServers,
+    limits,
+    clock,
+    nowMs,
+  })
 }
 
 const createGuard = (allowPrivateNetworks: boolean, nameServers: readonly string[] | null): AddressGuard =>

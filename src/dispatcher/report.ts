@@ -3,9 +3,10 @@ import type { EndpointStateName } from '../database/schema/endpoints.ts'
 import type { RowOf } from '../database/schema/schema.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Endpoint } from '../values/endpoint.ts'
+import type { ErrorClass } from '../values/error-class.ts'
+import { isRealId, isTestId, partnerIdOf } from '../values/test-partner.ts'
 import type { Claim } from './deliver/attempts.ts'
 import type { Plan } from './deliver/plan.ts'
-import type { ErrorClass } from './network/classify-error.ts'
 
 /** A change of an endpoint's state, and the delivery by which it came, where there is one. */
 export type EndpointChange = Endpoint & {
@@ -54,10 +55,13 @@ export const createReporter = (options: { registry: Registry; log: Log }): Repor
     registers: [registry],
   })
 
+  for (const signal of Object.keys(DELIVERY_EVENTS)) deliveries.inc({ signal }, 0)
+  for (const to of Object.keys(ENDPOINT_EVENTS)) endpoints.inc({ to }, 0)
+
   const attempted: Reporter['attempted'] = (claim, plan, errorClass) => {
     const signal = signalOf(claim, plan)
     if (signal === null) return
-    deliveries.inc({ signal })
+    if (isRealId(claim.partner_id)) deliveries.inc({ signal })
     const line = {
       ...DELIVERY_EVENTS[signal],
       ...fieldsOfDelivery(claim),
@@ -70,7 +74,7 @@ export const createReporter = (options: { registry: Registry; log: Log }): Repor
   }
 
   const expired: Reporter['expired'] = (one) => {
-    deliveries.inc({ signal: 'dead' })
+    if (isRealId(one.partner_id)) deliveries.inc({ signal: 'dead' })
     const line = {
       ...DELIVERY_EVENTS.dead,
       ...fieldsOfDelivery(one),
@@ -83,7 +87,7 @@ export const createReporter = (options: { registry: Registry; log: Log }): Repor
 
   const endpointChanged: Reporter['endpointChanged'] = (change) => {
     const { to, cause, openMs } = change
-    endpoints.inc({ to })
+    if (isRealId(change.partner_id)) endpoints.inc({ to })
     const line = { ...ENDPOINT_EVENTS[to], ...fieldsOf(change), cause }
     const opened = { ...line, open_ms: Math.round(openMs ?? 0) }
     if (to === 'open') log.warn(opened)
@@ -124,6 +128,7 @@ const fieldsOfDelivery = ({
 const fieldsOf = (one: Endpoint & { delivery_id?: bigint; payment_id?: bigint }) => ({
   delivery_id: one.delivery_id === undefined ? null : Number(one.delivery_id),
   payment_id: one.payment_id === undefined ? null : Number(one.payment_id),
-  partner_id: Number(one.partner_id),
+  partner_id: Number(partnerIdOf(one.partner_id)),
+  test: isTestId(one.partner_id) || undefined,
   host: one.host,
 })

@@ -1,5 +1,8 @@
+import { ConnectError } from '@connectrpc/connect'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.js'
 import type { Log } from '../runtime/log.ts'
+import { parseTraceId } from '../values/traceparent.ts'
 import { type ErrorAnswer, JSON_TYPE, MESSAGES, Refusal, renderError, toErrorAnswer } from './errors.ts'
 
 /**
@@ -68,15 +71,20 @@ const logError = (options: {
   const { log, request, answer, error } = options
   const { status, message } = answer
   const [request_id, method, route] = [request.id, request.method, request.routeOptions.url]
-  if (status === 503) {
+  const trace_id = request.place?.traceId ?? parseTraceId(request.headers['traceparent'])
+  if (status === 503 && !isOverload(error)) {
     const cause = causeOf(error)
-    log.warn({ event: 'request_unavailable', request_id, method, route, status, cause })
-  } else if (status >= 500) {
-    log.error({ event: 'request_failed', request_id, method, route, status, err: error })
+    log.warn({ event: 'request_unavailable', request_id, trace_id, method, route, status, cause })
+  } else if (status >= 500 && status !== 503) {
+    log.error({ event: 'request_failed', request_id, trace_id, method, route, status, err: error })
   } else {
-    log.debug({ event: 'request_refused', request_id, method, route, status, message })
+    log.debug({ event: 'request_refused', request_id, trace_id, method, route, status, message })
   }
 }
+
+/** The core has a line for the beginning and the end of an overload, not for each request. */
+const isOverload = (error: unknown): boolean =>
+  error instanceof ConnectError && error.findDetails(ErrorInfoSchema)[0]?.reason === 'OVERLOADED'
 
 /** What made the core unavailable, in one line: during an outage there is one for every request. */
 const causeOf = (error: unknown): string | undefined =>

@@ -2,7 +2,9 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import type { WrongSecrets } from '../runtime/count-wrong-secrets.ts'
+import type { NoteRefused } from '../runtime/refused-callers.ts'
 import { networkOf } from '../values/network-of.ts'
+import { refusedCaller } from './authenticate.ts'
 import { Refusal, tooManyWrongKeys } from './errors.ts'
 
 /** Which connections' addresses have shown so many wrong keys that they are made to wait. */
@@ -51,7 +53,11 @@ export const createBlockedAddresses = (options: {
  * it. New connections of such an address are refused unread (`guardConnections`), so that a flood costs its sender
  * connections, and us nearly nothing. For the partners' routes, whose answers reveal whether a key is valid.
  */
-export const refuseBlocked = (server: FastifyInstance, blockedAddresses: BlockedAddresses): void => {
+export const refuseBlocked = (
+  server: FastifyInstance,
+  options: { blockedAddresses: BlockedAddresses; noteRefused: NoteRefused | undefined },
+): void => {
+  const { blockedAddresses, noteRefused } = options
   const ending = new WeakSet<Socket>()
   const trusted = new WeakSet<Socket>()
 
@@ -65,6 +71,7 @@ export const refuseBlocked = (server: FastifyInstance, blockedAddresses: Blocked
       return
     }
     ending.add(socket)
+    noteRefused?.(refusedCaller(request, 'TOO_MANY_WRONG_CREDENTIALS'))
     const headers = { 'retry-after': String(waitSeconds), connection: 'close' }
     done(new Refusal(429, tooManyWrongKeys(waitSeconds), headers))
   })

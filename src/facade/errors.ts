@@ -127,6 +127,8 @@ const REST_NAMES = new Map([
   ['idempotency_key', 'X-Idempotency-Key'],
   ['payment_id', 'transaction_id'],
   ['page_size', 'limit'],
+  ['expires_in_seconds', 'expires_in'],
+  ['receipt', 'mpesa_receipt'],
   ['state', 'status'],
 ])
 

@@ -46,8 +46,8 @@ const finishAnswers = (server: FastifyInstance): void => {
   })
   server.addHook('onSend', (request, reply, payload, done) => {
     reply.header('x-request-id', request.id)
-    // What is answered is for its caller alone, and is what its content type says.
-    reply.header('cache-control', 'no-store')
+    // What is answered is for its caller alone, unless its route says otherwise, and is what its content type says.
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
     reply.header('x-content-type-options', 'nosniff')
     // A connection that stayed open would hold up the end of the process until its keep-alive ran out.
     if (closing) reply.header('connection', 'close')

@@ -6,6 +6,7 @@ import { type FastifyInstance, fastify } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { DarajaCallbackService } from '../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
 import type { PaymentService } from '../gen/mpesa/gateway/v1/payments_pb.js'
+import type { StatusService } from '../gen/mpesa/gateway/v1/status_pb.js'
 import {
   CONNECTION_LIMITS,
   type ConnectionLimits,
@@ -17,17 +18,21 @@ import type { WrongSecrets } from '../runtime/count-wrong-secrets.ts'
 import { createDropReporter } from '../runtime/drop-reporter.ts'
 import { closeWithin } from '../runtime/listen.ts'
 import type { Log } from '../runtime/log.ts'
+import type { NoteRefused } from '../runtime/refused-callers.ts'
+import type { Spans } from '../runtime/tracing/tracing.ts'
 import { type AddressList, includesAddress } from '../values/address-list.ts'
 import { parseRequestId } from '../values/request-id.ts'
 import { answerErrors, sendError } from './answer-errors.ts'
 import { createBlockedAddresses } from './blocked-addresses.ts'
 import { registerPostStkCallback } from './callback/post-stk-callback.ts'
 import { decorateClientAddress } from './client-address.ts'
-import { registerDocs } from './docs/docs-page.ts'
+import { registerDocs } from './docs/register-docs.ts'
 import { JSON_TYPE, MAX_BODY_BYTES, MESSAGES, Refusal } from './errors.ts'
+import { registerGetStatus } from './get-status.ts'
 import { answerMalformedHttp, refuseTunnels, refuseUnread } from './malformed-http.ts'
 import { registerPartnerApi } from './partner-api.ts'
 import { addRequestRules } from './request-rules.ts'
+import { decoratePlace } from './trace-requests.ts'
 
 /** For how long `close` lets requests finish before it cuts their connections, ms. */
 const CLOSE_GRACE_MS = 20_000
@@ -36,8 +41,11 @@ const CLOSE_GRACE_MS = 20_000
 export type FacadeOptions = {
   payments: Client<typeof PaymentService>
   darajaCallbacks: Client<typeof DarajaCallbackService>
+  status: Client<typeof StatusService>
   log: Log
   randomBytes: (count: number) => Buffer
+  /** Where the gateway is reached from outside: for the OpenAPI document. */
+  publicUrl: string
   /** The pause before each attempt to deliver an outcome, ms: for the OpenAPI document. */
   deliveryScheduleMs: readonly number[]
   /** Whose `X-Forwarded-For` is believed; nobody's when left out. */
@@ -46,8 +54,12 @@ export type FacadeOptions = {
   limits?: ConnectionLimits
   /** What the core counts wrong keys in: whoever it makes wait is refused unread. Nobody is when left out. */
   wrongSecrets?: WrongSecrets
+  /** Counts callers that are refused before the core sees them; left out: nowhere. */
+  noteRefused?: NoteRefused
   /** Where cut connections are counted. */
   registry?: Registry
+  /** Makes the spans of partners' requests; left out: the core does, or nobody. */
+  spans?: Spans | undefined
 }
 
 export type Facade = {
@@ -97,12 +109,18 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
   const makeRoom = (): void => server.server.closeIdleConnections()
   guardConnections(server.server, { limits, makeRoom, isProxy, blocked, nowMs, onCut })
   decorateClientAddress(server, trustedProxies)
+  decoratePlace(server)
   addRequestRules(server)
   answerErrors(server, log)
   registerHealth(server)
-  registerDocs(server, options.deliveryScheduleMs)
+  registerDocs(server, options)
   server.register((scope, _options, done) => {
-    registerPartnerApi(scope, { payments: options.payments, blockedAddresses })
+    const { payments, noteRefused, spans } = options
+    registerPartnerApi(scope, { payments, blockedAddresses, noteRefused, spans })
+    done()
+  })
+  server.register((scope, _options, done) => {
+    registerGetStatus(scope, options.status)
     done()
   })
   server.register((scope, _options, done) => {

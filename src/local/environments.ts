@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import getPort from 'get-port'
-import { readConfig } from '../runtime/config.ts'
+import { isPublicSetting, readConfig } from '../runtime/config.ts'
 import { UserError } from './child-process.ts'
 
 type Environment = Record<string, string | undefined>
@@ -15,6 +15,7 @@ const LISTENERS = {
   connect: { host: 'GRPC_HOST', setting: 'CONNECT_PORT', usual: 9080 },
   ops: { host: 'OPS_HOST', setting: 'OPS_PORT', usual: 8081 },
   dispatcherOps: { host: 'OPS_HOST', setting: null, usual: 8082 },
+  console: { host: 'CONSOLE_HOST', setting: 'CONSOLE_PORT', usual: 8083 },
   simulator: { host: 'SIMULATOR_HOST', setting: 'SIMULATOR_PORT', usual: 8090 },
   receiver: { host: null, setting: null, usual: 8091 },
 } as const
@@ -58,6 +59,7 @@ export const chooseAddresses = async (environment: Environment): Promise<Address
     connect: await choose(LISTENERS.connect),
     ops: await choose(LISTENERS.ops),
     dispatcherOps: await choose(LISTENERS.dispatcherOps),
+    console: await choose(LISTENERS.console),
     simulator: await choose(LISTENERS.simulator),
     receiver: await choose(LISTENERS.receiver),
   }
@@ -91,7 +93,7 @@ const withDefaults = (environment: Environment, defaults: Environment): Environm
   ...Object.fromEntries(Object.entries(defaults).filter(([name]) => !environment[name])),
 })
 
-/** What `serve` and `dispatch` share. */
+/** What `serve`, `dispatch` and `console` share. */
 const gatewayEnvironment = (setup: Setup): Environment => {
   const defaults = {
     ...SANDBOX,
@@ -102,8 +104,10 @@ const gatewayEnvironment = (setup: Setup): Environment => {
       DARAJA_BASE_URL: urlOf(setup.addresses.simulator),
     }),
     PUBLIC_URL: urlOf(setup.addresses.http),
+    CONSOLE_URL: urlOf(setup.addresses.console),
     SPOOL_DIR: spoolFolderOf(setup),
     CALLBACK_ALLOW_HTTP: '1',
+    GRPC_REFLECTION: '1',
     CALLBACK_ALLOW_PRIVATE_NETWORKS: '1',
   }
   return {
@@ -114,12 +118,26 @@ const gatewayEnvironment = (setup: Setup): Environment => {
   }
 }
 
+/** Their settings that are no secrets. */
+export const publicSettingsOf = (setup: Setup): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(gatewayEnvironment(setup)).flatMap(([name, value]) =>
+      value && isPublicSetting(name) ? [[name, value]] : [],
+    ),
+  )
+
 export const serveEnvironment = (setup: Setup): Environment => ({
   ...gatewayEnvironment(setup),
   HTTP_PORT: String(setup.addresses.http.port),
   GRPC_PORT: String(setup.addresses.grpc.port),
   CONNECT_PORT: String(setup.addresses.connect.port),
   OPS_PORT: String(setup.addresses.ops.port),
+})
+
+/** Its links lead to where it really listens, unless the environment says by which address browsers come. */
+export const consoleEnvironment = (setup: Setup): Environment => ({
+  ...gatewayEnvironment(setup),
+  CONSOLE_PORT: String(setup.addresses.console.port),
 })
 
 export const dispatchEnvironment = (setup: Setup): Environment => ({

@@ -122,6 +122,9 @@ export const banner = (
       ['gRPC', running.grpc_url],
       ['Connect', running.connect_url],
       ['health, metrics', `${running.ops_url}, dispatcher ${running.dispatcher_ops_url}`],
+      ...(running.console_url === null
+        ? []
+        : [['console', `${running.console_url}  (sign in once: ${running.console_sign_in_url})`] as const]),
       ...simulator,
       ['receiver', `${running.receiver_url}  (what it got: /_received)`],
       ['Postgres', running.database_url],

@@ -12,10 +12,13 @@ import { readConfig } from '../runtime/config.ts'
 import type { Log } from '../runtime/log.ts'
 import { createVault } from '../runtime/seal.ts'
 import { type GuardedProcess, startGatewayProcess, UserError } from './child-process.ts'
+import { linkToConsole } from './console-link.ts'
 import {
   chooseAddresses,
+  consoleEnvironment,
   dispatchEnvironment,
   isSimulated,
+  publicSettingsOf,
   type Setup,
   serveEnvironment,
   simulatorEnvironment,
@@ -34,6 +37,7 @@ import {
   removeRunning,
   writeRunning,
   writeRunningSecretKey,
+  writeRunningSettings,
   writeSecretFile,
 } from './running.ts'
 import { type Supervised, supervise } from './supervise.ts'
@@ -58,7 +62,7 @@ type Keep = <Process extends GuardedProcess>(
 ) => Promise<Process>
 
 /** What ends first takes requests; what ends last holds the data. */
-const ENDING_ORDER = ['serve', 'dispatch', 'simulator', 'nats', 'postgres']
+const ENDING_ORDER = ['console', 'serve', 'dispatch', 'simulator', 'nats', 'postgres']
 
 /**
  * Starts everything, reports when it is ready, and ends it when asked. Resolves when all is gone. Asked during the
@@ -91,6 +95,7 @@ export const runEverything = async (run: Run): Promise<void> => {
   stack.defer(receiver.stop)
   stopping.throwIfAborted()
   await startGateway(run, setup, keep)
+  const consoleSignInUrl = await linkToConsole(setup, run.log)
 
   const describe = (): Running => {
     const pids = [...supervised].map(([name, one]) => [name, one.current().pid])
@@ -98,6 +103,7 @@ export const runEverything = async (run: Run): Promise<void> => {
       ...describeSetup(setup),
       receiver_url: receiver.url,
       api_key: apiKey,
+      console_sign_in_url: consoleSignInUrl,
       pids: { ...Object.fromEntries(pids), start: process.pid },
     }
   }
@@ -136,7 +142,9 @@ const prepare = async (run: Run, keep: Keep): Promise<Setup> => {
     keepSecret(join(dataDir, 'secret-key'), () => randomBytes(32).toString('hex'))
   writeRunningSecretKey(dataDir, secretKey)
   stopping.throwIfAborted()
-  return { environment, dataDir, addresses, databaseUrl, natsUrl, secretKey }
+  const setup = { environment, dataDir, addresses, databaseUrl, natsUrl, secretKey }
+  writeRunningSettings(dataDir, publicSettingsOf(setup))
+  return setup
 }
 
 /** Keeps a Postgres of our own running, its data in DATA_DIR; resolves with the URL of the gateway's database on it. */
@@ -203,7 +211,8 @@ const isUsable = async (database: Database, apiKey: string): Promise<boolean> =>
 }
 
 /**
- * Starts the simulator, unless the environment names another Daraja, and then the dispatcher and the gateway itself.
+ * Starts the simulator, unless the environment names another Daraja, and then the dispatcher, the gateway itself and the
+ * console.
  */
 const startGateway = async (run: Run, setup: Setup, keep: Keep): Promise<void> => {
   const start = (name: string, environment: Record<string, string | undefined>) =>
@@ -217,7 +226,11 @@ const startGateway = async (run: Run, setup: Setup, keep: Keep): Promise<void> =
       }),
     )
   if (isSimulated(setup)) await start('simulator', simulatorEnvironment(setup))
-  await all([start('dispatch', dispatchEnvironment(setup)), start('serve', serveEnvironment(setup))])
+  await all([
+    start('dispatch', dispatchEnvironment(setup)),
+    start('serve', serveEnvironment(setup)),
+    start('console', consoleEnvironment(setup)),
+  ])
 }
 
 const describeSetup = (setup: Setup) => {
@@ -229,6 +242,7 @@ const describeSetup = (setup: Setup) => {
     connect_url: urlOf(addresses.connect),
     ops_url: urlOf(addresses.ops),
     dispatcher_ops_url: urlOf(addresses.dispatcherOps),
+    console_url: urlOf(addresses.console),
     simulator_url: isSimulated(setup) ? urlOf(addresses.simulator) : null,
     database_url: setup.databaseUrl,
     nats_url: setup.natsUrl,

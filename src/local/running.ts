@@ -38,6 +38,9 @@ const running = z.object({
   connect_url: z.string(),
   ops_url: z.string(),
   dispatcher_ops_url: z.string(),
+  /** Null when a release before 0.5.0 runs, which has no console; and the link that signs in there once. */
+  console_url: z.string().nullable().default(null),
+  console_sign_in_url: z.string().nullable().default(null),
   /** Null when a given DARAJA_BASE_URL replaces the simulator. */
   simulator_url: z.string().nullable(),
   receiver_url: z.string(),
@@ -91,3 +94,15 @@ export const readRunningSecretKey = async (dataDir: string): Promise<string | nu
  */
 export const writeRunningSecretKey = (dataDir: string, secretKey: string): void =>
   writeSecretFile(secretKeyFileIn(dataDir), secretKey)
+
+const settingsFileIn = (dataDir: string): string => join(dataDir, 'running-settings.json')
+
+/** The settings that the `npm start` of this DATA_DIR works with, but for secrets; none when it never ran. */
+export const readRunningSettings = (dataDir: string): Record<string, string> => {
+  const kept = readSecretFile(settingsFileIn(dataDir))
+  return kept === null ? {} : z.record(z.string(), z.string()).parse(JSON.parse(kept))
+}
+
+/** Keeps the settings in use for the commands beside `npm start`. */
+export const writeRunningSettings = (dataDir: string, settings: Record<string, string>): void =>
+  writeSecretFile(settingsFileIn(dataDir), JSON.stringify(settings, null, 2))

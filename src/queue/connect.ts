@@ -80,13 +80,15 @@ export const connectQueue = (options: {
   return { current: () => (isUp === true ? connection : null), close }
 }
 
-/** How every connection to NATS is made. */
+/** How every connection to NATS is made. `natsUrl`: one URL or several with commas; the first has the credentials. */
 export const connectionOptions = (options: { natsUrl: string; name: string }): ConnectionOptions => {
-  const url = new URL(options.natsUrl)
+  const [url, ...others] = options.natsUrl.split(',').map((one) => new URL(one))
+  if (url === undefined) throw new Error('there is no URL of NATS')
   const user = decodeURIComponent(url.username)
   const password = decodeURIComponent(url.password)
   return {
-    servers: url.host,
+    // The client begins with any, so that processes spread over them, and goes on to the next where one is away.
+    servers: [url, ...others].map(({ host }) => host),
     name: options.name,
     ...(url.protocol === 'tls:' && { tls: {} }),
     // NATS reads a URL with a user name alone as one with a token.

@@ -1,4 +1,6 @@
 import { type ConsumerMessages, ErrorCode, type JetStreamClient, type JsMsg, NatsError } from 'nats'
+import type { Registry } from 'prom-client'
+import { createBatcher } from '../runtime/batch.ts'
 import { crashPoint } from '../runtime/crash-point.ts'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
@@ -9,10 +11,12 @@ import {
   type DueMessage,
   decodeDue,
   encodeDue,
+  inMessages,
   messageIdOf,
   subjectOf,
 } from './delivery-stream.ts'
 import { ANSWER_MS, type KeptStream, keepStream, QueueAway, type QueueState } from './keep-stream.ts'
+import { createQueueMetrics, type PublishFailure, type QueueMetrics } from './metrics.ts'
 
 export type Consumption = {
   /** Stops pulling; resolves when the last message that had come was handed over. */
@@ -26,9 +30,9 @@ export type Consumption = {
 export type DeliveryQueue = {
   state(): QueueState
   /**
-   * Says that a delivery is due. Resolves when JetStream has stored it. Rejects when it is away, full, or did not
-   * answer in time: then it is unknown whether the message is stored, and it must be published again under the next
-   * number.
+   * Says that a delivery is due, in one message with others that are published in the same tick. Resolves when
+   * JetStream has stored it. Rejects when it is away, full, or did not answer in time: then it is unknown whether the
+   * message is stored, and it must be published again under the next number.
    */
   publish(due: Due): Promise<void>
   /** Takes messages, at most `prefetch` unacknowledged, until it is stopped; resumes by itself after every loss. */
@@ -50,12 +54,17 @@ export const openDeliveryQueue = (options: {
   name: string
   log: Log
   maxBytes?: number
+  /** How many servers keep the stream at least; 1 when left out. */
+  replicas?: number
+  /** Where it is shown how NATS does; left out: nowhere. */
+  registry?: Registry
 }): DeliveryQueue => {
-  const { natsUrl, name, log, maxBytes = DEFAULT_MAX_BYTES } = options
-  const stream = keepStream({ natsUrl, stream: options.stream, name, maxBytes, log })
+  const { natsUrl, name, log, registry, maxBytes = DEFAULT_MAX_BYTES, replicas = 1 } = options
+  const stream = keepStream({ natsUrl, stream: options.stream, name, maxBytes, replicas, log })
+  const metrics = registry && createQueueMetrics(registry, stream)
   return {
     state: () => stream.state(),
-    publish: (due) => publishDue(stream, due),
+    publish: createPublish(stream, metrics),
     consume: ({ prefetch, onMessage }) => consumeDue({ stream, prefetch, onMessage, log }),
     close: () => stream.close(),
   }
@@ -68,28 +77,60 @@ export class QueueRefused extends Error {
   override name = 'QueueRefused'
 }
 
+/** Messages are as many as there are to send: what bounds them is how many deliveries are published at once. */
+const createPublish = (stream: KeptStream, metrics: QueueMetrics | undefined): DeliveryQueue['publish'] => {
+  const batcher = createBatcher<Due, undefined>({
+    maxItems: MOST_DUES,
+    maxRunning: Number.POSITIVE_INFINITY,
+    maxWaiting: Number.POSITIVE_INFINITY,
+    run: async (dues) => {
+      const messages = inMessages(dues)
+      const outcomes = await Promise.allSettled(messages.map((message) => publishMessage(stream, message)))
+      return outcomes.flatMap((outcome, index) => {
+        if (outcome.status === 'rejected') metrics?.notPublished(failureOf(outcome.reason))
+        const result = outcome.status === 'fulfilled' ? undefined : toError(outcome.reason)
+        return (messages[index] ?? []).map(() => result)
+      })
+    },
+  })
+  return (due) => batcher.add(due)
+}
+
+const failureOf = (error: unknown): PublishFailure => {
+  if (error instanceof QueueAway) return 'away'
+  return error instanceof QueueRefused ? 'refused' : 'unanswered'
+}
+
+/** Deliveries that are put into messages together at most. */
+const MOST_DUES = 1_000
+
+const toError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)))
+
+type Message = readonly [Due, ...Due[]]
+
 /**
- * Says that a delivery is due; resolves when JetStream has stored it. A missing stream is made, and the message sent
- * once more. Rejects with `QueueAway` or `QueueRefused`, or when no answer came in time, and then nobody knows.
+ * Says that deliveries are due; resolves when JetStream has stored the message. A missing stream is made, and the
+ * message sent once more. Rejects with `QueueAway` or `QueueRefused`, or when no answer came in time, and then nobody
+ * knows.
  */
-const publishDue = async (stream: KeptStream, due: Due): Promise<void> => {
+const publishMessage = async (stream: KeptStream, message: Message): Promise<void> => {
   try {
-    await publishOnce(stream, due)
+    await publishOnce(stream, message)
   } catch (error) {
     if (isBroken(error)) stream.broken()
     if (!isMissing(error)) throw error
     stream.lost()
     await stream.ensure()
-    await publishOnce(stream, due)
+    await publishOnce(stream, message)
   }
 }
 
-const publishOnce = async (stream: KeptStream, due: Due): Promise<void> => {
+const publishOnce = async (stream: KeptStream, message: Message): Promise<void> => {
   const client = stream.jetstream()
   // The client would keep the message until it is connected again, long after its caller gave it up.
   if (client === null) throw new QueueAway()
   await client
-    .publish(subjectOf(stream.name), encodeDue(due), { msgID: messageIdOf(due), timeout: ANSWER_MS })
+    .publish(subjectOf(stream.name), encodeDue(message), { msgID: messageIdOf(message), timeout: ANSWER_MS })
     .catch(refusal)
 }
 
@@ -175,18 +216,26 @@ const handOver = async (
   message: JsMsg,
   options: { onMessage: (message: DueMessage) => Promise<void>; log: Log },
 ): Promise<void> => {
-  const due = decodeDue(message.data)
-  if (due === null) {
+  const dues = decodeDue(message.data)
+  if (dues.length === 0) {
     options.log.error({ event: 'queue_message_unreadable', sequence: message.seq })
     message.term()
     return
   }
+  let left = dues.length
+  let areDone = true
+  // Acknowledged once the last of its deliveries has been dealt with; else all come again, and those done are done.
   const finish = (isDone: boolean): void => {
-    if (!isDone) return message.nak()
+    left -= 1
+    areDone &&= isDone
+    if (left > 0) return
+    if (!areDone) return message.nak()
     crashPoint('due.before_ack')
     message.ack()
     crashPoint('due.after_ack')
   }
-  const dueMessage: DueMessage = { ...due, finish }
-  await options.onMessage(dueMessage)
+  for (const due of dues) {
+    const dueMessage: DueMessage = { ...due, finish }
+    await options.onMessage(dueMessage)
+  }
 }

@@ -50,6 +50,7 @@ export const keepStream = (options: {
   stream: string
   name: string
   maxBytes: number
+  replicas: number
   log: Log
 }): KeptStream => {
   let isThere = false
@@ -66,6 +67,10 @@ export const keepStream = (options: {
     options.log.error({ event: 'queue_stream_broken', stream: options.stream })
     lost()
   }
+  const reportTooFew = (reason: string): void => {
+    const { stream, replicas } = options
+    options.log.warn({ event: 'queue_replicas_refused', stream, replicas, reason })
+  }
   const { natsUrl, name, log } = options
   const connection = connectQueue({ natsUrl, name, log, onUp: lost })
 
@@ -76,7 +81,8 @@ export const keepStream = (options: {
     if (isBroken) await deleteDeliveryStream(manager, options.stream)
     isBroken = false
     if (wasThere) await pause(DELETION_MS)
-    await ensureDeliveryStream({ manager, stream: options.stream, maxBytes: options.maxBytes })
+    const { stream, maxBytes, replicas } = options
+    await ensureDeliveryStream({ manager, stream, maxBytes, replicas, onTooFewServers: reportTooFew })
     isThere = true
     wasThere = true
   }

@@ -31,8 +31,7 @@ export const listStored = async (options: { natsUrl: string; stream: string }): 
     for (let seq = state.first_seq; seq > 0 && seq <= state.last_seq && looked < MOST_MESSAGES; seq += 1) {
       looked += 1
       const message = await manager.streams.getMessage(options.stream, { seq }).catch(unless(NO_MESSAGE))
-      const decoded = message && decodeDue(message.data)
-      if (decoded) due.push(decoded)
+      for (const one of message ? decodeDue(message.data) : []) due.push(one)
     }
     return { due, isWhole: state.first_seq + looked > state.last_seq }
   } catch (error) {

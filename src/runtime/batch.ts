@@ -26,8 +26,8 @@ const settleOne = <Item, Result>(one: Waiting<Item, Result> | undefined, result:
 
 /**
  * Gathers single items into batches: one statement and one commit for many. It groups what is waiting, and waits in
- * order to group only where `gatherMs` is given: a batch that is not full then starts so long after the one before at
- * the earliest. Else it starts as soon as one of `maxRunning` slots is free, with whatever has queued meanwhile, at
+ * order to group only where `gatherMs` is given: a batch of less than `enough` items (a full one, unless given) then
+ * starts so long after the one before at the earliest. Else it starts as soon as one of `maxRunning` slots is free, with whatever has queued meanwhile, at
  * most `maxItems`. Beside one that runs already a batch starts only with `besideFrom` items or more, for what waits
  * shares the next commit otherwise. `run` returns one result an item, in the items' order; an `Error` among them is
  * thrown to that item's caller alone. No more than `maxWaiting` items wait.
@@ -38,13 +38,13 @@ export const createBatcher = <Item, Result>(options: {
   maxWaiting: number
   besideFrom?: number
   gatherMs?: number
+  enough?: number
   run: (items: Item[]) => Promise<(Result | Error)[]>
 }): Batcher<Item, Result> => {
-  const { besideFrom = 1, gatherMs = 0 } = options
+  const { besideFrom = 1, gatherMs = 0, enough = options.maxItems } = options
   const waiting: Waiting<Item, Result>[] = []
   let running = 0
-  let scheduled = false
-  let gathering = false
+  let [scheduled, gathering] = [false, false]
   let whenDrained: (() => void)[] = []
 
   const runBatch = async (batch: Waiting<Item, Result>[]): Promise<void> => {
@@ -59,8 +59,7 @@ export const createBatcher = <Item, Result>(options: {
   }
 
   const mayStart = (): boolean =>
-    running < options.maxRunning &&
-    waiting.length >= (gathering ? options.maxItems : running === 0 ? 1 : besideFrom)
+    running < options.maxRunning && waiting.length >= (gathering ? enough : running === 0 ? 1 : besideFrom)
 
   const gather = (): void => {
     if (gatherMs === 0 || gathering) return

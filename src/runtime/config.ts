@@ -87,4 +87,12 @@ export const secretsOf = (environment: Record<string, string | undefined>): stri
     .flatMap(([name]) => partsOf(environment[name] ?? ''))
 
 const partsOf = (text: string): string[] =>
-  text.includes('://') ? (/:\/\/([^/?#]*)@/.exec(text)?.[1]?.split(':') ?? []) : [text]
+  text.includes('://')
+    ? [...text.matchAll(/:\/\/([^/?#]*)@/g)].flatMap(([, credentials = '']) => credentials.split(':'))
+    : [text]
+
+/** Whether a name is that of a setting whose value may be shown. */
+export const isPublicSetting = (name: string): boolean => {
+  const found = Object.entries<Setting<unknown>>(SETTINGS).find(([one]) => one === name)
+  return found !== undefined && found[1].secret !== true
+}

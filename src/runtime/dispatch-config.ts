@@ -1,9 +1,10 @@
-import { readConfigTree } from './config.ts'
+import { BadSettings, type ConfigTree, readConfigTree } from './config.ts'
+import { TRACING_TREE, toTracingConfig } from './tracing/tracing-config.ts'
 
 /** The settings of `dispatch`, under the names that its parts have for them. */
 export const DISPATCH_SETTINGS = {
   database: { url: 'DATABASE_URL', poolSize: 'DATABASE_POOL_SIZE' },
-  queue: { natsUrl: 'NATS_URL', stream: 'NATS_STREAM' },
+  queue: { natsUrl: 'NATS_URL', stream: 'NATS_STREAM', replicas: 'NATS_STREAM_REPLICAS' },
   operations: { host: 'OPS_HOST', port: 'OPS_PORT' },
   /** What sealed secrets are opened with. */
   keys: { secretKey: 'SECRET_KEY', previousSecretKey: 'SECRET_KEY_PREVIOUS' },
@@ -14,7 +15,9 @@ export const DISPATCH_SETTINGS = {
     nameServers: 'DELIVERY_NAME_SERVERS',
     allowPrivateNetworks: 'CALLBACK_ALLOW_PRIVATE_NETWORKS',
   },
+  signals: { url: 'SIGNAL_URL', secrets: 'SIGNAL_SECRET' },
   logLevel: 'LOG_LEVEL',
+  tracing: TRACING_TREE,
 } as const
 
 /** What `dispatch` works with: its settings, and what follows where one is not set. Times in ms. */
@@ -28,6 +31,16 @@ export const readDispatchConfig = (environment: Record<string, string | undefine
   const given = readConfigTree(environment, DISPATCH_SETTINGS)
   return {
     ...given,
+    tracing: toTracingConfig(given.tracing),
+    signals: toSink(given.signals),
     operations: { ...given.operations, port: given.operations.port ?? DEFAULT_OPS_PORT },
   }
+}
+
+/** Where signals go, and what signs them; null: nowhere. */
+const toSink = ({ url, secrets }: ConfigTree<typeof DISPATCH_SETTINGS>['signals']) => {
+  if (url === null && secrets === null) return null
+  if (url === null) throw new BadSettings('SIGNAL_SECRET needs SIGNAL_URL: where signals are POSTed')
+  if (secrets === null) throw new BadSettings('SIGNAL_URL needs SIGNAL_SECRET: signals are signed with it')
+  return { url, secrets }
 }

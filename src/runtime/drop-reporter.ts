@@ -10,7 +10,7 @@ const REPORT_EVERY_MS = 60_000
  * many a minute.
  */
 export const createDropReporter = (options: {
-  door: 'rest' | 'grpc' | 'connect' | 'operations'
+  door: 'rest' | 'grpc' | 'connect' | 'operations' | 'console'
   log: Log
   nowMs: () => number
   /** Where they are counted; left out: nowhere. */

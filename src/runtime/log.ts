@@ -18,7 +18,11 @@ export const createLog = (options: {
   name: string
   level: LogLevel
   secrets?: readonly string[]
+  /** The trace of a payment, where traces are made: it stands in each line about one. */
+  traceIdOf?: ((paymentId: bigint) => string) | undefined
   to?: DestinationStream
+  /** Is told of each line, as it was before anything in it was masked. */
+  onLine?: (line: string) => void
 }): Log => {
   const redact = createRedact({ secrets: options.secrets, urlPaths: true })
   return pino(
@@ -27,12 +31,29 @@ export const createLog = (options: {
       level: options.level,
       base: { name: options.name, pid: process.pid },
       timestamp: createTimestamp(),
-      formatters: { level: (label) => ({ level: label }) },
-      hooks: { streamWrite: (line) => toVisibleLines(redact(line)) },
+      formatters: {
+        level: (label) => ({ level: label }),
+        ...(options.traceIdOf && { log: withTrace(options.traceIdOf) }),
+      },
+      hooks: {
+        streamWrite: (line) => {
+          options.onLine?.(line)
+          return toVisibleLines(redact(line))
+        },
+      },
     },
     options.to ?? createLineWriter(2),
   )
 }
+
+/** The trace that a caller named gives way to the payment's own. */
+const withTrace =
+  (traceIdOf: (paymentId: bigint) => string) =>
+  (line: Record<string, unknown>): Record<string, unknown> => {
+    const { payment_id: id, trace_id: given } = line
+    if (typeof id !== 'number' && typeof id !== 'bigint') return line
+    return { ...line, trace_id: traceIdOf(BigInt(id)), caller_trace_id: given }
+  }
 
 /** Writes out what the log still holds; resolves when it has. */
 export const flushLog = (log: Log): Promise<void> => new Promise((resolve) => log.flush(() => resolve()))

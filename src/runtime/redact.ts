@@ -12,8 +12,8 @@ const SHORTEST_KNOWN = 16
 /** Callback tokens have 48 hexadecimal digits, keys 64; request ids and trace ids fewer. */
 const LONG_HEX = 48
 
-/** How much of a key is shown, to distinguish keys: as much as is kept of it in the clear. */
-const SHOWN_OF_KEY = 12
+/** How much of a key is shown after its prefix, to distinguish keys: as much as is kept of it in the clear. */
+const SHOWN_OF_KEY = 8
 
 /**
  * What must not be read whole, wherever it stands: partners' keys and services' tokens, signing secrets, what
@@ -24,7 +24,7 @@ const SHOWN_OF_KEY = 12
  * (`test/runtime/linear`).
  */
 const PATTERNS = [
-  String.raw`mp[gs]_[0-9A-Za-z]{9,}`,
+  String.raw`mp[gs]_(?:test_)?[0-9A-Za-z]{9,}`,
   String.raw`whsec_[0-9A-Za-z+/=_-]+`,
   String.raw`ws_CO_[0-9A-Za-z_-]+`,
   String.raw`[Bb]earer [0-9A-Za-z._~+/=-]+`,
@@ -87,7 +87,7 @@ const isHex = (code: number): boolean =>
 const PAYER = /^\d{10}(?:\d\d)?$/
 
 const maskSecret = (found: string): string => {
-  if (/^mp[gs]_/.test(found)) return `${found.slice(0, SHOWN_OF_KEY)}${MASK}`
+  if (/^mp[gs]_/.test(found)) return `${found.slice(0, found.lastIndexOf('_') + 1 + SHOWN_OF_KEY)}${MASK}`
   if (found.startsWith('ws_CO_')) return `ws_CO_${MASK}${found.slice(-3)}`
   if (found.startsWith('http'))
     return `${/^https?:\/\/[^/?#]+[/?#]/.exec(found)?.[0].replace(/^(https?:\/\/).*@/, `$1${MASK}@`) ?? ''}${MASK}`

@@ -1,9 +1,10 @@
 import { BadSettings, type ConfigTree, readConfigTree } from './config.ts'
+import { TRACING_TREE, toTracingConfig } from './tracing/tracing-config.ts'
 
 /** The settings of `serve`, under the names that its parts have for them. */
 export const SERVE_SETTINGS = {
   database: { url: 'DATABASE_URL', poolSize: 'DATABASE_POOL_SIZE' },
-  queue: { natsUrl: 'NATS_URL', stream: 'NATS_STREAM' },
+  queue: { natsUrl: 'NATS_URL', stream: 'NATS_STREAM', replicas: 'NATS_STREAM_REPLICAS' },
   http: { host: 'HTTP_HOST', port: 'HTTP_PORT', trustedProxies: 'TRUSTED_PROXIES' },
   grpc: {
     host: 'GRPC_HOST',
@@ -13,6 +14,8 @@ export const SERVE_SETTINGS = {
     tlsKey: 'GRPC_TLS_KEY',
     tlsClientCa: 'GRPC_TLS_CLIENT_CA',
     allowPlaintext: 'GRPC_ALLOW_PLAINTEXT',
+    reflection: 'GRPC_REFLECTION',
+    allowedOrigins: 'CONNECT_ALLOWED_ORIGINS',
   },
   /** What each of these servers takes. */
   connections: {
@@ -22,13 +25,21 @@ export const SERVE_SETTINGS = {
     requestTimeoutMs: 'HTTP_REQUEST_TIMEOUT_MS',
     keepAliveMs: 'HTTP_KEEP_ALIVE_MS',
   },
-  operations: { host: 'OPS_HOST', port: 'OPS_PORT', overdueAfterMs: 'OPEN_PAYMENT_ALERT_AFTER_MS' },
+  operations: {
+    host: 'OPS_HOST',
+    port: 'OPS_PORT',
+    overdueAfterMs: 'OPEN_PAYMENT_ALERT_AFTER_MS',
+    fourEyes: 'FOUR_EYES',
+  },
   /** What tokens and sealed secrets are made with. */
   keys: { secretKey: 'SECRET_KEY', previousSecretKey: 'SECRET_KEY_PREVIOUS' },
   callers: {
     wrongSecretsPerMinute: 'WRONG_KEYS_PER_MINUTE',
     partnerRequestsPerSecond: 'PARTNER_REQUESTS_PER_SECOND',
+    testRequestsPerSecond: 'TEST_REQUESTS_PER_SECOND',
   },
+  /** Streams of payment events that this process may have open. */
+  watchers: { total: 'WATCHERS_MAX', perPartner: 'WATCHERS_PER_PARTNER' },
   callbackUrlPolicy: {
     allowHttp: 'CALLBACK_ALLOW_HTTP',
     allowPrivateNetworks: 'CALLBACK_ALLOW_PRIVATE_NETWORKS',
@@ -64,7 +75,11 @@ export const SERVE_SETTINGS = {
     uniqueReference: 'DARAJA_UNIQUE_REFERENCE',
     pull: { isOn: 'DARAJA_PULL', msisdn: 'DARAJA_PULL_MSISDN' },
   },
-  submit: { ttlMs: 'SUBMIT_TTL_MS', concurrency: 'SUBMIT_CONCURRENCY' },
+  submit: {
+    ttlMs: 'SUBMIT_TTL_MS',
+    concurrency: 'SUBMIT_CONCURRENCY',
+    overloadAfterMs: 'OVERLOAD_AFTER_MS',
+  },
   reconcile: { afterMs: 'RECONCILE_AFTER_MS' },
   keepDays: {
     attempts: 'ATTEMPT_RETENTION_DAYS',
@@ -72,7 +87,11 @@ export const SERVE_SETTINGS = {
     strangers: 'CALLBACK_STRANGER_RETENTION_DAYS',
   },
   deliveries: { scheduleMs: 'DELIVERY_SCHEDULE' },
+  signals: { url: 'SIGNAL_URL' },
+  /** Of test payments. */
+  rehearsal: { delayMs: 'SIMULATOR_CALLBACK_DELAY_MS' },
   logLevel: 'LOG_LEVEL',
+  tracing: TRACING_TREE,
 } as const
 
 /** What `serve` works with: its settings, and what follows where one is not set. Times in ms. */
@@ -95,6 +114,7 @@ export const readServeConfig = (environment: Record<string, string | undefined>)
   return {
     ...given,
     operations: { ...given.operations, port: given.operations.port ?? DEFAULT_OPS_PORT },
+    tracing: toTracingConfig(given.tracing),
     payerLimits: toPayerLimits(given.payerLimits, given.daraja.baseUrl),
     daraja: {
       ...given.daraja,

@@ -17,9 +17,41 @@ export const wholeNumber = (from: number, to: number) =>
     .transform(Number)
     .refine((value) => value >= from && value <= to, `must be a whole number from ${from} to ${to}`)
 
+const isUrl = (text: string, protocols: readonly string[]): boolean =>
+  protocols.includes(URL.parse(text)?.protocol ?? '')
+
 export const url = (protocols: string[]) =>
-  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
+  z.string().refine((text) => isUrl(text, protocols), {
     error: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  })
+
+const NATS_PROTOCOLS = ['nats:', 'tls:']
+
+/** The servers of one NATS, as URLs separated by commas; `src/queue/connect.ts` connects to whichever answers. */
+export const natsUrl = z
+  .string()
+  .refine((text) => text.split(',').every((one) => isUrl(one.trim(), NATS_PROTOCOLS)), {
+    error:
+      'must be a URL that starts with nats:// or tls://, or several separated by commas, like "nats://first:4222,nats://second:4222"',
+  })
+  .refine((text) => new Set(partsOf(text, ({ protocol }) => protocol)).size <= 1, {
+    error: 'must have nats:// for all its servers, or tls:// for all of them',
+  })
+  .refine(
+    (text) => {
+      const given = partsOf(text, ({ username, password }) => `${username}:${password}`)
+      return given.every((one) => one === given[0] || one === ':')
+    },
+    { error: 'must have its user and password at the first server; the others the same, or none' },
+  )
+  // What a log must mask is read from the text, so it is handed on as a text.
+  .transform((text) => text.replaceAll(' ', ''))
+
+/** Something of each server's URL; nothing of one that is none, which another check has refused. */
+const partsOf = (text: string, part: (url: URL) => string): string[] =>
+  text.split(',').flatMap((one) => {
+    const parsed = URL.parse(one.trim())
+    return parsed === null ? [] : [part(parsed)]
   })
 
 /**
@@ -67,6 +99,14 @@ export const addressList = z.string().transform((value, context) => {
   context.addIssue(parsed.problem)
   return z.NEVER
 })
+
+/** `https://a.example,https://b.example` → the origins, as browsers send them. */
+export const origins = z
+  .string()
+  .transform((value) => value.split(',').map((entry) => entry.trim()))
+  .refine((entries) => entries.every((entry) => URL.parse(entry)?.origin === entry), {
+    error: 'must be origins separated by commas, like "https://console.example.co.ke"',
+  })
 
 /** `192.0.2.53,[2001:db8::53]:5353` → the name servers, as `node:dns` takes them. */
 export const nameServers = z
@@ -116,3 +156,21 @@ export const publicUrl = url(['http:', 'https:'])
     error: 'must have its host in lower case: Daraja may refuse capitals',
   })
   .transform((value) => value.replace(/(?<!\/)\/+$/, ''))
+
+/** An operator sets it, so it may lead anywhere; a user and password in it would stand in the database. */
+export const signalUrl = url(['http:', 'https:'])
+  .refine((text) => (URL.parse(text)?.username ?? '') === '' && (URL.parse(text)?.password ?? '') === '', {
+    error: 'must hold no user and no password: signals are signed with SIGNAL_SECRET',
+  })
+  .refine((text) => !text.includes('#'), { error: 'must have no fragment (#)' })
+
+const SIGNAL_SECRET = /^whsec_([A-Za-z0-9+/]{4}){8,21}([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+/** `whsec_…,whsec_…` → the secrets, each of 24 to 64 bytes, as Standard Webhooks has them. */
+export const signalSecrets = z
+  .string()
+  .transform((value) => value.split(',').map((entry) => entry.trim()))
+  .refine((entries) => entries.length <= 2 && entries.every((entry) => SIGNAL_SECRET.test(entry)), {
+    error:
+      'must be whsec_ and 24 to 64 bytes in base64, as `echo whsec_$(openssl rand -base64 32)` prints, or two such separated by a comma',
+  })

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net'
-import type { Log } from './log.ts'
+import { flushLog, type Log } from './log.ts'
 
 /** Within this time two are one, ms. */
 const TWICE_MS = 1_000
@@ -42,3 +42,22 @@ export const untilStopOrDefect = (ends: readonly Promise<unknown>[], log: Log): 
       process.exitCode = 1
     },
   )
+
+/**
+ * Runs a process's work to its end, and logs as its last line that it has stopped: after a request to, how long that
+ * took. Rejects as `run` does, without the line.
+ */
+export const untilStopped = async (options: {
+  stopRequested: Promise<string>
+  log: Log
+  run: () => Promise<void>
+}): Promise<void> => {
+  let askedMs: number | null = null
+  void options.stopRequested.then(() => {
+    askedMs = performance.now()
+  })
+  await options.run()
+  const took_ms = askedMs === null ? undefined : Math.round(performance.now() - askedMs)
+  options.log.info({ event: 'stopped', took_ms })
+  await flushLog(options.log)
+}

@@ -44,25 +44,21 @@ export const createServer = (options: {
     const handler = async (request: Request, reply: FastifyReply) => {
       const answer = await handle(request)
       const { right } = answer
-      return answer.wrong ? answer.wrong.send({ request, reply, right, wait }) : reply.send(right)
+      return answer.wrong ? wrong.sendWrong(answer.wrong, { request, reply, right, wait }) : reply.send(right)
     }
     server.route({ method, url, handler })
   }
   server.setNotFoundHandler((request, reply) => {
     const isKnown = paths.has(request.url.split('?', 1)[0] ?? '')
-    return (isKnown ? wrong.METHOD_NOT_ALLOWED : wrong.RESOURCE_NOT_FOUND).send({
-      request,
-      reply,
-      right: {},
-      wait,
-    })
+    const refusal = isKnown ? wrong.METHOD_NOT_ALLOWED : wrong.RESOURCE_NOT_FOUND
+    return wrong.sendWrong(refusal, { request, reply, right: {}, wait })
   })
   server.setErrorHandler<Error & { statusCode?: number }>((thrown, request, reply) => {
     const isTheirs = thrown.statusCode !== undefined && thrown.statusCode < 500
     const refused = thrown instanceof wrong.Refused
     if (!isTheirs && !refused) log.error({ err: thrown }, 'request failed')
     const other = isTheirs ? wrong.INVALID_PAYLOAD : wrong.INTERNAL_SERVER_ERROR
-    return (refused ? thrown.reply : other).send({ request, reply, right: {}, wait })
+    return wrong.sendWrong(refused ? thrown.reply : other, { request, reply, right: {}, wait })
   })
   return { server, route }
 }

@@ -71,7 +71,7 @@ const result = (
 const PAID = result(0, 'The service request is processed successfully.')
 const CANCELLED = result(1032, 'Request cancelled by user')
 // Recorded: one payment's callback and query used these two wordings.
-const TIMED_OUT = result(1037, 'No response from user.', 'DS timeout user cannot be reached.')
+export const TIMED_OUT = result(1037, 'No response from user.', 'DS timeout user cannot be reached.')
 
 /** An ending after one delay, or after so many. */
 const ends = (result: Result, afterDelays = 1): Ending => ({ afterDelays, result })

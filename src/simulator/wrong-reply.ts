@@ -1,13 +1,63 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
+const HTML = 'text/html'
+const JSON_TYPE = 'application/json'
+
 /** Resolves after so many callback delays; never when the simulator closes before. */
 export type Wait = (delays: number) => Promise<void>
 
 /** A call to answer: `right` is the body of its right answer, the request's id that of an error answer. */
 export type Call = { request: FastifyRequest; reply: FastifyReply; right: object; wait: Wait }
 
-/** An answer that a call gets in the place of the right one: what it is, for the documentation, and how it is sent. */
-export type WrongReply = { says: string; send(call: Call): FastifyReply | Promise<FastifyReply> }
+/** What is answered under a status: its body follows from the right answer and the request's id. */
+export type Page = {
+  kind: 'page'
+  status: number
+  type: string
+  body: (right: object, requestId: string) => string
+}
+
+/** What a call gets in the place of the right answer: what it is, for the documentation, and what comes. */
+export type WrongReply = { says: string } & (
+  | Page
+  /** The connection ends: before the answer, or in its midst. */
+  | { kind: 'cut' | 'cut_midway' }
+  /** Nothing comes, and the connection stays open. */
+  | { kind: 'silence' }
+  /** The right answer, after so many delays. */
+  | { kind: 'late'; delays: number }
+)
+
+/** Sends it. */
+export const sendWrong = async (wrong: WrongReply, call: Call): Promise<FastifyReply> => {
+  const { request, reply, right } = call
+  switch (wrong.kind) {
+    case 'page':
+      return reply.code(wrong.status).type(wrong.type).send(wrong.body(right, request.id))
+    case 'cut':
+      reply.hijack()
+      request.raw.socket.destroy()
+      return reply
+    case 'cut_midway':
+      return cutMidway(reply, right)
+    case 'silence':
+      return reply.hijack()
+    case 'late':
+      await call.wait(wrong.delays)
+      return reply.send(right)
+    default:
+      return wrong satisfies never
+  }
+}
+
+/** Promises the whole answer, sends half of it and ends the connection. */
+const cutMidway = (reply: FastifyReply, right: object): FastifyReply => {
+  reply.hijack()
+  const length = Buffer.byteLength(JSON.stringify(right))
+  reply.raw.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': length })
+  reply.raw.write(firstHalf(right), () => reply.raw.destroy())
+  return reply
+}
 
 /** Thrown by whatever finds that a call is to be refused. */
 export class Refused extends Error {
@@ -21,10 +71,12 @@ export class Refused extends Error {
 /**
  * A refusal in Daraja's own form. The first three digits of nearly every code are the HTTP status that it comes with.
  */
-const refusal = (code: string, message: string, status = Number(code.slice(0, 3))): WrongReply => ({
+const refusal = (code: string, message: string, status = Number(code.slice(0, 3))): WrongReply & Page => ({
   says: `HTTP ${status}, ${code} ${message}`,
-  send: ({ request, reply }) =>
-    reply.code(status).send({ requestId: request.id, errorCode: code, errorMessage: message }),
+  kind: 'page',
+  status,
+  type: JSON_TYPE,
+  body: (_right, requestId) => JSON.stringify({ requestId, errorCode: code, errorMessage: message }),
 })
 
 /** The refusal of a field: Daraja names the field in the message. */
@@ -60,13 +112,13 @@ export const SYSTEM_BUSY = refusal('500.003.02', 'System is busy. Please try aga
 export const ALREADY_REGISTERED = refusal('500.003.1001', 'ShortCode already Registered')
 export const INTERNAL_SERVER_ERROR = refusal('500.003.1001', 'Internal server error')
 
-const HTML = 'text/html'
-const JSON_TYPE = 'application/json'
-
 /** An answer that is not Daraja's, but of what stands before it. */
 const page = (status: number, type: string, body: string, what: string): WrongReply => ({
   says: `HTTP ${status} with ${what}`,
-  send: ({ reply }) => reply.code(status).type(type).send(body),
+  kind: 'page',
+  status,
+  type,
+  body: () => body,
 })
 
 const INCAPSULA = 'Request unsuccessful. Incapsula incident ID: 1234000560123456789-987654321012345678'
@@ -108,7 +160,10 @@ export const emptyPage = (status: number): WrongReply => page(status, JSON_TYPE,
 /** The right answer under an HTTP status that contradicts it. */
 export const rightUnder = (status: number): WrongReply => ({
   says: `HTTP ${status} with the right answer`,
-  send: ({ reply, right }) => reply.code(status).send(right),
+  kind: 'page',
+  status,
+  type: JSON_TYPE,
+  body: (right) => JSON.stringify(right),
 })
 
 const firstHalf = (right: object): string => {
@@ -118,40 +173,24 @@ const firstHalf = (right: object): string => {
 
 export const HALF: WrongReply = {
   says: 'HTTP 200 with half of the JSON',
-  send: ({ reply, right }) => reply.type(JSON_TYPE).send(firstHalf(right)),
+  kind: 'page',
+  status: 200,
+  type: JSON_TYPE,
+  body: firstHalf,
 }
 
-export const CUT: WrongReply = {
-  says: 'connection cut without an answer',
-  send: ({ request, reply }) => {
-    reply.hijack()
-    request.raw.socket.destroy()
-    return reply
-  },
-}
+export const CUT: WrongReply = { says: 'connection cut without an answer', kind: 'cut' }
 
-/** Promises the whole answer, sends half of it and ends the connection. */
 export const CUT_MIDWAY: WrongReply = {
   says: 'connection cut in the midst of the answer',
-  send: ({ reply, right }) => {
-    reply.hijack()
-    const length = Buffer.byteLength(JSON.stringify(right))
-    reply.raw.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': length })
-    reply.raw.write(firstHalf(right), () => reply.raw.destroy())
-    return reply
-  },
+  kind: 'cut_midway',
 }
 
-export const SILENCE: WrongReply = {
-  says: 'no answer, the connection stays open',
-  send: ({ reply }) => reply.hijack(),
-}
+export const SILENCE: WrongReply = { says: 'no answer, the connection stays open', kind: 'silence' }
 
 const LATE_BY_DELAYS = 20
 export const LATE: WrongReply = {
   says: `answered after ${LATE_BY_DELAYS} delays`,
-  send: async ({ reply, right, wait }) => {
-    await wait(LATE_BY_DELAYS)
-    return reply.send(right)
-  },
+  kind: 'late',
+  delays: LATE_BY_DELAYS,
 }

@@ -26,4 +26,10 @@ export const parseIdempotencyKey = (text: string | null): Parsed<IdempotencyKey>
 export const parseBlankEndedKey = (text: string): IdempotencyKey | null =>
   PRINTABLE.test(text) && hasBlankEnds(text) ? (text as IdempotencyKey) : null
 
+/** Parses a key that is looked for: also one that is stored and that no request may have any more. */
+export const parseSoughtKey = (text: string | null): Parsed<IdempotencyKey> => {
+  const stored = parseBlankEndedKey(text ?? '')
+  return stored === null ? parseIdempotencyKey(text) : valid(stored)
+}
+
 const hasBlankEnds = (text: string): boolean => text.startsWith(' ') || text.endsWith(' ')

@@ -36,6 +36,28 @@ describe('the operator at a shell', () => {
     60_000,
   )
 
+  it('gives scopes as `tokens list` prints them, and none that is unknown', async () => {
+    const typeTokens = (...words: string[]) => typeCommand(['tokens', ...words], { DATABASE_URL: own.url })
+    const create = (scope: string) => typeTokens('create', '--name', 'desk', '--scope', scope, '--json')
+    const made = await create('payments:read, audit:read')
+    expect(JSON.parse(made.stdout)).toMatchObject({ scopes: ['payments:read', 'audit:read'] })
+    expect(await create('payments:read,audit:write')).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/^--scope must be at least one of payments:read, /),
+    })
+  })
+
+  it.each([
+    ['0.0.0.0', 'http://127.0.0.1:8083'],
+    ['::1', 'http://[::1]:8083'],
+  ])('is given a link that a browser opens where the console listens at %s', async (host, base) => {
+    const name = `wanjiku-${host === '::1' ? 'one' : 'all'}`
+    const words = ['operators', 'create', '--name', name, '--role', 'look', '--json']
+    const { stdout } = await typeCommand(words, { DATABASE_URL: own.url, CONSOLE_HOST: host })
+    expect(JSON.parse(stdout).sign_in_url).toMatch(new RegExp(`^${RegExp.escape(base)}/sign-in/link#`))
+  })
+
   it('is asked for nothing before a command needs to know who it is', async () => {
     const typed = await typeCommand(['payments', 'settle', '--help'], {})
     expect(typed.stdout.replaceAll(/\s+/g, ' ')).toContain('(default: the user who is logged in)')

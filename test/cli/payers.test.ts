@@ -19,6 +19,8 @@ const RUNNING: Omit<Running, 'database_url'> = {
   connect_url: 'http://127.0.0.1:9080',
   ops_url: 'http://127.0.0.1:8081',
   dispatcher_ops_url: 'http://127.0.0.1:8082',
+  console_url: null,
+  console_sign_in_url: null,
   simulator_url: null,
   receiver_url: 'http://127.0.0.1:8091',
   nats_url: null,
@@ -52,6 +54,19 @@ describe('gateway payers erase', () => {
     expect(refused.stderr).toContain(
       `nothing was changed: payment ${id} is open, or its outcome is not delivered yet`,
     )
+
+    const held = await run(['payers', 'export', '--phone', NUMBER, '--json'])
+    expect(JSON.parse(held.stdout)).toMatchObject([
+      { kind: 'payment', fields: { id: Number(id), msisdn: NUMBER } },
+    ])
+    expect((await run(['payers', 'export', '--phone', NUMBER])).stdout).toMatch(
+      new RegExp(`^msisdn +${NUMBER}$`, 'm'),
+    )
+    const audited = await run(['audit', 'list', '--subject', 'payer', '--json'])
+    expect(JSON.parse(audited.stdout)).toMatchObject([
+      { action: 'exported', subject: 'payer 2547*****678' },
+      { action: 'exported' },
+    ])
 
     const shown = await run(['payments', 'show', String(id)])
     expect(shown.stdout).toMatch(/^msisdn +2547\*{5}678$/m)

@@ -1,8 +1,10 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Database } from '../../src/database/connect.ts'
 import { type Typed, typeCommand } from '../support/command.ts'
 import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
-import { acceptPayment, readBodies, takePayments } from '../support/payments.ts'
+import { addPartner } from '../support/partner.ts'
+import { acceptPayment, acceptPayments, readBodies, takePayments } from '../support/payments.ts'
 
 describe('gateway payments', () => {
   let own: OpenDatabase
@@ -45,6 +47,61 @@ describe('gateway payments', () => {
     expect(overdue).toContainEqual(expect.objectContaining({ payment_id: id }))
   })
 
+  it('finds payments by what is known of them, one partner’s or everybody’s, and no others', async () => {
+    expect((await addPartner(database)).partnerId).toBe(1n)
+    const [first, second] = await acceptPayments(database, 2, { submitTtlMs: 60_000 })
+    await database
+      .updateTable('payments')
+      .set({ reference: 'INV-77', receipt: 'UE4A11B2C9', created_at: new Date('2026-05-04T08:00:00Z') })
+      .where('id', '=', first ?? 0n)
+      .execute()
+    await database
+      .insertInto('receipts')
+      .values({ receipt: 'UE4A11B2C9', payment_id: first ?? 0n })
+      .execute()
+    const find = async (...words: string[]): Promise<number[]> => {
+      const { stdout } = await run(['list', '--json', ...words])
+      return JSON.parse(stdout).map((row: { payment_id: number }) => row.payment_id)
+    }
+    const one = [Number(first)]
+    expect(await find('--reference', 'INV-77')).toEqual(one)
+    expect(await find('--reference', 'INV-77', '--partner', '1')).toEqual(one)
+    expect(await find('--reference', 'INV-77', '--partner', '2')).toEqual([])
+    expect(await find('--receipt', 'UE4A11B2C9')).toEqual(one)
+    expect(await find('--key', 'nobodys')).toEqual([])
+    expect(await find('--phone', '254712345678', '--reference', 'INV-77', '--state', 'accepted')).toEqual(one)
+    expect(await find('--since', '1h')).toContain(Number(second))
+    expect(await find('--since', '1h')).not.toContain(Number(first))
+    expect(await find('--undelivered', '--reference', 'INV-77')).toEqual([])
+  })
+
+  it.each([
+    [['--phone', '0712345678'], '--phone must be a string of 12 digits'],
+    [['--receipt', 'a b'], '--receipt must be a receipt of M-PESA'],
+    [['--reference', 'x'.repeat(65)], '--reference must be a string of at most 64'],
+    [['--since', 'yesterday'], '--since must be a day or an instant'],
+    [['--since', '1h', '--until', '2h'], '--until must be later than --since'],
+    [['--open', '--reference', 'INV-77'], "'--open' cannot be used with option '--reference"],
+  ])('refuses to list by %j', async (words, problem) => {
+    expect(await run(['list', ...words])).toMatchObject({ code: 2, stderr: expect.stringContaining(problem) })
+  })
+
+  it('shows why a payment failed, and the partner’s pairs with numbers masked', async () => {
+    const [id = 0n] = await acceptPayments(database, 1, { submitTtlMs: 60_000 })
+    const failed = {
+      state: 'failed' as const,
+      result_code: '1',
+      metadata: { payer: '254712345678', order: '17' },
+    }
+    await database.updateTable('payments').set(failed).where('id', '=', id).execute()
+    expect(JSON.parse((await run(['show', String(id), '--json'])).stdout)).toMatchObject({
+      failure: 'insufficient_funds',
+      worth_retrying: true,
+      metadata: { payer: expect.stringMatching(/^2547\*+678$/), order: '17' },
+    })
+    expect((await run(['show', String(id), '--whole', '--json'])).stdout).toContain('"payer":"254712345678"')
+  })
+
   it('settles one by hand, and shows who and why', async () => {
     const id = await makeUnconfirmed()
     expect(await run(['settle', id, ...SETTLE, '--by', 'amina', '--json'])).toMatchObject({
@@ -54,6 +111,53 @@ describe('gateway payments', () => {
     const { stdout } = await run(['show', id])
     expect(stdout).toMatch(/unconfirmed +successful +operator +on the statement +amina/)
     expect(await readBodies(database, BigInt(id))).toMatchObject([{ status: 'successful' }])
+  })
+
+  it('shows before what would be delivered to whom, and leaves to Daraja what it is still asked for', async () => {
+    const id = await makeUnconfirmed()
+    const looked = await run(['settle', id, ...settleWith('UE4A11B2D7'), '--dry-run'])
+    expect(looked).toMatchObject({ code: 0, stderr: '' })
+    expect(looked.stdout).toContain('would go from unconfirmed to successful')
+    expect(looked.stdout).toContain('Nothing was changed: leave out --dry-run to go on.')
+    await sql`INSERT INTO to_query (payment_id, due_at) VALUES (${id}, now() + interval '1 hour')`.execute(
+      database,
+    )
+    const refused = await run(['settle', id, ...settleWith('UE4A11B2D7')])
+    expect(refused).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('may be settled without you, for Daraja is asked for its outcome'),
+    })
+    expect(await readBodies(database, BigInt(id))).toEqual([])
+    expect((await run(['settle', id, ...settleWith('UE4A11B2D7'), '--anyway'])).code).toBe(0)
+  })
+
+  it('lists what did not fit', async () => {
+    const id = await makeUnconfirmed()
+    const finding = { payment_id: BigInt(id), kind: 'different_amount', detail: '151 instead of 150' }
+    await database.insertInto('payment_findings').values(finding).execute()
+    const { stdout } = await run(['findings', '--kind', 'different_amount', '--json'])
+    expect(JSON.parse(stdout)).toMatchObject([{ ...finding, payment_id: Number(id) }])
+  })
+
+  it('lists what needs a human, and no more what somebody has seen to', async () => {
+    const id = await makeUnconfirmed()
+    const finding = { payment_id: BigInt(id), kind: 'not_proven', detail: 'a callback of 254712345678' }
+    await database.insertInto('payment_findings').values(finding).execute()
+    const list = async (): Promise<Record<string, unknown>[]> => {
+      const { stdout } = await run(['exceptions', '--json'], { OPEN_PAYMENT_ALERT_AFTER_MS: '1' })
+      expect(stdout).not.toContain('712345678')
+      return JSON.parse(stdout).filter((row: { payment_id: number }) => row.payment_id === Number(id))
+    }
+    const [open, found] = await list()
+    expect(open).toMatchObject({ kind: 'unconfirmed', verbs: ['settle'] })
+    expect(found).toMatchObject({ kind: 'finding', verbs: ['acknowledge'] })
+    const acknowledge = ['findings', 'acknowledge', String(found?.['finding_id']), '--note', 'seen']
+    expect(await run([...acknowledge, '--by', 'amina'])).toMatchObject({
+      code: 0,
+      stdout: `Finding ${String(found?.['finding_id'])} about payment ${id} is acknowledged.\n`,
+    })
+    expect(await list()).toMatchObject([{ kind: 'unconfirmed' }])
+    expect((await run(['show', id, '--timeline'])).stdout).toMatch(/by: amina; note: seen/)
   })
 
   it('takes no receipt that proves another payment, and names that one', async () => {

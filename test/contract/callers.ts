@@ -2,12 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { createKey, revokeKey } from '../../src/core/partners/api-key.ts'
 import { setDisabled } from '../../src/core/partners/change-partner.ts'
 import { makeSecret } from '../../src/core/partners/secret.ts'
-import {
-  createServiceToken,
-  listServiceTokens,
-  revokeServiceToken,
-  SCOPES,
-} from '../../src/core/partners/service-token.ts'
+import { createServiceToken, revokeServiceToken } from '../../src/core/partners/service-token.ts'
+import { SCOPES } from '../../src/values/scope.ts'
 import { testActor } from '../support/actor.ts'
 import type { TestCore } from '../support/core.ts'
 import { addPartner } from '../support/partner.ts'
@@ -38,30 +34,36 @@ export const makeCallers = async (test: TestCore): Promise<Record<string, Record
     'revoked token': bearer(await makeRevokedToken(test)),
   }
   for (const scope of SCOPES) {
-    callers[scope] = bearer(
-      await createServiceToken({ actor: testActor, database, name: scope, scopes: [scope], randomBytes }),
-    )
+    const made = { actor: testActor, database, name: scope, scopes: [scope], randomBytes }
+    callers[scope] = bearer((await createServiceToken(made)).token)
   }
   return callers
 }
 
 const makeKey = async (test: TestCore, end: 'revoked' | 'expired'): Promise<string> => {
   const { database, partnerId } = test
-  const made = await createKey({ database, partnerId, name: end, lifeMs: 1, actor, randomBytes })
+  const made = await createKey({
+    database,
+    partnerId,
+    name: end,
+    isTest: false,
+    lifeMs: 1,
+    actor,
+    randomBytes,
+  })
   if (made.kind !== 'made') throw new Error(made.kind)
   if (end === 'revoked') await revokeKey({ database, keyId: made.keyId, actor })
   return made.apiKey
 }
 
 const makeRevokedToken = async ({ database }: TestCore): Promise<string> => {
-  const token = await createServiceToken({
+  const { tokenId, token } = await createServiceToken({
     actor: testActor,
     database,
     name: 'revoked',
     scopes: SCOPES,
     randomBytes,
   })
-  const made = (await listServiceTokens(database)).at(-1)
-  await revokeServiceToken({ database, tokenId: made?.tokenId ?? 0n, actor })
+  await revokeServiceToken({ database, tokenId, actor })
   return token
 }

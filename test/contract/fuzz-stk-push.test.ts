@@ -118,6 +118,7 @@ const judge = ({ body, key }: Fuzzed): 'accept' | 'refuse' => {
         callbackUrl: String(own('callback_url')),
         reference: reference === '' ? undefined : reference,
         idempotencyKey: key?.replaceAll(/^[ \t]+|[ \t]+$/g, ''),
+        metadata: {},
       },
       { policy: PRODUCTION },
     )

@@ -4,8 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { SETTINGS } from '../../src/runtime/settings.ts'
 import { PAYMENT_STATE_NAMES } from '../../src/values/payment-state.ts'
+import { attempted } from '../core/deliveries/harness.ts'
 import { ask, openFacade, PRODUCTION, partnerHeaders, push, type TestFacade } from '../facade/harness.ts'
 import { DELIVERY_FIELDS } from '../support/guide.ts'
+import { acceptUntouched } from '../support/payments.ts'
 
 let page: string
 let test: TestFacade
@@ -37,7 +39,8 @@ describe('the partner guide', () => {
   it('shows a request that is accepted, and its answers as they are', async () => {
     const [curl = ''] = blocks('sh')
     const body = /-d '([^']*)'/.exec(curl)?.[1] ?? ''
-    const [success, refusal, duplicate, , , , error] = blocks('json')
+    const [success, refusal, duplicate] = blocks('json')
+    const error = blocks('json').find((block) => block.includes('not a string'))
     const key = ['X-Idempotency-Key: guide']
     const first = await push(test, body, key)
     const again = await push(test, body, key)
@@ -60,6 +63,35 @@ describe('the partner guide', () => {
     const { transaction_id } = JSON.parse((await push(test, /-d '([^']*)'/.exec(curl)?.[1] ?? '')).body)
     const { body } = await ask(test, `GET /api/v1/mpesa/transactions/${transaction_id}`, partnerHeaders(test))
     expect(Object.keys(shown.transaction)).toEqual(Object.keys(JSON.parse(body).transaction))
+  })
+
+  it('shows deliveries, and what is sent again, with the fields that they have', async () => {
+    const paymentId = await acceptUntouched(test.database, test.partnerId)
+    const path = `/api/v1/mpesa/transactions/${paymentId}`
+    await ask(test, `POST ${path}/cancel`, partnerHeaders(test))
+    const [delivery] = await test.database
+      .selectFrom('deliveries')
+      .select('id')
+      .where('payment_id', '=', paymentId)
+      .execute()
+    await attempted(test.database, delivery?.id ?? 0n, { status: 500, errorClass: 'status', answer: 'no' })
+    const keysOf = (text = ''): string[] => [...text.matchAll(/"(\w+)":/g)].map(([, key = '']) => key)
+    const shown = (key: string) => keysOf(blocks('json').find((block) => block.includes(`"${key}"`)))
+    const { body } = await ask(test, `GET ${path}/deliveries`, partnerHeaders(test))
+    expect(keysOf(body)).toEqual(shown('deliveries'))
+    for (const [key, asked] of [
+      ['dry_run', '{"dry_run":true}'],
+      ['resent', '{}'],
+    ] as const) {
+      const answer = await ask(test, 'POST /api/v1/mpesa/transactions/resend', partnerHeaders(test), asked)
+      expect(keysOf(answer.body)).toEqual(shown(key))
+    }
+    await test.database
+      .updateTable('payments')
+      .set({ state: 'submitted', result_code: null })
+      .where('id', '=', paymentId)
+      .execute()
+    expect(blocks('json')).toContain((await ask(test, `POST ${path}/cancel`, partnerHeaders(test))).body)
   })
 
   it('explains every status', () => {

@@ -70,6 +70,9 @@ describe('a parameter', () => {
   const LIMIT = 'limit must be a whole number from 1 to 100'
   const BEFORE = 'before must be a transaction_id, a positive whole number'
   const ID = 'transaction_id must be a positive whole number'
+  const KNOWN =
+    'limit, before, status, delivery, reference, mpesa_receipt, phone, idempotency_key, created_from, created_to'
+  const unknown = (name: string): string => `${name} is no parameter of this request: known are ${KNOWN}`
   it.each([
     ['/1.0', ID],
     ['/0', ID],
@@ -100,6 +103,13 @@ describe('a parameter', () => {
     ['?delivery=', DELIVERY],
     ['?delivery=dead', DELIVERY],
     ['?delivery=undelivered&delivery=undelivered', DELIVERY],
+    ['?colour=red', unknown('colour')],
+    ['?limit=1&colour=red&colour=blue', unknown('colour')],
+    ['?Limit=1', unknown('Limit')],
+    ['?__proto__=1', unknown('__proto__')],
+    ['?toString', unknown('toString')],
+    [`?${'x'.repeat(200)}=1`, unknown('x'.repeat(64))],
+    ['/1?fields=status', 'fields is no parameter of this request: it has none'],
   ])('%s is refused', async (path, message) => {
     await expectRefusal(
       test,

@@ -9,15 +9,11 @@ import { findAccountRow, findCurrentAccount, listAccounts } from '../../src/core
 import { resealSecrets } from '../../src/core/partners/reseal.ts'
 import { listServiceTokens } from '../../src/core/partners/service-token.ts'
 import { listSigningSecrets } from '../../src/core/partners/signing-secret.ts'
-import {
-  findFindings,
-  findHistory,
-  findPayment,
-  listOpenPayments,
-  listPayments,
-  listUndeliveredPayments,
-} from '../../src/core/payments/find.ts'
+import { findFindings, findHistory, findPayment, listOpenPayments } from '../../src/core/payments/find.ts'
+import { findIdBounds } from '../../src/core/payments/id-bounds.ts'
+import { listPayments, NO_FILTER } from '../../src/core/payments/list.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { FROM_BEGINNING } from '../../src/database/look-back.ts'
 import { claimDeliveries } from '../../src/dispatcher/deliver/attempts.ts'
 import { findOverdue } from '../../src/dispatcher/deliver/recover.ts'
 import { createLog } from '../../src/runtime/log.ts'
@@ -46,35 +42,40 @@ describe('a table that gets a column while the processes of the release before r
     await own.drop()
   })
 
-  const page = { limit: 5, before: null, state: null }
+  const page = { limit: 5, before: null, filter: NO_FILTER }
   const owner = { partnerId: 1n }
-  const everybody = { owner: 'anybody', ...page } as const
+  const undelivered = { ...page, owner, filter: { ...NO_FILTER, undeliveredOnly: true } }
   const READS: [string, () => Promise<unknown>][] = [
     ['a payment', () => findPayment(database, owner, 1n)],
-    ['a list of payments', () => listPayments({ database, owner, ...page })],
-    ['payments that stand open', () => listOpenPayments({ database, ageMs: 1, limit: 5 })],
-    ['payments whose outcome was not delivered', () => listUndeliveredPayments({ database, ...everybody })],
+    ['a list of payments', () => listPayments(database, { owner, ...page })],
+    ['payments that stand open', () => listOpenPayments({ database, owner, ageMs: 1, after: 0n, limit: 5 })],
+    ['payments whose outcome was not delivered', () => listPayments(database, undelivered)],
+    ['the ids of a time', () => findIdBounds(database, { createdFrom: new Date(0), createdTo: new Date(1) })],
     ['the history of a payment', () => findHistory(database, 1n)],
     ['the findings of a payment', () => findFindings(database, 1n)],
     ['a delivery', () => findDelivery(database, 1n)],
     ['the attempts of a delivery', () => findAttempts(database, 1n)],
-    ['how many deliveries fit', () => countDeliveries(database, NO_FILTER)],
-    ['deliveries to publish', () => takeUnpublished(database)],
+    ['how many deliveries fit', () => countDeliveries(database, ALL_DELIVERIES)],
+    ['deliveries to publish', () => takeUnpublished(database, FROM_BEGINNING)],
     ['deliveries to attempt', () => claimDeliveries(database, [1n])],
-    ['deliveries that are overdue', () => findOverdue(database, { overdueMs: 1, except: [1n], limit: 5 })],
+    [
+      'deliveries that are overdue',
+      () => findOverdue(database, { overdueMs: 1, except: [1n], limit: 5, look: FROM_BEGINNING }),
+    ],
     ['an account', () => findAccountRow(database, 1n)],
     ['the account of a partner', () => findCurrentAccount(database, 1n)],
-    ['the accounts of a partner', () => listAccounts(database, 1n)],
+    ['the accounts of a partner', () => listAccounts(database, { partnerId: 1n, after: 0n, limit: 5 })],
     ['a partner', () => findPartner(database, 1n)],
     ['partners', () => listPartners({ database, after: null, limit: 5 })],
     ['keys', () => listKeys(database, 1n)],
-    ['service tokens', () => listServiceTokens(database)],
+    ['service tokens', () => listServiceTokens(database, { after: 0n, limit: 5 })],
     ['signing secrets', () => listSigningSecrets(database, 1n)],
     ['the audit log', () => listAudit(database, { partnerId: 1n, subject: null, before: null, limit: 5 })],
     ['sealed secrets', () => resealSecrets({ database, vault: testVault, actor: testActor })],
   ]
-  const NO_FILTER = {
+  const ALL_DELIVERIES = {
     partnerId: 1n,
+    isTest: false,
     host: null,
     state: null,
     errorClass: null,

@@ -59,7 +59,14 @@ describe('migrations', () => {
       JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
       WHERE indrelid = 'payments'::regclass ORDER BY 1
     `.execute(database)
-    expect(rows.map(({ column }) => column)).toEqual(['created_at', 'id', 'partner_id'])
+    expect(rows.map(({ column }) => column)).toEqual([
+      'accepted_position',
+      'created_at',
+      'id',
+      'msisdn',
+      'partner_id',
+      'reference',
+    ])
   })
 
   it('are followed by partitions made ahead, before an id or a month needs them', async () => {

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { cancelDeliveries } from '../../src/core/deliveries/cancel.ts'
 import { pauseEndpoint, resumeEndpoint } from '../../src/core/deliveries/endpoints.ts'
 import { findAttempts, findDelivery } from '../../src/core/deliveries/find.ts'
+import { probeEndpoint } from '../../src/core/deliveries/probe.ts'
 import { retryDeliveries } from '../../src/core/deliveries/retry.ts'
 import { AMINA } from '../core/deliveries/harness.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -128,6 +129,40 @@ describe('an operator', () => {
     await eventually(async () =>
       expect(await test.database.selectFrom('endpoints').selectAll().execute()).toEqual([]),
     )
+  })
+
+  it('has an endpoint that was mended asked at once, and what was held arrives', async () => {
+    const { host } = new URL(test.receiver.url)
+    const inAnHour = new Date(Date.now() + 3_600_000)
+    const down = {
+      partner_id: partnerId,
+      host,
+      state: 'open',
+      failures: 5,
+      opens: 9,
+      open_until: inAnHour,
+    } as const
+    await test.database.insertInto('endpoints').values(down).execute()
+    test.dispatch()
+    const ids = await addDeliveries(
+      test.database,
+      Array.from({ length: 5 }, () => test.receiver.url),
+      partnerId,
+    )
+    await eventually(async () => {
+      for (const id of ids)
+        expect(await findDelivery(test.database, id)).toMatchObject({
+          state: 'held',
+          held_because: 'down',
+          held_until: inAnHour,
+        })
+    })
+    await retry(ids)
+    expect(receivedIds()).toEqual([])
+    const probed = await probeEndpoint({ database: test.database, actor: AMINA, partner_id: partnerId, host })
+    expect(probed).toEqual({ state: 'open', isPaused: false, held: 5 })
+    for (const id of ids) await untilState(id, 'delivered')
+    expect(new Set(receivedIds()).size).toBe(5)
   })
 
   it('sees every attempt as it was: when, where, how long, and the beginning of the answer with its numbers masked', async () => {

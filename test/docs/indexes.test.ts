@@ -17,6 +17,7 @@ describe('an index of pages', () => {
   it.each([
     ['of the documentation', DOCS],
     ['of the decisions', join(DOCS, 'decisions')],
+    ['of the runbooks', join(DOCS, 'runbooks')],
   ])('%s lists every page once', async (_what, folder) => {
     expect(await linkedFrom(join(folder, 'README.md'))).toEqual(await pagesIn(folder))
   })

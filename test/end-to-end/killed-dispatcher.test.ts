@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { LEASE_SECONDS } from '../../src/dispatcher/deliver/attempts.ts'
@@ -7,7 +9,7 @@ import { addDeliveries } from '../support/deliveries.ts'
 import { type Harness, startHarness } from '../support/dispatcher.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
 import { answerWith, type Received } from '../support/receiver.ts'
-import { dispatchSettings } from '../support/settings.ts'
+import { dispatchSettings, type Settings } from '../support/settings.ts'
 
 /** `DELIVERIES=20000` makes it the full figure, by the machine's clock. */
 const DELIVERIES = Number(process.env['DELIVERIES'] ?? 150)
@@ -26,6 +28,7 @@ const PATIENCE_MS = 120_000 + DELIVERIES * 5
 let test: Harness
 /** None in the full run, whose leases run out in their own time. */
 let clock: DatabaseClock | null
+let settings: Settings
 let dispatchers: GatewayProcess[]
 let drop: () => Promise<void>
 
@@ -34,7 +37,7 @@ beforeAll(async () => {
   drop = testDatabase.drop
   clock = IS_FULL ? null : await startDatabaseClock(testDatabase.url)
   test = await startHarness(testDatabase.url)
-  const settings = dispatchSettings({ databaseUrl: testDatabase.url, stream: test.stream })
+  settings = dispatchSettings({ databaseUrl: testDatabase.url, stream: test.stream })
   dispatchers = await Promise.all([1, 2, 3].map(() => startGatewayProcess('dispatch', settings)))
 })
 afterAll(async () => {
@@ -54,16 +57,27 @@ const addBurst = (count: number): Promise<bigint[]> =>
     'own',
   )
 
-/** Kills a process while a burst is under way: the endpoint has all of it, and has answered none. */
-const killUnderWay = async (victim: GatewayProcess | undefined): Promise<bigint[]> => {
-  const answers: (() => void)[] = []
-  test.receiver.behave((received, response) => answers.push(() => answerWith(200)(received, response)))
+/**
+ * Kills a process while a burst is under way: the endpoint has all of it, and has answered none. Where the other processes
+ * had all of the burst, another one takes the place of the killed one and is killed in the next burst.
+ */
+const killUnderWay = async (): Promise<bigint[]> => {
+  const held: { socket: Socket | null; answer: () => void }[] = []
+  test.receiver.behave((received, response) => {
+    held.push({ socket: response.socket, answer: () => answerWith(200)(received, response) })
+  })
   const ids = await addBurst(UNDER_WAY)
-  await patiently(() => expect(answers).toHaveLength(UNDER_WAY))
-  await victim?.end('SIGKILL')
+  await patiently(() => expect(held).toHaveLength(UNDER_WAY))
+  await dispatchers.shift()?.end('SIGKILL')
+  // The ends of its connections came before its own: they are read by then.
+  await setImmediate()
   test.receiver.behave(answerWith(200))
-  for (const answer of answers) answer()
-  return ids
+  const answered = held.filter(({ socket }) => socket?.readableEnded === false && !socket.destroyed)
+  for (const { answer } of answered) answer()
+  await patiently(async () => expect(await countUnfinished(ids)).toBe(held.length - answered.length))
+  if (answered.length < held.length) return ids
+  dispatchers.push(await startGatewayProcess('dispatch', settings))
+  return [...ids, ...(await killUnderWay())]
 }
 
 /** One burst after the other, each when half of the one before has come; in the middle a process is killed. */
@@ -72,7 +86,7 @@ const load = async (): Promise<bigint[]> => {
   for (let burst = 0; ids.length < DELIVERIES; burst += 1) {
     const before = ids.length
     if (burst === KILL_BURST) await patiently(() => expect(test.receiver.received).toHaveLength(before))
-    ids.push(...(burst === KILL_BURST ? await killUnderWay(dispatchers[0]) : await addBurst(BURST)))
+    ids.push(...(burst === KILL_BURST ? await killUnderWay() : await addBurst(BURST)))
     const half = (before + ids.length) / 2
     await patiently(() => expect(test.receiver.received.length).toBeGreaterThanOrEqual(half))
   }
@@ -85,6 +99,17 @@ const countOpen = async (): Promise<{ open: number; leased: number } | undefined
     SELECT count(*)::int AS open, count(*) FILTER (WHERE leased_until > now())::int AS leased FROM to_deliver
   `.execute(test.database)
   return rows[0]
+}
+
+/** Of these deliveries, those whose attempt has begun and is not recorded as finished. */
+const countUnfinished = async (ids: readonly bigint[]): Promise<number> => {
+  const unfinished = await test.database
+    .selectFrom('attempts')
+    .select('delivery_id')
+    .where('delivery_id', 'in', ids)
+    .where('finished_at', 'is', null)
+    .execute()
+  return unfinished.length
 }
 
 const idOf = ({ headers }: Received): string | undefined => headers['webhook-id']

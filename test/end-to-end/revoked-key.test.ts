@@ -22,7 +22,7 @@ const statusAt = async (process: number, apiKey: string): Promise<number> => {
 }
 
 it('a key that is revoked at one process is refused by every process, and its successor is let in', async () => {
-  const token = await createServiceToken({
+  const { token } = await createServiceToken({
     actor: testActor,
     database: gateway.database,
     name: 'console',

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { DELIVERY_FIELDS } from '../support/guide.ts'
-import { countPrompts, deliveriesOf } from '../support/outside-world.ts'
+import { countDeliveries, countPrompts, deliveriesOf } from '../support/outside-world.ts'
 import { GATEWAY_SOURCES } from '../support/tested-gateway.ts'
 
 type Answer = {
@@ -113,7 +113,8 @@ describe('serve and dispatch as separate processes', () => {
       expect(await unsettled.execute()).toEqual([])
       expect(await open.execute()).toEqual([])
     })
-    const counts = ids.map((id) => deliveriesOf(gateway.world.receiver, id).length)
+    const delivered = countDeliveries(gateway.world.receiver)
+    const counts = ids.map((id) => delivered.get(id) ?? 0)
     expect(new Set(counts)).toEqual(new Set([1]))
     const prompts = await countPrompts(gateway.world)
     expect(new Set(ids.map((id) => prompts.get(id)))).toEqual(new Set([1]))

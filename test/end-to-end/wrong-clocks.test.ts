@@ -141,6 +141,7 @@ describe('processes whose clocks are ten minutes apart, and jump', () => {
         database,
         partnerId: partner.partnerId,
         name: 'till',
+        isTest: false,
         lifeMs,
         actor: testActor,
         randomBytes,

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import { type Facade, type FacadeOptions, startFacade } from '../../src/facade/server.ts'
 import { createLog } from '../../src/runtime/log.ts'
+import { openApart } from '../support/apart.ts'
 import { startTestCore, type TestCore, type TestCoreOverrides } from '../support/core.ts'
 
 /** A facade before a core of its own, on sockets and a database of its own. */
@@ -29,18 +30,26 @@ export const paymentBody = (overrides: Record<string, unknown> = {}): string =>
     ...overrides,
   })
 
+/** True where the suite runs with every facade apart from its core: `FACADE=apart npm test -- test/contract`. */
+export const IS_APART = process.env['FACADE'] === 'apart'
+
+/** Opens a facade beside its core, or behind gRPC where `IS_APART`. */
 export const openFacade = async (
   overrides: TestCoreOverrides = {},
-  facadeOverrides: Partial<Pick<FacadeOptions, 'trustedProxies' | 'limits' | 'registry'>> = {},
+  facadeOverrides: Partial<
+    Pick<FacadeOptions, 'trustedProxies' | 'limits' | 'registry' | 'noteRefused' | 'wrongSecrets'>
+  > = {},
 ): Promise<TestFacade> => {
   const logLines: string[] = []
   const to = new Writable({ write: (chunk, _encoding, done) => done(void logLines.push(String(chunk))) })
   const log = createLog({ name: 'test', level: 'trace', to })
   const core = await startTestCore({ log, ...overrides })
+  const apart = IS_APART ? await openApart(core) : null
   const facade = await startFacade({
-    ...core.clients,
+    ...(apart?.clients ?? core.clients),
     log,
     randomBytes,
+    publicUrl: 'http://127.0.0.1:8080',
     deliveryScheduleMs: [0, 2_000, 900_000, 86_400_000],
     host: '127.0.0.1',
     port: core.httpPort,
@@ -48,6 +57,7 @@ export const openFacade = async (
   })
   const stop = async (): Promise<void> => {
     await facade.close()
+    await apart?.close()
     await core.stop()
   }
   return { ...core, facade, url: facade.url, logLines, stop }

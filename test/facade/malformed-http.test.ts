@@ -153,6 +153,7 @@ it('is answered under every name of the machine', async () => {
     ...test.clients,
     log,
     randomBytes,
+    publicUrl: 'http://127.0.0.1:8080',
     deliveryScheduleMs: [0],
     host: 'localhost',
     port: 0,

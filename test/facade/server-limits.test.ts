@@ -56,8 +56,10 @@ const open = async (options: Partial<FacadeOptions> = {}, wrongKeysPerMinute = 1
   const facade = await startFacade({
     payments: whole.clients.payments,
     darajaCallbacks: whole.clients.darajaCallbacks,
+    status: whole.clients.status,
     log,
     randomBytes,
+    publicUrl: 'http://127.0.0.1:8080',
     deliveryScheduleMs: [0],
     limits: options.limits ?? LIMITS,
     trustedProxies: options.trustedProxies ?? [],
@@ -285,11 +287,16 @@ describe('answers', () => {
     },
   )
 
-  it('the page may be shown in no frame and runs no script', async () => {
-    const { headers } = await ask(test, 'GET /docs')
-    expect(headers['content-security-policy']).toMatch(/default-src 'none'.*frame-ancestors 'none'/)
-    expect(headers['x-frame-options']).toBe('DENY')
-  })
+  it.each(['/docs', '/docs/guide'])(
+    'the page %s may be shown in no frame, and runs no script but its own',
+    async (path) => {
+      const { headers } = await ask(test, `GET ${path}`)
+      expect(headers['content-security-policy']).toMatch(
+        /default-src 'none'; script-src 'nonce-[\w-]{22}'; .*frame-ancestors 'none'/,
+      )
+      expect(headers['x-frame-options']).toBe('DENY')
+    },
+  )
 
   it('TRACE is not echoed', async () => {
     const { status, body } = await ask(test, 'TRACE /healthz', ['X-Secret: hidden'])

@@ -74,6 +74,7 @@ const SPECIAL: Record<string, Partial<Pick<CrashPoint, 'payments' | 'prepare'>>>
     prepare: (place) =>
       trouble(place, sql`'open'::endpoint_state, now() + interval '2 seconds', NULL::timestamptz`),
   },
+  signal: { prepare: (place) => findSomething(place) },
   ramp_leftover: { prepare: (place) => pauseAndForget(place) },
 }
 
@@ -88,9 +89,11 @@ const ONLY_AFTER: Record<string, string> = {
 /** What operators do; `operator-words.ts` says what they type. */
 const OPERATOR_FILES = [
   'src/core/settle/settle-by-hand.ts',
+  'src/core/settle/cancel-payment.ts',
   'src/core/deliveries/',
   'src/core/partners/',
   'src/core/restored/',
+  'src/core/statements/',
 ]
 
 /** Every crash point that the code names, with the way to it. */
@@ -197,6 +200,22 @@ const trouble = async ({ database }: Place, states: RawBuilder<unknown>): Promis
     SET failures = 1, state = excluded.state, open_until = excluded.open_until, paused_at = excluded.paused_at
   `.execute(database)
   return { [Symbol.asyncDispose]: () => Promise.resolve() }
+}
+
+/** Operators that are to be told of something that was found; nobody takes it. */
+const findSomething = async ({ database }: Place): Promise<Prepared> => {
+  await sql`
+    INSERT INTO payment_findings (payment_id, kind, detail)
+    SELECT max(id), 'not_proven', gen_random_uuid()::text FROM payments
+  `.execute(database)
+  await sql`UPDATE signal_pace SET at = '-infinity'`.execute(database)
+  return {
+    environment: { SIGNAL_URL: 'http://127.0.0.1:9/signals' },
+    [Symbol.asyncDispose]: async () => {
+      await sql`DELETE FROM to_deliver WHERE partner_id = 0`.execute(database)
+      await sql`DELETE FROM deliveries WHERE partner_id = 0`.execute(database)
+    },
+  }
 }
 
 /** How often it is forgotten, ms: long enough for a delivery to be held first. */

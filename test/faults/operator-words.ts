@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { sql } from 'kysely'
 import { createPartner } from '../../src/core/partners/partner.ts'
 import { setAccount } from '../../src/core/partners/partner-account.ts'
@@ -183,6 +184,79 @@ export const OPERATOR_WORDS: Readonly<Record<string, OperatorWord>> = {
       await database.selectFrom('deliveries').select('webhook_id').execute(),
     ],
     expected: [{ state: 'failed' }, [{ webhook_id: 'msg_1_failed' }]],
+  },
+  import_statement: {
+    words: ['statement', 'import', join(import.meta.dirname, '../fixtures/statements/portal.csv')],
+    environment: { SECRET_KEY: TEST_SECRET_KEY, DARAJA_SHORTCODE: '600123' },
+    prepare: () => Promise.resolve(),
+    read: async (database) => [
+      await database.selectFrom('statements').select(['lines', 'paid_lines']).execute(),
+      await database.selectFrom('statement_lines').select('receipt').orderBy('receipt').execute(),
+      await database.selectFrom('audit').select('action').execute(),
+    ],
+    expected: [
+      [{ lines: 4, paid_lines: 2 }],
+      [{ receipt: 'TKP2AX1QRS' }, { receipt: 'TKP5AY9DLM' }],
+      [{ action: 'imported' }],
+    ],
+  },
+  acknowledge_exceptions: {
+    words: ['statement', 'exceptions', 'acknowledge', '1', '--note', 'a test'],
+    prepare: (database) =>
+      sql`
+        WITH made AS (
+          INSERT INTO statements (id, fingerprint, file_name, shortcode, covers_from, covers_to, imported_by)
+          VALUES (1, 'x', 'a.csv', '600123', now(), now(), 'amina') RETURNING id
+        )
+        INSERT INTO statement_exceptions (statement_id, kind, receipt) SELECT id, 'unknown_here', 'TKP5AY9DLM' FROM made
+      `.execute(database),
+    read: async (database) => [
+      await database.selectFrom('statement_exceptions').select('note').execute(),
+      await database.selectFrom('audit').select('action').execute(),
+    ],
+    expected: [[{ note: 'a test' }], [{ action: 'acknowledged' }]],
+  },
+  cancel_payment: {
+    words: ['payments', 'cancel', '1'],
+    prepare: (database) =>
+      sql`
+        WITH made AS (
+          INSERT INTO payments (id, partner_id, msisdn, amount_kes, callback_url, state, submit_by)
+          VALUES (1, 1, '254712345678', 150, 'https://shop.co.ke/callback', 'accepted', now() + interval '1 hour')
+          RETURNING *
+        )
+        INSERT INTO to_submit (payment_id, submit_by) SELECT id, submit_by FROM made
+      `.execute(database),
+    read: async (database) => [
+      await database.selectFrom('payments').select(['state', 'result_code']).executeTakeFirst(),
+      await database.selectFrom('deliveries').select('webhook_id').execute(),
+      await database.selectFrom('to_submit').select('payment_id').execute(),
+      await database.selectFrom('audit').select('action').execute(),
+    ],
+    expected: [
+      { state: 'failed', result_code: 'CANCELLED' },
+      [{ webhook_id: 'msg_1_failed' }],
+      [],
+      [{ action: 'cancelled' }],
+    ],
+  },
+  probe_endpoint: {
+    words: ['deliveries', 'probe', ...ENDPOINT],
+    prepare: async (database) => {
+      await addDelivery(database, 'pending')
+      await sql`
+        INSERT INTO endpoints (partner_id, host, state, open_until)
+        VALUES (1, 'shop.co.ke', 'open', now() + interval '1 hour')
+      `.execute(database)
+    },
+    read: async (database) => {
+      const { rows } = await sql`
+        SELECT state, open_until <= now() AS is_due, (SELECT count(*)::int > 0 FROM audit) AS is_written_down
+        FROM endpoints
+      `.execute(database)
+      return rows
+    },
+    expected: [{ state: 'open', is_due: true, is_written_down: true }],
   },
   retry_deliveries: {
     words: ['deliveries', 'retry', '1'],

@@ -148,7 +148,7 @@ const failInside = async (day: Day): Promise<void> => {
 
 const knockWithWrongKeys = async (day: Day): Promise<void> => {
   const connectUrl = day.gateway.serve[0]?.ready['connect_url']
-  const token = await createServiceToken({
+  const { token } = await createServiceToken({
     actor: testActor,
     database: day.gateway.database,
     name: 'ledger',

@@ -11,6 +11,7 @@ import {
   removeRunning,
   writeRunning,
   writeRunningSecretKey,
+  writeRunningSettings,
 } from '../../src/local/running.ts'
 
 let folder: string
@@ -26,6 +27,8 @@ const state: Running = {
   connect_url: 'http://127.0.0.1:9080',
   ops_url: 'http://127.0.0.1:8081',
   dispatcher_ops_url: 'http://127.0.0.1:8082',
+  console_url: null,
+  console_sign_in_url: null,
   simulator_url: null,
   receiver_url: 'http://127.0.0.1:8091',
   database_url: 'postgres://postgres:secret@127.0.0.1:1/gateway',
@@ -82,6 +85,13 @@ describe('the SECRET_KEY in use', () => {
     const DATA_DIR = folder
     const beside = await withRunningDatabase({ DATA_DIR })
     expect(beside).toMatchObject({ DATABASE_URL: state.database_url, SECRET_KEY: 'ab' })
+    writeRunningSettings(folder, { CALLBACK_ALLOW_HTTP: '1', LOG_LEVEL: 'warn' })
+    expect(
+      await withRunningDatabase({ DATA_DIR, LOG_LEVEL: 'debug', CALLBACK_ALLOW_HTTP: '' }),
+    ).toMatchObject({
+      CALLBACK_ALLOW_HTTP: '1',
+      LOG_LEVEL: 'debug',
+    })
     const own = { DATA_DIR, DATABASE_URL: state.database_url, SECRET_KEY: 'own' }
     expect(await withRunningDatabase(own)).toMatchObject(own)
     const elsewhere = { DATA_DIR, DATABASE_URL: 'postgres://elsewhere/gateway' }

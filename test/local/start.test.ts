@@ -51,6 +51,7 @@ describe('npm start', { timeout: 120_000 }, () => {
     const running = await first.ready
     expect(running).toEqual(await readRunning(dataDir))
     expect(Object.keys(running.pids).toSorted()).toEqual([
+      'console',
       'dispatch',
       'nats',
       'postgres',

@@ -1,7 +1,9 @@
 import { connect, type NatsConnection } from 'nats'
+import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type DeliveryQueue, openDeliveryQueue } from '../../src/queue/delivery-queue.ts'
 import { CONSUMER, type DueMessage, subjectOf } from '../../src/queue/delivery-stream.ts'
+import { createLog, type Log } from '../../src/runtime/log.ts'
 import { eventually } from '../support/eventually.ts'
 import { quietLog } from '../support/quiet-log.ts'
 import { createTestStream } from '../support/streams.ts'
@@ -24,7 +26,16 @@ const uniqueStream = (): string => {
   return stream.name
 }
 
-const open = (given: { natsUrl?: string; stream?: string; maxBytes?: number } = {}): DeliveryQueue => {
+type Given = {
+  natsUrl?: string
+  stream?: string
+  maxBytes?: number
+  replicas?: number
+  log?: Log
+  registry?: Registry
+}
+
+const open = (given: Given = {}): DeliveryQueue => {
   const queue = openDeliveryQueue({
     natsUrl: inject('natsUrl'),
     stream: given.stream ?? uniqueStream(),
@@ -92,6 +103,33 @@ describe('the delivery stream', () => {
     expect((await manager.streams.info(stream)).config.max_bytes).toBe(1_000_000)
   })
 
+  it('is used as it is where NATS has too few servers for it, and the log says so', async () => {
+    const stream = uniqueStream()
+    await untilOk(open({ stream }))
+    const lines: unknown[] = []
+    const to = { write: (line: string) => void lines.push(JSON.parse(line)) }
+    const log = createLog({ name: 'test', level: 'warn', to })
+    const queue = open({ stream, replicas: 3, log })
+    await untilOk(queue)
+    await queue.publish(due(1n, 1))
+    expect(lines).toContainEqual(
+      expect.objectContaining({ event: 'queue_replicas_refused', stream, replicas: 3 }),
+    )
+  })
+
+  it('is not made where NATS has too few servers for it', async () => {
+    const stream = uniqueStream()
+    const queue = open({ stream, replicas: 3 })
+    await expect(eventually(() => queue.publish(due(1n, 1)), 1_000)).rejects.toThrow(/replicas/)
+    expect(queue.state()).toBe('away')
+  })
+
+  it('is reached by whichever of several servers answers', async () => {
+    const queue = open({ natsUrl: `nats://127.0.0.1:1,${inject('natsUrl')}` })
+    await untilOk(queue)
+    await queue.publish(due(1n, 1))
+  })
+
   it('is not taken over when its name belongs to something else', async () => {
     const stream = uniqueStream()
     const manager = await admin.jetstreamManager()
@@ -114,6 +152,30 @@ describe('the delivery queue', () => {
     await queue.publish(due(9_007_199_254_740_993n, 1))
     await eventually(() => expect(messages).toHaveLength(3))
     expect(messages).toMatchObject([due(7n, 1), due(7n, 2), due(9_007_199_254_740_993n, 1)])
+  })
+
+  it('carries what is published together in few messages, and keeps each until all of it is dealt with', async () => {
+    const stream = uniqueStream()
+    const queue = open({ stream })
+    await untilOk(queue)
+    const dues = Array.from({ length: 20 }, (_one, index) => due(BigInt(index + 1), 1))
+    await Promise.all(dues.map((one) => queue.publish(one)))
+    const manager = await admin.jetstreamManager()
+    const stored = async (): Promise<number> => (await manager.streams.info(stream)).state.messages
+    expect(await stored()).toBe(3)
+    const messages: DueMessage[] = []
+    const consumption = queue.consume({
+      prefetch: 8,
+      onMessage: async (message) => void messages.push(message),
+    })
+    cleanUp.push(() => consumption.stop())
+    await eventually(() => expect(messages).toMatchObject(dues))
+    for (const message of messages.slice(1)) message.finish(true)
+    await eventually(async () => expect(await stored()).toBe(1))
+    messages[0]?.finish(false)
+    await eventually(() => expect(messages.length).toBeGreaterThan(dues.length))
+    expect(messages[dues.length]).toMatchObject(due(1n, 1))
+    for (const message of messages.slice(dues.length)) message.finish(true)
   })
 
   it('hands a released message to another at once', async () => {
@@ -177,7 +239,7 @@ describe('the delivery queue', () => {
     await untilOk(queue)
     const publish = (id: bigint): Promise<void> => queue.publish(due(id, 1))
     const first = [1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n, 10n]
-    await Promise.all(first.map(publish))
+    for (const id of first) await publish(id)
     await expect(publish(11n)).rejects.toThrow('maximum messages')
     const { ids } = collect(queue)
     await eventually(() => expect(ids).toEqual(first))
@@ -209,6 +271,35 @@ describe('the delivery queue', () => {
     await eventually(() => manager.consumers.info(stream, CONSUMER))
     await queue.publish(due(2n, 1))
     await eventually(() => expect(ids).toEqual([1n, 2n]))
+  })
+})
+
+describe('the metrics of the queue', () => {
+  it('say how full the stream is, against its bounds, and what was refused', async () => {
+    const registry = new Registry()
+    const queue = open({ maxBytes: 1024, registry })
+    await untilOk(queue)
+    await queue.publish(due(1n, 1))
+    await queue.publish(due(2n, 1))
+    await expect(queue.publish(due(3n, 1))).rejects.toThrow('maximum messages')
+    const text = await registry.metrics()
+    expect(text).toMatch(/^gateway_queue_up 1$/m)
+    expect(text).toMatch(/^gateway_queue_messages 2$/m)
+    expect(text).toMatch(/^gateway_queue_max_messages 2$/m)
+    expect(text).toMatch(/^gateway_queue_bytes [1-9]\d*$/m)
+    expect(text).toMatch(/^gateway_queue_max_bytes 1024$/m)
+    expect(text).toMatch(/^gateway_queue_publish_failures_total\{reason="refused"\} 1$/m)
+    expect(text).toMatch(/^gateway_queue_publish_failures_total\{reason="away"\} 0$/m)
+  })
+
+  it('say that NATS is away, and then nothing of the stream', async () => {
+    const registry = new Registry()
+    const queue = open({ natsUrl: 'nats://127.0.0.1:1', stream: 'never', registry })
+    await expect(queue.publish(due(1n, 1))).rejects.toThrow('NATS is away')
+    const text = await registry.metrics()
+    expect(text).toMatch(/^gateway_queue_up 0$/m)
+    expect(text).toMatch(/^gateway_queue_publish_failures_total\{reason="away"\} 1$/m)
+    expect(text).not.toMatch(/^gateway_queue_(messages|bytes|max_messages|max_bytes) /m)
   })
 })
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findNatsServer, searchPathOf } from '../../src/local/nats-server.ts'
 import { eventually } from '../support/eventually.ts'
-import { freePort } from '../support/ports.ts'
+import { lastingPort } from '../support/ports.ts'
 
 /** Where the suite keeps a nats-server that it had to fetch. */
 const BIN_FOLDER = join(import.meta.dirname, '..', '..', '.data', 'bin')
@@ -21,9 +21,9 @@ export type OwnNatsServer = {
   drop(): Promise<void>
 }
 
-/** Finds a free port and a folder; nothing runs yet. */
-export const prepareNatsServer = async (): Promise<OwnNatsServer> => {
-  const port = await freePort()
+/** Finds a port and a folder; nothing runs yet. `words` are further ones of its command line. */
+export const prepareNatsServer = async (words: readonly string[] = []): Promise<OwnNatsServer> => {
+  const port = await lastingPort()
   const folder = await mkdtemp(join(tmpdir(), 'nats-'))
   let server: ChildProcess | null = null
 
@@ -33,7 +33,7 @@ export const prepareNatsServer = async (): Promise<OwnNatsServer> => {
     say: (text) => process.stderr.write(`tests: ${text}\n`),
   })
   const start = async (): Promise<void> => {
-    server = spawn(program, ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', folder], {
+    server = spawn(program, ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', folder, ...words], {
       stdio: 'ignore',
     })
     await eventually(() => answers(port))

@@ -40,13 +40,20 @@ const STEP = 12
 const SPOOLED = 3
 
 /** The first half of the way: what the release before does before and after `migrate`. Throws `Broken`. */
-export const playMigration = async (stage: Stage): Promise<void> => {
+const playMigration = async (stage: Stage): Promise<void> => {
   await stage.start('old serve')
   await stage.start('old dispatch')
   stage.proxy.leadTo([stage.replica('old')])
   await progress(stage, ['old'])
   await stage.migrate('new')
   await progress(stage, ['old'])
+}
+
+/** The first half of the way with a migration that breaks it: throws `Broken` with what broke. */
+export const playBreakingMigration = async (stage: Stage): Promise<void> => {
+  await playMigration(stage)
+  // What was under way before the migration may be all that the step waited for.
+  await until(stage, 'the migration breaks something', () => false)
 }
 
 /** The whole way, to the comparison of the ledgers. Throws `Broken`. */

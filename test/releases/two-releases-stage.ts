@@ -132,23 +132,32 @@ const judge = (answer: RecordingProxy['answers'][number]): string[] => {
   return isRight ? [] : [`${answer.replica} answered ${answer.status} ${answer.text}`]
 }
 
+/** A payment is asked for so often, ms: a few a second, which also a loaded machine keeps up with. */
+const ASK_EVERY_MS = 200
+
+/** No more payments are asked for while so many wait for their answer. */
+const UNANSWERED = 8
+
 /** Asks for payments, some in a second, until it is ended. */
 export const startLoad = (stage: Stage): { end(): void; answered(): Promise<void> } => {
   const { wishes } = makePlan(SEED, 600)
-  const asked: Promise<void>[] = []
+  const unanswered = new Set<Promise<void>>()
+  const waiting = wishes.values()
   const timer = setInterval(() => {
-    const wish = wishes[asked.length]
+    if (unanswered.size >= UNANSWERED) return
+    const wish = waiting.next().value
     if (wish === undefined) return
-    asked.push(stage.client.ask(wish))
+    const asked = stage.client.ask(wish).finally(() => unanswered.delete(asked))
+    unanswered.add(asked)
     const answered = [...stage.client.answered.values()].at(-1)
     // What it comes to is for the proxy to say.
     if (answered !== undefined) stage.read(answered).catch(() => undefined)
-  }, 60)
+  }, ASK_EVERY_MS)
   return {
     end: () => clearInterval(timer),
     /** Resolves when every one that was asked for was answered. */
     answered: async () => {
-      await Promise.all(asked)
+      await Promise.all(unanswered)
     },
   }
 }

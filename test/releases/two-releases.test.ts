@@ -5,13 +5,17 @@ import { createTestDatabase } from '../support/database.ts'
 import { quietLog } from '../support/quiet-log.ts'
 import { runStatement } from '../support/test-run.ts'
 import { BREAKING_MIGRATIONS, withMigration } from './breaking-migrations.ts'
-import { playMigration, playTwoReleases } from './play-two-releases.ts'
+import { playBreakingMigration, playTwoReleases } from './play-two-releases.ts'
 import { type Found, findPreviousRelease } from './previous-release.ts'
 import { PRESENT, type Sources, takeSources } from './release-sources.ts'
 import { contractionsOf, readShape, type SchemaShape } from './schema-shape.ts'
 import { openStage, type Stage, startLoad } from './two-releases-stage.ts'
 
-describe('the release before and this one, on one database', { timeout: 300_000 }, () => {
+/** What every row of the release before fulfils: its partners' ids are positive, and its accounts' from 0 up. */
+const ALWAYS_FULFILLED =
+  /: payments CHECK \(\s*CASE\s+WHEN \(partner_id < 0\) THEN \(account_id = partner_id\)/
+
+describe('the release before and this one, on one database', { timeout: 600_000 }, () => {
   let found: Found
   let old: Sources | null = null
 
@@ -52,7 +56,8 @@ describe('the release before and this one, on one database', { timeout: 300_000 
     const stage = stack.adopt(await stageWith(context, PRESENT), (one) => one.close())
     const before = await shapeAt(stage.databaseUrl)
     await migrateToLatest({ databaseUrl: stage.databaseUrl, log: quietLog })
-    expect(contractionsOf(before, await shapeAt(stage.databaseUrl))).toEqual([])
+    const contractions = contractionsOf(before, await shapeAt(stage.databaseUrl))
+    expect(contractions.filter((one) => !ALWAYS_FULFILLED.test(one))).toEqual([])
   })
 
   it.each(BREAKING_MIGRATIONS)('a migration that $name is found in the schema', async (migration) => {
@@ -71,7 +76,7 @@ describe('the release before and this one, on one database', { timeout: 300_000 
       const stage = stack.adopt(await openStage({ old: old ?? PRESENT, new: sources }), (one) => one.close())
       const load = startLoad(stage)
       stack.defer(() => load.end())
-      await expect(playMigration(stage)).rejects.toThrow(migration.breaks ?? '')
+      await expect(playBreakingMigration(stage)).rejects.toThrow(migration.breaks ?? '')
     },
   )
 })

@@ -34,6 +34,31 @@ describe('a batcher', () => {
     expect(await Promise.all(others)).toEqual(['2', '3'])
   })
 
+  it('lets it gather no longer once enough has come', async () => {
+    const held = heldRun()
+    const longMs = 3_600_000
+    const batcher = createBatcher({
+      maxItems: 10,
+      maxRunning: 1,
+      maxWaiting: 100,
+      gatherMs: longMs,
+      enough: 2,
+      run: held.run,
+    })
+    const first = batcher.add(1)
+    await turn()
+    held.release()
+    await first
+    const second = batcher.add(2)
+    await turn()
+    expect(held.batches).toEqual([[1]])
+    const third = batcher.add(3)
+    await turn()
+    expect(held.batches).toEqual([[1], [2, 3]])
+    held.release()
+    await Promise.all([second, third])
+  })
+
   it('lets what comes after a batch gather where that is asked for, until a batch is full', async () => {
     const held = heldRun()
     const batcher = createBatcher({

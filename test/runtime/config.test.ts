@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { BadSettings, readConfig, secretsOf } from '../../src/runtime/config.ts'
+import { readDispatchConfig } from '../../src/runtime/dispatch-config.ts'
 import { SETTINGS, type SettingName } from '../../src/runtime/settings.ts'
 
 const HEX_KEY = 'ab'.repeat(32)
@@ -42,7 +43,13 @@ describe('settings', () => {
     ['DATABASE_URL', 'postgres:///gateway?host=first,second'],
     ['DATABASE_POOL_SIZE', '1'],
     ['NATS_URL', 'http://localhost:4222'],
+    ['NATS_URL', 'nats://first:4222,second:4222'],
+    ['NATS_URL', 'nats://first:4222,'],
+    ['NATS_URL', 'nats://first:4222,tls://second:4222'],
+    ['NATS_URL', 'nats://first:4222,nats://user:word@second:4222'],
+    ['NATS_URL', 'nats://user:word@first:4222,nats://user:other@second:4222'],
     ['NATS_STREAM', 'a.b'],
+    ['NATS_STREAM_REPLICAS', '2'],
     ['HTTP_HOST', 'a b'],
     ['HTTP_PORT', '65536'],
     ['HTTP_PORT', '-1'],
@@ -61,6 +68,10 @@ describe('settings', () => {
     ['DELIVERY_NAME_SERVERS', 'ns1.shop.co.ke'],
     ['DELIVERY_NAME_SERVERS', '10.0.0.2:53:53'],
     ['DELIVERY_NAME_SERVERS', '10.0.0.2,'],
+    ['SIGNAL_URL', 'chat.internal'],
+    ['SIGNAL_URL', 'https://me:secret@chat.internal'],
+    ['SIGNAL_SECRET', 'whsec_c2hvcnQ='],
+    ['SIGNAL_SECRET', HEX_KEY],
     ['SIMULATOR_SEED', '-1'],
     ['SIMULATOR_SEED', '4294967296'],
     ['SIMULATOR_MISBEHAVIOURS', 'push-cut'],
@@ -81,9 +92,18 @@ describe('settings', () => {
     expect(DELIVERY_NAME_SERVERS).toEqual(['10.0.0.2', '10.0.0.3:5353', '[fd00::53]:5353'])
   })
 
+  it.each([
+    'nats://first:4222',
+    'nats://user:word@first:4222, nats://user:word@second:4222,nats://third:4222',
+    'tls://first:4222,tls://second:4222',
+  ])('take the servers of a NATS: %s', (url) => {
+    expect(readConfig({ NATS_URL: url }, ['NATS_URL']).NATS_URL).toBe(url.replaceAll(' ', ''))
+  })
+
   it('never print a secret', () => {
     expect(problemOf('SECRET_KEY', 'hunter2')).not.toContain('hunter2')
     expect(problemOf('DATABASE_URL', 'mysql://user:hunter2@host/x')).not.toContain('hunter2')
+    expect(problemOf('NATS_URL', 'nats://first,nats://user:hunter2@second')).not.toContain('hunter2')
   })
 
   it('read what is right', () => {
@@ -122,11 +142,44 @@ describe('settings', () => {
     ])
   })
 
+  it('mask the credentials of every server of a NATS', () => {
+    const url = 'nats://user-a:word-a@first:4222,nats://user-b:word-b@second:4222'
+    expect(secretsOf({ NATS_URL: url }).filter((secret) => secret !== '')).toEqual([
+      'user-a',
+      'word-a',
+      'user-b',
+      'word-b',
+    ])
+  })
+
   it('have defaults that their own parsers take', () => {
     for (const [name, setting] of Object.entries(SETTINGS)) {
       if ('default' in setting && setting.default !== null) {
         expect(setting.parse.safeParse(setting.default).success, name).toBe(true)
       }
     }
+  })
+})
+
+describe('where signals go', () => {
+  const secrets = [24, 32, 33, 64].map((bytes) => `whsec_${Buffer.alloc(bytes, 7).toString('base64')}`)
+  const needed = { DATABASE_URL: 'postgres://localhost/gateway', SECRET_KEY: HEX_KEY }
+  const url = 'http://10.0.0.9:9000/signals'
+
+  it.each(secrets)('is signed with a secret of 24 to 64 bytes: %s', (secret) => {
+    const config = readDispatchConfig({
+      ...needed,
+      SIGNAL_URL: url,
+      SIGNAL_SECRET: `${secret}, ${secrets[0]}`,
+    })
+    expect(config.signals).toEqual({ url, secrets: [secret, secrets[0]] })
+  })
+
+  it('is nowhere unless both are set, and neither is set alone', () => {
+    expect(readDispatchConfig(needed).signals).toBeNull()
+    expect(() => readDispatchConfig({ ...needed, SIGNAL_URL: url })).toThrow('SIGNAL_URL needs SIGNAL_SECRET')
+    expect(() => readDispatchConfig({ ...needed, SIGNAL_SECRET: secrets[0] })).toThrow(
+      'SIGNAL_SECRET needs SIGNAL_URL',
+    )
   })
 })

@@ -12,6 +12,7 @@ const SECRETS: [what: string, whole: string, shown: string][] = [
   ['a payer’s number', '254712345679', '2547*****679'],
   ['a number as people write it', '0712345679', '0712*****679'],
   ['a key', KEY, `${KEY.slice(0, 12)}***`],
+  ['a test key', KEY.replace('mpg_', 'mpg_test_'), 'mpg_test_aB3aB3aB***'],
   ['a service token', KEY.replace('mpg_', 'mps_'), 'mps_aB3aB3aB***'],
   ['a signing secret', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'whsec_***'],
   ['a CheckoutRequestID', 'ws_CO_04052026210410237712345679', 'ws_CO_***679'],

@@ -30,7 +30,7 @@ describe('the settings of serve', () => {
     const { http, submit, callbacks, daraja, logLevel } = read({ HTTP_PORT: '8181', SUBMIT_TTL_MS: '5000' })
     expect({ http, submit, logLevel, publicUrl: callbacks.publicUrl }).toEqual({
       http: { host: '127.0.0.1', port: 8181, trustedProxies: null },
-      submit: { ttlMs: 5000, concurrency: 400 },
+      submit: { ttlMs: 5000, concurrency: 400, overloadAfterMs: 5000 },
       logLevel: 'info',
       publicUrl: 'https://payments.shop.co.ke',
     })

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { checkBreaking } from '../../scripts/check/breaking.ts'
+import { checkBreaking, checkReleasedContract } from '../../scripts/check/breaking.ts'
 import { checkGeneratedCode } from '../../scripts/check/generated-code.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -95,5 +95,55 @@ describe.skipIf(!hasGit)('the check of the contract against main', () => {
     await change(root, CONTRACT, 'string more = 3;', 'string more = 3; // and more')
     commit(root)
     expect(await checkBreaking(root)).toMatchObject({ kind: 'failed' })
+  })
+})
+
+describe.skipIf(!hasGit)('the check of the contract against the last release', () => {
+  /** A project whose only commit is released, as releases.json says, and what `commit` is recorded as. */
+  const copyReleased = async (recorded?: string): Promise<string> => {
+    const root = await copyProject()
+    git(root, 'init', '-q', '-b', 'main')
+    commit(root)
+    const { stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' })
+    await mkdir(join(root, 'test', 'releases'), { recursive: true })
+    const releases = { '0.1.0': '0'.repeat(40), '0.2.0': recorded ?? stdout.trim() }
+    await writeFile(join(root, 'test', 'releases', 'releases.json'), JSON.stringify(releases))
+    return root
+  }
+
+  it('finds what two commits since then broke, each of which main has by now', async () => {
+    const root = await copyReleased()
+    expect(await checkReleasedContract(root)).toEqual({ kind: 'passed' })
+    await change(root, CONTRACT, 'string problem = 2;', 'string trouble = 2;')
+    commit(root)
+    await change(root, CONTRACT, 'string trouble = 2;', 'string trouble = 2; // of a field')
+    commit(root)
+    expect(await checkBreaking(root)).toEqual({ kind: 'passed' })
+    expect(await checkReleasedContract(root)).toMatchObject({
+      kind: 'failed',
+      output: expect.stringContaining('errors.proto'),
+    })
+  })
+
+  it('finds a method that is no more', async () => {
+    const root = await copyReleased()
+    const payments = join('proto', 'mpesa', 'gateway', 'v1', 'payments.proto')
+    await change(
+      root,
+      payments,
+      'rpc ResendOutcome(ResendOutcomeRequest) returns (ResendOutcomeResponse);',
+      '',
+    )
+    expect(await checkReleasedContract(root)).toMatchObject({
+      kind: 'failed',
+      output: expect.stringContaining('ResendOutcome'),
+    })
+  })
+
+  it('is skipped where the history does not reach it, and says so', async () => {
+    expect(await checkReleasedContract(await copyReleased('1'.repeat(40)))).toEqual({
+      kind: 'skipped',
+      why: 'this copy has no history that reaches release 0.2.0',
+    })
   })
 })

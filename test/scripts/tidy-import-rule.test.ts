@@ -10,7 +10,7 @@ describe('the import rule', () => {
     ['src/core/core.ts', '../simulator/server.ts', 'core may not import simulator'],
     ['src/dispatcher/deliver/post.ts', '../../core/daraja/client.ts', 'dispatcher may not import core'],
     ['src/simulator/server.ts', '../database/connect.ts', 'simulator may not import database'],
-    ['src/facade/transactions/transactions.ts', '../../queue/connect.ts', 'facade may not import queue'],
+    ['src/facade/transactions/transaction.ts', '../../queue/connect.ts', 'facade may not import queue'],
     ['src/values/ids.ts', '../runtime/clock.ts', 'values may not import runtime'],
     ['src/runtime/log.ts', '../gen/mpesa/gateway/v1/payments_pb.js', 'runtime may not import gen'],
     ['src/queue/connect.ts', '../database/connect.ts', 'queue may not import database'],

@@ -33,7 +33,7 @@ describe('the words of the glossary', () => {
     ['src/database/schema/deliveries.ts', '  webhook_id: string'],
     ['src/core/outbox/enqueue.ts', 'transaction_id: 1, phone: event.msisdn'],
     ['src/core/payments/find.ts', "// the partners' `transaction_id`"],
-    ['src/facade/transactions/transactions.ts', 'transaction_id: Number(payment.paymentId)'],
+    ['src/facade/transactions/transaction.ts', 'transaction_id: Number(payment.paymentId)'],
     ['src/core/daraja/stk-push.ts', 'PhoneNumber: Number(push.msisdn)'],
     ['src/core/submit/submit.ts', '// the payer has the phone in hand'],
     [

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { costsAsMarkdown, figuresAsMarkdown } from '../../scripts/tidy/figures.ts'
 import {
   arrowsAsMarkdown,
   fillIn,
@@ -43,7 +44,7 @@ describe('generated parts', () => {
   it('hold every setting with its default, and no value of a secret', () => {
     const rows = settingsAsMarkdown()
     expect(rows).toHaveLength(Object.keys(SETTINGS).length + 2)
-    expect(rows).toContain('| `HTTP_PORT` | serve | `8080` | its port; 0 takes a free one |')
+    expect(rows).toContain('| `HTTP_PORT` | serve, facade | `8080` | its port; 0 takes a free one |')
     expect(rows.find((row) => row.startsWith('| `SECRET_KEY` |'))).toMatch(/\| required \|.*\(secret\) \|$/)
     expect(rows.find((row) => row.startsWith('| `NATS_URL` |'))).toMatch(/\| serve, dispatch \| none \|/)
   })
@@ -60,6 +61,36 @@ describe('generated parts', () => {
     expect(attempts).toMatch(/^\| Attempt \| 1 \| 2 \| .* \| 14 \|$/)
     expect(pauses).toMatch(/^\| Pause \| 0s \| 2s \| 5s \| 15s \| 45s \| 2m \| .* \| 24h \|$/)
     expect(totals).toMatch(/^\| In all \| 0s \| 2s \| 7s \| 22s \| 1m07s \| .* \| 70h23m07s \|$/)
+  })
+
+  it('hold the figures of the results, with links that lead from the README, and a picture of the costs', () => {
+    const results = [
+      '# Results',
+      '## What users ask for',
+      '| Question | From |',
+      '| --- | --- |',
+      '| how fast? | [there](#whole), [why](../docs/why.md) |',
+      '',
+      '## Where the CPU of a payment goes',
+      '| Part | ms |',
+      '| --- | --: |',
+      '| `serve`: all | 0.29 |',
+      '',
+      '## Next',
+      '| other | table |',
+    ].join('\n')
+    expect(figuresAsMarkdown(results)).toEqual([
+      '| Question | From |',
+      '| --- | --- |',
+      '| how fast? | [there](bench/RESULTS.md#whole), [why](docs/why.md) |',
+    ])
+    expect(costsAsMarkdown(results)).toEqual([
+      '```mermaid',
+      'pie showData title CPU of a payment, ms',
+      '  "serve: all" : 0.29',
+      '```',
+    ])
+    expect(() => figuresAsMarkdown('# Results')).toThrow('What users ask for')
   })
 
   it('are written between their markers and nowhere else', () => {

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { type Plugin, rolldown } from 'rolldown'
 
@@ -50,6 +51,9 @@ const digestOf = async (root: string): Promise<string> => {
   return digest.update(sources.join('\0')).digest('hex').slice(0, 16)
 }
 
+/** It reads files that stand beside its own. */
+const FOUND_BY_PATH = /^@grpc\/reflection/
+
 /** As a module, Node's `http` reads every lazy part of it, undici among them: 0.04 s of CPU of each process. */
 const requireHttp: Plugin = {
   name: 'require-http',
@@ -57,11 +61,26 @@ const requireHttp: Plugin = {
   load: (id) => (id === '\0http' ? `module.exports = process.getBuiltinModule('http')` : null),
 }
 
+/** What a source names by where it stands beside it, as a file of the docs, stays where it is. */
+const keepFiles: Plugin = {
+  name: 'keep-files',
+  transform: (code, id) =>
+    code.replaceAll(
+      /new URL\((['"])(\.[^'"]+)\1, import\.meta\.url\)/g,
+      (_, _quote, path: string) => `new URL(${JSON.stringify(new URL(path, pathToFileURL(id)).href)})`,
+    ),
+}
+
 /** Whoever else makes the same one meanwhile may be first. */
 const make = async (root: string, bundle: string): Promise<void> => {
   const own = `${bundle}.${process.pid}`
   const input = join(root, 'src', 'cli', 'main.ts')
-  await using bundler = await rolldown({ input, platform: 'node', plugins: [requireHttp] })
+  await using bundler = await rolldown({
+    input,
+    platform: 'node',
+    plugins: [requireHttp, keepFiles],
+    external: FOUND_BY_PATH,
+  })
   await bundler.write({ dir: dirname(mainIn(own)), format: 'esm' })
   await rename(own, bundle).catch(() => rm(own, { recursive: true }))
   for (const command of COMPILED_FIRST) await run(process.execPath, [mainIn(bundle), command, '--help'])

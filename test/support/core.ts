@@ -12,6 +12,7 @@ import type { Database } from '../../src/database/connect.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { createWrongSecrets } from '../../src/runtime/count-wrong-secrets.ts'
 import type { Log } from '../../src/runtime/log.ts'
+import { createRehearsal } from '../../src/simulator/rehearse.ts'
 import type { Simulator } from '../../src/simulator/server.ts'
 import { parseAddressList } from '../../src/values/address-list.ts'
 import { openTestDatabase, type TestDatabase } from './database.ts'
@@ -70,7 +71,7 @@ export const startTestCore = async (
   const { config, ...others } = overrides
   const options = { ...defaultOptions({ database, simulator, httpPort, spool, config }), ...others }
   opening.defer(() => options.spool.close())
-  const core = opening.adopt(createCore(options), (one) => one.stop())
+  const core = opening.adopt(stoppedOnce(createCore(options)), (one) => one.stop())
   core.start()
   const { partnerId, apiKey } = await addPartner(database)
   const opened = opening.move()
@@ -89,6 +90,12 @@ export const startTestCore = async (
     publicUrl: options.config.callbacks.publicUrl,
     stop: () => opened.disposeAsync(),
   }
+}
+
+/** A test may have stopped it before its end. */
+const stoppedOnce = (core: Core): Core => {
+  let stopped: Promise<void> | undefined
+  return { ...core, stop: () => (stopped ??= core.stop()) }
 }
 
 /** A spool in `folder`. */
@@ -115,6 +122,7 @@ const defaultOptions = (parts: {
   config: configOf(parts),
   database: parts.database,
   numbers: forgetfulNumbers,
+  readAlarm: () => null,
   log: quietLog,
   metrics: createCoreMetrics(new Registry(), parts.database),
   clock: systemClock,
@@ -127,7 +135,10 @@ const defaultOptions = (parts: {
   // A loaded machine is not an outage: what a test sends is in Postgres when it was answered.
   callbackPatienceMs: 20_000,
   wrongSecrets: createWrongSecrets({ perMinute: 100_000, nowMs: () => performance.now() }),
+  noteRefused: () => undefined,
+  rehearsal: createRehearsal({ delayMs: 50 }),
   onDeliveriesDue: () => undefined,
+  publishAtOnce: () => null,
 })
 
 const configOf = (parts: {
@@ -138,7 +149,13 @@ const configOf = (parts: {
   const { simulator, config = {} } = parts
   return {
     keys: { secretKey: Buffer.from(TEST_SECRET_KEY, 'hex'), previousSecretKey: null, ...config.keys },
-    callers: { wrongSecretsPerMinute: 100_000, partnerRequestsPerSecond: null, ...config.callers },
+    callers: {
+      wrongSecretsPerMinute: 100_000,
+      partnerRequestsPerSecond: null,
+      testRequestsPerSecond: 1_000,
+      ...config.callers,
+    },
+    watchers: { total: 2_000, perPartner: 2_000, ...config.watchers },
     callbackUrlPolicy: { allowHttp: true, allowPrivateNetworks: true, ...config.callbackUrlPolicy },
     payerLimits: { openPrompts: null, promptsPerHour: null, ...config.payerLimits },
     callbacks: {
@@ -169,8 +186,11 @@ const configOf = (parts: {
       pull: null,
       ...config.daraja,
     },
-    submit: { ttlMs: 120_000, concurrency: 32, ...config.submit },
+    // Tests that make payments wait are not refused any.
+    submit: { ttlMs: 120_000, concurrency: 32, overloadAfterMs: 600_000, ...config.submit },
     reconcile: { afterMs: 90_000, ...config.reconcile },
+    operations: { overdueAfterMs: 900_000, fourEyes: false, ...config.operations },
+    signals: { url: null, ...config.signals },
     keepDays: { attempts: 90, callbacks: 400, strangers: 7, ...config.keepDays },
   }
 }

@@ -82,7 +82,10 @@ const passOn = async (
   return { status: answer.statusCode, text: await answer.body.text() }
 }
 
-/** The most calls in any stretch of one second. */
+/** Calls that were sent at a steady pace arrive closer together when some are late: by so much more in a second. */
+export const LATE = 1.1
+
+/** The most calls in any stretch of one second, as they arrive. */
 export const mostInASecond = (calls: readonly RelayedCall[]): number => {
   const times = calls.map(({ atMs }) => atMs).sort((one, other) => one - other)
   let first = 0

@@ -17,6 +17,9 @@ export type GatewayProcess = {
   end(signal?: NodeJS.Signals): Promise<number | string | null>
 }
 
+/** What runs until it is asked to stop. */
+export type GatewayCommand = 'serve' | 'serve --facade-only' | 'dispatch' | 'simulator'
+
 /** A process that may not be ready yet. */
 export type StartingProcess = Omit<GatewayProcess, 'ready'> & {
   /** Resolves with the fields of its ready line; rejects when it ends without one. */
@@ -28,7 +31,7 @@ export type StartingProcess = Omit<GatewayProcess, 'ready'> & {
  * it is ready.
  */
 export const startGatewayProcess = async (
-  command: 'serve' | 'dispatch' | 'simulator',
+  command: GatewayCommand,
   environment: Record<string, string>,
   main = TESTED_GATEWAY,
 ): Promise<GatewayProcess> => {
@@ -38,12 +41,23 @@ export const startGatewayProcess = async (
 
 /** Starts it, and does not wait until it is ready, which it may never be. */
 export const beginGatewayProcess = (
-  command: 'serve' | 'dispatch' | 'simulator',
+  command: GatewayCommand,
   environment: Record<string, string>,
   main = TESTED_GATEWAY,
+): StartingProcess =>
+  beginProcess(process.execPath, [...NODE_FLAGS, main, ...command.split(' '), '--json'], {
+    PATH: process.env['PATH'] ?? '',
+    ...environment,
+  })
+
+/** The same for whatever becomes a process of the gateway, with all that is in its environment. */
+export const beginProcess = (
+  file: string,
+  args: readonly string[],
+  environment: Record<string, string>,
 ): StartingProcess => {
-  const child = spawn(process.execPath, [...NODE_FLAGS, main, command, '--json'], {
-    env: { PATH: process.env['PATH'], ...environment, GATEWAY_WITH_PARENT: '1' },
+  const child = spawn(file, args, {
+    env: { ...environment, GATEWAY_WITH_PARENT: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   const ended = once(child, 'exit').then(() => child.exitCode ?? child.signalCode)

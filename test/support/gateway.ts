@@ -3,6 +3,7 @@ import { type OpenDatabase, openTestDatabase } from './database.ts'
 import { openTestFolder } from './folder.ts'
 import {
   beginGatewayProcess,
+  type GatewayCommand,
   type GatewayProcess,
   type StartingProcess,
   startGatewayProcess,
@@ -13,7 +14,7 @@ import { lastingPort } from './ports.ts'
 import { gatewaySettings, type Settings } from './settings.ts'
 import { createTestStream, type TestStream } from './streams.ts'
 
-type Command = 'serve' | 'dispatch'
+type Command = Exclude<GatewayCommand, 'simulator'>
 
 /** A gateway in processes of its own, what they need, and a partner. */
 export type TestGateway = {

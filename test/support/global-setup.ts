@@ -5,6 +5,7 @@ import type { TestProject } from 'vitest/node'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { takeLock } from '../../src/local/process-lock.ts'
 import { createLog } from '../../src/runtime/log.ts'
+import { ensureChromium } from './browser.ts'
 import { bundleGateway } from './bundle-gateway.ts'
 import { findNats, findPostgres, type Service } from './services.ts'
 import { deleteOldStreams } from './streams.ts'
@@ -58,6 +59,7 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
   const folder = join(RUNS_FOLDER, runName)
   await mkdir(folder, { recursive: true })
   const { release } = takeLock(join(folder, 'lock'))
+  await ensureChromium(say)
   const { postgres, nats } = await findServices(folder)
   const teardown = async (): Promise<void> => {
     await nats.stop()

@@ -11,8 +11,8 @@ export const tried = []
 
 /** The services of a run may be on another machine, as in some CIs. */
 const services = ['DATABASE_URL', 'NATS_URL'].flatMap((name) => {
-  const url = URL.parse(process.env[name] ?? '')
-  return url === null ? [] : [url.hostname.replaceAll(/^\[|\]$/g, '')]
+  const urls = (process.env[name] ?? '').split(',').map((text) => URL.parse(text))
+  return urls.flatMap((url) => (url === null ? [] : [url.hostname.replaceAll(/^\[|\]$/g, '')]))
 })
 const known = new Set(['localhost', hostname(), ...services])
 

@@ -64,3 +64,13 @@ export const countPrompts = async (world: OutsideWorld): Promise<Map<number, num
 /** What a partner's endpoint has received of a payment, oldest first. */
 export const deliveriesOf = (receiver: Receiver, paymentId: number): Received[] =>
   receiver.received.filter(({ body }) => JSON.parse(body).transaction_id === paymentId)
+
+/** How often a partner's endpoint has received each payment's outcome: read once, however many payments are asked about. */
+export const countDeliveries = (receiver: Receiver): Map<number, number> => {
+  const counts = new Map<number, number>()
+  for (const { body } of receiver.received) {
+    const { transaction_id: id } = JSON.parse(body) as { transaction_id: number }
+    counts.set(id, (counts.get(id) ?? 0) + 1)
+  }
+  return counts
+}

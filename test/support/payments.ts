@@ -10,6 +10,7 @@ import { recordPushes } from '../../src/core/submit/record-pushes.ts'
 import { type TakenPayments, takeDuePayments } from '../../src/core/submit/take-due-payments.ts'
 import type { Database } from '../../src/database/connect.ts'
 import type { PaymentNumbers } from '../../src/database/mark/number-guard.ts'
+import { isTestId } from '../../src/values/test-partner.ts'
 import { forgetfulNumbers } from './forgetful-numbers.ts'
 import { paymentRequest } from './requests.ts'
 
@@ -45,6 +46,20 @@ export const acceptPayment = async (database: Database): Promise<bigint> => {
   return id
 }
 
+/** Accepts a payment of a partner that no loop of a core takes within the hour. */
+export const acceptUntouched = (database: Database, partnerId: bigint): Promise<bigint> =>
+  database.transaction().execute(async (transaction) => {
+    const paymentId = await acceptPayment(transaction)
+    const accountId = isTestId(partnerId) ? partnerId : 0n
+    await sql`
+      UPDATE payments SET partner_id = ${partnerId}, account_id = ${accountId} WHERE id = ${paymentId}
+    `.execute(transaction)
+    await sql`UPDATE to_submit SET due_at = now() + interval '1 hour' WHERE payment_id = ${paymentId}`.execute(
+      transaction,
+    )
+    return paymentId
+  })
+
 /** Takes due payments, and ends those that are not to be pushed, as the submit loop of one process does. */
 export const takePayments = async (
   database: Database,
@@ -53,6 +68,7 @@ export const takePayments = async (
   const taken = await takeDuePayments({
     database,
     accountId: 0n,
+    since: '-infinity',
     budget: { shortcode: '174379', call: 'push', perSecond: null },
     limit: 100,
     leaseMs: 60_000,

@@ -9,6 +9,7 @@ export type Transports = {
   /** By the protocol's name: gRPC, Connect, gRPC-Web. */
   over: { gRPC: Transport; Connect: Transport; 'gRPC-Web': Transport } & Record<string, Transport | undefined>
   grpcPort: number
+  connectPort: number
   close(): Promise<void>
 }
 
@@ -20,6 +21,7 @@ export const startTransports = async (test: TestCore): Promise<Transports> => {
   const baseUrl = `http://127.0.0.1:${connect.port}`
   return {
     grpcPort: grpc.port,
+    connectPort: connect.port,
     over: {
       gRPC: createGrpcTransport({ baseUrl: `http://127.0.0.1:${grpc.port}` }),
       Connect: createConnectTransport({ baseUrl, httpVersion: '1.1' }),

@@ -10,8 +10,8 @@ export type PartnerOrder = {
   /** The partners' addresses, each with so many connections. */
   addresses: number
   connections: number
-  /** Whether they repeat what was refused for now or not answered, as the guide says. */
-  repeats: boolean
+  /** For how long they repeat what was refused for now or not answered, as the guide says, ms; 0: they do not. */
+  repeatForMs: number
   /** A closed loop: so many are under way at once, each from its request until its outcome is there. */
   clients?: { count: number; atOnce: number }
   /** Steady loads one after the other: each is asked for at its instant, whatever becomes of those before. */
@@ -23,11 +23,15 @@ export type PartnerPayment = {
   reference: string
   /** When it was to be asked for. */
   dueMs: number
+  /** When it was asked for the last time. */
+  askedMs: number
   /** When the last answer came, or its absence was known, and its HTTP status; 0 for none. */
   answeredMs: number
   status: number
-  /** How often it was asked for again. */
+  /** How often it was asked for again, how often it was refused with 429 or 503, and when last. */
   repeats: number
+  refusals: number
+  refusedMs: number
   deliveredMs: number
   /** How often its outcome was delivered, and what it was: `successful` or `failed`. */
   times: number

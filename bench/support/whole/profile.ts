@@ -1,5 +1,6 @@
 import { Client, type QueryResultRow } from 'pg'
 import { printTable } from '../report.ts'
+import type { StatementTime } from './stages.ts'
 import type { SystemName } from './systems.ts'
 
 /** What a Postgres needs that counts its statements. */
@@ -20,12 +21,15 @@ const MOST_STATEMENTS = 30
 export const forgetStatements = (databaseUrl: string): Promise<unknown> =>
   run(databaseUrl, 'CREATE EXTENSION IF NOT EXISTS pg_stat_statements; SELECT pg_stat_statements_reset()')
 
-/** Prints the statements of one database that took most time since, each with what it is for a payment. */
+/**
+ * Prints the statements of one database that took most time since, each with what it is for a payment; resolves with
+ * them.
+ */
 export const printStatements = async (options: {
   system: SystemName
   databaseUrl: string
   payments: number
-}): Promise<void> => {
+}): Promise<StatementTime[]> => {
   const { system, databaseUrl, payments } = options
   const rows = await run<{
     calls: number
@@ -52,6 +56,7 @@ export const printStatements = async (options: {
       statement: row.query.slice(0, 150),
     })),
   )
+  return rows
 }
 
 const run = async <Row extends QueryResultRow>(databaseUrl: string, text: string): Promise<Row[]> => {

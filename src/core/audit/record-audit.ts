@@ -1,19 +1,45 @@
 import { sql, type Transaction } from 'kysely'
 import { givenRows } from '../../database/given-rows.ts'
 import type { Schema } from '../../database/schema/schema.ts'
+import type { Scope } from '../../values/scope.ts'
+import { isTestId, partnerIdOf } from '../../values/test-partner.ts'
 
 /** Who did something by hand, and from where. */
 export type Actor =
   /** A person at a shell; `from` is the machine. */
   | { kind: 'operator'; name: string; from: string }
   /**
-   * A service that called with a token of ours; `operator` is whom it names as the person behind, `from` its address.
+   * A service that called with a token of ours, and what that lets it do; `operator` is whom it names as the person
+   * behind, `from` its address.
    */
-  | { kind: 'service'; tokenId: bigint; name: string; operator: string | null; from: string }
+  | {
+      kind: 'service'
+      tokenId: bigint
+      name: string
+      scopes: readonly Scope[]
+      operator: string | null
+      from: string
+    }
+  /** A partner that called with a key of its own; `name` is the part of it that is shown, `from` its address. */
+  | { kind: 'partner'; partnerId: bigint; keyId: bigint; name: string; from: string }
 
-/** Who that is, for a person: the operator, also behind a service that names one. */
-export const nameOf = (actor: Actor): string =>
-  actor.kind === 'service' ? (actor.operator ?? actor.name) : actor.name
+/** Who that is, for a person: the operator, also behind a service that names one; or the partner and its key. */
+export const nameOf = (actor: Actor): string => {
+  switch (actor.kind) {
+    case 'operator':
+      return actor.name
+    case 'service':
+      return actor.operator ?? actor.name
+    case 'partner':
+      return nameOfPartner(actor.partnerId, actor.name)
+    default:
+      return actor satisfies never
+  }
+}
+
+/** `partner 7 (mpg_a1b2c3d4)`. */
+export const nameOfPartner = (partnerId: bigint | null, keyPrefix: string): string =>
+  `partner ${partnerId && partnerIdOf(partnerId)} (${keyPrefix})`
 
 /** What things are that are changed by hand. */
 export const AUDIT_SUBJECTS = [
@@ -27,7 +53,11 @@ export const AUDIT_SUBJECTS = [
   'delivery',
   'endpoint',
   'payer',
+  'operator',
+  'finding',
   'database',
+  'statement',
+  'exception',
 ] as const
 
 export type AuditSubject = (typeof AUDIT_SUBJECTS)[number]
@@ -70,16 +100,16 @@ export const recordAudits = async (
   if (entries.length === 0) return
   const given = givenRows(entries, {
     actor_kind: ['audit.actor_kind', ({ actor }) => actor.kind],
-    actor_id: ['audit.actor_id', ({ actor }) => (actor.kind === 'service' ? actor.tokenId : null)],
+    actor_id: ['audit.actor_id', ({ actor }) => idOf(actor)],
     actor_name: ['audit.actor_name', ({ actor }) => actor.name],
     operator: ['audit.operator', ({ actor }) => (actor.kind === 'service' ? actor.operator : null)],
     source: ['audit.source', ({ actor }) => actor.from],
     action: ['audit.action', ({ action }) => action],
     subject_kind: ['audit.subject_kind', ({ subject }) => subject.kind],
     subject_id: ['audit.subject_id', ({ subject }) => String(subject.id)],
-    partner_id: ['audit.partner_id', ({ partnerId }) => partnerId],
+    partner_id: ['audit.partner_id', ({ partnerId }) => partnerId && partnerIdOf(partnerId)],
     before: ['text', ({ before }) => toJson(before)],
-    after: ['text', ({ after }) => toJson(after)],
+    after: ['text', ({ after, partnerId }) => toJson(isOfTest(partnerId) ? { ...after, test: true } : after)],
   })
   await transaction
     .insertInto('audit')
@@ -92,6 +122,22 @@ export const recordAudits = async (
     )
     .execute()
 }
+
+const idOf = (actor: Actor): bigint | null => {
+  switch (actor.kind) {
+    case 'operator':
+      return null
+    case 'service':
+      return actor.tokenId
+    case 'partner':
+      return actor.keyId
+    default:
+      return actor satisfies never
+  }
+}
+
+/** Whether it was done to something of a test payment. */
+const isOfTest = (partnerId: bigint | null): boolean => partnerId !== null && isTestId(partnerId)
 
 const toJson = (fields: Readonly<Record<string, unknown>> | null): string | null =>
   fields === null

@@ -1,4 +1,5 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, type Registry } from 'prom-client'
+import { showReading } from '../../runtime/metrics.ts'
 import type { Spool } from './spool.ts'
 
 export type CallbackMetrics = {
@@ -26,26 +27,31 @@ export const createCallbackMetrics = (registry: Registry, spool: Spool): Callbac
     labelNames: ['kept'] as const,
     registers: [registry],
   })
+  for (const kept of ['yes', 'no']) refused.inc({ kept }, 0)
   const strangerBytes = new Counter({
     name: 'gateway_stranger_bytes_total',
     help: 'Bytes that were kept of the bodies of callbacks without a token of ours, from none of Daraja’s addresses',
     registers: [registry],
   })
-  const quarantined = new Gauge({
-    name: 'gateway_spool_files_aside',
-    help: 'Files of the spool that no replay could use, for an operator to look at',
-    registers: [registry],
-  })
-  const spooled = new Gauge({
-    name: 'gateway_spooled_callbacks',
-    help: 'Callbacks in SPOOL_DIR that are not in Postgres yet',
-    registers: [registry],
-    collect: async () => {
-      const counted = await spool.count()
-      spooled.set(counted.callbacks)
-      quarantined.set(counted.quarantined)
+  showReading(registry, () => spool.count(), [
+    {
+      name: 'gateway_spool_files_aside',
+      help: 'Files of the spool that no replay could use, for an operator to look at',
+      samples: ({ quarantined }) => [{ value: quarantined }],
     },
-  })
+    {
+      name: 'gateway_spooled_callbacks',
+      help: 'Callbacks in SPOOL_DIR that are not in Postgres yet',
+      samples: ({ callbacks }) => [{ value: callbacks }],
+    },
+  ])
+  showReading(registry, () => spool.freeBytes(), [
+    {
+      name: 'gateway_spool_free_bytes',
+      help: 'Room on the disk of SPOOL_DIR',
+      samples: (bytes) => [{ value: bytes }],
+    },
+  ])
   return {
     notKept: () => notKept.inc(),
     countStrangerBytes: (bytes) => strangerBytes.inc(bytes),

@@ -49,6 +49,12 @@ export const createCallbackIds = (options: {
   }
 }
 
+/** Below the ids of all callbacks that came at this time or later, ms. */
+export const firstIdAt = (ms: number): string => render(Math.max(0, Math.floor(ms)), 0, '8000-000000000000')
+
+/** When the callback of this id came, ms. */
+export const msOfId = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+
 const render = (ms: number, count: number, own: string): string => {
   const time = ms.toString(16).padStart(12, '0')
   return `${time.slice(0, 8)}-${time.slice(8)}-7${count.toString(16).padStart(3, '0')}-${own}`

@@ -1,17 +1,25 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { anyOf, givenRows } from '../../database/given-rows.ts'
+import { type Look, type Looked, lookedTo } from '../../database/look-back.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
+import { firstIdAt, msOfId } from './callback.ts'
 
 /** A callback that is to be interpreted. */
 export type DueCallback = RowOf<'callbacks', 'id' | 'received_at' | 'nonce' | 'body'> & { payment_id: bigint }
 
+/** So many of the callbacks that are due, the oldest that a look comes to. */
+export type Oldest = { limit: number; look: Look }
+
 /**
- * Which of the callbacks that are to be interpreted: so many of those that are due, the oldest, or the one of this id,
- * if it is due. `left` are ids of callbacks that count as due although they are not yet.
+ * Which of the callbacks that are to be interpreted: the oldest, or the one of this id, if it is due. `left` are ids of
+ * callbacks that count as due although they are not yet.
  */
-export type Which = ({ limit: number } | { id: string }) & { left: readonly string[] }
+export type Which = (Oldest | { id: string }) & { left: readonly string[] }
+
+/** What was taken, and how far was looked for it. */
+export type Taken = { callbacks: DueCallback[]; looked: Looked | undefined }
 
 /** How long evidence waits for the reply to its push, s: half as long as it has waited, within these bounds. */
 const LEAST_WAIT_SECONDS = 0.2
@@ -25,35 +33,47 @@ const MOST_PAUSE_SECONDS = 3600
  * Ends the duties of callbacks that are due and that nobody else has in hand, and reads these: a transaction that fails
  * gives the duties back. The bounds of time name the partitions once; a join would look for them again for each row.
  */
-export const takeDue = async (transaction: Transaction<Schema>, which: Which): Promise<DueCallback[]> => {
-  const { rows } = await sql<DueCallback>`
+export const takeDue = async (transaction: Transaction<Schema>, which: Which): Promise<Taken> => {
+  const { rows } = await sql<Looked & (DueCallback | { id: null })>`
     WITH due AS (
       DELETE FROM to_interpret WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM to_interpret WHERE ${isDue(which.left)} ${'id' in which ? sql`AND callback_id = ${which.id}` : sql``}
+        SELECT ctid FROM to_interpret
+        WHERE ${isDue(which.left)} AND callback_id ${'id' in which ? sql`= ${which.id}` : sql`>= ${beginningOf(which)}`}
         ORDER BY callback_id LIMIT ${'id' in which ? 1 : which.limit} FOR UPDATE SKIP LOCKED
       ))
       RETURNING callback_id, received_at
+    ), taken AS (
+      SELECT id, received_at, payment_id, nonce, body FROM callbacks
+      WHERE id = ANY (ARRAY(SELECT callback_id FROM due))
+        AND received_at >= (SELECT min(received_at) FROM due) AND received_at <= (SELECT max(received_at) FROM due)
     )
-    SELECT id, received_at, payment_id, nonce, body FROM callbacks
-    WHERE id = ANY (ARRAY(SELECT callback_id FROM due))
-      AND received_at >= (SELECT min(received_at) FROM due) AND received_at <= (SELECT max(received_at) FROM due)
+    SELECT looked.*, taken.* FROM (SELECT ${lookedTo('to_interpret', sql`now()`)}) looked LEFT JOIN taken ON true
     ORDER BY id
   `.execute(transaction)
-  return rows
+  const callbacks = rows.flatMap((row) => (row.id === null ? [] : [row]))
+  return { callbacks, looked: rows[0] && { ...rows[0], ...lookedToLast(callbacks, which) } }
 }
+
+/** Ids sort by time: where all that were asked for were found, nothing was looked at behind the last of them. */
+const lookedToLast = (callbacks: readonly DueCallback[], which: Which): Partial<Looked> => {
+  const last = 'limit' in which ? callbacks[which.limit - 1] : undefined
+  return last ? { looked_to_ms: msOfId(last.id) } : {}
+}
+
+/** The least id from which a look reads: no greater than those that count as due in any case. */
+const beginningOf = ({ look, left }: Oldest & Which): string =>
+  [firstIdAt(look.fromMs ?? 0), ...left].reduce((least, id) => (id < least ? id : least))
 
 const isDue = (left: readonly string[]) =>
   sql<boolean>`(due_at <= now() OR callback_id = ${anyOf('to_interpret.callback_id', left)})`
 
 /** The ids of the oldest callbacks that are due, without taking them. */
-export const listDue = async (
-  database: Database,
-  which: Extract<Which, { limit: number }>,
-): Promise<string[]> => {
+export const listDue = async (database: Database, which: Oldest & Which): Promise<string[]> => {
   const rows = await database
     .selectFrom('to_interpret')
     .select('callback_id')
     .where(isDue(which.left))
+    .where('callback_id', '>=', beginningOf(which))
     .orderBy('callback_id')
     .limit(which.limit)
     .execute()

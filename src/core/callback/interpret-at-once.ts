@@ -3,14 +3,24 @@ import { isOutage } from '../../database/outage.ts'
 import { createBatcher } from '../../runtime/batch.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { CoreMetrics } from '../metrics.ts'
+import type { PublishAtOnce } from '../outbox/publish.ts'
 import { reportSettlements } from '../settle/report-settlements.ts'
 import { settleUnlocked } from '../settle/settle-unlocked.ts'
+import type { CoreTraces } from '../traces.ts'
 import { type ReadableCallback, readEvidence } from './read-evidence.ts'
 
 /**
- * What interpreting needs; `onSettled` is called after each batch that settled anything, for its deliveries are due.
+ * What interpreting needs. `onSettled` is called after each batch that settled anything and whose deliveries the
+ * outbox's loop is to publish; `publishAtOnce` says how those of a batch are published without it, where they can be.
  */
-export type Interpreting = { database: Database; log: Log; metrics: CoreMetrics; onSettled: () => void }
+export type Interpreting = {
+  database: Database
+  log: Log
+  metrics: CoreMetrics
+  traces?: CoreTraces | undefined
+  onSettled: () => void
+  publishAtOnce: () => PublishAtOnce | null
+}
 
 /** Callbacks that one statement settles at most. */
 const BATCH = 200
@@ -67,11 +77,12 @@ const settleAll = async (
     const read = readEvidence(callback)
     return read.kind === 'evidence' ? [{ callbackId: callback.id, evidence: read.evidence }] : []
   })
-  const settled = await settleUnlocked(options.database, said)
-  reportSettlements(
-    options,
-    settled.map(({ settlement }) => settlement),
-  )
-  if (settled.length > 0) options.onSettled()
+  const traced = options.traces?.settling()
+  const publish = options.publishAtOnce()
+  const settled = await settleUnlocked(options.database, said, publish)
+  const settlements = settled.map(({ settlement }) => settlement)
+  reportSettlements(options, settlements)
+  traced?.(settlements)
+  if (settled.length > 0 && publish === null) options.onSettled()
   return new Set(settled.map(({ callbackId }) => callbackId))
 }

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { createLookBack } from '../../database/look-back.ts'
 import { isOfItsContent, isOutage } from '../../database/outage.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
@@ -9,7 +10,16 @@ import type { Settlement } from '../settle/decide.ts'
 import type { Evidence } from '../settle/evidence.ts'
 import { reportSettlements } from '../settle/report-settlements.ts'
 import { settle } from '../settle/settle.ts'
-import { type DueCallback, giveUp, letWait, listDue, putOff, takeDue, type Which } from './due-callbacks.ts'
+import {
+  type DueCallback,
+  giveUp,
+  letWait,
+  listDue,
+  type Oldest,
+  putOff,
+  takeDue,
+  type Which,
+} from './due-callbacks.ts'
 import { createInterpretingAtOnce, type Interpreting } from './interpret-at-once.ts'
 import { type ReadableCallback, readEvidence } from './read-evidence.ts'
 
@@ -32,6 +42,8 @@ type Interpreted = { found: number; notUnderstood: NotUnderstood[]; settlements:
 export type Interpreter = Loop & {
   /** Has a callback interpreted that this process took, at once. It must be durable, with the duty to interpret it. */
   readonly interpret: (callback: ReadableCallback) => void
+  /** Says that callbacks were stored that came a while ago. */
+  readonly wakeForOld: () => void
 }
 
 /**
@@ -43,13 +55,14 @@ export type Interpreter = Loop & {
  * any other that fails is tried again later.
  */
 export const startInterpreting = (
-  options: Interpreting,
+  options: Interpreting & { nowMs: () => number },
   { idleMs = IDLE_MS }: { idleMs?: number } = {},
 ): Interpreter => {
   let isBehind = false
   let left: string[] = []
+  const lookBack = createLookBack(options.nowMs)
 
-  const interpretSome = async (which: Which & { limit: number }): Promise<boolean> => {
+  const interpretSome = async (which: Which & Oldest): Promise<boolean> => {
     let found: number
     try {
       found = await interpretAndReport(options, which)
@@ -62,7 +75,7 @@ export const startInterpreting = (
   }
 
   const round = async (): Promise<boolean> => {
-    const which = { limit: BATCH, left }
+    const which = { limit: BATCH, left, look: lookBack.begin() }
     left = []
     const batches = Array.from({ length: isBehind ? BATCHES_WHEN_BEHIND : 1 }, () => interpretSome(which))
     // All end before the round does, whatever becomes of one of them.
@@ -88,29 +101,36 @@ export const startInterpreting = (
     await atOnce.drained()
     await loop.stop()
   }
-  return { ...loop, stop, interpret: atOnce.interpret }
+  const wakeForOld = (): void => {
+    lookBack.reset()
+    loop.wake()
+  }
+  return { ...loop, stop, interpret: atOnce.interpret, wakeForOld }
 }
 
 /** Interprets callbacks and reports what came of them; resolves with how many there were. */
 const interpretAndReport = async (options: Interpreting, which: Which): Promise<number> => {
+  const traced = options.traces?.settling()
   const { found, notUnderstood, settlements } = await interpretBatch(options.database, which)
   for (const { callback, reason } of notUnderstood) {
     const { id, payment_id } = callback
     options.log.warn({ event: 'callback_not_understood', callback_id: id, payment_id, reason })
   }
   reportSettlements(options, settlements)
+  traced?.(settlements)
   if (settlements.some(({ decision }) => decision.kind === 'move')) options.onSettled()
   return found
 }
 
 const interpretBatch = async (database: Database, which: Which): Promise<Interpreted> => {
   const interpreted = await database.transaction().execute(async (transaction) => {
-    const due = await takeDue(transaction, which)
-    const done = await interpretTaken(transaction, due)
-    crashPoint('interpret.before_commit', due.length)
-    return { found: due.length, ...done }
+    const { callbacks, looked } = await takeDue(transaction, which)
+    const done = await interpretTaken(transaction, callbacks)
+    crashPoint('interpret.before_commit', callbacks.length)
+    return { found: callbacks.length, looked, ...done }
   })
   crashPoint('interpret.after_commit', interpreted.found)
+  if ('look' in which && interpreted.looked) which.look.ended(interpreted.looked)
   return interpreted
 }
 
@@ -146,10 +166,7 @@ const interpretTaken = async (
  * After a batch failed: each callback by itself, reported as soon as it is committed; resolves with how many there
  * were.
  */
-const interpretOneByOne = async (
-  options: Interpreting,
-  which: Which & { limit: number },
-): Promise<number> => {
+const interpretOneByOne = async (options: Interpreting, which: Which & Oldest): Promise<number> => {
   const ids = await listDue(options.database, which)
   for (const id of ids) {
     try {

@@ -7,6 +7,7 @@ export type ReadableCallback = Pick<ReceivedCallback, 'id' | 'nonce' | 'body'> &
 
 /** What a callback says of the payment that its URL names, or why it says nothing that settles it. Pure. */
 export const readEvidence = ({
+  id,
   payment_id,
   nonce,
   body,
@@ -18,6 +19,6 @@ export const readEvidence = ({
   const { kind: _kind, ...said } = parsed
   return {
     kind: 'evidence',
-    evidence: { ...said, paymentId: payment_id, cause: 'callback', callback: { nonce } },
+    evidence: { ...said, paymentId: payment_id, cause: 'callback', callback: { id, nonce } },
   }
 }

@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises'
 import { type Batcher, createBatcher } from '../../runtime/batch.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { ReceivedCallback } from './callback.ts'
@@ -38,6 +39,8 @@ export type Spool = {
   remove(file: SpoolFile): Promise<void>
   /** What the folder holds, whoever wrote it: callbacks to be replayed, and quarantined files. */
   count(): Promise<{ callbacks: number; quarantined: number }>
+  /** The room on its disk, for whoever is not root. */
+  freeBytes(): Promise<number>
   /** Waits for what is being added, and ends the file being written. */
   close(): Promise<void>
 }
@@ -92,6 +95,10 @@ export const openSpool = async (options: {
       own.delete(file.name)
     },
     count: createCount(disk, folder, writer),
+    freeBytes: async () => {
+      const { bavail, bsize } = await statfs(folder)
+      return bavail * bsize
+    },
     close: async () => {
       await batcher.drained()
       await exclusively(() => writer.seal())
@@ -137,8 +144,16 @@ const createAdder = (options: {
   return createBatcher({ maxItems: 500, maxRunning: 1, maxWaiting: 10_000, run: write })
 }
 
+/** What the folder of a spool holds, for somebody who only looks; null where it cannot be read, or is not there. */
+export const countSpool = (folder: string): Promise<Awaited<ReturnType<Spool['count']>> | null> =>
+  createCount(systemDisk, folder, { openRecords: () => null })().catch(() => null)
+
 /** Counts the records of the folder; a file is read again only when its size has changed. */
-const createCount = (disk: Disk, folder: string, writer: SpoolWriter): Spool['count'] => {
+const createCount = (
+  disk: Disk,
+  folder: string,
+  writer: Pick<SpoolWriter, 'openRecords'>,
+): Spool['count'] => {
   const known = new Map<string, { bytes: number; records: number }>()
   const countIn = async (file: SpoolFile): Promise<number> => {
     const open = writer.openRecords()

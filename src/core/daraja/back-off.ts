@@ -15,7 +15,8 @@ const MAX_HOLD_MS = 30_000
 /** So long after a hold the account counts as recovered, seconds. */
 const RECOVERED_AFTER_SECONDS = 60
 
-const HELD_UNTIL = unlessSetBack(sql.ref('daraja_accounts.held_until'))
+/** When the account may be asked again, by the clock of now. */
+export const HELD_UNTIL = unlessSetBack(sql.ref('daraja_accounts.held_until'))
 
 const isRecent = sql`${HELD_UNTIL} > now() - make_interval(secs => ${RECOVERED_AFTER_SECONDS})`
 
@@ -55,7 +56,7 @@ export const readHold = async (database: Database, shortcode: string): Promise<H
  */
 export const holdAccount = async (
   database: Database,
-  options: { shortcode: string; afterMs: number },
+  options: { shortcode: string; afterMs: number; code: string },
 ): Promise<number | null> => {
   const firstSeconds = options.afterMs / 1000
   const held = await database
@@ -64,12 +65,16 @@ export const holdAccount = async (
       shortcode: options.shortcode,
       held_until: sql`now() + make_interval(secs => ${firstSeconds})`,
       holds: 1,
+      held_since: sql`now()`,
+      held_code: options.code,
     })
     .onConflict((conflict) =>
       conflict
         .column('shortcode')
         .doUpdateSet({
+          held_code: options.code,
           holds: sql`CASE WHEN ${isRecent} THEN daraja_accounts.holds + 1 ELSE 1 END`,
+          held_since: sql`CASE WHEN ${isRecent} THEN coalesce(daraja_accounts.held_since, now()) ELSE now() END`,
           held_until: sql`now() + make_interval(secs => least(
             ${firstSeconds}::float8 * CASE WHEN ${isRecent} THEN power(2, least(daraja_accounts.holds, 10)) ELSE 1 END,
             ${MAX_HOLD_MS / 1000}::float8
@@ -95,7 +100,7 @@ export const backOff = async (
 ): Promise<void> => {
   if (answer.concerns !== 'whole_account') return
   const { database, shortcode, log, metrics } = options
-  const forMs = await holdAccount(database, { shortcode, afterMs: answer.afterMs }).catch(
+  const forMs = await holdAccount(database, { shortcode, afterMs: answer.afterMs, code: answer.code }).catch(
     (error: unknown) => {
       if (isOutage(error)) return null
       throw error

@@ -17,6 +17,23 @@ export type OpenAccount = {
   uniqueReference: boolean
   /** Pull Transactions, with the number that was nominated for them; null: it has them not. */
   pull: { msisdn: string | null } | null
+  /** Of test payments: nothing of it leaves the process. Null: an account at Daraja. */
+  test: TestAccount | null
+}
+
+/** A test payment whose callbacks may be lost. */
+export type RecalledPayment = {
+  paymentId: bigint
+  msisdn: string
+  amountKes: number
+  nonce: string | null
+  createdAt: Date
+}
+
+/** What an account of test payments can do beside what Daraja can. */
+export type TestAccount = {
+  /** Posts again the callbacks of a payment that must have come by now: M-PESA's records of what never happened. */
+  callBackAgain(payment: RecalledPayment): Promise<void>
 }
 
 /**

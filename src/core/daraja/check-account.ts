@@ -1,5 +1,5 @@
 import type { DarajaAccount } from './account.ts'
-import type { DarajaClient, Reply } from './client.ts'
+import { createDarajaClient, type DarajaClient, type Reply } from './client.ts'
 import { fieldOf, textOf } from './read-json.ts'
 import { readToken, requestToken } from './token.ts'
 
@@ -24,6 +24,12 @@ export const checkAccount = async (options: {
     await client.close()
   }
 }
+
+/** Makes what checks accounts at that Daraja, each over a connection of its own. */
+export const checkAccountAt =
+  ({ baseUrl, timeoutMs }: { baseUrl: string; timeoutMs: number }) =>
+  (account: DarajaAccount): Promise<AccountCheck> =>
+    checkAccount({ client: createDarajaClient({ baseUrl, timeoutMs, connections: 1 }), account, baseUrl })
 
 /** Why there is no token, and what to look at. Pure. */
 export const explain = (reply: Reply, baseUrl: string): string => {

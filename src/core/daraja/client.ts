@@ -80,7 +80,8 @@ export const createDarajaClient = (options: {
   return { send, close: () => agent.close() }
 }
 
-const toReply = ({ status, bytes }: { status: number; bytes: Buffer }): Reply => {
+/** An HTTP answer as a reply. */
+export const toReply = ({ status, bytes }: { status: number; bytes: Buffer }): Reply => {
   const json = readJson(bytes)
   return {
     kind: 'answered',

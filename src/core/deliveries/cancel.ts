@@ -3,8 +3,14 @@ import type { Database } from '../../database/connect.ts'
 import { joinLastErrorClass } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
-import { type Actor, nameOf, recordAudits } from '../audit/record-audit.ts'
-import { type ChangeOutcome, type DeliveryChange, type LockedDelivery, lockDeliveries } from './lock.ts'
+import { type Actor, type AuditEntry, nameOf, recordAudits } from '../audit/record-audit.ts'
+import {
+  type ChangeOutcome,
+  type DeliveryChange,
+  type LockedDelivery,
+  lockDeliveries,
+  shownStateOf,
+} from './lock.ts'
 
 export type CancelOptions = {
   database: Database
@@ -30,14 +36,7 @@ export const cancelDeliveries = async (options: CancelOptions): Promise<Delivery
     await end(transaction, ended, `cancelled by ${nameOf(options.actor)}: ${options.reason}`)
     await recordAudits(
       transaction,
-      ended.map((id) => ({
-        actor: options.actor,
-        action: 'cancelled',
-        subject: { kind: 'delivery', id },
-        partnerId: locked.get(id)?.partnerId ?? null,
-        before: { state: 'pending' },
-        after: { state: 'cancelled', reason: options.reason },
-      })),
+      ended.map((id) => toAudit(options, id, locked.get(id))),
     )
     crashPoint('cancel_deliveries.before_commit', ended.length)
     return decided
@@ -45,6 +44,19 @@ export const cancelDeliveries = async (options: CancelOptions): Promise<Delivery
   crashPoint('cancel_deliveries.after_commit', changes.length)
   return changes
 }
+
+const toAudit = (
+  { actor, reason }: CancelOptions,
+  id: bigint,
+  delivery: LockedDelivery | undefined,
+): AuditEntry => ({
+  actor,
+  action: 'cancelled',
+  subject: { kind: 'delivery', id },
+  partnerId: delivery?.partnerId ?? null,
+  before: { state: delivery && shownStateOf(delivery) },
+  after: { state: 'cancelled', reason },
+})
 
 /** What cancelling does to a delivery. Pure. */
 export const decideCancel = (delivery: LockedDelivery | undefined): ChangeOutcome => {

@@ -3,14 +3,18 @@ import type { Actor } from '../audit/record-audit.ts'
 import { type CancelOptions, cancelDeliveries } from './cancel.ts'
 import type { DeliveryFilter, ShownDeliveryState } from './filter.ts'
 import { findDeliveryIds } from './find.ts'
-import { type DeliveryChange } from './lock.ts'
-import { retryDeliveries } from './retry.ts'
+import type { ChangeOutcome, DeliveryChange } from './lock.ts'
+import { findOutcomeIds, type OutcomeFilter } from './outcomes.ts'
+import { retryDeliveries, takesTurn } from './retry.ts'
 
 /** How many are locked, changed and committed together. */
 const CHUNK = 500
 
 /** Which deliveries an operator means: these, or all that fit. */
 export type Selection = { ids: readonly bigint[] } | { filter: DeliveryFilter }
+
+/** The same, or so many of those of a partner's outcomes that fit. */
+type AnySelection = Selection | { outcomes: OutcomeFilter; atMost: number }
 
 /** The states of which all may be retried, or cancelled, by a filter. */
 export const RETRIED_STATES: readonly ShownDeliveryState[] = ['pending', 'held', 'dead', 'cancelled']
@@ -20,6 +24,8 @@ export const CANCELLED_STATES: readonly ShownDeliveryState[] = ['pending', 'held
 export type Changed = {
   found: number
   changed: number
+  /** How many came to what; an outcome that none came to is not there. */
+  counts: Partial<Record<ChangeOutcome, number>>
   /** One each, in their order, where they were named; none for a filter. */
   changes: DeliveryChange[]
 }
@@ -31,21 +37,26 @@ export type Changed = {
 export const retryMany = (options: {
   database: Database
   actor: Actor
-  selection: Selection
+  selection: AnySelection
   sendDeliveredAgain: boolean
+  keepsSooner?: boolean
   perSecond: number | null
 }): Promise<Changed> => {
-  const { database, actor, sendDeliveredAgain, perSecond } = options
-  return changeMany(options, (ids, changed) =>
-    retryDeliveries({
+  const { database, actor, sendDeliveredAgain, keepsSooner = false, perSecond } = options
+  let turns = 0
+  return changeMany(options, async (ids) => {
+    const changes = await retryDeliveries({
       database,
       actor,
       ids,
       sendDeliveredAgain,
-      delaySeconds: perSecond === null ? 0 : changed / perSecond,
+      keepsSooner,
+      delaySeconds: perSecond === null ? 0 : turns / perSecond,
       spacingSeconds: perSecond === null ? 0 : 1 / perSecond,
-    }),
-  )
+    })
+    turns += changes.filter(takesTurn).length
+    return changes
+  })
 }
 
 /** Cancels deliveries, oldest first, or in the order they were named; in transactions of some hundreds. */
@@ -57,14 +68,15 @@ export const cancelMany = (
 }
 
 const changeMany = async (
-  options: { database: Database; selection: Selection },
-  change: (ids: readonly bigint[], changedBefore: number) => Promise<DeliveryChange[]>,
+  options: { database: Database; selection: AnySelection },
+  change: (ids: readonly bigint[]) => Promise<DeliveryChange[]>,
 ): Promise<Changed> => {
-  const all: Changed = { found: 0, changed: 0, changes: [] }
+  const all: Changed = { found: 0, changed: 0, counts: {}, changes: [] }
   for await (const ids of chunksOf(options)) {
-    const changes = await change(ids, all.changed)
+    const changes = await change(ids)
     all.found += changes.filter(({ outcome }) => outcome !== 'not_found').length
     all.changed += changes.filter(isChange).length
+    for (const { outcome } of changes) all.counts[outcome] = (all.counts[outcome] ?? 0) + 1
     if ('ids' in options.selection) all.changes.push(...changes)
   }
   return all
@@ -75,7 +87,7 @@ const isChange = ({ outcome }: DeliveryChange): boolean =>
 
 const chunksOf = async function* (options: {
   database: Database
-  selection: Selection
+  selection: AnySelection
 }): AsyncGenerator<bigint[]> {
   const { database, selection } = options
   if ('ids' in selection) {
@@ -85,11 +97,16 @@ const chunksOf = async function* (options: {
   }
   // What is changed no longer fits, so the way goes on by the id, not by how many were passed.
   let after = 0n
+  let left = 'filter' in selection ? Number.POSITIVE_INFINITY : selection.atMost
   for (;;) {
-    const ids = await findDeliveryIds({ database, filter: selection.filter, after, limit: CHUNK })
+    const limit = Math.min(CHUNK, left)
+    const ids = await ('filter' in selection
+      ? findDeliveryIds({ database, filter: selection.filter, after, limit })
+      : findOutcomeIds({ database, filter: selection.outcomes, after, limit }))
     const last = ids.at(-1)
     if (last === undefined) return
     yield ids
     after = last
+    left -= ids.length
   }
 }

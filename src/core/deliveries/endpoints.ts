@@ -1,10 +1,11 @@
-import { type RawBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { planBySize } from '../../database/plan-by-size.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Endpoint } from '../../values/endpoint.ts'
 import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
+import { ownedBy } from './filter.ts'
 
 /** How many held deliveries are released in the first second after a pause, as after a failure. */
 const FIRST_RELEASE = 1
@@ -29,17 +30,21 @@ export type ListedEndpoint = RowOf<
 export const listEndpoints = async (options: {
   database: Database
   partnerId: bigint | null
+  isTest: boolean
+  /** Only with this host; null: with any. */
+  host: string | null
   pausedOnly: boolean
   after: Endpoint | null
   limit: number
 }): Promise<ListedEndpoint[]> => {
-  const { partnerId, after, pausedOnly } = options
+  const { after, host, pausedOnly } = options
   const conditions = [
     sql`true`,
     after && sql`(partner_id, host) > (${after.partner_id}, ${after.host})`,
+    host !== null && sql`host = ${host}`,
     pausedOnly && sql`paused_at IS NOT NULL`,
   ].filter((condition) => condition !== null && condition !== false)
-  const owned: RawBuilder<unknown> = partnerId === null ? sql`` : sql`WHERE partner_id = ${partnerId}`
+  const owned = sql`WHERE ${ownedBy(options, sql.ref('partner_id'))}`
   const statement = sql<ListedEndpoint>`
     WITH waiting AS (
       SELECT partner_id, host, count(*) FILTER (WHERE held_at IS NULL)::int AS pending,

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import { isOfPartner } from '../../database/expressions.ts'
 import { invalid, type Parsed, valid } from '../../values/parsed.ts'
 
 /** Where a delivery stands, as operators see it: `held` is one that waits for its endpoint. */
@@ -9,6 +10,8 @@ export type ShownDeliveryState = (typeof DELIVERY_STATES)[number]
 /** Which deliveries: those that fit every field that is not null. */
 export type DeliveryFilter = {
   partnerId: bigint | null
+  /** Of test payments, where no partner is named; one that is named has an id of its own for these. */
+  isTest: boolean
   host: string | null
   state: ShownDeliveryState | null
   /** Of the last attempt. */
@@ -18,6 +21,9 @@ export type DeliveryFilter = {
   /** Created before this instant. */
   createdUntil: Date | null
 }
+
+/** The same, or any state but delivered. */
+type AnyFilter = Omit<DeliveryFilter, 'state'> & { state: ShownDeliveryState | 'undelivered' | null }
 
 /**
  * Parses the host of an endpoint, as it stands in callback URLs: lower case, with its port unless it is the usual one.
@@ -42,14 +48,16 @@ export const parseErrorClass = (text: string): Parsed<string> =>
  * small tables of its own, so the history is looked at only for what was delivered, or for everything: then by partner
  * or from its newest end.
  */
-export const matching = (filter: DeliveryFilter): RawBuilder<{ id: bigint }> => {
+export const matching = (filter: AnyFilter): RawBuilder<{ id: bigint }> => {
   const conditions = [
     ...ownerConditions(filter, 'd'),
     filter.createdSince && sql`d.created_at >= ${filter.createdSince}`,
     filter.createdUntil && sql`d.created_at < ${filter.createdUntil}`,
-    filter.state && sql`d.state = ${filter.state === 'held' ? 'pending' : filter.state}`,
+    filter.state &&
+      filter.state !== 'undelivered' &&
+      sql`d.state = ${filter.state === 'held' ? 'pending' : filter.state}`,
     filter.errorClass && sql`${lastErrorClass} = ${filter.errorClass}`,
-  ].filter((condition) => condition !== null)
+  ].filter((condition) => condition !== null && condition !== false)
   const tables = tablesOf(filter)
   const where = conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`
   // OFFSET 0 keeps the planner from reading the history in order of its ids until enough of the few have turned up.
@@ -74,7 +82,7 @@ const lastErrorClass = sql`
 `
 
 /** The small tables that hold all that can fit; null where only the history does. */
-const tablesOf = (filter: DeliveryFilter): RawBuilder<unknown> | null => {
+const tablesOf = (filter: AnyFilter): RawBuilder<unknown> | null => {
   switch (filter.state) {
     case 'pending':
       return small(filter, 'to_deliver', sql`held_at IS NULL`)
@@ -83,20 +91,23 @@ const tablesOf = (filter: DeliveryFilter): RawBuilder<unknown> | null => {
     case 'dead':
     case 'cancelled':
       return small(filter, 'dead_letters')
+    case 'undelivered':
+      return openOrEnded(filter)
     case 'delivered':
       return null
     case null:
       // An error has only what is open or ended badly.
-      return filter.errorClass === null
-        ? null
-        : sql`${small(filter, 'to_deliver')} UNION ALL ${small(filter, 'dead_letters')}`
+      return filter.errorClass === null ? null : openOrEnded(filter)
     default:
       return filter.state satisfies never
   }
 }
 
+const openOrEnded = (filter: AnyFilter): RawBuilder<unknown> =>
+  sql`${small(filter, 'to_deliver')} UNION ALL ${small(filter, 'dead_letters')}`
+
 const small = (
-  filter: DeliveryFilter,
+  filter: AnyFilter,
   table: 'to_deliver' | 'dead_letters',
   ...more: RawBuilder<unknown>[]
 ): RawBuilder<unknown> => {
@@ -105,7 +116,16 @@ const small = (
   return sql`SELECT delivery_id FROM ${sql.table(table)} ${where}`
 }
 
-const ownerConditions = (filter: DeliveryFilter, table: string): (RawBuilder<unknown> | null)[] => [
-  filter.partnerId === null ? null : sql`${sql.ref(`${table}.partner_id`)} = ${filter.partnerId}`,
+/** The condition on a column that names partners: one of them, or all with their real or their test payments. */
+export const ownedBy = (
+  { partnerId, isTest }: Pick<DeliveryFilter, 'partnerId' | 'isTest'>,
+  column: RawBuilder<unknown>,
+): RawBuilder<unknown> => {
+  if (partnerId !== null) return isOfPartner(partnerId, column)
+  return isTest ? sql`${column} < 0` : sql`${column} > 0`
+}
+
+const ownerConditions = (filter: AnyFilter, table: string): (RawBuilder<unknown> | null)[] => [
+  ownedBy(filter, sql.ref(`${table}.partner_id`)),
   filter.host === null ? null : sql`${sql.ref(`${table}.host`)} = ${filter.host}`,
 ]

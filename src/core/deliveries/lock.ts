@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import { anyOf } from '../../database/expressions.ts'
 import type { DeliveryStateName } from '../../database/schema/deliveries.ts'
 import type { Schema } from '../../database/schema/schema.ts'
+import type { ShownDeliveryState } from './filter.ts'
 
 /** A delivery that nobody else changes before the transaction ends. */
 export type LockedDelivery = {
@@ -13,13 +14,20 @@ export type LockedDelivery = {
   isHeld: boolean
   /** Its duty is locked too. A pending one without was made pending by somebody else while we waited for it. */
   hasDuty: boolean
+  /** When it is due, from now, seconds; null without a duty. */
+  dueInSeconds: number | null
 }
+
+/** Where it stands, as it is shown (`filter.ts`). */
+export const shownStateOf = ({ state, isHeld }: LockedDelivery): ShownDeliveryState =>
+  isHeld ? 'held' : state
 
 /** What became of a delivery that an operator named. */
 export type ChangeOutcome =
   | 'retried'
   | 'held'
   | 'cancelled'
+  | 'waiting'
   | 'under_way'
   | 'already_delivered'
   | 'already_ended'
@@ -38,6 +46,7 @@ export const lockDeliveries = async (
   const duties = await transaction
     .selectFrom('to_deliver')
     .select(['delivery_id', 'held_at', sql<boolean>`leased_until > now()`.as('is_under_way')])
+    .select(sql<number>`extract(epoch FROM due_at - now())::float8`.as('due_in_seconds'))
     .where('delivery_id', '=', anyOf(ids))
     .orderBy('delivery_id')
     .forUpdate()
@@ -61,6 +70,7 @@ export const lockDeliveries = async (
           isUnderWay: duty?.is_under_way ?? false,
           isHeld: (duty?.held_at ?? null) !== null,
           hasDuty: duty !== undefined,
+          dueInSeconds: duty?.due_in_seconds ?? null,
         },
       ]
     }),

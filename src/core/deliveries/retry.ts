@@ -4,7 +4,13 @@ import { givenRows } from '../../database/given-rows.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Actor, type AuditEntry, recordAudits } from '../audit/record-audit.ts'
-import { type ChangeOutcome, type DeliveryChange, type LockedDelivery, lockDeliveries } from './lock.ts'
+import {
+  type ChangeOutcome,
+  type DeliveryChange,
+  type LockedDelivery,
+  lockDeliveries,
+  shownStateOf,
+} from './lock.ts'
 
 export type RetryOptions = {
   database: Database
@@ -13,6 +19,8 @@ export type RetryOptions = {
   ids: readonly bigint[]
   /** True: what was delivered is sent once more. */
   sendDeliveredAgain: boolean
+  /** True: one that waits, and is due no later than it would become, is left as it is: repeated, it changes nothing. */
+  keepsSooner?: boolean
   /** When the first of them is due, from now, and how long after it the next, seconds. */
   delaySeconds: number
   spacingSeconds: number
@@ -27,14 +35,9 @@ export type RetryOptions = {
 export const retryDeliveries = async (options: RetryOptions): Promise<DeliveryChange[]> => {
   const changes = await options.database.transaction().execute(async (transaction) => {
     const locked = await lockDeliveries(transaction, options.ids)
-    const decided = options.ids.map((deliveryId) => ({
-      deliveryId,
-      delivery: locked.get(deliveryId),
-      ...decideRetry(locked.get(deliveryId), options.sendDeliveredAgain),
-    }))
+    const decided = decideAll(locked, options)
     const due = decided.filter(({ isDue }) => isDue)
-    const ids = due.map(({ deliveryId }) => deliveryId)
-    await makeDue(transaction, ids, options)
+    await makeDue(transaction, due)
     await recordAudits(
       transaction,
       due.map((one) => toAudit(options.actor, one)),
@@ -46,16 +49,48 @@ export const retryDeliveries = async (options: RetryOptions): Promise<DeliveryCh
   return changes
 }
 
+/** A delivery, and what is done to it; `afterSeconds`: when it becomes due, from now, if it does. */
+type Decided = DeliveryChange & {
+  delivery: LockedDelivery | undefined
+  isDue: boolean
+  afterSeconds: number
+}
+
+/** What is due so much later is due as soon, seconds: a repeated call does not move what the first one queued. */
+const AS_SOON_SECONDS = 1
+
+/** In their order; one that is left alone as it cannot be retried takes nobody's turn. */
+const decideAll = (
+  locked: ReadonlyMap<bigint, LockedDelivery>,
+  { ids, sendDeliveredAgain, keepsSooner = false, delaySeconds, spacingSeconds }: RetryOptions,
+): Decided[] => {
+  let turn = 0
+  return ids.map((deliveryId) => {
+    const delivery = locked.get(deliveryId)
+    const afterSeconds = delaySeconds + turn * spacingSeconds
+    const dueInSeconds = delivery?.dueInSeconds ?? Number.POSITIVE_INFINITY
+    const isSoonEnough = keepsSooner && dueInSeconds <= afterSeconds + AS_SOON_SECONDS
+    const decided = decideRetry(delivery, { sendDeliveredAgain, isSoonEnough })
+    if (takesTurn(decided)) turn += 1
+    return { deliveryId, delivery, afterSeconds, ...decided }
+  })
+}
+
+/** Whether what became of a delivery took a turn of the rate: it was made due, or will be about as soon. */
+export const takesTurn = ({ outcome }: Pick<DeliveryChange, 'outcome'>): boolean =>
+  outcome === 'retried' || outcome === 'held' || outcome === 'waiting'
+
 /** What a retry does to a delivery. Pure. */
 export const decideRetry = (
   delivery: LockedDelivery | undefined,
-  sendDeliveredAgain: boolean,
+  { sendDeliveredAgain, isSoonEnough }: { sendDeliveredAgain: boolean; isSoonEnough: boolean },
 ): { outcome: ChangeOutcome; isDue: boolean } => {
   if (delivery === undefined) return { outcome: 'not_found', isDue: false }
   if (delivery.isUnderWay) return { outcome: 'under_way', isDue: false }
-  if (delivery.isHeld) return { outcome: 'held', isDue: true }
+  if (delivery.isHeld) return { outcome: 'held', isDue: !isSoonEnough }
   if (delivery.state === 'delivered' && !sendDeliveredAgain)
     return { outcome: 'already_delivered', isDue: false }
+  if (delivery.state === 'pending' && isSoonEnough) return { outcome: 'waiting', isDue: false }
   // Somebody else retried it a moment ago.
   const isRetried = delivery.state === 'pending' && !delivery.hasDuty
   return { outcome: 'retried', isDue: !isRetried }
@@ -65,19 +100,11 @@ export const decideRetry = (
  * The next publish number of a delivery without a duty is drawn: JetStream swallows a message whose number it has seen
  * within two minutes, and the numbers of before went with the duty.
  */
-const makeDue = async (
-  transaction: Transaction<Schema>,
-  ids: readonly bigint[],
-  options: { delaySeconds: number; spacingSeconds: number },
-): Promise<void> => {
-  if (ids.length === 0) return
-  const delays = ids.map((id, index) => ({
-    id,
-    seconds: options.delaySeconds + index * options.spacingSeconds,
-  }))
-  const given = givenRows(delays, {
-    delivery_id: ['deliveries.id', ({ id }) => id],
-    delay_seconds: ['float8', ({ seconds }) => seconds],
+const makeDue = async (transaction: Transaction<Schema>, due: readonly Decided[]): Promise<void> => {
+  if (due.length === 0) return
+  const given = givenRows(due, {
+    delivery_id: ['deliveries.id', ({ deliveryId }) => deliveryId],
+    delay_seconds: ['float8', ({ afterSeconds }) => afterSeconds],
   })
   await sql`
     WITH given AS (
@@ -103,14 +130,11 @@ const makeDue = async (
   `.execute(transaction)
 }
 
-const toAudit = (
-  actor: Actor,
-  { deliveryId, delivery }: { deliveryId: bigint; delivery: LockedDelivery | undefined },
-): AuditEntry => ({
+const toAudit = (actor: Actor, { deliveryId, delivery, outcome }: Decided): AuditEntry => ({
   actor,
   action: 'retried',
   subject: { kind: 'delivery', id: deliveryId },
   partnerId: delivery?.partnerId ?? null,
-  before: { state: delivery?.state },
-  after: { state: 'pending' },
+  before: { state: delivery && shownStateOf(delivery) },
+  after: { state: outcome === 'held' ? 'held' : 'pending' },
 })

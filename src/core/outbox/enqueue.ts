@@ -4,6 +4,7 @@ import type { RowOf } from '../../database/schema/schema.ts'
 import { toGuideInstant } from '../../values/instant.ts'
 import { cleanText } from '../../values/outside-text.ts'
 import { toWireResultCode } from '../../values/result-code.ts'
+import { SWEEP_SECONDS } from './publish.ts'
 
 /** A payment that has its outcome, as its row is from now on: what a delivery says. */
 export type SettledPayment = RowOf<
@@ -42,13 +43,18 @@ const cleanOrNull = (text: string | null): string | null => (text === null ? nul
  * The part of the statement that settles payments which puts one delivery for each into the outbox: no outcome is
  * without its delivery and no delivery without its outcome (law 5). Reads `moved`, with the columns of a delivery and
  * the payment's state. A payment can succeed once and fail once, so payment and outcome make the `webhook-id`.
+ * `isPublished`: as published under its first number by this process, which does it after the commit; else the outbox's
+ * loop takes it.
  */
-export const ENQUEUE = sql`
+export const enqueue = ({ isPublished }: { isPublished: boolean }) => sql`
   added AS (
     INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, host, body)
     SELECT id, partner_id, concat('msg_', id, '_', state), callback_url, host, body FROM moved WHERE body IS NOT NULL
-    RETURNING id, partner_id, host
+    RETURNING id, payment_id, partner_id, host
   ), enqueued AS (
-    INSERT INTO to_deliver (delivery_id, partner_id, host) SELECT id, partner_id, host FROM added
+    INSERT INTO to_deliver (delivery_id, partner_id, host, publish_number, publish_at)
+    SELECT id, partner_id, host, ${isPublished ? 1 : 0}::integer,
+           now() + make_interval(secs => ${isPublished ? SWEEP_SECONDS : 0})
+    FROM added
   )
 `

@@ -1,5 +1,5 @@
 import { toDarajaTimestamp } from '../../values/instant.ts'
-import { NOT_PROMPTED } from '../payments/states.ts'
+import { CANCELLED, NOT_PROMPTED } from '../payments/states.ts'
 import { renderBody, type SettledPayment } from './enqueue.ts'
 
 /** One POST of a rehearsal. */
@@ -58,6 +58,10 @@ const SAMPLES: readonly { name: string; outcomes: readonly Sample[] }[] = [
   { name: 'code-as-text', outcomes: [failed('SFC_IC0003', 'The operator does not exist.')] },
   { name: 'refused', outcomes: [failed('400.002.02', 'Bad Request - Invalid PhoneNumber', NO_IDS)] },
   { name: 'not-prompted', outcomes: [failed(NOT_PROMPTED.resultCode, NOT_PROMPTED.resultDesc, NO_IDS)] },
+  {
+    name: 'cancelled-by-partner',
+    outcomes: [failed(CANCELLED.resultCode, CANCELLED.resultDesc, NO_IDS)],
+  },
   {
     name: 'not-paid',
     outcomes: [failed('NOT_PAID', 'Found not paid by an operator of the gateway.', NO_IDS)],

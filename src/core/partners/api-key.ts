@@ -4,7 +4,7 @@ import { fromNow, isNotOver, now } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
 import { lockPartner } from './lock-partner.ts'
-import { makeSecret, recordOf } from './secret.ts'
+import { isTestKey, makeSecret, recordOf } from './secret.ts'
 
 /** A key as operators see it: never the key itself. */
 export type ApiKey = {
@@ -12,6 +12,7 @@ export type ApiKey = {
   partnerId: bigint
   name: string
   displayPrefix: string
+  isTest: boolean
   createdAt: Date
   lastUsedAt: Date | null
   expiresAt: Date | null
@@ -48,10 +49,11 @@ export const addKey = async (
     partnerId: bigint
     name: string
     expiresAt: Date | RawBuilder<Date> | null
+    isTest: boolean
     randomBytes: RandomBytes
   },
 ): Promise<MadeKey> => {
-  const apiKey = makeSecret('mpg_', options.randomBytes)
+  const apiKey = makeSecret(options.isTest ? 'mpg_test_' : 'mpg_', options.randomBytes)
   const { hash, displayPrefix } = recordOf(apiKey)
   const row = await transaction
     .insertInto('api_keys')
@@ -67,12 +69,16 @@ export const addKey = async (
   return { kind: 'made', keyId: row.id, apiKey, expiresAt: row.expires_at }
 }
 
-/** Gives a partner one more key, under a name of its own. `lifeMs`: null for one that does not expire. */
+/**
+ * Gives a partner one more key, under a name of its own. `lifeMs`: null for one that does not expire. `isTest`: what is
+ * asked for with it are test payments.
+ */
 export const createKey = (options: {
   database: Database
   partnerId: bigint
   name: string
   lifeMs: number | null
+  isTest: boolean
   actor: Actor
   randomBytes: RandomBytes
 }): Promise<MadeKey | NotMade> =>
@@ -85,6 +91,7 @@ export const createKey = (options: {
       partnerId: partner.id,
       name: options.name,
       expiresAt,
+      isTest: options.isTest,
       randomBytes: options.randomBytes,
     })
     await recordAudit(transaction, {
@@ -93,7 +100,7 @@ export const createKey = (options: {
       subject: { kind: 'key', id: made.keyId },
       partnerId: partner.id,
       before: null,
-      after: { name: options.name, expires_at: made.expiresAt },
+      after: { name: options.name, expires_at: made.expiresAt, ...(options.isTest && { test: true }) },
     })
     return made
   })
@@ -111,7 +118,7 @@ const countWorking = async (transaction: Transaction<Schema>, partnerId: bigint)
 }
 
 /**
- * Replaces a key by a new one of the same name, which expires when the old one would have; that works for `overlapMs`
+ * Replaces a key by a new one of the same name and kind, which expires when the old one would have; that works for `overlapMs`
  * more at most, so that its owner can bring the new one to every place before it ends. 0 ends it at once. While both
  * work, both count.
  */
@@ -138,6 +145,7 @@ export const rotateKey = (options: {
       partnerId: key.partner_id,
       name: key.name,
       expiresAt: key.expires_at,
+      isTest: isTestKey(key.display_prefix),
       randomBytes: options.randomBytes,
     })
     await recordAudit(transaction, {
@@ -186,7 +194,7 @@ const lockKey = async (transaction: Transaction<Schema>, keyId: bigint) => {
   if (!owner || !(await lockPartner(transaction, owner.partner_id))) return undefined
   return transaction
     .selectFrom('api_keys')
-    .select(['partner_id', 'name', 'expires_at'])
+    .select(['partner_id', 'name', 'expires_at', 'display_prefix'])
     .select((eb) =>
       eb.or([eb('revoked_at', 'is not', null), eb.not(isNotOver('api_keys.expires_at'))]).as('is_over'),
     )
@@ -215,6 +223,7 @@ export const listKeys = async (database: Database, partnerId: bigint): Promise<A
     partnerId: row.partner_id,
     name: row.name,
     displayPrefix: row.display_prefix,
+    isTest: isTestKey(row.display_prefix),
     createdAt: row.created_at,
     lastUsedAt: row.last_used_at,
     expiresAt: row.expires_at,

@@ -1,4 +1,6 @@
+import { sql } from 'kysely'
 import type { RowOf } from '../../database/schema/schema.ts'
+import { testIdOf } from '../../values/test-partner.ts'
 
 /** What operators set for a partner; null: nothing in particular. */
 export type PartnerSettings = {
@@ -12,8 +14,16 @@ export type PartnerSettings = {
   maxDailyKes: number | null
 }
 
-/** A partner that may ask, and within which bounds. */
-export type CallingPartner = PartnerSettings & { partnerId: bigint }
+/**
+ * A partner that may ask, within which bounds, and through which account of Daraja. One that calls with a test key has
+ * the id of its test payments, and their account.
+ */
+export type CallingPartner = PartnerSettings & { partnerId: bigint; accountId: bigint }
+
+/** The account that new payments of the row of `partners` go through: 0 is the default one. */
+export const currentAccountId = sql<bigint>`coalesce((
+  SELECT accounts.id FROM partner_accounts accounts WHERE accounts.partner_id = partners.id AND accounts.ended_at IS NULL
+), 0)`.as('account_id')
 
 /** The columns of `partners` that hold what operators set. */
 export const SETTINGS_COLUMNS = [
@@ -32,7 +42,11 @@ export const toPartnerSettings = (row: PartnerSettingsRow): PartnerSettings => (
   maxDailyKes: row.max_daily_kes === null ? null : Number(row.max_daily_kes),
 })
 
-export const toCallingPartner = (row: PartnerSettingsRow & { id: bigint }): CallingPartner => ({
-  partnerId: row.id,
+export const toCallingPartner = (
+  row: PartnerSettingsRow & { id: bigint; account_id: bigint },
+  { isTest }: { isTest: boolean },
+): CallingPartner => ({
+  partnerId: isTest ? testIdOf(row.id) : row.id,
+  accountId: isTest ? testIdOf(row.id) : row.account_id,
   ...toPartnerSettings(row),
 })

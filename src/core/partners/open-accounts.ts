@@ -4,6 +4,7 @@ import { identityOfAccountSecret } from '../../database/sealed-columns.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import { CannotOpen, type Vault } from '../../runtime/seal.ts'
+import { isTestId } from '../../values/test-partner.ts'
 import type { DarajaAccount } from '../daraja/account.ts'
 import { DEFAULT_ACCOUNT_ID } from '../daraja/account.ts'
 import type { FindAccount, OpenAccount } from '../daraja/call.ts'
@@ -27,16 +28,18 @@ type Options = {
 }
 
 /**
- * Opens accounts by their ids: the default one is given, partners' own are in the database, sealed. The same account
- * keeps its access token for as long as its secrets stay the same.
+ * Opens accounts by their ids: the default one is given, partners' own are in the database, sealed; those of test
+ * payments are no accounts at all, and have nothing here by which they could ask Daraja. The same account keeps its
+ * access token for as long as its secrets stay the same.
  */
 export const createAccounts = (
   options: Options & {
-    defaultAccount: { account: DarajaAccount } & Omit<OpenAccount, 'daraja'>
+    defaultAccount: { account: DarajaAccount } & Omit<OpenAccount, 'daraja' | 'test'>
+    openTestAccount: (accountId: bigint) => OpenAccount
   },
 ): FindAccount => {
   const { account, ...features } = options.defaultAccount
-  const defaultAccount = { ...features, daraja: toDaraja(options, account) }
+  const defaultAccount = { ...features, daraja: toDaraja(options, account), test: null }
   const known = new Map<bigint, OpenAccount>()
   const remembered = new LRUCache<bigint, { account: OpenAccount | null }>({
     max: MAX_REMEMBERED,
@@ -51,6 +54,7 @@ export const createAccounts = (
   })
   return async (accountId) => {
     if (accountId === DEFAULT_ACCOUNT_ID) return defaultAccount
+    if (isTestId(accountId)) return options.openTestAccount(accountId)
     return (await remembered.fetch(accountId))?.account ?? null
   }
 }
@@ -80,6 +84,7 @@ const openAccount = (
       daraja: toDaraja(options, openSecrets(options.vault, row)),
       uniqueReference: row.unique_reference,
       pull: row.pull ? { msisdn: row.pull_msisdn } : null,
+      test: null,
     }
   } catch (error) {
     if (!(error instanceof CannotOpen)) throw error

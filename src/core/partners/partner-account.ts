@@ -53,8 +53,11 @@ export const findCurrentAccount = (database: Database, partnerId: bigint): Promi
     .where('ended_at', 'is', null)
     .executeTakeFirst()
 
-/** Every account of every partner, or of one, oldest first. */
-export const listAccounts = (database: Database, partnerId: bigint | null) => {
+/** At most `limit` accounts of every partner, or of one, with an id above `after`, oldest first. */
+export const listAccounts = (
+  database: Database,
+  { partnerId, after, limit }: { partnerId: bigint | null; after: bigint; limit: number },
+) => {
   const accounts = database
     .selectFrom('partner_accounts')
     .select([
@@ -67,7 +70,9 @@ export const listAccounts = (database: Database, partnerId: bigint | null) => {
       'pull',
     ])
     .select(['created_at', 'ended_at'])
+    .where('id', '>', after)
     .orderBy('id')
+    .limit(limit)
   return (partnerId === null ? accounts : accounts.where('partner_id', '=', partnerId)).execute()
 }
 
@@ -103,22 +108,22 @@ export const setAccount = async (options: {
   return accountId
 }
 
-/** Lets new payments of a partner go through the default account again; false when they did. */
+/** Lets new payments of a partner go through the default account again; resolves with the one that ended, null for none. */
 export const endAccount = async (options: {
   database: Database
   partnerId: bigint
   actor: Actor
-}): Promise<boolean> => {
-  const hasEnded = await options.database.transaction().execute(async (transaction) => {
+}): Promise<bigint | null> => {
+  const ended = await options.database.transaction().execute(async (transaction) => {
     await lockPartner(transaction, options.partnerId)
     const accountId = await endCurrent(transaction, options.partnerId)
-    if (accountId === null) return false
+    if (accountId === null) return null
     await audit(transaction, options, { action: 'ended', accountId, after: null })
     crashPoint('end_account.before_commit')
-    return true
+    return accountId
   })
   crashPoint('end_account.after_commit')
-  return hasEnded
+  return ended
 }
 
 const endCurrent = async (transaction: Transaction<Schema>, partnerId: bigint): Promise<bigint | null> => {

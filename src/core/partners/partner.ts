@@ -52,6 +52,7 @@ export const createPartner = (options: {
       partnerId,
       name: 'first',
       expiresAt: null,
+      isTest: false,
       randomBytes: options.randomBytes,
     })
     const signingSecret = await addSigningSecret(transaction, {

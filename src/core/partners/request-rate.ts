@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import type { Database } from '../../database/connect.ts'
 import { unlessSetBack } from '../../database/expressions.ts'
+import { isTestId } from '../../values/test-partner.ts'
 import type { CallingPartner } from './calling-partner.ts'
 
 // How much a partner may ask for in a second, all replicas together. The bucket is a row of Postgres that holds a
@@ -35,11 +36,13 @@ const HELD_MS = 1_000
 
 /**
  * Makes the throttle of one replica. `requestsPerSecond`: what holds for partners that have no rate of their own; null:
- * no limit. `nowMs` is a monotonic time in ms.
+ * no limit. `testRequestsPerSecond`: what holds for the test keys of each partner together. `nowMs` is a monotonic time
+ * in ms.
  */
 export const createThrottle = (options: {
   database: Database
   requestsPerSecond: number | null
+  testRequestsPerSecond: number
   nowMs: () => number
 }): Throttle => {
   const holdings = new LRUCache<bigint, Holding>({ max: MAX_HOLDINGS })
@@ -53,7 +56,9 @@ export const createThrottle = (options: {
   }
 
   return async (partner) => {
-    const perSecond = partner.requestsPerSecond ?? options.requestsPerSecond
+    const perSecond = isTestId(partner.partnerId)
+      ? options.testRequestsPerSecond
+      : (partner.requestsPerSecond ?? options.requestsPerSecond)
     if (perSecond === null) return null
     const holding = holdings.get(partner.partnerId) ?? emptyHolding()
     holdings.set(partner.partnerId, holding)

@@ -22,7 +22,7 @@ export const REMEMBERED_MS = 4_000
 export const MAX_REMEMBERED = 10_000
 
 /**
- * Makes the check of secrets with `prefix`. One with a wrong checksum never reaches the database, nor does one from an
+ * Makes the check of secrets with one of `prefixes`. One with a wrong checksum never reaches the database, nor does one from an
  * address that has shown too many wrong ones, unless it was a good one before: nobody locks out another by sharing its
  * address. `lookUp` asks the database, null: it knows no such secret; `isGood` selects those that authenticate their
  * holder. `nowMs` is a monotonic time.
@@ -32,7 +32,7 @@ export const MAX_REMEMBERED = 10_000
  * secret by its SHA-256, so that looking one up takes the same time whatever it has in common with another.
  */
 export const createSecretCheck = <Answer extends object>(options: {
-  prefix: SecretPrefix
+  prefixes: readonly SecretPrefix[]
   lookUp: (secret: string) => Promise<Answer | null>
   isGood: (answer: Answer) => boolean
   wrongSecrets: WrongSecrets
@@ -77,10 +77,10 @@ export const createSecretCheck = <Answer extends object>(options: {
     return { kind: 'unknown' }
   }
   return async (secret, address) => {
-    if (!isWellFormedSecret(options.prefix, secret)) return wrong(address)
     const key = hash('sha256', secret, 'base64')
     const known = good.get(key)
     if (known !== undefined) return known
+    if (!options.prefixes.some((prefix) => isWellFormedSecret(prefix, secret))) return wrong(address)
     const found = await asked.fetch(key, { context: { secret, address } })
     return found === undefined ? limited(address) : (found.answer ?? wrong(address))
   }

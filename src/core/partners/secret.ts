@@ -7,8 +7,8 @@ const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const RANDOM_DIGITS = 43
 const CHECKSUM_DIGITS = 6
 
-/** How many characters of a secret are kept in the clear, to distinguish secrets on a screen. */
-const DISPLAY_CHARACTERS = 12
+/** How many characters of a secret are kept in the clear after its prefix, to distinguish secrets on a screen. */
+const DISPLAY_DIGITS = 8
 
 const toBase62 = (number: bigint, digits: number): string => {
   let rest = number
@@ -22,8 +22,14 @@ const toBase62 = (number: bigint, digits: number): string => {
 
 const checksumOf = (body: string): string => toBase62(BigInt(crc32(body)), CHECKSUM_DIGITS)
 
-/** A secret that callers show us: `mpg_` for a partner's API key, `mps_` for a service's token. */
-export type SecretPrefix = 'mpg_' | 'mps_'
+/**
+ * A secret that callers show us: `mpg_` for a partner's API key, `mpg_test_` for one whose payments are test payments,
+ * `mps_` for a service's token. The prefix is what makes a test key one: the digits after it hold no `_`.
+ */
+export type SecretPrefix = 'mpg_' | 'mpg_test_' | 'mps_'
+
+/** Whether it is a test key, or the part of one that is shown. */
+export const isTestKey = (apiKey: string): boolean => apiKey.startsWith('mpg_test_')
 
 /** What is kept of a secret. */
 export type SecretRecord = { hash: Buffer; displayPrefix: string }
@@ -49,5 +55,5 @@ export const hashSecret = (secret: string): Buffer => createHash('sha256').updat
 /** What is stored of a secret. */
 export const recordOf = (secret: string): SecretRecord => ({
   hash: hashSecret(secret),
-  displayPrefix: secret.slice(0, DISPLAY_CHARACTERS),
+  displayPrefix: secret.slice(0, secret.lastIndexOf('_') + 1 + DISPLAY_DIGITS),
 })

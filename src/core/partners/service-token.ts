@@ -1,22 +1,10 @@
 import type { Database } from '../../database/connect.ts'
 import { now } from '../../database/expressions.ts'
 import type { WrongSecrets } from '../../runtime/count-wrong-secrets.ts'
+import { isScope, type Scope } from '../../values/scope.ts'
 import { type Actor, type AuditEntry, recordAudit } from '../audit/record-audit.ts'
 import { hashSecret, makeSecret, recordOf } from './secret.ts'
 import { createSecretCheck, type Unproven } from './secret-check.ts'
-
-/** What a service token lets its holder do. */
-export const SCOPES = [
-  'payments:read',
-  'payments:write',
-  'callbacks:write',
-  'deliveries:manage',
-  'partners:manage',
-] as const
-
-export type Scope = (typeof SCOPES)[number]
-
-export const isScope = (text: string): text is Scope => SCOPES.some((scope) => scope === text)
 
 /** A token as operators see it: never the token itself. */
 export type ServiceToken = {
@@ -44,7 +32,7 @@ export const createServiceToken = (options: {
   scopes: readonly Scope[]
   actor: Actor
   randomBytes: (count: number) => Buffer
-}): Promise<string> =>
+}): Promise<{ tokenId: bigint; token: string }> =>
   options.database.transaction().execute(async (transaction) => {
     const token = makeSecret('mps_', options.randomBytes)
     const { hash, displayPrefix } = recordOf(token)
@@ -60,7 +48,7 @@ export const createServiceToken = (options: {
       .executeTakeFirstOrThrow()
     const after = { name: options.name, scopes: options.scopes }
     await recordAudit(transaction, entryOf(options.actor, 'created', id, null, after))
-    return token
+    return { tokenId: id, token }
   })
 
 /**
@@ -94,12 +82,17 @@ const entryOf = (
   after: AuditEntry['after'],
 ): AuditEntry => ({ actor, action, subject: { kind: 'token', id }, partnerId: null, before, after })
 
-/** Every token, oldest first, those that have ended too. */
-export const listServiceTokens = async (database: Database): Promise<ServiceToken[]> => {
+/** At most `limit` tokens with an id above `after`, oldest first, those that have ended too. */
+export const listServiceTokens = async (
+  database: Database,
+  { after, limit }: { after: bigint; limit: number },
+): Promise<ServiceToken[]> => {
   const rows = await database
     .selectFrom('service_tokens')
     .select(['id', 'name', 'display_prefix', 'scopes', 'created_at', 'revoked_at'])
+    .where('id', '>', after)
     .orderBy('id')
+    .limit(limit)
     .execute()
   return rows.map((row) => ({
     tokenId: row.id,
@@ -120,7 +113,7 @@ export const createTokenCheck = (parts: {
   createSecretCheck<Exclude<TokenCheck, Unproven>>({
     wrongSecrets: parts.wrongSecrets,
     nowMs: parts.nowMs,
-    prefix: 'mps_',
+    prefixes: ['mps_'],
     lookUp: (token) => lookUpToken(parts.database, token),
     isGood: (answer) => answer.kind === 'service',
   })

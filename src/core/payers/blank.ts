@@ -19,6 +19,7 @@ export const toNineDigits = (msisdn: Msisdn): NineDigits => ({
 
 /**
  * Blanks the number in the payments named and in all that is kept of them, and in callbacks that belong to no payment.
+ * What partners wrote of their own beside the payer's payments goes whole: it may name the payer in other ways.
  * Their idempotency keys stay taken, but the fingerprints, out of which a number could be guessed, go: a repeated
  * request is then refused as one with other fields, and never prompts anybody.
  */
@@ -36,7 +37,9 @@ export const blankEverywhere = async (
 
   const payments = await run(sql`
     UPDATE payments SET ${blank('msisdn')}, ${blank('reference')}, ${blank('callback_url')},
-      ${blank('checkout_request_id')}, ${blank('result_desc')}
+      ${blank('checkout_request_id')}, ${blank('result_desc')},
+      metadata = CASE WHEN msisdn = ${`254${number.digits}`} THEN NULL
+        ELSE ${blanked(sql`metadata::text`, number)}::json END
     WHERE id = ANY(${ids})
   `)
   const deliveries = await run(sql`
@@ -51,6 +54,20 @@ export const blankEverywhere = async (
   await run(sql`
     UPDATE idempotency_keys SET fingerprint = sha256(uuid_send(gen_random_uuid())) WHERE payment_id = ANY(${ids})
   `)
+  await run(sql`
+    UPDATE statement_lines SET ${blank('reference')} WHERE ${hasNumber(sql`reference`, number)}
+  `)
+  await run(sql`
+    UPDATE statement_exceptions SET ${blank('reference')}, ${blank('note')}
+    WHERE ${hasNumber(sql`concat_ws(' ', reference, note)`, number)}
+  `)
+  await run(sql`UPDATE statements SET ${blank('file_name')} WHERE ${hasNumber(sql`file_name`, number)}`)
+  await run(sql`
+    UPDATE approvals SET parameters = ${blanked(sql`parameters::text`, number)}::jsonb
+    WHERE ${hasNumber(sql`parameters::text`, number)}
+  `)
+  // Whose numbers a file holds that is being handed over, nobody knows yet: it is handed over again.
+  await run(sql`DELETE FROM statement_uploads`)
   const callbacks = await run(blankCallbacks(number, ids))
   return { payments, deliveries, callbacks: callbacks + (await run(forgetStrangersWith(number))) }
 }
@@ -93,5 +110,6 @@ const blanked = (text: RawBuilder<unknown>, number: NineDigits): RawBuilder<unkn
   )
 `
 
-const hasNumber = (text: RawBuilder<unknown>, number: NineDigits): RawBuilder<unknown> =>
+/** Whether the number stands in a text. */
+export const hasNumber = (text: RawBuilder<unknown>, number: NineDigits): RawBuilder<unknown> =>
   sql`(${text} ~ ${writtenAs(number)} OR ${text} ~ ${atEndOfId(number)})`

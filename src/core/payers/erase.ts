@@ -1,10 +1,11 @@
-import { sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { anyOf } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { type Msisdn, maskMsisdn } from '../../values/msisdn.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
 import { blankEverywhere, type ErasedRows, toNineDigits } from './blank.ts'
+import { findPayments } from './find-payments.ts'
 
 /**
  * What came of it; `payments` are those that keep the number from being erased, since they or their deliveries are
@@ -25,44 +26,33 @@ export const erasePayer = async (options: {
 }): Promise<Erasure> => {
   const { database, msisdn, actor } = options
   const ids = await findPayments(database, msisdn)
-  return database.transaction().execute(async (transaction): Promise<Erasure> => {
-    const open = await lockAndFindOpen(transaction, ids)
-    if (open.length > 0) return { kind: 'open', payments: open }
-    const rows = await blankEverywhere(transaction, toNineDigits(msisdn), ids)
-    await recordAudit(transaction, {
-      actor,
-      action: 'erased',
-      subject: { kind: 'payer', id: maskMsisdn(msisdn) },
-      partnerId: null,
-      before: null,
-      after: { ...rows, payment_ids: ids },
-    })
-    return { kind: 'erased', rows }
+  return database.transaction().execute((transaction) => eraseWithin({ transaction, msisdn, ids, actor }))
+}
+
+/** The same in a transaction of the caller's; `ids` are what `findPayments` found. */
+export const eraseWithin = async (options: {
+  transaction: Transaction<Schema>
+  msisdn: Msisdn
+  ids: readonly bigint[]
+  actor: Actor
+}): Promise<Erasure> => {
+  const { transaction, msisdn, ids, actor } = options
+  const open = await lockAndFindOpen(transaction, ids)
+  if (open.length > 0) return { kind: 'open', payments: open }
+  const rows = await blankEverywhere(transaction, toNineDigits(msisdn), ids)
+  await recordAudit(transaction, {
+    actor,
+    action: 'erased',
+    subject: { kind: 'payer', id: maskMsisdn(msisdn) },
+    partnerId: null,
+    before: null,
+    after: { ...rows, payment_ids: ids },
   })
+  return { kind: 'erased', rows }
 }
 
-/**
- * The payer's payments, and those in whose fields a partner wrote the number down, in the order of their ids. There is
- * no index by number, for nothing else asks for one: this reads all payments, before anything is locked.
- */
-const findPayments = async (database: Database, msisdn: Msisdn): Promise<bigint[]> => {
-  const { digits } = toNineDigits(msisdn)
-  const rows = await database
-    .selectFrom('payments')
-    .select('id')
-    .where((eb) => {
-      const texts = sql`concat_ws(' ', reference, callback_url, result_desc)`
-      return eb.or([
-        eb('msisdn', '=', msisdn),
-        sql<boolean>`${texts} ~ ${`(^|[^0-9])(254|0)${digits}($|[^0-9])`}`,
-      ])
-    })
-    .orderBy('id')
-    .execute()
-  return rows.map(({ id }) => id)
-}
-
-const lockAndFindOpen = async (
+/** Locks these payments, and names those that are open or whose deliveries are. */
+export const lockAndFindOpen = async (
   transaction: Transaction<Schema>,
   ids: readonly bigint[],
 ): Promise<bigint[]> => {

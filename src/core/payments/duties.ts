@@ -43,19 +43,16 @@ export const hastenQueries = async (
   paymentIds: readonly bigint[],
 ): Promise<void> => {
   if (paymentIds.length === 0) return
+  const free = transaction
+    .selectFrom('to_query')
+    .select('payment_id')
+    .where('payment_id', '=', anyOf('to_query.payment_id', paymentIds))
+    .forUpdate()
+    .skipLocked()
   await transaction
     .updateTable('to_query')
-    .from((query) =>
-      query
-        .selectFrom('to_query')
-        .select('payment_id')
-        .where('payment_id', '=', anyOf('to_query.payment_id', paymentIds))
-        .forUpdate()
-        .skipLocked()
-        .as('free'),
-    )
     .set({ due_at: sql`CASE WHEN leased_until > now() THEN now() ELSE least(due_at, now()) END` })
-    .whereRef('to_query.payment_id', '=', 'free.payment_id')
+    .where('payment_id', '=', sql<bigint>`ANY (ARRAY(${free}))`)
     .execute()
 }
 
@@ -73,21 +70,18 @@ export const askAgain = async (
     failedIds.map((paymentId) => ({ paymentId, afterMs: 0 })),
   )
   await hastenQueries(transaction, paymentIds)
+  const free = transaction
+    .selectFrom('to_confirm')
+    .select('payment_id')
+    .where('payment_id', '=', anyOf('to_confirm.payment_id', paymentIds))
+    // `infinity`: M-PESA's records do not go back so far.
+    .where('due_at', '<>', sql<Date>`'infinity'`)
+    .forUpdate()
+    .skipLocked()
   await transaction
     .updateTable('to_confirm')
-    .from((query) =>
-      query
-        .selectFrom('to_confirm')
-        .select('payment_id')
-        .where('payment_id', '=', anyOf('to_confirm.payment_id', paymentIds))
-        // `infinity`: M-PESA's records do not go back so far.
-        .where('due_at', '<>', sql<Date>`'infinity'`)
-        .forUpdate()
-        .skipLocked()
-        .as('free'),
-    )
     .set({ due_at: sql`least(due_at, now())` })
-    .whereRef('to_confirm.payment_id', '=', 'free.payment_id')
+    .where('payment_id', '=', sql<bigint>`ANY (ARRAY(${free}))`)
     .execute()
 }
 

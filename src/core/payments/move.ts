@@ -29,6 +29,20 @@ export type MovedTo = {
 }
 
 /**
+ * Where a payment's next event stands: at the transaction's own number, or where the one before it does. That may be
+ * further on: of two transactions that have a number already, the one that waits for the other may have the lower one.
+ */
+export const NEXT_POSITION = sql`
+  greatest(payments.event_position, payments.accepted_position, current_event_position())
+`
+
+/** Gives a payment that moves its next event. */
+const NEXT_EVENT = sql`event_position = ${NEXT_POSITION}, event_number = payments.event_number + 1`
+
+/** The event, for its row in the history. */
+export const EVENT = sql`payments.event_position, payments.event_number`
+
+/**
  * Moves payments along arrows that carry no outcome, in one guarded statement with their history (law 4); resolves with
  * the ids that moved. A payment that is not in `from` any more stays where it is. Throws for a move along no arrow. The
  * time of a move is that of the statement and not of the transaction's start, else the history of a payment for whose
@@ -45,7 +59,8 @@ export const movePayments = async (
       UPDATE payments SET
         state = given.state,
         merchant_request_id = coalesce(payments.merchant_request_id, given.merchant_request_id),
-        checkout_request_id = coalesce(payments.checkout_request_id, given.checkout_request_id)
+        checkout_request_id = coalesce(payments.checkout_request_id, given.checkout_request_id),
+        ${NEXT_EVENT}
       FROM ${givenRows(moves, {
         id: ['payments.id', (move) => move.paymentId],
         from_state: ['payments.state', (move) => move.from],
@@ -56,10 +71,10 @@ export const movePayments = async (
         detail: ['payment_history.detail', (move) => move.detail ?? null],
       })}
       WHERE payments.id = given.id AND payments.state = given.from_state
-      RETURNING payments.id, given.from_state, given.state, given.cause, given.detail
+      RETURNING payments.id, given.from_state, given.state, given.cause, given.detail, ${EVENT}
     ), history AS (
-      INSERT INTO payment_history (payment_id, from_state, to_state, cause, detail, at)
-      SELECT id, from_state, state, cause, detail, clock_timestamp() FROM moved
+      INSERT INTO payment_history (payment_id, from_state, to_state, cause, detail, at, event_position, event_number)
+      SELECT id, from_state, state, cause, detail, clock_timestamp(), event_position, event_number FROM moved
     )
     SELECT id FROM moved
   `.execute(transaction)
@@ -82,12 +97,13 @@ export const movingParts = (options: {
   refuseNoArrow(from, to)
   return sql`
     moved AS (
-      UPDATE payments SET state = ${sql.lit(to)}${also}
+      UPDATE payments SET state = ${sql.lit(to)}, ${NEXT_EVENT}${also}
       FROM locked WHERE payments.id = locked.id AND payments.state = ${sql.lit(from)}
-      RETURNING payments.id, ${returning}
+      RETURNING payments.id, ${EVENT}, ${returning}
     ), history AS (
-      INSERT INTO payment_history (payment_id, from_state, to_state, cause, at)
-      SELECT id, ${sql.lit(from)}::payment_state, ${sql.lit(to)}::payment_state, ${sql.lit(cause)}, clock_timestamp()
+      INSERT INTO payment_history (payment_id, from_state, to_state, cause, at, event_position, event_number)
+      SELECT id, ${sql.lit(from)}::payment_state, ${sql.lit(to)}::payment_state, ${sql.lit(cause)}, clock_timestamp(),
+             event_position, event_number
       FROM moved
     )
   `

@@ -40,6 +40,7 @@ export type Cause =
   | 'submitter_lost'
   | 'submit_deadline_passed'
   | 'partner_disabled'
+  | 'cancelled'
   | 'callback'
   | 'query'
   | 'pull'
@@ -55,4 +56,10 @@ export const NOT_PROMPTED = {
 export const STOPPED = {
   resultCode: NOT_PROMPTED.resultCode,
   resultDesc: 'The payer was not prompted: the partner is disabled.',
+}
+
+/** What a partner reads of a payment that was cancelled before its payer was prompted; M-PESA knows nothing of it. */
+export const CANCELLED = {
+  resultCode: 'CANCELLED',
+  resultDesc: 'The payment was cancelled before its payer was prompted.',
 }

@@ -6,14 +6,15 @@ import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { backOff } from '../daraja/back-off.ts'
 import { waitForCall } from '../daraja/budget.ts'
-import type { Daraja, FindAccount } from '../daraja/call.ts'
+import type { Daraja, FindAccount, TestAccount } from '../daraja/call.ts'
 import { type PulledPage, type PulledTransaction, pullPage } from '../daraja/pull.ts'
 import type { UniqueReferences } from '../daraja/unique-reference.ts'
 import type { CoreMetrics } from '../metrics.ts'
-import { findDueAccounts } from '../payments/due-accounts.ts'
+import { createDueAccounts, type DueAccount } from '../payments/due-accounts.ts'
 import { recordFindings } from '../settle/findings.ts'
 import { reportFindings, reportSettlements } from '../settle/report-settlements.ts'
 import { settle } from '../settle/settle.ts'
+import type { CoreTraces } from '../traces.ts'
 import { findPulled } from './find-pulled.ts'
 import { createPullRegistration, pullBudget, reasonOf, recordRegistered } from './pull-registration.ts'
 import { type ToConfirm, takeConfirmations } from './take-confirmations.ts'
@@ -37,11 +38,12 @@ export type Pulling = {
   nowMs: () => number
   log: Log
   metrics: CoreMetrics
+  traces?: CoreTraces | undefined
   onSettled: () => void
 }
 
 /** An account whose payments are looked for. */
-type PulledAccount = { accountId: bigint; daraja: Daraja }
+type PulledAccount = DueAccount & { daraja: Daraja }
 
 /**
  * Looks for payments in M-PESA's own records (Pull Transactions), for accounts that have them and give every payment a
@@ -60,16 +62,18 @@ export const startPulling = (options: Pulling): Loop => {
     log: options.log,
     metrics: options.metrics,
   })
+  const findDueAccounts = createDueAccounts('to_confirm', options)
   const round = async (): Promise<boolean> => {
     let more = false
-    for (const accountId of await findDueAccounts(options.database, 'to_confirm')) {
+    for (const { accountId, since } of await findDueAccounts()) {
       if (stopping.signal.aborted) return false
       const account = await options.findAccount(accountId)
+      if (account?.test) more = (await recall(options, { accountId, since }, account.test)) || more
       if (!account?.pull) continue
       const { daraja, pull } = account
       // First: what cannot be looked for yet is not put off.
       if (!(await isRegistered({ daraja, msisdn: pull.msisdn }, stopping.signal))) continue
-      if (await pullOnce(options, { accountId, daraja }, stopping.signal)) more = true
+      if (await pullOnce(options, { accountId, since, daraja }, stopping.signal)) more = true
     }
     return more
   }
@@ -81,11 +85,24 @@ export const startPulling = (options: Pulling): Loop => {
   return { ...loop, stop }
 }
 
+/** Has the test payments that are due called back again; false when none is due. */
+const recall = async (
+  options: Pulling,
+  { accountId, since }: DueAccount,
+  account: TestAccount,
+): Promise<boolean> => {
+  const { database, reconcileAfterMs, random } = options
+  const window = await takeConfirmations({ database, accountId, since, reconcileAfterMs, random })
+  for (const payment of window?.payments ?? []) await account.callBackAgain(payment)
+  return window !== null
+}
+
 /** Looks for what is due of one account; false when nothing is, or cannot be looked for now. */
 const pullOnce = async (options: Pulling, account: PulledAccount, signal: AbortSignal): Promise<boolean> => {
   const window = await takeConfirmations({
     database: options.database,
     accountId: account.accountId,
+    since: account.since,
     reconcileAfterMs: options.reconcileAfterMs,
     random: options.random,
   })
@@ -145,6 +162,7 @@ const settlePulled = async (
 ): Promise<void> => {
   const { evidence, findings } = findPulled({ references: options.references, payments, transactions })
   if (evidence.length === 0 && findings.length === 0) return
+  const traced = options.traces?.settling()
   const settled = await options.database.transaction().execute(async (transaction) => {
     const settlements = await settle(transaction, evidence)
     const newFindings = await recordFindings(transaction, findings)
@@ -153,6 +171,7 @@ const settlePulled = async (
   })
   crashPoint('settle_by_pull.after_commit')
   reportSettlements(options, settled.settlements)
+  traced?.(settled.settlements)
   reportFindings(options, settled.newFindings)
   if (settled.settlements.length > 0) options.onSettled()
 }

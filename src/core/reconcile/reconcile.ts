@@ -10,12 +10,13 @@ import { type Budget, nextInMs, readAllowance, spend } from '../daraja/budget.ts
 import type { FindAccount, OpenAccount } from '../daraja/call.ts'
 import { longestCallMs } from '../daraja/client.ts'
 import { type QueryOutcome, queryStk } from '../daraja/query.ts'
-import type { CoreMetrics } from '../metrics.ts'
-import { beginningAt, findDueAccounts, sooner } from '../payments/due-accounts.ts'
+import { type CoreMetrics, UNCOUNTED } from '../metrics.ts'
+import { beginningAt, createDueAccounts, type DueAccount, sooner } from '../payments/due-accounts.ts'
 import { addConfirmations, nextDelay } from '../payments/duties.ts'
 import type { Settlement } from '../settle/decide.ts'
 import { reportSettlements } from '../settle/report-settlements.ts'
 import { settle } from '../settle/settle.ts'
+import type { CoreTraces } from '../traces.ts'
 
 /** Queries under way at once, however fast they are let out: Daraja's answer takes a second or so. */
 export const QUERIES_AT_ONCE = 64
@@ -41,6 +42,7 @@ type Reconciling = {
   nowMs: () => number
   log: Log
   metrics: CoreMetrics
+  traces?: CoreTraces | undefined
   onSettled: () => void
 }
 
@@ -51,6 +53,7 @@ type Reconciling = {
  */
 export const startReconciling = (options: Reconciling): Loop => {
   const underWay = new Set<Promise<void>>()
+  const findDueAccounts = createDueAccounts('to_query', options)
   const notBeforeMs = new Map<bigint, number>()
   let defect: { error: unknown } | undefined
   let rounds = 0
@@ -64,7 +67,7 @@ export const startReconciling = (options: Reconciling): Loop => {
     void running.then(() => underWay.delete(running))
   }
 
-  const queryDue = async (accountId: bigint): Promise<boolean | number> => {
+  const queryDue = async ({ accountId, since }: DueAccount): Promise<boolean | number> => {
     const waitMs = (notBeforeMs.get(accountId) ?? 0) - options.nowMs()
     if (waitMs > 0) return waitMs
     const limit = QUERIES_AT_ONCE - underWay.size
@@ -74,6 +77,7 @@ export const startReconciling = (options: Reconciling): Loop => {
     const taken = await takeDue({
       database: options.database,
       accountId,
+      since,
       budget: {
         shortcode: account.daraja.account.shortcode,
         call: 'query',
@@ -91,8 +95,8 @@ export const startReconciling = (options: Reconciling): Loop => {
     if (defect) throw defect.error
     rounds += 1
     let again: boolean | number = false
-    const accountIds = await findDueAccounts(options.database, 'to_query')
-    for (const accountId of beginningAt(accountIds, rounds)) again = sooner(again, await queryDue(accountId))
+    for (const account of beginningAt(await findDueAccounts(), rounds))
+      again = sooner(again, await queryDue(account))
     return again
   }
 
@@ -113,6 +117,7 @@ const BUSY_MS = 50
 const takeDue = async (options: {
   database: Database
   accountId: bigint
+  since: string
   budget: Budget
   limit: number
   leaseMs: number
@@ -125,6 +130,7 @@ const takeDue = async (options: {
     const allowed = Math.min(options.limit, allowance.calls)
     const due = await leaseDue(transaction, {
       accountId: options.accountId,
+      since: options.since,
       limit: allowed,
       leaseMs: options.leaseMs,
     })
@@ -138,13 +144,13 @@ const takeDue = async (options: {
 
 const leaseDue = async (
   transaction: Transaction<Schema>,
-  options: { accountId: bigint; limit: number; leaseMs: number },
+  options: { accountId: bigint; since: string; limit: number; leaseMs: number },
 ): Promise<DueQuery[]> => {
   if (options.limit === 0) return []
   const { rows } = await sql<DueQuery>`
     WITH due AS MATERIALIZED (
       SELECT payment_id FROM to_query
-      WHERE account_id = ${options.accountId} AND due_at <= now() AND leased_until <= now()
+      WHERE account_id = ${options.accountId} AND due_at BETWEEN ${options.since} AND now() AND leased_until <= now()
       ORDER BY due_at LIMIT ${options.limit} FOR UPDATE SKIP LOCKED
     )
     UPDATE to_query SET leased_until = now() + make_interval(secs => ${options.leaseMs / 1000}), queries = queries + 1
@@ -157,16 +163,21 @@ const leaseDue = async (
 
 const reconcile = async (options: Reconciling, account: OpenAccount, due: DueQuery): Promise<void> => {
   crashPoint('query.before_send')
-  const answer = await queryStk(account.daraja, due.checkout_request_id)
+  const traced = options.traces?.querying(due.payment_id, account.daraja)
+  const answer = await queryStk(traced?.daraja ?? account.daraja, due.checkout_request_id)
   crashPoint('query.after_send')
-  options.metrics.queried(answer.kind)
+  traced?.ended(answer)
+  const metrics = account.test === null ? options.metrics : UNCOUNTED
+  metrics.queried(answer.kind)
   if (answer.kind === 'definite') {
+    const settling = options.traces?.settling()
     const settlements = await settleByQuery(options, { due, answer, pull: account.pull !== null })
     reportSettlements(options, settlements)
+    settling?.(settlements)
     options.onSettled()
     return
   }
-  const { database, reconcileAfterMs, random, log, metrics } = options
+  const { database, reconcileAfterMs, random, log } = options
   if (answer.retryLater) {
     const { shortcode } = account.daraja.account
     await backOff({ database, shortcode, log, metrics }, answer.retryLater)

@@ -3,13 +3,14 @@ import type { Database } from '../../database/connect.ts'
 import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
+import type { RecalledPayment } from '../daraja/call.ts'
 import { nextDelay } from '../payments/duties.ts'
 
 /** A payment that is looked for in M-PESA's records. */
 export type ToConfirm = { paymentId: bigint; amountKes: number; nonce: string | null }
 
 /** A stretch of M-PESA's records, and the payments that are looked for in it. */
-export type PullWindow = { from: Date; to: Date; payments: ToConfirm[] }
+export type PullWindow = { from: Date; to: Date; payments: (ToConfirm & RecalledPayment)[] }
 
 /** Payments that are looked for in one window at most. */
 const LIMIT = 1000
@@ -25,7 +26,7 @@ const AFTER_MS = 3_600_000
 const RECORDS_REACH_MS = 47 * 3_600_000
 
 type DueRow = RowOf<'to_confirm', 'payment_id' | 'pulls'> &
-  RowOf<'payments', 'created_at' | 'amount_kes' | 'callback_nonce'> & { too_old: SqlBool }
+  RowOf<'payments', 'created_at' | 'msisdn' | 'amount_kes' | 'callback_nonce'> & { too_old: SqlBool }
 
 /**
  * Takes the payments of an account that are due to be looked for and were accepted at about the same time; null when
@@ -35,11 +36,13 @@ type DueRow = RowOf<'to_confirm', 'payment_id' | 'pulls'> &
 export const takeConfirmations = async (options: {
   database: Database
   accountId: bigint
+  /** No duty that is due was due before. */
+  since: string
   reconcileAfterMs: number
   random: () => number
 }): Promise<PullWindow | null> => {
   const rows = await options.database.transaction().execute(async (transaction) => {
-    const due = await lockDue(transaction, options.accountId)
+    const due = await lockDue(transaction, options)
     await endOld(transaction, due.filter((row) => row.too_old).map(idOf))
     const recent = due.filter((row) => !row.too_old)
     const firstMs = Math.min(...recent.map(createdMs))
@@ -56,6 +59,8 @@ export const takeConfirmations = async (options: {
     to: new Date(Math.max(...times) + AFTER_MS),
     payments: rows.map((row) => ({
       paymentId: row.payment_id,
+      createdAt: row.created_at,
+      msisdn: row.msisdn,
       amountKes: row.amount_kes,
       nonce: row.callback_nonce,
     })),
@@ -65,13 +70,17 @@ export const takeConfirmations = async (options: {
 const idOf = (row: DueRow): bigint => row.payment_id
 const createdMs = (row: DueRow): number => row.created_at.getTime()
 
-const lockDue = (transaction: Transaction<Schema>, accountId: bigint): Promise<DueRow[]> =>
+const lockDue = (
+  transaction: Transaction<Schema>,
+  { accountId, since }: { accountId: bigint; since: string },
+): Promise<DueRow[]> =>
   transaction
     .selectFrom((query) =>
       query
         .selectFrom('to_confirm')
         .select(['payment_id', 'pulls'])
         .where('account_id', '=', accountId)
+        .where('due_at', '>=', sql<Date>`${since}::timestamptz`)
         .where('due_at', '<=', sql<Date>`now()`)
         .orderBy('due_at')
         .limit(LIMIT)
@@ -80,7 +89,8 @@ const lockDue = (transaction: Transaction<Schema>, accountId: bigint): Promise<D
         .as('due'),
     )
     .innerJoin('payments', 'payments.id', 'due.payment_id')
-    .select(['due.payment_id', 'due.pulls', 'payments.created_at', 'payments.amount_kes', 'callback_nonce'])
+    .select(['due.payment_id', 'due.pulls', 'payments.created_at', 'payments.amount_kes'])
+    .select(['payments.msisdn', 'callback_nonce'])
     .select(
       sql<SqlBool>`payments.created_at < now() - make_interval(secs => ${RECORDS_REACH_MS / 1000})`.as(
         'too_old',

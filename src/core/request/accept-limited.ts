@@ -6,6 +6,7 @@ import {
   type Acceptance,
   type AcceptItem,
   type AcceptParts,
+  acceptedOf,
   compare,
   createAcceptBatcher,
   type Entry,
@@ -38,11 +39,12 @@ export const createLimitedAcceptor = (parts: AcceptParts): LimitedAcceptor =>
  * no new one: no limit refuses it, and it counts for none. Refusals store nothing.
  */
 const accept = async (
-  { database, submitTtlMs, numbers }: AcceptParts,
+  { database, submitTtlMs, numbers, traces }: AcceptParts,
   items: readonly LimitedItem[],
 ): Promise<(Acceptance | LimitReached)[]> => {
   const entries = items.map(toEntry)
   const firsts = [...firstOfEachKey(entries)]
+  const traced = traces?.accepting()
   const { created, refused } = await withNewIds(numbers, (above) =>
     database.transaction().execute(async (transaction) => {
       const outcome = await acceptWithin(transaction, { submitTtlMs, firsts, above })
@@ -51,6 +53,7 @@ const accept = async (
     }),
   )
   crashPoint('accept_limited.after_commit')
+  traced?.(acceptedOf(created))
   await numbers.given([...created.values()])
   const refusedKeys = new Map([...refused].map(([entry, reached]) => [entry.keyText, reached]))
   const refusalOf = (entry: LimitedEntry): LimitReached | undefined =>

@@ -7,6 +7,7 @@ import { runRows } from '../../database/run-rows.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
 import { type Batcher, createBatcher } from '../../runtime/batch.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
+import type { CoreTraces } from '../traces.ts'
 import { fingerprintOf, hashIdempotencyKey, type PaymentRequest } from './payment-request.ts'
 
 /** What became of a request: a new payment, the one its idempotency key already names, or a key re-used for another. */
@@ -23,10 +24,15 @@ export type Entry = AcceptItem & { keyHash: Buffer | null; fingerprint: Buffer; 
 export type KeyHolder = RowOf<'idempotency_keys', 'payment_id' | 'fingerprint'>
 
 /**
- * What accepts. `submitTtlMs`: for how long a payment may prompt its payer, ms. `numbers`: keeps ids from being given
+ * What accepts. `submitTtlMs`: for how long a payment may prompt its payer that does not say, ms. `numbers`: keeps ids from being given
  * out twice.
  */
-export type AcceptParts = { database: Database; submitTtlMs: number; numbers: PaymentNumbers }
+export type AcceptParts = {
+  database: Database
+  submitTtlMs: number
+  numbers: PaymentNumbers
+  traces?: CoreTraces | undefined
+}
 
 /** Postgres gave an id that was given out before: it is an older copy of itself. Nothing was stored. */
 class GivenBefore extends DatabaseUnavailable {
@@ -59,14 +65,16 @@ export const createAcceptBatcher = <Item extends AcceptItem, Result>(
 
 /** Accepts requests in one statement. */
 const accept = async (
-  { database, submitTtlMs, numbers }: AcceptParts,
+  { database, submitTtlMs, numbers, traces }: AcceptParts,
   items: readonly AcceptItem[],
 ): Promise<Acceptance[]> => {
   const entries = items.map(toEntry)
   const firsts = firstOfEachKey(entries)
+  const traced = traces?.accepting()
   const created = await withNewIds(numbers, (above) =>
     insertPayments({ database, submitTtlMs, above, entries: [...firsts] }),
   )
+  traced?.(acceptedOf(created))
   await numbers.given([...created.values()])
   const repeated = entries.filter(
     (entry) => entry.keyHash !== null && !(firsts.has(entry) && created.has(entry)),
@@ -77,6 +85,10 @@ const accept = async (
     return paymentId === undefined ? compare(entry, holders.get(entry)) : { kind: 'accepted', paymentId }
   })
 }
+
+/** For their traces. */
+export const acceptedOf = (created: ReadonlyMap<AcceptItem, bigint>) =>
+  [...created].map(([{ partnerId }, paymentId]) => ({ paymentId, partnerId }))
 
 /**
  * Runs what inserts payments with the id that theirs must be above; again once the sequence was raised, when Postgres
@@ -143,8 +155,11 @@ export const insertPayments = async <One extends Entry>(options: {
         ${entries.map((entry) => entry.request.msisdn)}::text[],
         ${entries.map((entry) => entry.request.amountKes)}::integer[],
         ${entries.map((entry) => entry.request.reference)}::text[],
-        ${entries.map((entry) => entry.request.callbackUrl)}::text[]
-      ) WITH ORDINALITY AS given (partner_id, key_hash, fingerprint, msisdn, amount_kes, reference, callback_url, position)
+        ${entries.map((entry) => entry.request.callbackUrl)}::text[],
+        ${entries.map((entry) => entry.request.metadata)}::json[],
+        ${entries.map((entry) => entry.request.expiresInSeconds ?? options.submitTtlMs / 1000)}::double precision[]
+      ) WITH ORDINALITY AS given (partner_id, key_hash, fingerprint, msisdn, amount_kes, reference, callback_url, metadata,
+                                  prompt_seconds, position)
     ), given AS MATERIALIZED (
       SELECT * FROM drawn WHERE (SELECT min(id) FROM drawn) > ${options.above}
     ), keyed AS (
@@ -153,22 +168,22 @@ export const insertPayments = async <One extends Entry>(options: {
       ON CONFLICT (partner_id, key_hash) DO NOTHING
       RETURNING payment_id
     ), fresh AS MATERIALIZED (
-      SELECT given.*, coalesce((
+      SELECT given.*, CASE WHEN partner_id < 0 THEN partner_id ELSE coalesce((
         SELECT accounts.id FROM partner_accounts accounts
         WHERE accounts.partner_id = given.partner_id AND accounts.ended_at IS NULL
-      ), 0) AS account_id
+      ), 0) END AS account_id
       FROM given WHERE key_hash IS NULL OR id IN (SELECT payment_id FROM keyed)
     ), added AS (
       INSERT INTO payments (id, partner_id, account_id, msisdn, amount_kes, reference, callback_url, state, submit_by,
-                            callback_nonce)
+                            callback_nonce, metadata)
       SELECT id, partner_id, account_id, msisdn, amount_kes, reference, callback_url, 'accepted',
-             now() + make_interval(secs => ${options.submitTtlMs / 1000}),
+             now() + make_interval(secs => prompt_seconds),
              -- 62 random bits, and two that are the same in every UUID.
-             right(replace(gen_random_uuid()::text, '-', ''), 16)
+             right(replace(gen_random_uuid()::text, '-', ''), 16), metadata
       FROM fresh
     ), duties AS (
       INSERT INTO to_submit (payment_id, account_id, submit_by)
-      SELECT id, account_id, now() + make_interval(secs => ${options.submitTtlMs / 1000}) FROM fresh
+      SELECT id, account_id, now() + make_interval(secs => prompt_seconds) FROM fresh
     )
     SELECT id, position, true AS is_new FROM fresh
     UNION ALL SELECT id, position, false FROM drawn WHERE NOT EXISTS (SELECT FROM given)

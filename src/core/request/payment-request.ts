@@ -6,7 +6,9 @@ import type { RequestPaymentRequest } from '../../gen/mpesa/gateway/v1/payments_
 import { type Kes, parseKes } from '../../values/amount.ts'
 import { leadsToHost } from '../../values/callback-host.ts'
 import { type CallbackUrl, type CallbackUrlPolicy, parseCallbackUrl } from '../../values/callback-url.ts'
+import { type ExpiresInSeconds, parseExpiresIn } from '../../values/expires-in.ts'
 import { type IdempotencyKey, parseBlankEndedKey, parseIdempotencyKey } from '../../values/idempotency-key.ts'
+import { type Metadata, parseMetadata } from '../../values/metadata.ts'
 import { type Msisdn, parseMsisdn } from '../../values/msisdn.ts'
 import { type Parsed, valid } from '../../values/parsed.ts'
 import { parseReference, type Reference } from '../../values/reference.ts'
@@ -18,6 +20,9 @@ export type PaymentRequest = {
   reference: Reference | null
   callbackUrl: CallbackUrl
   idempotencyKey: IdempotencyKey | null
+  metadata: Metadata | null
+  /** Null: for as long as the gateway's setting says. */
+  expiresInSeconds: ExpiresInSeconds | null
 }
 
 /** The first field that is wrong, and the end of the sentence that starts with its name. */
@@ -63,6 +68,11 @@ export const parsePaymentRequest = (
   const text = read('reference', message.reference)
   const reference = text === undefined ? null : parseReference(text)
   if (reference?.ok === false) return refuse('reference', reference.problem)
+  const metadata = parseMetadata(message.metadata, unreadable)
+  if ('refusal' in metadata) return metadata
+  const seconds = read('expires_in_seconds', message.expiresInSeconds)
+  const expiresIn = seconds === undefined ? null : parseExpiresIn(seconds)
+  if (expiresIn?.ok === false) return refuse('expires_in_seconds', expiresIn.problem)
   const key = parseKey(read('idempotency_key', message.idempotencyKey), bounds.storedKey ?? null)
   if (key?.ok === false) return refuse('idempotency_key', key.problem)
   return {
@@ -72,6 +82,8 @@ export const parsePaymentRequest = (
       amountKes: amountKes.value,
       reference: reference?.value ?? null,
       idempotencyKey: key?.value ?? null,
+      metadata: metadata.metadata,
+      expiresInSeconds: expiresIn?.value ?? null,
     },
   }
 }
@@ -113,7 +125,8 @@ export const hashIdempotencyKey = (key: IdempotencyKey): Buffer => sha256(key)
 
 /**
  * SHA-256 over a version and the four parsed fields: two requests with the same fingerprint ask for the same payment,
- * however their JSON was written. A change of what is covered needs a new version, or old keys would be taken for
+ * however their JSON was written. What does not change who is asked for what stays out of it: a repetition may
+ * count its tries in `metadata`, and `expires_in_seconds` is less when it is asked again. A change of what is covered needs a new version, or old keys would be taken for
  * re-used ones.
  */
 export const fingerprintOf = (request: PaymentRequest): Buffer =>

@@ -1,4 +1,3 @@
-import type { RequestListener } from 'node:http'
 import { createConnectRouter, createContextValues } from '@connectrpc/connect'
 import {
   compressionBrotli,
@@ -6,40 +5,54 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node'
+import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.js'
+import { Health } from '../../gen/health/v1/health_pb.js'
 import { clientAddress } from '../../runtime/call-context.ts'
 import { toPlainAddress } from '../../values/address-list.ts'
-import { routesOf, type Services } from './services.ts'
-import { toInvalidArgument } from './undecodable.ts'
+import { explainRefusal, NO_SUCH_METHOD } from './explain-refusal.ts'
+import type { Protocols } from './protocols.ts'
+import { routesOf, type ServedServices } from './services.ts'
+
+/** A request, and the answer to be written to it, of Node's servers of HTTP/1.1 and HTTP/2. */
+export type NodeRequest = Parameters<typeof universalRequestFromNodeRequest>[0]
+export type NodeResponse = Parameters<typeof universalResponseToNodeResponse>[1]
 
 /** The largest request that is read, bytes. */
 const MAX_MESSAGE_BYTES = 256 * 1024
 
 /**
- * Serves the services over Connect and gRPC-Web. In place of `connectNodeAdapter`: that throws where there is no Host
- * line, which would end the process, and reports bytes that are no message as a defect of ours.
+ * Serves the services over Connect, gRPC-Web and, on HTTP/2, gRPC. In place of `connectNodeAdapter`: that throws where
+ * there is no Host line, which would end the process, reports bytes that are no message as a defect of ours, and refuses
+ * without a word. A name in JSON that the message does not have is refused: whoever misspells a filter must not take
+ * everything for what it asked.
  */
 export const createConnectHandler = (options: {
-  services: Services
+  services: ServedServices
+  protocols?: Protocols
   shutdownSignal: AbortSignal
-}): RequestListener => {
+}): ((request: NodeRequest, response: NodeResponse) => void) => {
   const router = createConnectRouter({
     shutdownSignal: options.shutdownSignal,
     readMaxBytes: MAX_MESSAGE_BYTES,
     acceptCompression: [compressionGzip, compressionBrotli],
+    jsonOptions: { ignoreUnknownFields: false },
   })
   routesOf(options.services)(router)
+  const { health, reflection } = options.protocols ?? {}
+  if (health) router.service(Health, health.service)
+  if (reflection) router.service(ServerReflection, reflection.service)
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
   return (request, response) => {
     const handler = handlers.get(request.url?.split('?', 1)[0] ?? '')
-    if (handler === undefined) {
-      response.writeHead(404).end()
-      return
-    }
     request.headers.host ||= 'localhost'
     const address = toPlainAddress(request.socket.remoteAddress ?? '') ?? ''
     const values = createContextValues().set(clientAddress, address)
-    handler(universalRequestFromNodeRequest(request, response, undefined, values))
-      .then(toInvalidArgument)
+    const answered =
+      handler === undefined
+        ? Promise.resolve(NO_SUCH_METHOD)
+        : handler(universalRequestFromNodeRequest(request, response, undefined, values))
+    answered
+      .then(explainRefusal)
       .then((answer) => universalResponseToNodeResponse(answer, response))
       // The caller is gone, or its connection broke in the middle of the answer.
       .catch(() => response.destroy())

@@ -2,10 +2,8 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { type ConnectionLimits, type CutReason, guardConnections } from '../../runtime/connection-guard.ts'
 import { listen } from '../../runtime/listen.ts'
+import { requireBytes } from './require-bytes.ts'
 import { type ServerTls, toTlsOptions } from './server-tls.ts'
-
-/** The preface of HTTP/2 and the header of the SETTINGS frame that follows it (RFC 9113, section 3.4), bytes. */
-const PREFACE_BYTES = 24 + 9
 
 /** Where connections for native gRPC come in. */
 export type GrpcListener = {
@@ -32,7 +30,7 @@ export const listenForGrpc = async (options: {
   const take = (socket: Socket): void => {
     if (socket.destroyed) return
     socket.on('error', () => undefined)
-    requirePreface(socket, limits.headersTimeoutMs, onCut)
+    requireBytes(socket, 'preface', limits.headersTimeoutMs, onCut)
     options.inject(socket)
   }
   const server = createListener(options.tls, limits)
@@ -52,14 +50,4 @@ const createListener = (tls: ServerTls | null, limits: ConnectionLimits): Server
   if (tls === null) return createServer({ noDelay: true })
   const secure = { noDelay: true, ALPNProtocols: ['h2'], ...toTlsOptions(tls, limits.headersTimeoutMs) }
   return createTlsServer(secure)
-}
-
-/** However steadily it drips: what counts is what has come by then. */
-const requirePreface = (socket: Socket, withinMs: number, onCut: (reason: CutReason) => void): void => {
-  const deadline = setTimeout(() => {
-    if (socket.bytesRead >= PREFACE_BYTES) return
-    socket.destroy()
-    onCut('sender')
-  }, withinMs).unref()
-  socket.once('close', () => clearTimeout(deadline))
 }

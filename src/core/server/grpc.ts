@@ -1,29 +1,19 @@
 import type { Socket } from 'node:net'
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { createServiceImplSpec, type ServiceImplSpec } from '@connectrpc/connect'
 import {
-  ConnectError,
-  createContextValues,
-  createHandlerContext,
-  type MethodImplSpec,
-} from '@connectrpc/connect'
-import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc'
-import {
-  type handleUnaryCall,
-  Metadata,
   Server,
   ServerCredentials,
   type ServiceDefinition,
-  type StatusObject,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
-import { clientAddress } from '../../runtime/call-context.ts'
+import { Health } from '../../gen/health/v1/health_pb.js'
 import { CONNECTION_LIMITS, type ConnectionLimits, type CutReason } from '../../runtime/connection-guard.ts'
 import { closeWithin } from '../../runtime/listen.ts'
-import { toPlainAddress } from '../../values/address-list.ts'
 import { type GrpcListener, listenForGrpc } from './grpc-connections.ts'
+import { toGrpcMethod } from './grpc-methods.ts'
+import type { Protocols } from './protocols.ts'
 import type { ServerTls } from './server-tls.ts'
-import { type Services, specsOf } from './services.ts'
-import { notDecoded } from './undecodable.ts'
+import { type ServedServices, specsOf } from './services.ts'
 
 export type GrpcServer = { port: number; close(): Promise<void> }
 
@@ -45,7 +35,9 @@ const LIMITS = {
  * is taken.
  */
 export const startGrpcServer = async (options: {
-  services: Services
+  services: ServedServices
+  /** Health and reflection; neither when left out. */
+  protocols?: Protocols
   host: string
   port: number
   /** Null or left out: plaintext. */
@@ -56,17 +48,10 @@ export const startGrpcServer = async (options: {
 }): Promise<GrpcServer> => {
   const { tls = null, limits = CONNECTION_LIMITS, onCut = () => undefined } = options
   const server = new Server(LIMITS)
-  for (const spec of Object.values(specsOf(options.services))) {
-    const methods = Object.values(spec.methods).map(toUnary)
-    server.addService(
-      Object.fromEntries(
-        methods.map(({ name, definition }) => [name, definition]),
-      ) satisfies ServiceDefinition,
-      Object.fromEntries(
-        methods.map(({ name, handle }) => [name, handle]),
-      ) satisfies UntypedServiceImplementation,
-    )
-  }
+  for (const spec of Object.values(specsOf(options.services))) addService(server, spec)
+  const { health, reflection } = options.protocols ?? {}
+  if (health) addService(server, createServiceImplSpec<typeof Health>(Health, health.service))
+  reflection?.addToGrpc(server)
   // TLS, where there is any, ends at the listener.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   const inject = (socket: Socket): void => injector.injectConnection(socket)
@@ -79,6 +64,16 @@ export const startGrpcServer = async (options: {
     inject,
   })
   return { port: listener.port, close: () => close(server, listener) }
+}
+
+const addService = (server: Server, spec: ServiceImplSpec): void => {
+  const methods = Object.values(spec.methods).map(toGrpcMethod)
+  server.addService(
+    Object.fromEntries(methods.map(({ name, definition }) => [name, definition])) satisfies ServiceDefinition,
+    Object.fromEntries(
+      methods.map(({ name, handle }) => [name, handle]),
+    ) satisfies UntypedServiceImplementation,
+  )
 }
 
 /** How long calls under way may take to finish when the server closes, ms. */
@@ -94,100 +89,3 @@ const close = (server: Server, listener: GrpcListener): Promise<void> =>
       }),
     () => server.forceShutdown(),
   )
-
-type Unary = Extract<MethodImplSpec, { kind: 'unary' }>
-
-const toUnary = (spec: MethodImplSpec) => {
-  if (spec.kind !== 'unary') throw new Error(`${spec.method.name} streams, which this server does not carry`)
-  const { method } = spec
-  return {
-    name: method.localName,
-    definition: {
-      path: `/${method.parent.typeName}/${method.name}`,
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: (message: Parameters<typeof toBinary>[1]) =>
-        Buffer.from(toBinary(method.input, message)),
-      requestDeserialize: (bytes: Buffer) => decode(method.input, bytes),
-      responseSerialize: (message: Parameters<typeof toBinary>[1]) =>
-        Buffer.from(toBinary(method.output, message)),
-      responseDeserialize: (bytes: Buffer) => fromBinary(method.output, bytes),
-    },
-    handle: toHandler(spec),
-  }
-}
-
-type Request = Parameters<Unary['impl']>[0]
-
-/**
- * The message; bytes that are none are refused as the caller's fault, where `grpc-js` would report a defect of ours.
- */
-const decode = (input: Unary['method']['input'], bytes: Buffer): Request | ConnectError => {
-  try {
-    return fromBinary(input, bytes)
-  } catch (error) {
-    return notDecoded(error)
-  }
-}
-
-const toHandler =
-  (spec: Unary): handleUnaryCall<Request | ConnectError, Parameters<typeof toBinary>[1]> =>
-  (call, answer) => {
-    const about = {
-      service: spec.method.parent,
-      method: spec.method,
-      protocolName: 'grpc',
-      requestMethod: 'POST',
-      url: `http://${call.getHost()}${call.getPath()}`,
-      requestHeader: toHeaders(call.metadata),
-      contextValues: createContextValues().set(clientAddress, addressOf(call.getPeer())),
-      ...remainingTime(call.getDeadline()),
-    }
-    const context = createHandlerContext(about)
-    call.on('cancelled', () => context.abort())
-    void run(spec, call.request, context)
-      .then(
-        (message) => answer(null, message, toMetadata(context.responseTrailer)),
-        (error: unknown) => answer(toStatus(ConnectError.from(error))),
-      )
-      // Ends the timer of the call's deadline, which may be far away.
-      .finally(() => context.abort())
-  }
-
-const run = async (spec: Unary, request: Request | ConnectError, context: Parameters<Unary['impl']>[1]) => {
-  if (request instanceof ConnectError) throw request
-  return create(spec.method.output, await spec.impl(request, context))
-}
-
-/** A peer is an address and a port, `192.0.2.1:4711` or `2001:db8::1:4711`. */
-const addressOf = (peer: string): string => toPlainAddress(peer.replace(/:\d+$/, '')) ?? peer
-
-const remainingTime = (deadline: Date | number): { timeoutMs?: number } => {
-  const timeoutMs = Number(deadline) - Date.now()
-  return Number.isFinite(timeoutMs) ? { timeoutMs } : {}
-}
-
-const toHeaders = (metadata: Metadata): Headers => {
-  const headers = new Headers()
-  for (const [name, value] of Object.entries(metadata.getMap()))
-    if (typeof value === 'string') headers.set(name, value)
-  return headers
-}
-
-const toMetadata = (headers: Headers): Metadata => {
-  const metadata = new Metadata()
-  headers.forEach((value, name) =>
-    metadata.set(name, name.endsWith('-bin') ? Buffer.from(value, 'base64') : value),
-  )
-  return metadata
-}
-
-/** The error with its details and metadata in the trailers, as gRPC's clients of every language read them. */
-const toStatus = (error: ConnectError): Partial<StatusObject> => {
-  const trailers = new Headers()
-  setTrailerStatus(trailers, error)
-  trailers.delete('grpc-status')
-  trailers.delete('grpc-message')
-  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- both enums are gRPC's own status numbers
-  return { code: error.code as number, details: error.rawMessage, metadata: toMetadata(trailers) }
-}

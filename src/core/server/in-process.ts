@@ -12,6 +12,7 @@ import {
 } from '@connectrpc/connect'
 import { DarajaCallbackService } from '../../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
 import { PaymentService } from '../../gen/mpesa/gateway/v1/payments_pb.js'
+import { StatusService } from '../../gen/mpesa/gateway/v1/status_pb.js'
 import { inProcessCall } from '../../runtime/call-context.ts'
 import type { Services } from './services.ts'
 
@@ -19,6 +20,7 @@ import type { Services } from './services.ts'
 export type InProcessClients = {
   payments: Client<typeof PaymentService>
   darajaCallbacks: Client<typeof DarajaCallbackService>
+  status: Client<typeof StatusService>
 }
 
 /**
@@ -26,11 +28,15 @@ export type InProcessClients = {
  * the database does. Requests get their defaults, errors come as ConnectError, as through any other listener.
  */
 export const createInProcessClients = (
-  services: Pick<Services, 'payments' | 'darajaCallbacks'>,
+  services: Pick<Services, 'payments' | 'darajaCallbacks' | 'status'>,
 ): InProcessClients => ({
   payments: createClient(
     PaymentService,
     directTransport(createServiceImplSpec<typeof PaymentService>(PaymentService, services.payments)),
+  ),
+  status: createClient(
+    StatusService,
+    directTransport(createServiceImplSpec<typeof StatusService>(StatusService, services.status)),
   ),
   darajaCallbacks: createClient(
     DarajaCallbackService,

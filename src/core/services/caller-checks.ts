@@ -1,6 +1,7 @@
-import { Code, ConnectError } from '@connectrpc/connect'
+import type { ConnectError } from '@connectrpc/connect'
 import type { Database } from '../../database/connect.ts'
 import type { WrongSecrets } from '../../runtime/count-wrong-secrets.ts'
+import type { NoteRefused } from '../../runtime/refused-callers.ts'
 import {
   type CheckKey,
   type CheckPartner,
@@ -9,6 +10,7 @@ import {
 } from '../partners/authenticate.ts'
 import { createThrottle, type Throttle } from '../partners/request-rate.ts'
 import { type CheckToken, createTokenCheck } from '../partners/service-token.ts'
+import { failure } from './failure.ts'
 
 /** How callers are identified. */
 export type CallerChecks = {
@@ -18,6 +20,8 @@ export type CallerChecks = {
   throttle: Throttle
   /** Records that a key authenticated a request just now. */
   noteUse: (keyId: bigint) => void
+  /** Records that a caller was refused. */
+  noteRefused: NoteRefused
 }
 
 /** Makes the checks. Wrong keys and wrong tokens are counted together: an address guesses at both. */
@@ -27,7 +31,10 @@ export const createCallerChecks = (parts: {
   wrongSecrets: WrongSecrets
   /** Of partners that have no rate of their own; null: no limit. */
   partnerRequestsPerSecond: number | null
+  /** With the test keys of one partner. */
+  testRequestsPerSecond: number
   noteUse: (keyId: bigint) => void
+  noteRefused: NoteRefused
   /** False: it is not known yet whether the database has the schema of this release. */
   isStarted: () => boolean
 }): CallerChecks => {
@@ -40,10 +47,15 @@ export const createCallerChecks = (parts: {
     checkKey: onceStarted(createKeyCheck({ database, nowMs, wrongSecrets })),
     checkToken: onceStarted(createTokenCheck({ database, nowMs, wrongSecrets })),
     checkPartner: onceStarted(createPartnerCheck({ database, nowMs })),
-    throttle: createThrottle({ database, nowMs, requestsPerSecond: parts.partnerRequestsPerSecond }),
+    throttle: createThrottle({
+      database,
+      nowMs,
+      requestsPerSecond: parts.partnerRequestsPerSecond,
+      testRequestsPerSecond: parts.testRequestsPerSecond,
+    }),
     noteUse: parts.noteUse,
+    noteRefused: parts.noteRefused,
   }
 }
 
-const starting = (): ConnectError =>
-  new ConnectError('the gateway is starting', Code.Unavailable, { 'retry-after': '1' })
+const starting = (): ConnectError => failure('STARTING', 'the gateway is starting', { retryAfterSeconds: 1 })

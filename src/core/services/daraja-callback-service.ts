@@ -1,4 +1,4 @@
-import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect'
+import type { ConnectError, ServiceImpl } from '@connectrpc/connect'
 import type {
   DarajaCallbackService,
   ReceiveStkCallbackRequest,
@@ -18,9 +18,11 @@ import {
 } from '../callback/strangers.ts'
 import { type CallbackTokens, parseNonce } from '../callback/token.ts'
 import type { CoreMetrics } from '../metrics.ts'
-import { requireScope } from './caller.ts'
+import type { CoreTraces } from '../traces.ts'
+import { requireCallbackBringer } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'
 import { withErrorMapping } from './errors.ts'
+import { failure } from './failure.ts'
 
 type Parts = {
   receiver: CallbackReceiver
@@ -29,10 +31,11 @@ type Parts = {
   newId: () => string
   clock: Clock
   nowMs: () => number
-  checks: Pick<CallerChecks, 'checkToken'>
+  checks: Pick<CallerChecks, 'checkToken' | 'noteRefused'>
   log: Log
   metrics: CoreMetrics
   callbackMetrics: CallbackMetrics
+  traces?: CoreTraces | undefined
   onReceived: (callback: ReadableCallback) => void
 }
 
@@ -47,13 +50,15 @@ export const createDarajaCallbackService = (parts: Parts): ServiceImpl<typeof Da
   return {
     receiveStkCallback: (request, context) =>
       withErrorMapping(parts.log, context, async () => {
-        await requireScope(context, parts.checks, 'callbacks:write')
+        const traced = parts.traces?.takingCallback()
+        await requireCallbackBringer(context, parts.checks)
         const verdict = judgeSource(parts.sources, request.sourceAddress)
         const came = toCallback(parts, request, verdict === 'refused')
         const judged = judge(came)
         if (judged.kind === 'turned_away') return turnAway(parts, came, judged)
         const { callback } = judged
-        await keep(parts, callback)
+        const keptIn = await keep(parts, callback)
+        traced?.({ id: callback.id, paymentId: callback.payment_id, keptIn })
         if (verdict === 'reported')
           parts.log.warn(lineOf({ event: 'callback_from_unlisted_address' }, callback))
         if (callback.is_refused) refuse(parts, callback)
@@ -78,25 +83,26 @@ const toCallback = (
   source_address: toStorable(request.sourceAddress),
 })
 
-const keep = async (parts: Parts, callback: ReceivedCallback): Promise<void> => {
+/** Resolves with where it is durable. */
+const keep = async (parts: Parts, callback: ReceivedCallback): Promise<'database' | 'spool'> => {
   const where = await parts.receiver.receive(callback).catch((error: unknown) => {
     parts.callbackMetrics.notKept()
-    throw new ConnectError(
-      'the callback could not be made durable: send it again',
-      Code.Unavailable,
-      { 'retry-after': '1' },
-      undefined,
-      error,
-    )
+    throw failure('NOT_KEPT', 'the callback could not be made durable: send it again', {
+      retryAfterSeconds: 1,
+      cause: error,
+    })
   })
   parts.metrics.calledBack(callback.payment_id === null ? 'unknown' : 'known')
   if (callback.body_bytes !== null) parts.callbackMetrics.countStrangerBytes(callback.body.length)
   const { id, payment_id, nonce, body } = callback
-  if (payment_id === null)
-    return parts.log.warn(lineOf({ event: 'callback_of_unknown_token', kept_in: where }, callback))
+  if (payment_id === null) {
+    parts.log.warn(lineOf({ event: 'callback_of_unknown_token', kept_in: where }, callback))
+    return where
+  }
   const about = { event: 'callback_received', payment_id: Number(payment_id), kept_in: where }
   parts.log.info(lineOf(about, callback))
   if (where === 'database' && !callback.is_refused) parts.onReceived({ id, payment_id, nonce, body })
+  return where
 }
 
 const refuse = (parts: Parts, callback: ReceivedCallback): never => {
@@ -106,7 +112,7 @@ const refuse = (parts: Parts, callback: ReceivedCallback): never => {
 }
 
 const notFromThere = (): ConnectError =>
-  new ConnectError('callbacks are not taken from this address', Code.PermissionDenied)
+  failure('SOURCE_REFUSED', 'callbacks are not taken from this address')
 
 /** Not kept, so it must not be acknowledged (law 3). It is one of a flood, which must not flood the log too. */
 const turnAway = (
@@ -117,8 +123,8 @@ const turnAway = (
   parts.callbackMetrics.refused({ isKept: false })
   if (isFirst) parts.log.warn(lineOf({ event: 'strangers_turned_away', spent }, callback))
   if (callback.is_refused) throw notFromThere()
-  throw new ConnectError('too many callbacks whose token is none of ours', Code.ResourceExhausted, {
-    'retry-after': '60',
+  throw failure('TOO_MANY_STRANGERS', 'too many callbacks whose token is none of ours', {
+    retryAfterSeconds: 60,
   })
 }
 

@@ -10,6 +10,7 @@ import {
   type EndpointSchema,
   EndpointState,
 } from '../../gen/mpesa/gateway/v1/deliveries_pb.js'
+import { isTestId, partnerIdOf, testIdOf } from '../../values/test-partner.ts'
 import type { ListedEndpoint } from '../deliveries/endpoints.ts'
 import {
   DELIVERY_STATES,
@@ -31,7 +32,8 @@ const STATES: Readonly<Record<ShownDeliveryState, DeliveryState>> = {
   cancelled: DeliveryState.CANCELLED,
 }
 
-const ENDPOINT_STATES: Readonly<Record<EndpointStateName, EndpointState>> = {
+/** How an endpoint is doing, as the services return it. */
+export const ENDPOINT_STATES: Readonly<Record<EndpointStateName, EndpointState>> = {
   closed: EndpointState.CLOSED,
   open: EndpointState.OPEN,
   half_open: EndpointState.HALF_OPEN,
@@ -47,6 +49,7 @@ export const CHANGE_OUTCOMES: Readonly<Record<ChangeOutcomeName, ChangeOutcome>>
   already_delivered: ChangeOutcome.ALREADY_DELIVERED,
   already_ended: ChangeOutcome.ALREADY_ENDED,
   not_found: ChangeOutcome.NOT_FOUND,
+  waiting: ChangeOutcome.WAITING,
 }
 
 /** A delivery as the services return it; `callback_url` where it was read. */
@@ -55,7 +58,8 @@ export const toDeliveryMessage = (
 ): MessageInitShape<typeof DeliverySchema> => ({
   deliveryId: row.delivery_id,
   paymentId: row.payment_id,
-  partnerId: row.partner_id,
+  partnerId: partnerIdOf(row.partner_id),
+  test: isTestId(row.partner_id),
   host: row.host,
   webhookId: row.webhook_id,
   state: STATES[row.state],
@@ -69,6 +73,8 @@ export const toDeliveryMessage = (
   status: row.status ?? undefined,
   reason: row.reason ?? undefined,
   callbackUrl: row.callback_url,
+  heldBecause: row.held_because ?? undefined,
+  heldUntil: toTimestamp(row.held_until),
 })
 
 /** An attempt as the services return it. */
@@ -87,7 +93,8 @@ export const toAttemptMessage = (
 
 /** An endpoint as the services return it. */
 export const toEndpointMessage = (row: ListedEndpoint): MessageInitShape<typeof EndpointSchema> => ({
-  partnerId: row.partner_id,
+  partnerId: partnerIdOf(row.partner_id),
+  test: isTestId(row.partner_id),
   host: row.host,
   state: ENDPOINT_STATES[row.state],
   failures: row.failures,
@@ -107,13 +114,23 @@ export const readFilter = (given: DeliveryFilterMessage | undefined): DeliveryFi
   const errorClass = given?.errorClass === undefined ? null : parseErrorClass(given.errorClass)
   if (errorClass?.ok === false) throw wrongField('filter.error_class', errorClass.problem)
   return {
-    partnerId: given?.partnerId ?? null,
+    ...toOwners(given),
     host: host?.value ?? null,
     state: readState(given?.state ?? DeliveryState.UNSPECIFIED),
     errorClass: errorClass?.value ?? null,
     createdSince: given?.createdSince === undefined ? null : timestampDate(given.createdSince),
     createdUntil: given?.createdUntil === undefined ? null : timestampDate(given.createdUntil),
   }
+}
+
+/** Whose things a filter asks for: real ones unless it says otherwise, so that nobody takes a rehearsal for a payment. */
+export const toOwners = (
+  given: { partnerId?: bigint | undefined; test: boolean } | undefined,
+): { partnerId: bigint | null; isTest: boolean } => {
+  const isTest = given?.test === true
+  const partnerId = given?.partnerId ?? null
+  if (partnerId !== null && partnerId < 1n) throw wrongField('partner_id', 'must be a positive whole number')
+  return { partnerId: partnerId !== null && isTest ? testIdOf(partnerId) : partnerId, isTest }
 }
 
 const readState = (state: DeliveryState): ShownDeliveryState | null => {

@@ -7,6 +7,7 @@ import type {
 import type { Log } from '../../runtime/log.ts'
 import { type Endpoint, endpointKey } from '../../values/endpoint.ts'
 import { parseId } from '../../values/ids.ts'
+import { testIdOf } from '../../values/test-partner.ts'
 import {
   CANCELLED_STATES,
   type Changed,
@@ -18,13 +19,16 @@ import {
 import { listEndpoints, pauseEndpoint, resumeEndpoint } from '../deliveries/endpoints.ts'
 import { parseHost, type ShownDeliveryState } from '../deliveries/filter.ts'
 import { countDeliveries, findAttempts, findDelivery, listDeliveries } from '../deliveries/find.ts'
+import { probeEndpoint } from '../deliveries/probe.ts'
 import { parseReason } from '../deliveries/reason.ts'
 import {
   CHANGE_OUTCOMES,
+  ENDPOINT_STATES,
   readFilter,
   toAttemptMessage,
   toDeliveryMessage,
   toEndpointMessage,
+  toOwners,
 } from './delivery-message.ts'
 import { readPageSize } from './message-fields.ts'
 import type { OperatorMethods } from './operator-client.ts'
@@ -77,7 +81,8 @@ const answerRetry: Methods['retryDeliveries'] = async (parts, request, actor) =>
   const done = await retryMany({ database, actor, selection, sendDeliveredAgain, perSecond })
   parts.onDeliveriesDue()
   log.info({ event: 'deliveries_retried', found: done.found, retried: done.changed })
-  return { found: BigInt(done.found), retried: BigInt(done.changed), changes: toChanges(done) }
+  const held = BigInt(done.counts.held ?? 0)
+  return { found: BigInt(done.found), retried: BigInt(done.changed), held, changes: toChanges(done) }
 }
 
 const answerCancel: Methods['cancelDeliveries'] = async ({ database, log }, request, actor) => {
@@ -124,11 +129,16 @@ const toChanges = ({ changes }: Changed) =>
 
 const answerListEndpoints: Methods['listEndpoints'] = async ({ database }, request) => {
   const limit = readPageSize(request.pageSize, { usual: 100, max: 1000 })
+  const { partnerId, isTest } = toOwners(request)
+  const host = request.host === undefined ? null : parseHost(request.host)
+  if (host?.ok === false) throw wrongField('host', host.problem)
   const rows = await listEndpoints({
     database,
-    partnerId: request.partnerId ?? null,
+    partnerId,
+    isTest,
+    host: host?.value ?? null,
     pausedOnly: request.pausedOnly,
-    after: readPageToken(request.pageToken),
+    after: readPageToken(request.pageToken, request.test),
     limit: limit + 1,
   })
   const page = rows.slice(0, limit)
@@ -137,12 +147,12 @@ const answerListEndpoints: Methods['listEndpoints'] = async ({ database }, reque
   return { endpoints: page.map(toEndpointMessage), nextPageToken }
 }
 
-const readPageToken = (token: string): Endpoint | null => {
+const readPageToken = (token: string, isTest: boolean): Endpoint | null => {
   if (token === '') return null
   const [id = '', host = ''] = token.split(' ')
-  const partner_id = parseId(id)
+  const partner_id = parseId(id.replace('-', ''))
   if (partner_id === null) throw wrongField('page_token', 'must be the next_page_token of the page before')
-  return { partner_id, host }
+  return { partner_id: isTest ? testIdOf(partner_id) : partner_id, host }
 }
 
 const readEndpoint = (request: { partnerId: bigint; host: string }): Endpoint => {
@@ -157,6 +167,19 @@ const answerPause: Methods['pauseEndpoint'] = async ({ database, log }, request,
   if (paused === null) throw noSuchPartner(partner_id)
   log.info({ event: 'endpoint_paused', partner_id: Number(partner_id), host })
   return { pausedAt: timestampFromDate(paused.pausedAt) }
+}
+
+const answerProbe: Methods['probeEndpoint'] = async ({ database, log }, request, actor) => {
+  const { partner_id, host } = readEndpoint(request)
+  const probed = await probeEndpoint({ database, partner_id, host, actor })
+  const name = `endpoint ${host} of partner ${partner_id}`
+  if (probed === null) throw new Refused('not_found', `${name} is not in trouble: nothing is held for it`)
+  if (probed.isPaused) {
+    throw new Refused('not_possible', `${name} is paused: resume it, and what is held for it is let go`)
+  }
+  const { state, held } = probed
+  if (state === 'open') log.info({ event: 'endpoint_probed', partner_id: Number(partner_id), host, held })
+  return { state: ENDPOINT_STATES[state], held: BigInt(held) }
 }
 
 const answerResume: Methods['resumeEndpoint'] = async ({ database, log }, request, actor) => {
@@ -177,5 +200,6 @@ export const deliveryMethods: Methods = {
   cancelDeliveries: answerCancel,
   listEndpoints: answerListEndpoints,
   pauseEndpoint: answerPause,
+  probeEndpoint: answerProbe,
   resumeEndpoint: answerResume,
 }

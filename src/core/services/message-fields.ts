@@ -1,3 +1,5 @@
+import { type DescMessage, type MessageShape, ScalarType } from '@bufbuild/protobuf'
+import { reflect } from '@bufbuild/protobuf/reflect'
 import { type Timestamp, timestampFromDate } from '@bufbuild/protobuf/wkt'
 import { type PageBounds, parsePageSize } from '../../values/page-size.ts'
 import { wrongField } from './refused.ts'
@@ -13,4 +15,26 @@ export const readPageSize = (pageSize: number | null, bounds: PageBounds): numbe
   const parsed = parsePageSize(pageSize, bounds)
   if (!parsed.ok) throw wrongField('page_size', parsed.problem)
   return parsed.value
+}
+
+/**
+ * Refuses a request in which an id is missing or no id: each field `…_id` that must be there, and each of those that need
+ * not be there but is. Throws `Refused` that names the field.
+ */
+export const requireIds = <Desc extends DescMessage>(desc: Desc, message: MessageShape<Desc>): void => {
+  const fields = reflect(desc, message)
+  for (const field of desc.fields) {
+    if (field.fieldKind !== 'scalar' || field.scalar !== ScalarType.INT64 || !field.name.endsWith('_id'))
+      continue
+    const isOptional = field.proto.proto3Optional
+    if (isOptional && !fields.isSet(field)) continue
+    const id = fields.get(field)
+    if (typeof id !== 'bigint' || id < 1n) throw wrongField(field.name, 'must be a positive whole number')
+  }
+}
+
+/** Reads the id that a page begins after, or before; null: with the first. Throws `Refused` for the field. */
+export const readAfterOrBefore = (field: 'after' | 'before', id: bigint | undefined): bigint | null => {
+  if (id !== undefined && id < 1n) throw wrongField(field, 'must be a positive id')
+  return id ?? null
 }

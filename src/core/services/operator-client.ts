@@ -5,6 +5,7 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf'
+import type { OperatorClient } from '../../runtime/operator-client.ts'
 import type { Actor } from '../audit/record-audit.ts'
 
 /** Does one method of a service for the operator or the service that `actor` is. Throws `Refused`. */
@@ -20,13 +21,6 @@ type Answer<Method extends DescMethod, Parts> = (
  */
 export type OperatorMethods<Service extends DescService, Parts> = {
   readonly [Name in keyof Service['method']]: Answer<Service['method'][Name], Parts>
-}
-
-/** The methods of a service as they are called in this process: messages in and out, as over gRPC. */
-export type OperatorClient<Service extends DescService> = {
-  readonly [Name in keyof Service['method']]: (
-    request: MessageInitShape<Service['method'][Name]['input']>,
-  ) => Promise<MessageShape<Service['method'][Name]['output']>>
 }
 
 /** Makes a client that calls the methods directly, as `actor`. */

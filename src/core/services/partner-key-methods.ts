@@ -35,7 +35,15 @@ export const answerCreateKey: Methods['createKey'] = async (parts, request, acto
   const name = readName(request.name)
   const lifeMs = readSeconds('expires_in_seconds', request.expiresInSeconds, 1, MAX_LIFE_MS)
   const { database, randomBytes } = parts
-  const made = await createKey({ database, partnerId, name, lifeMs, actor, randomBytes })
+  const made = await createKey({
+    database,
+    partnerId,
+    name,
+    lifeMs,
+    isTest: request.test,
+    actor,
+    randomBytes,
+  })
   if (made.kind !== 'made') throw notMade(made, { partnerId })
   parts.log.info({ event: 'key_created', partner_id: Number(partnerId), key_id: Number(made.keyId) })
   return { keyId: made.keyId, apiKey: made.apiKey, expiresAt: toTimestamp(made.expiresAt) }

@@ -39,6 +39,7 @@ export const toKeyMessage = (key: ApiKey): MessageInitShape<typeof ApiKeySchema>
   partnerId: key.partnerId,
   name: key.name,
   displayPrefix: key.displayPrefix,
+  test: key.isTest,
   createdAt: timestampFromDate(key.createdAt),
   lastUsedAt: toTimestamp(key.lastUsedAt),
   expiresAt: toTimestamp(key.expiresAt),

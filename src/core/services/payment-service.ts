@@ -1,52 +1,41 @@
-import type { MessageInitShape } from '@bufbuild/protobuf'
-import { timestampFromDate } from '@bufbuild/protobuf/wkt'
-import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect'
-import type { Database } from '../../database/connect.ts'
-import type {
-  ListPaymentsRequest,
-  PaymentSchema,
-  PaymentService,
-  RequestPaymentRequest,
-} from '../../gen/mpesa/gateway/v1/payments_pb.js'
-import { requestIdOf, unreadableFieldsOf } from '../../runtime/call-context.ts'
-import type { Log } from '../../runtime/log.ts'
-import type { CallbackUrlPolicy } from '../../values/callback-url.ts'
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect'
+import { type PaymentService, type RequestPaymentRequest } from '../../gen/mpesa/gateway/v1/payments_pb.js'
+import { requestIdOf, traceIdOf, unreadableFieldsOf } from '../../runtime/call-context.ts'
 import { maskMsisdn } from '../../values/msisdn.ts'
-import { PAYMENTS_PAGE } from '../../values/page-size.ts'
-import { PAYMENT_STATES, toPaymentStateName } from '../../values/payment-state.ts'
-import type { CoreMetrics } from '../metrics.ts'
-import type { CallingPartner } from '../partners/calling-partner.ts'
-import { findPayment, listPayments, listUndeliveredPayments, type PaymentRow } from '../payments/find.ts'
-import type { Acceptor } from '../request/accept.ts'
-import type { LimitedAcceptor } from '../request/accept-limited.ts'
-import { type AcceptLimits, isWithoutLimit, type PayerLimits } from '../request/payer-limits.ts'
+import { isTestId, partnerIdOf } from '../../values/test-partner.ts'
+import { findPayment } from '../payments/find.ts'
 import { findBlankEndedKey, parsePaymentRequest } from '../request/payment-request.ts'
+import { acceptPayment } from './accept-payment.ts'
 import { requireReader, requireRequester } from './caller.ts'
-import type { CallerChecks } from './caller-checks.ts'
-import { invalidField, limitReached, withErrorMapping } from './errors.ts'
-import { readPageSize } from './message-fields.ts'
-
-export type PaymentServiceParts = {
-  database: Database
-  acceptor: Acceptor
-  limitedAcceptor: LimitedAcceptor
-  payerLimits: PayerLimits
-  checks: CallerChecks
-  callbackUrlPolicy: CallbackUrlPolicy
-  log: Log
-  metrics: CoreMetrics
-  /** Called after a payment became durable: somebody may prompt its payer now. */
-  onAccepted: () => void
-}
+import { answerCancel } from './cancel-payment.ts'
+import { invalidField, limitReached, noSuchPayment, requirePaymentId, withErrorMapping } from './errors.ts'
+import { failure } from './failure.ts'
+import { findPayments, getPayments } from './find-payments.ts'
+import { forCall } from './for-call.ts'
+import { answerListDeliveries, answerResend, answerResendMany } from './payment-deliveries.ts'
+import { toPaymentMessage } from './payment-message.ts'
+import type { PaymentServiceParts } from './payment-service-parts.ts'
 
 /** The one implementation of PaymentService, for REST, gRPC and Connect. */
 export const createPaymentService = (parts: PaymentServiceParts): ServiceImpl<typeof PaymentService> => ({
   requestPayment: (request, context) =>
     withErrorMapping(parts.log, context, () => requestPayment(parts, request, context)),
   getPayment: ({ paymentId }, context) =>
-    withErrorMapping(parts.log, context, () => getPayment(parts, paymentId, context)),
+    withErrorMapping(parts.log, context, () => getPayment(forCall(parts, context), paymentId, context)),
   listPayments: (request, context) =>
-    withErrorMapping(parts.log, context, () => list(parts, request, context)),
+    withErrorMapping(parts.log, context, () => findPayments(forCall(parts, context), request, context)),
+  batchGetPayments: (request, context) =>
+    withErrorMapping(parts.log, context, () => getPayments(forCall(parts, context), request, context)),
+  cancelPayment: (request, context) =>
+    withErrorMapping(parts.log, context, () => answerCancel(parts, request, context)),
+  resendOutcome: (request, context) =>
+    withErrorMapping(parts.log, context, () => answerResend(parts, request, context)),
+  resendOutcomes: (request, context) =>
+    withErrorMapping(parts.log, context, () => answerResendMany(parts, request, context)),
+  listPaymentDeliveries: (request, context) =>
+    withErrorMapping(parts.log, context, () =>
+      answerListDeliveries(forCall(parts, context), request, context),
+    ),
 })
 
 const requestPayment = async (
@@ -54,7 +43,7 @@ const requestPayment = async (
   message: RequestPaymentRequest,
   context: HandlerContext,
 ): Promise<{ paymentId: bigint; duplicate: boolean }> => {
-  const partner = await requireRequester(context, parts.checks)
+  const { partner } = await requireRequester(context, parts.checks)
   const { partnerId } = partner
   const storedKey = await findBlankEndedKey(parts.database, partnerId, message.idempotencyKey)
   const bounds = { callbackHosts: partner.callbackHosts, maxPaymentKes: partner.maxPaymentKes, storedKey }
@@ -65,77 +54,35 @@ const requestPayment = async (
   })
   if ('refusal' in parsed) throw invalidField(parsed.refusal.field, parsed.refusal.problem)
   const { request } = parsed
-  const limits = limitsOf(parts, partner)
-  const acceptance = await (limits === undefined
-    ? parts.acceptor.add({ partnerId, request })
-    : parts.limitedAcceptor.add({ partnerId, request, limits }))
-  parts.metrics.requested(acceptance.kind)
+  const acceptance = await acceptPayment(parts, partner, request)
+  const isTest = isTestId(partnerId)
+  if (!isTest) parts.metrics.requested(acceptance.kind)
   parts.log.info({
     event: `payment_${acceptance.kind}`,
     payment_id: acceptance.kind === 'limited' ? undefined : Number(acceptance.paymentId),
     reason: acceptance.kind === 'limited' ? acceptance.reason : undefined,
-    partner_id: Number(partnerId),
+    partner_id: Number(partnerIdOf(partnerId)),
+    test: isTest || undefined,
     request_id: requestIdOf(context),
+    trace_id: traceIdOf(context),
     msisdn: maskMsisdn(request.msisdn),
     amount_kes: request.amountKes,
   })
   if (acceptance.kind === 'limited') throw limitReached(acceptance, partner)
   if (acceptance.kind === 'key_reused') {
-    throw new ConnectError(
-      'this idempotency key was used for a payment with other fields',
-      Code.FailedPrecondition,
-    )
+    throw failure('IDEMPOTENCY_KEY_REUSED', 'this idempotency key was used for a payment with other fields')
   }
-  if (acceptance.kind === 'accepted') parts.onAccepted()
+  if (acceptance.kind === 'accepted') {
+    parts.overload.accepted(partner.accountId)
+    parts.onAccepted()
+  }
   return { paymentId: acceptance.paymentId, duplicate: acceptance.kind === 'duplicate' }
-}
-
-/** The limits that a request of the partner is to keep; undefined when there are none. */
-const limitsOf = (parts: PaymentServiceParts, partner: CallingPartner): AcceptLimits | undefined => {
-  const limits = { ...parts.payerLimits, maxDailyKes: partner.maxDailyKes }
-  return isWithoutLimit(limits) ? undefined : limits
 }
 
 const getPayment = async (parts: PaymentServiceParts, paymentId: bigint, context: HandlerContext) => {
   const reader = await requireReader(context, parts.checks)
+  requirePaymentId(paymentId)
   const row = await findPayment(parts.database, reader, paymentId)
-  if (!row) throw new ConnectError('there is no such payment', Code.NotFound)
+  if (!row) throw noSuchPayment()
   return { payment: toPaymentMessage(row) }
 }
-
-const list = async (parts: PaymentServiceParts, request: ListPaymentsRequest, context: HandlerContext) => {
-  const owner = await requireReader(context, parts.checks)
-  const pageSize = unreadableFieldsOf(context).includes('page_size') ? null : request.pageSize
-  const limit = readPageSize(pageSize, PAYMENTS_PAGE)
-  const state = request.state === undefined ? null : toPaymentStateName(request.state)
-  if (request.state !== undefined && state === null)
-    throw invalidField('state', 'must be a state of payments')
-  const before = request.before ?? null
-  if (before !== null && before < 1n) throw invalidField('before', 'must be a positive payment id')
-  // One more than the page shows whether there is a next one.
-  const find = request.undeliveredOnly ? listUndeliveredPayments : listPayments
-  const rows = await find({ database: parts.database, owner, limit: limit + 1, before, state })
-  const page = rows.slice(0, limit)
-  return {
-    payments: page.map(toPaymentMessage),
-    nextBefore: rows.length > limit ? page.at(-1)?.id : undefined,
-  }
-}
-
-/** A payment as the services return it. */
-const toPaymentMessage = (row: PaymentRow): MessageInitShape<typeof PaymentSchema> => ({
-  paymentId: row.id,
-  partnerId: row.partner_id,
-  state: PAYMENT_STATES[row.state],
-  msisdn: row.msisdn,
-  amountKes: row.amount_kes,
-  reference: row.reference ?? undefined,
-  callbackUrl: row.callback_url,
-  createdAt: timestampFromDate(row.created_at),
-  merchantRequestId: row.merchant_request_id ?? undefined,
-  checkoutRequestId: row.checkout_request_id ?? undefined,
-  resultCode: row.result_code ?? undefined,
-  resultDesc: row.result_desc ?? undefined,
-  receipt: row.receipt ?? undefined,
-  ...(row.transaction_date !== null && { transactionDate: timestampFromDate(row.transaction_date) }),
-})

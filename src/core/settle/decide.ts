@@ -1,5 +1,6 @@
 import type { Outcome, PaymentStateName } from '../../database/schema/payments.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
+import { isTestId } from '../../values/test-partner.ts'
 import type { SettledPayment } from '../outbox/enqueue.ts'
 import type { Move } from '../payments/move.ts'
 import { ARROWS } from '../payments/states.ts'
@@ -36,6 +37,8 @@ export type Settlement = {
   decision: SettleDecision
   /** What in it did not fit what was known. */
   findings: Finding[]
+  /** Of a test payment: it is in no total. */
+  isTest: boolean
 }
 
 /** A change of one payment that is to be written. */
@@ -78,11 +81,13 @@ export const decideBatch = (options: {
 type HolderOf = (receipt: string, paymentId: bigint) => bigint
 
 const decide = (row: PaymentRow | undefined, evidence: Evidence, holderOf: HolderOf): Decided => {
-  if (!row) return { evidence, from: null, decision: { kind: 'known' }, findings: [] }
+  if (!row) return { evidence, from: null, decision: { kind: 'known' }, findings: [], isTest: false }
   const from = row.state
+  const isTest = isTestId(row.partner_id)
   const identity = judgeIdentity(row, evidence)
-  if (identity.kind === 'not_known_yet') return { evidence, from, decision: { kind: 'wait' }, findings: [] }
-  if (identity.kind === 'other') return notBelieved({ evidence, from, findings: identity.findings })
+  if (identity.kind === 'not_known_yet')
+    return { evidence, from, decision: { kind: 'wait' }, findings: [], isTest }
+  if (identity.kind === 'other') return notBelieved({ evidence, from, findings: identity.findings, isTest })
   const decision = decideSettlement({
     from,
     outcome: evidence.outcome,
@@ -90,16 +95,16 @@ const decide = (row: PaymentRow | undefined, evidence: Evidence, holderOf: Holde
     bringsReceipt: evidence.receipt !== null,
   })
   const findings = findCollisions(row, evidence)
-  if (!isChange(decision)) return { evidence, from, decision, findings }
+  if (!isChange(decision)) return { evidence, from, decision, findings, isTest }
   const { receipt } = evidence
   const holder = receipt === null ? row.id : holderOf(receipt, row.id)
-  if (holder !== row.id) return receiptOfAnother({ evidence, from, holder })
+  if (holder !== row.id) return receiptOfAnother({ evidence, from, holder, isTest })
   const settled =
     decision.kind === 'move'
       ? { move: toMove(from, evidence), payment: applyOutcome(row, evidence) }
       : fillInReceipt(row, evidence)
   // Later evidence of the batch may change the row again.
-  return { evidence, from, decision, findings, change: { from, row: { ...row }, settled } }
+  return { evidence, from, decision, findings, isTest, change: { from, row: { ...row }, settled } }
 }
 
 const isChange = ({ kind }: SettleDecision): boolean => kind === 'move' || kind === 'fill_in_receipt'
@@ -109,8 +114,13 @@ const notBelieved = (settlement: Omit<Settlement, 'decision'>): Decided => ({
   decision: { kind: 'not_believed', receiptOf: null },
 })
 
-const receiptOfAnother = (given: { evidence: Evidence; from: PaymentStateName; holder: bigint }): Decided => {
-  const { evidence, from, holder } = given
+const receiptOfAnother = (given: {
+  evidence: Evidence
+  from: PaymentStateName
+  holder: bigint
+  isTest: boolean
+}): Decided => {
+  const { evidence, from, holder, isTest } = given
   const { paymentId, cause, receipt } = evidence
   const detail = `${cause}: ${receipt} is the receipt of payment ${holder}`
   return {
@@ -118,6 +128,7 @@ const receiptOfAnother = (given: { evidence: Evidence; from: PaymentStateName; h
     from,
     decision: { kind: 'not_believed', receiptOf: holder },
     findings: [{ paymentId, kind: 'receipt_of_another_payment', detail }],
+    isTest,
   }
 }
 

@@ -16,10 +16,10 @@ export type Evidence = {
   /** Daraja's ids, where the evidence has them. */
   merchantRequestId: string | null
   checkoutRequestId: string | null
-  /** The operator who states it and the reason, where it is not from Daraja; kept in the history. */
-  byHand?: { operator: string; reason: string }
+  /** Who states it and the reason, if one was given, where it is not from Daraja; kept in the history. */
+  byHand?: { operator: string; reason: string | null }
   /** The payer's whole number, which only a callback has; null: not there. */
   payerMsisdn?: string | null
-  /** Of a callback: the nonce of the URL that it came to; null: not there. */
-  callback?: { nonce: string | null }
+  /** Of a callback: which, and the nonce of the URL that it came to; null: not there. */
+  callback?: { id?: string; nonce: string | null }
 }

@@ -8,25 +8,31 @@ import type { Evidence } from './evidence.ts'
 // Reports that contradict what is known. None of them moves a payment, none is dropped: each is kept once, shown by
 // `payments show`, logged as an error and counted.
 
-export type FindingKind =
+export const FINDING_KINDS = [
   /** Somebody with authority says that a paid payment failed. It stays paid. */
-  | 'failure_after_success'
+  'failure_after_success',
   /** A paid payment was paid again, or another receipt is reported for it. The first receipt stays. */
-  | 'different_receipt'
+  'different_receipt',
   /** The evidence, or M-PESA's records, name another amount than was requested. */
-  | 'different_amount'
+  'different_amount',
   /** The evidence names another push than the one whose ids are known. The first ids stay. */
-  | 'different_checkout_request_id'
+  'different_checkout_request_id',
   /** The same, by the other id of a push. */
-  | 'different_merchant_request_id'
+  'different_merchant_request_id',
   /** The evidence names another payer. */
-  | 'different_payer'
+  'different_payer',
   /** A callback came to the URL of another payment that had this id, in a database that was put back since. */
-  | 'of_another_payment'
+  'of_another_payment',
   /** Nothing shows that the evidence is of this payment and no other. */
-  | 'not_proven'
+  'not_proven',
   /** The receipt stands at another payment already. */
-  | 'receipt_of_another_payment'
+  'receipt_of_another_payment',
+] as const
+
+export type FindingKind = (typeof FINDING_KINDS)[number]
+
+export const isFindingKind = (text: string): text is FindingKind =>
+  FINDING_KINDS.some((kind) => kind === text)
 
 export type Finding = { paymentId: bigint; kind: FindingKind; detail: string }
 

@@ -1,5 +1,5 @@
 import type { Log } from '../../runtime/log.ts'
-import type { CoreMetrics } from '../metrics.ts'
+import { type CoreMetrics, UNCOUNTED } from '../metrics.ts'
 import type { Settlement } from './decide.ts'
 import type { Finding } from './findings.ts'
 
@@ -13,9 +13,11 @@ export const reportSettlements = (
 ): void => {
   for (const settlement of settlements) {
     logSettlement(parts.log, settlement)
-    const { decision, evidence, findings } = settlement
-    if (decision.kind === 'move') parts.metrics.settled({ outcome: decision.to, cause: evidence.cause })
-    reportFindings(parts, findings)
+    const { decision, evidence, findings, isTest } = settlement
+    const metrics = isTest ? UNCOUNTED : parts.metrics
+    const { cause, resultCode } = evidence
+    if (decision.kind === 'move') metrics.settled({ outcome: decision.to, cause, resultCode })
+    reportFindings({ log: parts.log, metrics }, findings)
   }
 }
 
@@ -30,11 +32,12 @@ export const reportFindings = (
   }
 }
 
-const logSettlement = (log: Log, { evidence, from, decision }: Settlement): void => {
+const logSettlement = (log: Log, { evidence, from, decision, isTest }: Settlement): void => {
   const lineOf = (about: { event: string; from?: string; state?: string }) => {
     const { event, ...states } = about
     const { paymentId, cause, resultCode } = evidence
-    return { event, payment_id: Number(paymentId), cause, result_code: resultCode, ...states }
+    const test = isTest ? { test: true } : {}
+    return { event, payment_id: Number(paymentId), cause, result_code: resultCode, ...states, ...test }
   }
   if (from === null) return log.warn(lineOf({ event: 'payment_not_found' }))
   switch (decision.kind) {

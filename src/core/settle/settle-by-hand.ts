@@ -3,7 +3,8 @@ import type { Database } from '../../database/connect.ts'
 import type { Outcome, PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
-import { type AuditEntry, recordAudit } from '../audit/record-audit.ts'
+import { type Actor, type AuditEntry, nameOf, recordAudit } from '../audit/record-audit.ts'
+import { findPayment, type Owner, type PaymentRow } from '../payments/find.ts'
 import type { Settlement } from './decide.ts'
 import type { Evidence } from './evidence.ts'
 import { settle } from './settle.ts'
@@ -11,23 +12,30 @@ import { settle } from './settle.ts'
 /** An operator's settlement of a payment. */
 export type HandSettlement = {
   paymentId: bigint
+  /** Whose it must be. */
+  owner: Owner
   outcome: Outcome
   /** M-PESA's receipt; null for a failure. */
   receipt: string | null
-  operator: string
-  /** From which machine. */
-  from: string
+  actor: Actor
   /** Why, for whoever asks later; kept in the history with the operator's name. */
   reason: string
+  /** Also while the gateway itself may still settle it. */
+  anyway: boolean
+  /** All of it is done, and rolled back. */
+  isRehearsal: boolean
 }
 
 /** What came of it. */
 export type HandSettled =
-  | { kind: 'settled' }
+  /** Or would be; `payment` as it is then. */
+  | { kind: 'settled'; settlement: Settlement; payment: PaymentRow }
   /** Nothing was changed, since no arrow leads there from the payment's state (null: none such). */
   | { kind: 'unchanged'; state: PaymentStateName | null }
   /** Nothing was changed, since the receipt proves another payment. */
   | { kind: 'receipt_taken'; paymentId: bigint }
+  /** Nothing was changed, since its payer may still be prompted, or Daraja be asked at that time. */
+  | { kind: 'may_settle_itself'; duty: 'push' | 'query'; dueAt: Date }
 
 /** What a partner reads of a payment that an operator settled; M-PESA gave no code for a failure. */
 const OUTCOMES = {
@@ -35,55 +43,84 @@ const OUTCOMES = {
   failed: { resultCode: 'NOT_PAID', resultDesc: 'Found not paid by an operator of the gateway.' },
 }
 
-/** Thrown to roll back what an operator's settlement did beside moving the payment. */
-class Unchanged extends Error {
+/** Thrown to roll back what an operator's settlement did. */
+class RolledBack extends Error {
   readonly settled: HandSettled
   constructor(settled: HandSettled) {
-    super('unchanged')
+    super('rolled back')
     this.settled = settled
   }
 }
 
 /**
  * Settles a payment on an operator's statement: the only way out for one that neither a callback, nor the query, nor
- * M-PESA's records settle. Its partner gets a delivery as always, and the audit log a line. Only along an arrow, so a
- * paid payment stays paid.
+ * M-PESA's records settle; one that they may settle yet is left to them, unless the operator says otherwise. Its partner
+ * gets a delivery as always, and the audit log a line. Only along an arrow, so a paid payment stays paid.
  */
 export const settleByHand = async (database: Database, request: HandSettlement): Promise<HandSettled> => {
   try {
-    await database.transaction().execute(async (transaction) => {
-      const [settlement] = await settle(transaction, [toEvidence(request)])
-      if (settlement?.decision.kind !== 'move') throw new Unchanged(toRefusal(settlement))
-      await recordAudit(transaction, await toEntry(transaction, request, settlement?.from ?? null))
+    const settled = await database.transaction().execute(async (transaction) => {
+      const done = await settleWithin(transaction, request)
+      if (done.kind !== 'settled' || request.isRehearsal) throw new RolledBack(done)
       crashPoint('settle_by_hand.before_commit')
+      return done
     })
     crashPoint('settle_by_hand.after_commit')
-    return { kind: 'settled' }
+    return settled
   } catch (error) {
-    if (error instanceof Unchanged) return error.settled
+    if (error instanceof RolledBack) return error.settled
     throw error
   }
 }
 
-const toEntry = async (
+/** The same in a transaction of the caller's, who rolls it back when it came to nothing. */
+export const settleWithin = async (
   transaction: Transaction<Schema>,
   request: HandSettlement,
-  from: PaymentStateName | null,
-): Promise<AuditEntry> => {
-  const payment = await transaction
-    .selectFrom('payments')
-    .select('partner_id')
-    .where('id', '=', request.paymentId)
-    .executeTakeFirst()
-  return {
-    actor: { kind: 'operator', name: request.operator, from: request.from },
-    action: 'settled',
-    subject: { kind: 'payment', id: request.paymentId },
-    partnerId: payment?.partner_id ?? null,
-    before: { state: from },
-    after: { state: request.outcome, receipt: request.receipt, reason: request.reason },
-  }
+): Promise<HandSettled> => {
+  const done = await settleOne(transaction, request)
+  if (done.kind === 'settled') await recordAudit(transaction, toEntry(request, done))
+  return done
 }
+
+const settleOne = async (transaction: Transaction<Schema>, request: HandSettlement): Promise<HandSettled> => {
+  const { paymentId, owner } = request
+  if ((await findPayment(transaction, owner, paymentId)) === undefined) {
+    return { kind: 'unchanged', state: null }
+  }
+  // Before it is settled, which ends its duties.
+  const duty = request.anyway ? null : await findDuty(transaction, paymentId)
+  const [settlement] = await settle(transaction, [toEvidence(request)])
+  const payment = await findPayment(transaction, owner, paymentId)
+  if (settlement?.decision.kind !== 'move' || payment === undefined) return toRefusal(settlement)
+  return duty === null ? { kind: 'settled', settlement, payment } : { kind: 'may_settle_itself', ...duty }
+}
+
+/** By what the gateway itself may settle a payment yet, and when. */
+const findDuty = async (
+  transaction: Transaction<Schema>,
+  paymentId: bigint,
+): Promise<{ duty: 'push' | 'query'; dueAt: Date } | null> => {
+  const [push, query] = (['to_submit', 'to_query'] as const).map((table) =>
+    transaction.selectFrom(table).select('due_at').where('payment_id', '=', paymentId),
+  )
+  const pushAt = (await push?.executeTakeFirst())?.due_at
+  if (pushAt !== undefined) return { duty: 'push', dueAt: pushAt }
+  const queryAt = (await query?.executeTakeFirst())?.due_at
+  return queryAt === undefined ? null : { duty: 'query', dueAt: queryAt }
+}
+
+const toEntry = (
+  request: HandSettlement,
+  { settlement, payment }: Extract<HandSettled, { kind: 'settled' }>,
+): AuditEntry => ({
+  actor: request.actor,
+  action: 'settled',
+  subject: { kind: 'payment', id: request.paymentId },
+  partnerId: payment.partner_id,
+  before: { state: settlement.from },
+  after: { state: request.outcome, receipt: request.receipt, reason: request.reason },
+})
 
 const toRefusal = (settlement: Settlement | undefined): HandSettled => {
   const { decision, from = null } = settlement ?? {}
@@ -102,5 +139,5 @@ const toEvidence = (request: HandSettlement): Evidence => ({
   transactionDate: null,
   merchantRequestId: null,
   checkoutRequestId: null,
-  byHand: { operator: request.operator, reason: request.reason },
+  byHand: { operator: nameOf(request.actor), reason: request.reason },
 })

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { anyOf } from '../../database/given-rows.ts'
+import type { PublishAtOnce } from '../outbox/publish.ts'
 import { type Decided, decideBatch, type PaymentRow, SETTLED_COLUMNS, type Settlement } from './decide.ts'
 import type { Evidence } from './evidence.ts'
 import { type UnlockedChange, writeUnlocked } from './write-outcomes.ts'
@@ -12,11 +13,13 @@ export type SaidByCallback = { callbackId: string; evidence: Evidence }
  * Settles payments by callbacks in two round trips, with no lock held between them: reads the payments, decides, and
  * writes the changes of those that still are as they were read, together with the ends of the callbacks' duties. Only
  * what nearly every callback is: the first of its payment here, which moves it, and in which everything fits. Resolves
- * with these; nothing is written of the others, which `settle` takes, with locks.
+ * with these; nothing is written of the others, which `settle` takes, with locks. Their deliveries are published by
+ * `publish`, or, where that is null, left to the outbox's loop.
  */
 export const settleUnlocked = async (
   database: Database,
   said: readonly SaidByCallback[],
+  publish: PublishAtOnce | null,
 ): Promise<{ callbackId: string; settlement: Settlement }[]> => {
   const first = firstOfEach(said)
   const read = await readPayments(database, [...first.keys()])
@@ -27,11 +30,12 @@ export const settleUnlocked = async (
   })
   const changes = decided.flatMap((one) => toChange(one, first, read))
   if (changes.length === 0) return []
-  const written = await writeUnlocked(database, changes)
-  return decided.flatMap(({ evidence, from, decision, findings }) => {
+  const written = await writeUnlocked(database, changes, { isPublished: publish !== null })
+  publish?.([...written.values()])
+  return decided.flatMap(({ evidence, from, decision, findings, isTest }) => {
     const { callbackId } = first.get(evidence.paymentId) ?? {}
     return callbackId !== undefined && written.has(evidence.paymentId)
-      ? [{ callbackId, settlement: { evidence, from, decision, findings } }]
+      ? [{ callbackId, settlement: { evidence, from, decision, findings, isTest } }]
       : []
   })
 }

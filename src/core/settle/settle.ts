@@ -39,11 +39,12 @@ export const settle = async (
     transaction,
     decided.flatMap(({ findings }) => findings),
   )
-  const settlements = decided.map(({ evidence: one, from, decision, findings }) => ({
+  const settlements = decided.map(({ evidence: one, from, decision, findings, isTest }) => ({
     evidence: one,
     from,
     decision,
     findings: findings.filter((finding) => takeSame(fresh, finding)),
+    isTest,
   }))
   await askAbout(transaction, settlements)
   return settlements

@@ -2,9 +2,11 @@ import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
+import type { Due } from '../../queue/delivery-stream.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { endpointHost } from '../../values/endpoint.ts'
-import { ENQUEUE, renderBody } from '../outbox/enqueue.ts'
+import { enqueue, renderBody } from '../outbox/enqueue.ts'
+import { EVENT, NEXT_POSITION } from '../payments/move.ts'
 import type { Change } from './decide.ts'
 
 // The one place where an outcome is written: the payment, its history, the end of its duties, and its delivery, all in
@@ -24,7 +26,7 @@ export const writeLocked = async (
         UPDATE payments SET ${OUTCOME} FROM ${givenRows(some, CHANGED)}
         WHERE payments.id = given.id AND payments.state = given.from_state
         RETURNING ${MOVED}
-      ), ${WHAT_FOLLOWS}
+      ), ${whatFollows({ isPublished: false })}
       SELECT id FROM moved
     `.execute(transaction)
     if (rows.length !== some.length) throw new Error('a payment changed while it was locked')
@@ -54,17 +56,18 @@ export type UnlockedChange = Change & {
 
 /**
  * Writes the changes of payments whose row still is the very one that was read, whose receipt is nobody's yet and whose
- * callback nobody else has in hand or has interpreted; the duties of these callbacks end. Resolves with the ids of the
- * payments that were changed; of the others nothing is written. One change a payment. The duties are taken first, then
- * the payments in the order of their ids, then the receipts in their order: as `settle` does, so that nobody waits for
- * each other.
+ * callback nobody else has in hand or has interpreted; the duties of these callbacks end. Resolves with the deliveries
+ * of the payments that were changed, by the ids of these; of the others nothing is written. One change a payment. The
+ * duties are taken first, then the payments in the order of their ids, then the receipts in their order: as `settle`
+ * does, so that nobody waits for each other. With `isPublished` the caller has to publish the deliveries.
  */
 export const writeUnlocked = async (
   database: Database,
   changes: readonly UnlockedChange[],
-): Promise<Set<bigint>> => {
+  { isPublished }: { isPublished: boolean },
+): Promise<Map<bigint, Due>> => {
   crashPoint('settle_unlocked.before_commit', changes.length)
-  const { rows } = await sql<RowOf<'payments', 'id'>>`
+  const { rows } = await sql<Due & RowOf<'deliveries', 'payment_id'>>`
     WITH taken AS (
       SELECT callback_id FROM to_interpret
       WHERE callback_id = ${anyOf(
@@ -88,11 +91,11 @@ export const writeUnlocked = async (
       RETURNING ${MOVED}, given.callback_id
     ), interpreted AS (
       DELETE FROM to_interpret WHERE callback_id = ANY (ARRAY(SELECT callback_id FROM moved))
-    ), ${WHAT_FOLLOWS}
-    SELECT id FROM moved
+    ), ${whatFollows({ isPublished })}
+    SELECT payment_id, id AS delivery_id, partner_id, host, ${isPublished ? 1 : 0}::integer AS publish_number FROM added
   `.execute(database)
   crashPoint('settle_unlocked.after_commit', rows.length)
-  return new Set(rows.map(({ id }) => id))
+  return new Map(rows.map(({ payment_id, ...due }) => [payment_id, due]))
 }
 
 const CHANGED = {
@@ -126,12 +129,14 @@ const OUTCOME = sql`
   result_code = given.result_code,
   result_desc = given.result_desc,
   receipt = given.receipt,
-  transaction_date = given.transaction_date
+  transaction_date = given.transaction_date,
+  event_position = CASE WHEN given.cause IS NULL THEN payments.event_position ELSE ${NEXT_POSITION} END,
+  event_number = payments.event_number + (given.cause IS NOT NULL)::integer
 `
 
 const MOVED = sql`
   payments.id, payments.partner_id, payments.callback_url, given.from_state, given.state, given.cause, given.detail,
-  given.operator, given.host, given.body
+  given.operator, given.host, given.body, ${EVENT}
 `
 
 const MOVED_IDS = sql`ANY (ARRAY(SELECT id FROM moved))`
@@ -140,15 +145,16 @@ const MOVED_IDS = sql`ANY (ARRAY(SELECT id FROM moved))`
  * What is written of each row of `moved`. A move's time is that of the move, while the payment is locked, and not that
  * of the transaction's start: else the history of a payment for whose lock somebody waited would be out of order.
  */
-const WHAT_FOLLOWS = sql`
+const whatFollows = (outbox: { isPublished: boolean }) => sql`
   history AS (
-    INSERT INTO payment_history (payment_id, from_state, to_state, cause, detail, operator, at)
-    SELECT id, from_state, state, cause, detail, operator, clock_timestamp() FROM moved WHERE cause IS NOT NULL
+    INSERT INTO payment_history (payment_id, from_state, to_state, cause, detail, operator, at, event_position, event_number)
+    SELECT id, from_state, state, cause, detail, operator, clock_timestamp(), event_position, event_number
+    FROM moved WHERE cause IS NOT NULL
   ), submitted AS (
     DELETE FROM to_submit WHERE payment_id = ${MOVED_IDS}
   ), queried AS (
     DELETE FROM to_query WHERE payment_id = ${MOVED_IDS}
   ), confirmed AS (
     DELETE FROM to_confirm WHERE payment_id = ${MOVED_IDS}
-  ), ${ENQUEUE}
+  ), ${enqueue(outbox)}
 `

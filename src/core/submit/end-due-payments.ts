@@ -74,7 +74,7 @@ const lockPayments = (transaction: Transaction<Schema>, ids: readonly bigint[]):
           query
             .selectFrom('partners')
             .select('partners.id')
-            .whereRef('partners.id', '=', 'payments.partner_id')
+            .where('partners.id', '=', sql<bigint>`abs(payments.partner_id)`)
             .where('disabled_at', 'is not', null),
         )
         .as('is_stopped'),

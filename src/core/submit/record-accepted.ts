@@ -11,6 +11,7 @@ import type { CoreMetrics } from '../metrics.ts'
 import { nextDelay } from '../payments/duties.ts'
 import { movingParts } from '../payments/move.ts'
 import { reportFindings, reportSettlements } from '../settle/report-settlements.ts'
+import type { CoreTraces } from '../traces.ts'
 import { isKind, type Pushed, type PushedAs } from './pushed.ts'
 import { recordPushes } from './record-pushes.ts'
 
@@ -37,6 +38,7 @@ export const createPushRecorder = (options: {
   random: () => number
   log: Log
   metrics: CoreMetrics
+  traces?: CoreTraces | undefined
   onSettled: () => void
 }): PushRecorder => {
   const { database, reconcileAfterMs, random, log, metrics, nowMs, onSettled } = options
@@ -48,8 +50,10 @@ export const createPushRecorder = (options: {
     return pushes.map(({ paymentId }) => recorded.has(paymentId))
   })
   const others = gather(async (pushes: readonly Pushed[]) => {
+    const traced = options.traces?.settling()
     const { settlements, findings } = await recordPushes({ database, reconcileAfterMs, random, pushes })
     reportSettlements({ log, metrics }, settlements)
+    traced?.(settlements)
     reportFindings({ log, metrics }, findings)
     if (settlements.length > 0) onSettled()
     return pushes.map(() => undefined)
@@ -113,7 +117,7 @@ export const recordAccepted = async (options: {
       SELECT id, now() + make_interval(secs => query_after_ms / 1000), account_id FROM moved
       ON CONFLICT DO NOTHING
     ), ended AS (
-      DELETE FROM to_submit USING moved WHERE to_submit.payment_id = moved.id
+      DELETE FROM to_submit WHERE payment_id = ANY (ARRAY(SELECT id FROM moved))
     )
     SELECT id FROM moved
   `.execute(options.database)

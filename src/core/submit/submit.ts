@@ -7,9 +7,10 @@ import { maskMsisdn } from '../../values/msisdn.ts'
 import { backOff } from '../daraja/back-off.ts'
 import type { FindAccount, OpenAccount } from '../daraja/call.ts'
 import { type PushOutcome, pushStk } from '../daraja/stk-push.ts'
-import type { CoreMetrics } from '../metrics.ts'
-import { beginningAt, findDueAccounts, sooner } from '../payments/due-accounts.ts'
+import { type CoreMetrics, UNCOUNTED } from '../metrics.ts'
+import { beginningAt, createDueAccounts, type DueAccount, sooner } from '../payments/due-accounts.ts'
 import { reportSettlements } from '../settle/report-settlements.ts'
+import type { CoreTraces } from '../traces.ts'
 import { endDuePayments } from './end-due-payments.ts'
 import { createPushRecorder, type PushRecorder } from './record-accepted.ts'
 import { createPushTakers, type DuePayment, type PushTaker } from './take-due-payments.ts'
@@ -27,6 +28,9 @@ const GATHER_MS = 20
  * A payment that was taken longer ago than this is not pushed, ms: the process stood still, and the buyer may be gone.
  */
 const STALE_MS = 10_000
+
+/** Pushes of test payments at once, of all partners. */
+const TEST_PUSHES_AT_ONCE = 64
 
 /** What is recorded of it: it certainly was not pushed. */
 const NOT_PUSHED: PushOutcome = {
@@ -55,6 +59,7 @@ export type Submitting = {
   random: () => number
   log: Log
   metrics: CoreMetrics
+  traces?: CoreTraces | undefined
   onSettled: () => void
 }
 
@@ -66,15 +71,7 @@ export type Submitting = {
  */
 export const startSubmitting = (options: Submitting): Loop => {
   const underWay = new Set<Promise<void>>()
-  const record = createPushRecorder({
-    database: options.database,
-    reconcileAfterMs: options.reconcileAfterMs,
-    nowMs: options.nowMs,
-    random: options.random,
-    log: options.log,
-    metrics: options.metrics,
-    onSettled: options.onSettled,
-  })
+  const record = createPushRecorder(options)
   const takerOf = createPushTakers({
     database: options.database,
     concurrency: options.concurrency,
@@ -82,16 +79,20 @@ export const startSubmitting = (options: Submitting): Loop => {
     timeoutMs: options.timeoutMs,
     nowMs: options.nowMs,
   })
-  let pushing = 0
+  const findDueAccounts = createDueAccounts('to_submit', options)
+  /** Slots of their own: however many rehearse, and wait, real payments do not wait for them. */
+  const pushing = { real: 0, test: 0 }
+  const widths = { real: options.concurrency, test: TEST_PUSHES_AT_ONCE }
   let rounds = 0
 
   const start = (taken: Taken): void => {
+    const kind = kindOf(taken.account)
     const onPushed = (): void => {
-      pushing -= 1
+      pushing[kind] -= 1
       taken.taker.ended()
       loop.wake()
     }
-    pushing += 1
+    pushing[kind] += 1
     taken.taker.started()
     // A record that fails leaves the payment in `submitting`; when its lease ends it is found and becomes
     // `unconfirmed`.
@@ -102,11 +103,12 @@ export const startSubmitting = (options: Submitting): Loop => {
     void running.then(() => underWay.delete(running))
   }
 
-  const submitDue = async (accountId: bigint): Promise<boolean | number> => {
+  const submitDue = async ({ accountId, since }: DueAccount): Promise<boolean | number> => {
     const takenAtMs = options.nowMs()
     const taker = takerOf(accountId)
     const account = await options.findAccount(accountId)
-    const taken = await taker.take(account, options.concurrency - pushing)
+    const kind = kindOf(account)
+    const taken = await taker.take({ account, since, free: widths[kind] - pushing[kind] })
     if (taken === null) return taker.waitMs()
     if (account) for (const payment of taken.toPush) start({ taker, account, payment, takenAtMs })
     if (taken.toEnd.length > 0) await end(options, taken.toEnd)
@@ -116,8 +118,8 @@ export const startSubmitting = (options: Submitting): Loop => {
   const round = async (): Promise<boolean | number> => {
     rounds += 1
     let again: boolean | number = false
-    const accountIds = await findDueAccounts(options.database, 'to_submit')
-    for (const accountId of beginningAt(accountIds, rounds)) again = sooner(again, await submitDue(accountId))
+    for (const account of beginningAt(await findDueAccounts(), rounds))
+      again = sooner(again, await submitDue(account))
     return again
   }
 
@@ -136,6 +138,8 @@ export const startSubmitting = (options: Submitting): Loop => {
   }
   return { ...loop, stop }
 }
+
+const kindOf = (account: OpenAccount | null): 'real' | 'test' => (account?.test ? 'test' : 'real')
 
 /** A payment that was taken, when, and by whom. */
 type Taken = { taker: PushTaker; account: OpenAccount; payment: DuePayment; takenAtMs: number }
@@ -161,10 +165,11 @@ const pushAndReport = async (options: Submitting, taken: Taken): Promise<PushOut
   const isStale = startedAtMs - takenAtMs > STALE_MS
   const outcome = isStale ? NOT_PUSHED : await push(options, account, payment)
   taker.answered({ kind: outcome.kind, tookMs: options.nowMs() - startedAtMs })
-  options.metrics.pushed(outcome.kind)
-  logOutcome(options.log, payment, outcome)
+  const metrics = account.test === null ? options.metrics : UNCOUNTED
+  metrics.pushed(outcome.kind)
+  logOutcome(options.log, taken, outcome)
   if (outcome.kind === 'later') {
-    const { database, log, metrics } = options
+    const { database, log } = options
     await backOff({ database, shortcode: account.daraja.account.shortcode, log, metrics }, outcome)
   }
   return outcome
@@ -172,29 +177,34 @@ const pushAndReport = async (options: Submitting, taken: Taken): Promise<PushOut
 
 /** Ends what is due and not to be pushed, and reports it. */
 const end = async (options: Submitting, ids: readonly bigint[]): Promise<void> => {
+  const traced = options.traces?.settling()
   const { orphans, settlements } = await endDuePayments(options.database, ids)
   for (const found of orphans)
     options.log.warn({ event: 'payment_unconfirmed', payment_id: found, cause: 'submitter_lost' })
   reportSettlements(options, settlements)
+  traced?.(settlements)
   if (settlements.length > 0) options.onSettled()
 }
 
 const push = async (options: Submitting, account: OpenAccount, payment: DuePayment): Promise<PushOutcome> => {
   crashPoint('push.before_send')
-  const outcome = await pushStk(account.daraja, payment, {
+  const traced = options.traces?.pushing(payment.id, account.daraja)
+  const outcome = await pushStk(traced?.daraja ?? account.daraja, payment, {
     accountReference: options.accountReferenceOf(payment, account),
     darajaCallbackUrl: options.darajaCallbackUrlOf(payment),
   })
   crashPoint('push.after_send')
+  traced?.ended(outcome)
   return outcome
 }
 
-const logOutcome = (log: Log, payment: DuePayment, outcome: PushOutcome): void => {
+const logOutcome = (log: Log, { payment, account }: Taken, outcome: PushOutcome): void => {
   const lineOf = ({ event, ...more }: { event: string; [field: string]: string | number }) => ({
     event,
     payment_id: Number(payment.id),
     msisdn: maskMsisdn(payment.msisdn),
     ...more,
+    ...(account.test !== null && { test: true }),
   })
   switch (outcome.kind) {
     case 'accepted':

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
+import { isTestId } from '../../values/test-partner.ts'
 import { type Hold, type HoldRow, selectHold, toHold } from '../daraja/back-off.ts'
 import {
   type BucketRow,
@@ -43,6 +44,8 @@ export type TakenPayments = {
 type Taking = {
   database: Database
   accountId: bigint
+  /** No duty that is due and free was due before. */
+  since: string
   budget: Budget
   limit: number
   leaseMs: number
@@ -76,7 +79,7 @@ type FoundRow = HoldRow &
  * one (LATERAL), from an array, which the planner takes for a short one however many are due.
  */
 const take = async (options: Taking): Promise<readonly FoundRow[]> => {
-  const { accountId, budget, limit } = options
+  const { accountId, since, budget, limit } = options
   crashPoint('take.before_commit')
   const { rows } = await sql<FoundRow>`
     WITH hold AS MATERIALIZED (${selectHold(budget.shortcode)}),
@@ -85,32 +88,33 @@ const take = async (options: Taking): Promise<readonly FoundRow[]> => {
       SELECT hold.*, bucket.*, CASE WHEN for_ms > 0 THEN 0 ELSE least(${limit}::integer, calls)::bigint END AS allowed
       FROM hold CROSS JOIN bucket
     ), due AS MATERIALIZED (
-      SELECT payment_id FROM to_submit
-      WHERE account_id = ${accountId} AND due_at <= now() AND leased_until <= now() AND submit_by > now()
+      SELECT payment_id, takes FROM to_submit
+      WHERE account_id = ${accountId} AND due_at BETWEEN ${since} AND now() AND leased_until <= now()
+        AND submit_by > now()
       ORDER BY due_at LIMIT coalesce((SELECT allowed FROM account), 0) FOR UPDATE SKIP LOCKED
     ), found AS MATERIALIZED (
-      SELECT payments.id, state = 'accepted' AND submit_by > now() AND NOT EXISTS (
-        SELECT FROM partners WHERE partners.id = payments.partner_id AND disabled_at IS NOT NULL
+      SELECT payments.id, takes + 1 AS takes, state = 'accepted' AND submit_by > now() AND NOT EXISTS (
+        SELECT FROM partners WHERE partners.id = abs(payments.partner_id) AND disabled_at IS NOT NULL
       ) AS may_be_pushed
-      FROM unnest(ARRAY(SELECT payment_id FROM due)) AS given (id) CROSS JOIN LATERAL (
+      FROM unnest(ARRAY(SELECT payment_id FROM due), ARRAY(SELECT takes FROM due)) AS given (id, takes) CROSS JOIN LATERAL (
         SELECT id, partner_id, state, submit_by FROM payments
         WHERE payments.id = given.id FOR NO KEY UPDATE SKIP LOCKED
       ) payments
     ), locked AS (
-      SELECT id FROM found WHERE may_be_pushed
+      SELECT id, takes FROM found WHERE may_be_pushed
     ), ${MOVED}, leased AS (
       UPDATE to_submit SET leased_until = now() + make_interval(secs => ${options.leaseMs / 1000}), takes = takes + 1
-      FROM moved WHERE to_submit.payment_id = moved.id
-      RETURNING moved.*, takes
+      WHERE payment_id = ANY (ARRAY(SELECT id FROM moved))
     ), spent AS (
       SELECT count(*) AS calls FROM moved
     ), spending AS (${spendFrom(budget)}), old AS (
       SELECT payment_id FROM to_submit
-      WHERE account_id = ${accountId} AND due_at <= now() AND leased_until <= now() AND submit_by <= now()
+      WHERE account_id = ${accountId} AND due_at BETWEEN ${since} AND now() AND leased_until <= now()
+        AND submit_by <= now()
       LIMIT ${options.alsoOld ? MAX_OLD : 0}
     )
     SELECT account.*, taken.* FROM account LEFT JOIN (
-      SELECT id, msisdn, amount_kes, reference, callback_nonce, takes FROM leased
+      SELECT id, msisdn, amount_kes, reference, callback_nonce, takes FROM moved
       UNION ALL SELECT id, NULL, NULL, NULL, NULL, NULL FROM found WHERE NOT may_be_pushed
       UNION ALL SELECT payment_id, NULL, NULL, NULL, NULL, NULL FROM old
     ) taken ON true
@@ -123,7 +127,7 @@ const MOVED = movingParts({
   from: 'accepted',
   to: 'submitting',
   cause: 'taken_for_submission',
-  returning: sql`msisdn, amount_kes, reference, callback_nonce`,
+  returning: sql`msisdn, amount_kes, reference, callback_nonce, locked.takes`,
 })
 
 const isToBePushed = (row: FoundRow): row is FoundRow & DuePayment => row.takes !== null
@@ -153,10 +157,10 @@ const LEASE_MARGIN_MS = 150_000
 /** Takes an account's payments, as many as may be under way, when they may be. */
 export type PushTaker = {
   /**
-   * Takes at most `free` payments, and those past their deadline; null: nothing was looked for, since nothing is
-   * allowed. Without an account nobody can be prompted, yet deadlines pass.
+   * Takes at most `free` payments, and those past their deadline, of those that are due since `since`; null: nothing was
+   * looked for, since nothing is allowed. Without an account nobody can be prompted, yet deadlines pass.
    */
-  take(account: OpenAccount | null, free: number): Promise<TakenPayments | null>
+  take(from: { account: OpenAccount | null; since: string; free: number }): Promise<TakenPayments | null>
   /** How long until something may be allowed again, ms. */
   waitMs(): number
   /** A push of the account is under way, was answered, and has ended. */
@@ -164,6 +168,9 @@ export type PushTaker = {
   answered(answer: { kind: PushOutcome['kind']; tookMs: number }): void
   ended(): void
 }
+
+/** Test payments of one partner that are pushed at once, at the most. */
+const TEST_WIDTH = 8
 
 type TakerOptions = {
   database: Database
@@ -187,12 +194,13 @@ export const createPushTakers = (options: TakerOptions): ((accountId: bigint) =>
 
 /** Decides how many payments of an account are taken, and when: what is not allowed yet costs no statement. */
 const createPushTaker = (options: TakerOptions, accountId: bigint): PushTaker => {
-  const width = createPushWidth(options.concurrency)
+  const isTest = isTestId(accountId)
+  const width = createPushWidth(isTest ? TEST_WIDTH : options.concurrency)
   let underWay = 0
   let notBeforeMs = Number.NEGATIVE_INFINITY
   let oldAtMs = Number.NEGATIVE_INFINITY
 
-  const take = async (account: OpenAccount | null, free: number): Promise<TakenPayments | null> => {
+  const take: PushTaker['take'] = async ({ account, since, free }) => {
     const nowMs = options.nowMs()
     const alsoOld = nowMs >= oldAtMs
     const isAllowed = account !== null && nowMs >= notBeforeMs
@@ -201,7 +209,8 @@ const createPushTaker = (options: TakerOptions, accountId: bigint): PushTaker =>
     const taken = await takeDuePayments({
       database: options.database,
       accountId,
-      budget: budgetOf(account, options.pushesPerSecond),
+      since,
+      budget: budgetOf(account, isTest ? null : options.pushesPerSecond),
       limit,
       leaseMs: longestCallMs(options.timeoutMs) + LEASE_MARGIN_MS,
       alsoOld,

@@ -30,8 +30,14 @@ export const readFound = async (database: Database, witness: bigint | null): Pro
              left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline,
              (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database,
              (SELECT coalesce(json_agg(token ORDER BY number), '[]') FROM epochs) AS epochs,
-             (SELECT coalesce(json_object_agg(sequencename, coalesce(last_value, 0)::text), '{}')
-              FROM pg_sequences WHERE schemaname = 'public') AS numbers,
+             -- Not by the view pg_sequences, which looks at every table there is, partitions too; OFFSET 0 has each looked up.
+             (SELECT coalesce(json_object_agg(relname, coalesce(value, 0)::text), '{}')
+              FROM pg_sequence CROSS JOIN LATERAL (
+                SELECT relname, relnamespace,
+                       CASE WHEN has_sequence_privilege(oid, 'SELECT, USAGE') THEN pg_sequence_last_value(oid) END AS value
+                FROM pg_class WHERE oid = seqrelid OFFSET 0
+              ) sequences
+              WHERE relnamespace = 'public'::regnamespace) AS numbers,
              -- Without those below, so that partitions of long ago are not looked into each time.
              (SELECT max(id)::text FROM payments WHERE id >= ${witness ?? 0n}::bigint) AS newest_payment,
              (${witness}::bigint IS NULL OR EXISTS (SELECT FROM payments WHERE id = ${witness}::bigint)) AS has_witness

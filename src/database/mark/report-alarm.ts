@@ -2,7 +2,7 @@ import type { Log } from '../../runtime/log.ts'
 import type { Alarm } from './mark.ts'
 
 /** What is wrong, and what to do, for a person. */
-export const textOfAlarm = ({ kind }: Alarm): string =>
+export const textOfAlarm = ({ kind }: Pick<Alarm, 'kind'>): string =>
   kind === 'older'
     ? 'the database is older than what was given out: was it restored from a copy? Run gateway restored'
     : 'the database is not the one of before: is DATABASE_URL or SPOOL_DIR wrong? If not, run gateway restored'

@@ -6,11 +6,11 @@ type Fields = Record<string, unknown>
 export type AuditTable = {
   id: Generated<bigint>
   at: Generated<Date>
-  /** `operator`: a command in a shell; `service`: a call with a service token. */
-  actor_kind: 'operator' | 'service'
-  /** The id of the service token; null for an operator. */
+  /** `operator`: a command in a shell; `service`: a call with a service token; `partner`: one with a partner's key. */
+  actor_kind: 'operator' | 'service' | 'partner'
+  /** The id of the service token, or of the key; null for an operator. */
   actor_id: bigint | null
-  /** The operator's name, or the token's. */
+  /** The operator's name, or the token's; of a key the part that is shown. */
   actor_name: string
   /** Whom the service names as the person behind its call, in its own words; null when it names none. */
   operator: string | null

@@ -44,4 +44,6 @@ export type DeadDeliveriesTable = {
   error_class: string | null
   reason: string
   at: Generated<Date>
+  /** When operators were told by a signal; null: not yet. */
+  told_at: ColumnType<Date | null, never, Date>
 }

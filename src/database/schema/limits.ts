@@ -33,6 +33,10 @@ export type DarajaAccountsTable = {
   held_until: Generated<Date>
   /** How often in a row it was held; a minute without another hold resets the count. */
   holds: Generated<number>
+  /** When the first of the holds in a row began; null: it was never held, or by a release that did not write it. */
+  held_since: Date | null
+  /** Why the last hold began: Daraja's code, or that of the connection; null: by a release that did not write it. */
+  held_code: string | null
   /** When its Pull Transactions were registered; null: not yet. */
   pull_registered_at: Date | null
 }

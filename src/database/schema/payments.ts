@@ -12,8 +12,9 @@ export type PaymentStateName =
 export type Outcome = Extract<PaymentStateName, 'successful' | 'failed'>
 
 /**
- * One row a payment; range-partitioned by id. Indexes only on (id), (partner_id, id) and BRIN (created_at): an index on
- * a column that changes with the state would end HOT updates.
+ * One row a payment; range-partitioned by id. Indexes only on (id), (partner_id, id), (reference, partner_id, -id),
+ * (msisdn, partner_id, -id) and BRIN (created_at): an index on a column that changes with the state would end HOT
+ * updates.
  */
 export type PaymentsTable = {
   id: Generated<bigint>
@@ -37,6 +38,14 @@ export type PaymentsTable = {
   account_id: Generated<bigint>
   /** 16 random hexadecimal digits that its callback URL carries; null: accepted by a release that knew of none. */
   callback_nonce: string | null
+  /** The partner's own pairs, as it gave them; null: none. */
+  metadata: Readonly<Record<string, string>> | null
+  /** Where its first event, that it was accepted, stands among all events; null: from before there were any. */
+  accepted_position: Generated<bigint | null>
+  /** Where its newest event stands, once it has moved. */
+  event_position: bigint | null
+  /** The number of its newest event: 1 that it was accepted, and one more for each move. */
+  event_number: Generated<number>
 }
 
 /** M-PESA's receipt → the payment that it proves; hash-partitioned, kept as long as the payment. */
@@ -66,6 +75,10 @@ export type PaymentHistoryTable = {
   detail: string | null
   /** Who moved it by hand; null: the gateway itself. */
   operator: string | null
+  /** Where the event that the move is stands among all events; null: from before there were any. */
+  event_position: bigint | null
+  /** Its number among the events of its payment. */
+  event_number: number | null
 }
 
 /** A contradiction between evidence and the recorded state of a payment, for operators; each kept once. */
@@ -75,6 +88,14 @@ export type PaymentFindingsTable = {
   kind: string
   detail: string
   at: Generated<Date>
+  /** What it is named by. */
+  id: Generated<bigint>
+  /** When somebody acknowledged it, who, and what they noted; null: nobody has. */
+  acknowledged_at: ColumnType<Date | null, never, Date>
+  acknowledged_by: ColumnType<string | null, never, string>
+  note: ColumnType<string | null, never, string>
+  /** When operators were told by a signal; null: not yet. */
+  told_at: ColumnType<Date | null, never, Date>
 }
 
 /** A duty: this payment is to be submitted to Daraja. */

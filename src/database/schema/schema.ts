@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely'
+import type { ApprovalsTable } from './approvals.ts'
 import type { AuditTable, EpochsTable } from './audit.ts'
 import type { CallbacksTable, StrangerCallbacksTable, ToInterpretTable } from './callbacks.ts'
 import type { AttemptsTable, DeliveriesTable, ToDeliverTable } from './deliveries.ts'
@@ -10,6 +11,12 @@ import type {
   PartnerDaysTable,
   PayerPromptsTable,
 } from './limits.ts'
+import type {
+  OperatorLinksTable,
+  OperatorSessionsTable,
+  OperatorsTable,
+  SignInGuessesTable,
+} from './operators.ts'
 import type {
   ApiKeysTable,
   PartnerAccountsTable,
@@ -27,6 +34,14 @@ import type {
   ToQueryTable,
   ToSubmitTable,
 } from './payments.ts'
+import type { SignalConditionsTable, SignalPaceTable } from './signals.ts'
+import type {
+  StatementExceptionsTable,
+  StatementLinesTable,
+  StatementsTable,
+  StatementUploadsTable,
+} from './statements.ts'
+import type { TrafficCountedTable, TrafficCountsTable } from './traffic.ts'
 
 /** Every table, as the newest migration leaves it. */
 export type Schema = {
@@ -53,11 +68,24 @@ export type Schema = {
   attempts: AttemptsTable
   endpoints: EndpointsTable
   dead_letters: DeadDeliveriesTable
+  approvals: ApprovalsTable
   audit: AuditTable
   partner_buckets: PartnerBucketsTable
   partner_days: PartnerDaysTable
   payer_prompts: PayerPromptsTable
   epochs: EpochsTable
+  operators: OperatorsTable
+  operator_sessions: OperatorSessionsTable
+  operator_links: OperatorLinksTable
+  sign_in_guesses: SignInGuessesTable
+  statements: StatementsTable
+  statement_lines: StatementLinesTable
+  statement_exceptions: StatementExceptionsTable
+  statement_uploads: StatementUploadsTable
+  signal_conditions: SignalConditionsTable
+  signal_pace: SignalPaceTable
+  traffic_counts: TrafficCountsTable
+  traffic_counted: TrafficCountedTable
 }
 
 /** Columns of a row as a statement returns them, by the names that the schema has for them. */

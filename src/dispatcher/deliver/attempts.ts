@@ -48,7 +48,7 @@ export const NAMED_IS_FREE = sql`(${IS_FREE}) IS TRUE`
 const PASSES = sql`
   endpoints.partner_id IS NULL OR endpoints.paused_at IS NULL AND (
     endpoints.state IN ('closed', 'ramping')
-    OR endpoints.state = 'half_open' AND endpoints.probe_delivery_id = to_deliver.delivery_id
+    OR endpoints.state = 'half_open' AND endpoints.probe_delivery_id = named.delivery_id
   )
 `
 
@@ -62,18 +62,21 @@ const PASSES = sql`
 export const claimDeliveries = async (database: Database, ids: readonly bigint[]): Promise<Claim[]> => {
   crashPoint('claim.before_commit')
   const { rows } = await sql<Claim>`
-    WITH free AS (
-      SELECT to_deliver.delivery_id, leased_until, endpoints.partner_id IS NOT NULL AS is_troubled, ${PASSES} AS passes
-      FROM to_deliver LEFT JOIN endpoints USING (partner_id, host)
-      WHERE to_deliver.delivery_id = ANY(${ids}::bigint[]) AND ${NAMED_IS_FREE}
-      ORDER BY to_deliver.delivery_id FOR UPDATE OF to_deliver SKIP LOCKED
+    WITH named AS MATERIALIZED (
+      SELECT delivery_id, partner_id, host, leased_until FROM to_deliver
+      WHERE delivery_id = ANY (${ids}::bigint[]) AND ${NAMED_IS_FREE}
+      ORDER BY delivery_id FOR UPDATE SKIP LOCKED
+    ),
+    free AS MATERIALIZED (
+      SELECT delivery_id, leased_until, endpoints.partner_id IS NOT NULL AS is_troubled, ${PASSES} AS passes
+      FROM named LEFT JOIN endpoints USING (partner_id, host)
     ),
     leased AS (
-      UPDATE to_deliver
-      SET leased_until =
-            CASE WHEN passes THEN now() + make_interval(secs => ${LEASE_SECONDS}) ELSE to_deliver.leased_until END,
-          held_at = CASE WHEN passes THEN NULL ELSE now() END
-      FROM free WHERE to_deliver.delivery_id = free.delivery_id
+      UPDATE to_deliver SET leased_until = now() + make_interval(secs => ${LEASE_SECONDS}), held_at = NULL
+      WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM free WHERE passes))
+    ),
+    held AS (
+      UPDATE to_deliver SET held_at = now() WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM free WHERE NOT passes))
     ),
     counted AS (
       UPDATE deliveries SET attempts = attempts + 1
@@ -118,9 +121,12 @@ export const recordAttempts = async (
   crashPoint('record_attempt.before_commit')
   const { rows } = await sql<RowOf<'deliveries', 'id' | 'attempts' | 'next_attempt_at'>>`
     WITH given AS (SELECT * FROM ${given(attempts)}),
+    locked AS MATERIALIZED (
+      SELECT delivery_id FROM to_deliver WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM given))
+      ORDER BY delivery_id FOR UPDATE
+    ),
     held AS (
-      SELECT given.* FROM given JOIN to_deliver ON to_deliver.delivery_id = given.delivery_id
-      ORDER BY given.delivery_id FOR UPDATE OF to_deliver
+      SELECT given.* FROM given WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM locked))
     ),
     finished AS (
       UPDATE attempts
@@ -144,12 +150,13 @@ export const recordAttempts = async (
     ),
     moved_duties AS (
       UPDATE to_deliver
-      SET due_at = moved.next_attempt_at, publish_at = moved.next_attempt_at, leased_until = '-infinity'
-      FROM moved WHERE to_deliver.delivery_id = moved.id AND moved.next_attempt_at IS NOT NULL
+      SET (due_at, publish_at, leased_until) = (
+        SELECT next_attempt_at, next_attempt_at, '-infinity'::timestamptz FROM moved WHERE id = delivery_id
+      )
+      WHERE delivery_id = ANY (ARRAY(SELECT id FROM moved WHERE next_attempt_at IS NOT NULL))
     ),
     ended_duties AS (
-      DELETE FROM to_deliver USING moved
-      WHERE to_deliver.delivery_id = moved.id AND moved.next_attempt_at IS NULL
+      DELETE FROM to_deliver WHERE delivery_id = ANY (ARRAY(SELECT id FROM moved WHERE next_attempt_at IS NULL))
     ),
     dead AS (
       INSERT INTO dead_letters (delivery_id, partner_id, host, error_class, reason)

@@ -13,7 +13,7 @@ import type { Due, DueMessage } from '../../queue/delivery-stream.ts'
 
 /** A delivery that is due, as the queue or Postgres says. */
 export type DueDelivery = Pick<Due, 'delivery_id' | 'partner_id' | 'host'> &
-  Partial<Pick<DueMessage, 'finish'>>
+  Partial<Pick<DueMessage, 'finish' | 'publish_number'>>
 
 export type FairQueue = {
   /**

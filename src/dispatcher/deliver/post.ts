@@ -1,12 +1,7 @@
 import { Agent, type Dispatcher } from 'undici'
 import type { Clock } from '../../runtime/clock.ts'
-import {
-  AnswerTooLarge,
-  AttemptTimeout,
-  classifyError,
-  classifyStatus,
-  type ErrorClass,
-} from '../network/classify-error.ts'
+import type { ErrorClass } from '../../values/error-class.ts'
+import { AnswerTooLarge, AttemptTimeout, classifyError, classifyStatus } from '../network/classify-error.ts'
 import { createConnector } from '../network/connect.ts'
 import type { AddressGuard } from '../network/guard-address.ts'
 import { limitReading, observeSockets, type SocketObserver } from '../network/watch-socket.ts'

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { createLookBack, instantOf, type Look, type Looked, lookedTo } from '../../database/look-back.ts'
 import { isOutage } from '../../database/outage.ts'
 import type { DeliveryQueue } from '../../queue/delivery-queue.ts'
 import type { Log } from '../../runtime/log.ts'
@@ -27,14 +28,21 @@ export const startRecovering = (options: {
   queue: DeliveryQueue | null
   fairQueue: FairQueue
   overdueMs: number | undefined
+  nowMs: () => number
   log: Log
 }): Loop => {
   const { database, queue, fairQueue, log } = options
   const lostMs = options.overdueMs ?? OVERDUE_MS
+  const lookBack = createLookBack(options.nowMs)
   const round = async (): Promise<boolean> => {
     if (!(await fairQueue.capacity())) return false
     const overdueMs = queue?.state() === 'ok' ? lostMs : 0
-    const found = await findOverdue(database, { overdueMs, except: fairQueue.deliveryIds(), limit: BATCH })
+    const found = await findOverdue(database, {
+      overdueMs,
+      except: fairQueue.deliveryIds(),
+      limit: BATCH,
+      look: lookBack.begin(),
+    })
     for (const due of found) fairQueue.add(due)
     return found.length === BATCH
   }
@@ -47,15 +55,26 @@ export const startRecovering = (options: {
  */
 export const findOverdue = async (
   database: Database,
-  options: { limit: number; overdueMs: number; except: readonly bigint[] },
+  options: { limit: number; overdueMs: number; except: readonly bigint[]; look: Look },
 ): Promise<DueDelivery[]> => {
-  return database
-    .selectFrom('to_deliver')
-    .select(['delivery_id', 'partner_id', 'host'])
-    .where('due_at', '<=', sql<Date>`now() - make_interval(secs => ${options.overdueMs / 1000})`)
-    .where(IS_FREE)
-    .where('delivery_id', '<>', sql<bigint>`ALL(${options.except}::bigint[])`)
-    .orderBy('due_at')
-    .limit(options.limit)
-    .execute()
+  const { limit, look } = options
+  const until = sql<Date>`now() - make_interval(secs => ${options.overdueMs / 1000})`
+  const { rows } = await sql<Looked & (DueDelivery | { delivery_id: null })>`
+    WITH overdue AS (
+      SELECT delivery_id, partner_id, host, due_at FROM to_deliver
+      WHERE due_at BETWEEN ${instantOf(look)} AND ${until} AND ${IS_FREE}
+        AND delivery_id <> ALL (${options.except}::bigint[])
+      ORDER BY due_at LIMIT ${limit}
+    ), looked AS (
+      SELECT ${lookedTo('to_deliver', sql`CASE count(*) WHEN ${limit} THEN max(due_at) ELSE ${until} END`)} FROM overdue
+    )
+    SELECT looked.*, delivery_id, partner_id, host FROM looked LEFT JOIN overdue ON true
+    ORDER BY due_at
+  `.execute(database)
+  if (rows[0]) look.ended(rows[0])
+  return rows.flatMap((row) => {
+    if (row.delivery_id === null) return []
+    const { delivery_id, partner_id, host } = row
+    return [{ delivery_id, partner_id, host }]
+  })
 }

@@ -39,7 +39,7 @@ export const expireHeld = async (
       RETURNING id, payment_id, partner_id, host, dead_reason, created_at
     ),
     ended_duties AS (
-      DELETE FROM to_deliver USING ended WHERE to_deliver.delivery_id = ended.id
+      DELETE FROM to_deliver WHERE delivery_id = ANY (ARRAY(SELECT id FROM ended))
     ),
     dead AS (
       INSERT INTO dead_letters (delivery_id, partner_id, host, error_class, reason)

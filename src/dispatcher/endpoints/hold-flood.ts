@@ -47,7 +47,7 @@ export const holdDeliveries = async (database: Database, ids: readonly bigint[])
       ORDER BY delivery_id FOR UPDATE SKIP LOCKED
     ),
     held AS (
-      UPDATE to_deliver SET held_at = now() FROM free WHERE to_deliver.delivery_id = free.delivery_id
+      UPDATE to_deliver SET held_at = now() WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM free))
       RETURNING partner_id, host
     )
     INSERT INTO endpoints AS known (partner_id, host, state, release_per_second, release_since, release_at)

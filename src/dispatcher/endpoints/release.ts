@@ -190,8 +190,8 @@ const free = async (
     ),
     freed AS (
       UPDATE to_deliver SET held_at = NULL, publish_at = now() + make_interval(secs => ${SWEEP_SECONDS})
-      FROM longest WHERE to_deliver.delivery_id = longest.delivery_id
-      RETURNING to_deliver.delivery_id
+      WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM longest))
+      RETURNING delivery_id
     )
     SELECT partner_id, host, delivery_id, payment_id
     FROM freed JOIN deliveries ON deliveries.id = delivery_id

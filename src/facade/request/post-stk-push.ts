@@ -4,10 +4,12 @@ import type { PaymentService } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 import { callOptions } from '../authenticate.ts'
 import { JSON_TYPE } from '../errors.ts'
 import { readJsonObject } from './read-json-object.ts'
+import { readPairs } from './read-pairs.ts'
+import { stkPushOperation, stkPushRequest } from './stk-push-schema.ts'
 
 export const STK_PUSH_PATH = '/api/v1/mpesa/stk_push'
 
-const FIELDS = ['phone', 'amount', 'reference', 'callback_url']
+const FIELDS = Object.keys(stkPushRequest.shape)
 
 const MAX_INT32 = 2_147_483_647
 
@@ -19,30 +21,41 @@ export const registerPostStkPush = (
   server: FastifyInstance,
   payments: Client<typeof PaymentService>,
 ): void => {
-  server.post<{ Body: Buffer | undefined }>(STK_PUSH_PATH, async (request, reply) => {
-    const { message, unreadable } = toMessage(readJsonObject(request.body, FIELDS), request)
-    const { duplicate, paymentId } = await payments.requestPayment(message, callOptions(request, unreadable))
-    reply.header('content-type', JSON_TYPE)
-    return duplicate
-      ? `{"status":"duplicate","transaction_id":${paymentId},"message":"Duplicate request (idempotency)"}`
-      : `{"status":"success","transaction_id":${paymentId},"message":"STK Push accepted for processing"}`
-  })
+  server.post<{ Body: Buffer | undefined }>(
+    STK_PUSH_PATH,
+    { config: { operation: stkPushOperation } },
+    async (request, reply) => {
+      const { message, unreadable } = toMessage(readJsonObject(request.body, FIELDS), request)
+      const { duplicate, paymentId } = await payments.requestPayment(
+        message,
+        callOptions(request, unreadable),
+      )
+      reply.header('content-type', JSON_TYPE)
+      return duplicate
+        ? `{"status":"duplicate","transaction_id":${paymentId},"message":"Duplicate request (idempotency)"}`
+        : `{"status":"success","transaction_id":${paymentId},"message":"STK Push accepted for processing"}`
+    },
+  )
 }
 
+type Body = Readonly<Partial<Record<keyof typeof stkPushRequest.shape, unknown>>>
+
 /** `unreadable`: the core's names of the fields that the message lacks although they were given. */
-const toMessage = (body: Readonly<Record<string, unknown>>, request: FastifyRequest) => {
+const toMessage = (body: Body, request: FastifyRequest) => {
   const unreadable: string[] = []
   const read = <Value>(field: string, value: Value | null, absent: Value): Value => {
     if (value === null) unreadable.push(field)
     return value ?? absent
   }
-  const reference = read('reference', toText(body['reference']), '')
+  const reference = read('reference', toText(body.reference), '')
   const message = {
-    msisdn: read('msisdn', toText(body['phone']), ''),
-    amountKes: read('amount_kes', toInt32(body['amount']), 0),
-    callbackUrl: read('callback_url', toText(body['callback_url']), ''),
+    msisdn: read('msisdn', toText(body.phone), ''),
+    amountKes: read('amount_kes', toInt32(body.amount), 0),
+    callbackUrl: read('callback_url', toText(body.callback_url), ''),
     reference: reference === '' ? undefined : reference,
     idempotencyKey: read('idempotency_key', idempotencyKeyOf(request), undefined),
+    metadata: read('metadata', readPairs(body.metadata ?? {}, unreadable), {}),
+    expiresInSeconds: read('expires_in_seconds', toSeconds(body.expires_in), undefined),
   }
   return { message, unreadable }
 }
@@ -56,6 +69,10 @@ const toText = (value: unknown): string | null => {
 /** A number that the message can hold, else null. */
 const toInt32 = (value: unknown): number | null =>
   typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= MAX_INT32 ? value : null
+
+/** The same for a number that may be left out. */
+const toSeconds = (value: unknown): number | null | undefined =>
+  value === undefined || value === null ? undefined : toInt32(value)
 
 /**
  * Node joins repeated headers with a comma and a blank. A repeated one is refused: it is not known which one counts.

@@ -24,6 +24,21 @@ export const CALLER_SETTINGS = {
     default: null,
     help: 'requests a second of one partner, to all replicas together, unless `partners set --rate` says otherwise; no limit when not set',
   },
+  WATCHERS_MAX: {
+    parse: wholeNumber(1, 100_000),
+    default: '2000',
+    help: 'streams of payment events (`WatchPayments`) that may be open at once, per process, before a call is RESOURCE_EXHAUSTED',
+  },
+  WATCHERS_PER_PARTNER: {
+    parse: wholeNumber(1, 100_000),
+    default: '20',
+    help: 'the same for one partner, per process',
+  },
+  TEST_REQUESTS_PER_SECOND: {
+    parse: wholeNumber(1, 1_000),
+    default: '10',
+    help: 'requests a second with the test keys of one partner, to all replicas together',
+  },
   PAYER_OPEN_PROMPTS: {
     parse: wholeNumber(0, 100),
     default: null,

@@ -1,4 +1,14 @@
-import { addressList, flag, host, port, publicUrl, text, wholeNumber } from '../setting-parsers.ts'
+import {
+  addressList,
+  flag,
+  host,
+  origins,
+  port,
+  publicUrl,
+  text,
+  url,
+  wholeNumber,
+} from '../setting-parsers.ts'
 import type { Setting } from './setting.ts'
 
 /** What listens where, who may come in, and how long it may take. */
@@ -53,6 +63,16 @@ export const LISTENER_SETTINGS = {
     default: 'off',
     help: 'lets gRPC and Connect speak plaintext beyond this machine, where something else encrypts the way',
   },
+  CONNECT_ALLOWED_ORIGINS: {
+    parse: origins,
+    default: null,
+    help: 'origins of pages whose scripts may call `CONNECT_PORT` from a browser, separated by commas; none without',
+  },
+  GRPC_REFLECTION: {
+    parse: flag,
+    default: 'off',
+    help: 'lets gRPC and Connect describe themselves to callers (`grpc.reflection.v1`); `npm start` sets it',
+  },
   OPS_HOST: {
     parse: host,
     default: '127.0.0.1',
@@ -62,6 +82,17 @@ export const LISTENER_SETTINGS = {
     parse: port,
     default: null,
     help: 'its port: 8081 for `serve`, 8082 for `dispatch` when not set',
+  },
+  CONSOLE_HOST: {
+    parse: host,
+    default: '127.0.0.1',
+    help: 'where the operators’ console listens; keep it private',
+  },
+  CONSOLE_PORT: { parse: port, default: '8083', help: 'its port; 0 takes a free one' },
+  CONSOLE_URL: {
+    parse: url(['http:', 'https:']),
+    default: null,
+    help: 'the address by which operators’ browsers reach it, https; that of this machine without',
   },
   PUBLIC_URL: {
     parse: publicUrl,

@@ -43,6 +43,11 @@ export const PAYMENT_SETTINGS = {
     default: '400',
     help: 'pushes to Daraja at once at the most, per process; how many there are follows what Daraja bears',
   },
+  OVERLOAD_AFTER_MS: {
+    parse: milliseconds,
+    default: '5000',
+    help: 'how long a payment may have to wait for its push, ms; while it would be longer, as many payments are answered 503 as are too many, those of the partners that ask most first',
+  },
   DARAJA_PUSHES_PER_SECOND: {
     parse: wholeNumber(1, 10_000),
     default: null,
@@ -72,6 +77,11 @@ export const PAYMENT_SETTINGS = {
     parse: z.string().regex(/^254[17]\d{8}$/, 'must be 12 digits that start with 2547 or 2541'),
     default: null,
     help: 'the number that was nominated for Pull Transactions',
+  },
+  FOUR_EYES: {
+    parse: flag,
+    default: 'off',
+    help: 'settling a payment by hand and erasing a payer need the approval of another operator with the role `money`; the same for every process',
   },
   OPEN_PAYMENT_ALERT_AFTER_MS: {
     parse: milliseconds,

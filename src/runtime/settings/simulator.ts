@@ -8,7 +8,7 @@ export const SIMULATOR_SETTINGS = {
   SIMULATOR_CALLBACK_DELAY_MS: {
     parse: wholeNumber(0, 3_600_000),
     default: '1000',
-    help: 'how long a simulated payer thinks, ms',
+    help: 'how long a simulated payer thinks, ms; that of a test payment too',
   },
   SIMULATOR_SEED: {
     parse: wholeNumber(0, 4_294_967_295),

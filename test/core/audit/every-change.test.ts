@@ -7,10 +7,20 @@ import type { Command } from 'commander'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadCommands } from '../../../src/cli/gateway.ts'
-import { createServiceToken, SCOPES } from '../../../src/core/partners/service-token.ts'
+import { createOperator } from '../../../src/core/operators/operator.ts'
+import { createServiceToken } from '../../../src/core/partners/service-token.ts'
 import { type GrpcServer, startGrpcServer } from '../../../src/core/server/grpc.ts'
+import { AccountService } from '../../../src/gen/mpesa/gateway/v1/accounts_pb.js'
+import { AuditService } from '../../../src/gen/mpesa/gateway/v1/audit_pb.js'
 import { DeliveryService } from '../../../src/gen/mpesa/gateway/v1/deliveries_pb.js'
+import { OperatorService } from '../../../src/gen/mpesa/gateway/v1/operators_pb.js'
+import { OverviewService } from '../../../src/gen/mpesa/gateway/v1/overview_pb.js'
 import { PartnerService } from '../../../src/gen/mpesa/gateway/v1/partners_pb.js'
+import { PayerService } from '../../../src/gen/mpesa/gateway/v1/payers_pb.js'
+import { PaymentOperationsService } from '../../../src/gen/mpesa/gateway/v1/payment_operations_pb.js'
+import { StatementService } from '../../../src/gen/mpesa/gateway/v1/statements_pb.js'
+import { TokenService } from '../../../src/gen/mpesa/gateway/v1/tokens_pb.js'
+import { SCOPES } from '../../../src/values/scope.ts'
 import { testActor } from '../../support/actor.ts'
 import { typeCommand } from '../../support/command.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
@@ -19,6 +29,20 @@ import { acceptPayment } from '../../support/payments.ts'
 import { TEST_SECRET_KEY } from '../../support/vault.ts'
 
 import { CHANGES, type Change, type Given, HOST, OTHER_COMMANDS, READING_METHODS } from './changes.ts'
+
+/** The services whose methods are operators'. */
+const OPERATORS = [
+  PartnerService,
+  DeliveryService,
+  PaymentOperationsService,
+  AccountService,
+  TokenService,
+  OperatorService,
+  AuditService,
+  OverviewService,
+  PayerService,
+  StatementService,
+]
 
 /** The words of each command that has none below it. */
 const leavesOf = (command: Command, above: string[] = []): string[] => {
@@ -29,7 +53,7 @@ const leavesOf = (command: Command, above: string[] = []): string[] => {
 }
 
 it('every method of a service that changes something is known here: a new one is to be added', () => {
-  const methods = [PartnerService, DeliveryService].flatMap((service) => Object.keys(service.method))
+  const methods = OPERATORS.flatMap((service) => Object.keys(service.method))
   const known = CHANGES.flatMap(({ method }) => method ?? [])
   expect(methods.toSorted()).toEqual([...known, ...READING_METHODS].toSorted())
 })
@@ -43,7 +67,11 @@ it('every command that changes something is known here: a new one is to be added
 describe('what is changed by hand', { timeout: 60_000 }, () => {
   let test: TestCore
   let grpc: GrpcServer
-  let service: Pick<Given, 'partners' | 'deliveries'>
+  let operatorsMade = 0
+  let service: Pick<
+    Given,
+    'partners' | 'deliveries' | 'payments' | 'accounts' | 'tokens' | 'payers' | 'operators' | 'statements'
+  >
 
   beforeAll(async () => {
     test = await startTestCore()
@@ -53,6 +81,12 @@ describe('what is changed by hand', { timeout: 60_000 }, () => {
     service = {
       partners: createClient(PartnerService, transport),
       deliveries: createClient(DeliveryService, transport),
+      payments: createClient(PaymentOperationsService, transport),
+      accounts: createClient(AccountService, transport),
+      tokens: createClient(TokenService, transport),
+      operators: createClient(OperatorService, transport),
+      payers: createClient(PayerService, transport),
+      statements: createClient(StatementService, transport),
     }
   })
   afterAll(async () => {
@@ -60,8 +94,11 @@ describe('what is changed by hand', { timeout: 60_000 }, () => {
     await test.stop()
   })
 
-  const newToken = (name: string): Promise<string> =>
-    createServiceToken({ database: test.database, name, scopes: SCOPES, actor: testActor, randomBytes })
+  const newToken = async (name: string): Promise<string> => {
+    const { database } = test
+    const made = { database, name, scopes: SCOPES, actor: testActor, randomBytes }
+    return (await createServiceToken(made)).token
+  }
 
   const asAnne = (baseUrl: string, token: string): Transport =>
     createGrpcTransport({
@@ -85,6 +122,7 @@ describe('what is changed by hand', { timeout: 60_000 }, () => {
       ACCOUNT_CONSUMER_KEY: 'key',
       ACCOUNT_CONSUMER_SECRET: 'secret',
       ACCOUNT_PASSKEY: 'passkey',
+      DARAJA_SHORTCODE: '174379',
     })
     expect(typed).toMatchObject({ code: 0, stderr: '' })
   }
@@ -98,22 +136,53 @@ describe('what is changed by hand', { timeout: 60_000 }, () => {
 
   const prepare = async (change: Change): Promise<Given> => {
     const { database } = test
-    const { partners, deliveries } = service
+    const { partners } = service
     const { partnerId } = await partners.createPartner({ name: 'Duka' })
     const { keys } = await partners.listKeys({ partnerId })
     await newToken('till')
-    const given = {
-      partners,
-      deliveries,
+    operatorsMade += 1
+    const operatorName = `operator ${operatorsMade}`
+    const made = {
+      database,
+      name: operatorName,
+      role: 'look' as const,
+      password: null,
+      actor: testActor,
+      randomBytes,
+    }
+    const { operatorId = 0n } = (await createOperator(made)) ?? {}
+    const paymentId = await acceptUntouched()
+    const given: Given = {
+      ...service,
       type,
+      takeDown,
       partnerId,
       keyId: keys[0]?.keyId ?? 0n,
       tokenId: await lastId('service_tokens'),
+      operatorId,
+      operatorName,
       deliveryId: await addDelivery(database, `https://${HOST}/callback`, partnerId),
-      paymentId: await acceptUntouched(),
+      paymentId,
+      findingId: await addFinding(paymentId),
     }
     await change.ready?.(given)
     return given
+  }
+
+  const takeDown = async (partnerId: bigint): Promise<void> => {
+    await sql`
+      INSERT INTO endpoints (partner_id, host, state, open_until)
+      VALUES (${partnerId}, ${HOST}, 'open', now() + interval '1 minute')
+    `.execute(test.database)
+  }
+
+  const addFinding = async (paymentId: bigint): Promise<bigint> => {
+    const { id } = await test.database
+      .insertInto('payment_findings')
+      .values({ payment_id: paymentId, kind: 'not_proven', detail: 'a test' })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+    return id
   }
 
   /** A payment that no loop of the core takes. */

@@ -73,9 +73,11 @@ export const openEvidence = async ({ replicas = 2, atOnce = false, leftForMs = L
   const start = (): Interpreter =>
     startInterpreting({
       database,
+      nowMs: () => performance.now(),
       log,
       metrics: createCoreMetrics(new Registry(), database),
       onSettled: () => undefined,
+      publishAtOnce: () => null,
     })
   const loops = Array.from({ length: replicas }, start)
   const stop = async (): Promise<void> => {

@@ -4,8 +4,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createInterpretingAtOnce } from '../../../src/core/callback/interpret-at-once.ts'
 import type { ReadableCallback } from '../../../src/core/callback/read-evidence.ts'
 import { createCoreMetrics } from '../../../src/core/metrics.ts'
+import { type PublishAtOnce, takeUnpublished } from '../../../src/core/outbox/publish.ts'
 import { settle } from '../../../src/core/settle/settle.ts'
 import type { Database } from '../../../src/database/connect.ts'
+import { FROM_BEGINNING } from '../../../src/database/look-back.ts'
+import type { Due } from '../../../src/queue/delivery-stream.ts'
 import { countStatements } from '../../support/counted-database.ts'
 import { eventually } from '../../support/eventually.ts'
 import { quietLog } from '../../support/quiet-log.ts'
@@ -53,6 +56,27 @@ describe('a callback that the process interprets which took it', () => {
       })
     }
     expect(counted.count()).toBe(2)
+  })
+
+  it('has its delivery published out of memory, and again where that was lost', async () => {
+    const published: Due[] = []
+    const [atOnce, later] = [await stage.newPayment(), await stage.newPayment()]
+    // Its process dies before JetStream has anything.
+    const dying = atOnceOn(stage.database, () => (dues) => published.push(...dues))
+    await stage.untilInterpreted(await stage.postTo(dying, { paymentId: atOnce }))
+    await stage.untilInterpreted(await stage.postTo(atOnceOn(stage.database), { paymentId: later }))
+    const [first] = published
+    expect(published).toEqual([
+      { delivery_id: expect.any(BigInt), publish_number: 1, partner_id: 1n, host: 'shop.example.com' },
+    ])
+    const byLoop = await takeUnpublished(stage.database, FROM_BEGINNING)
+    expect(byLoop).not.toContainEqual(expect.objectContaining({ delivery_id: first?.delivery_id }))
+    expect(byLoop.length).toBeGreaterThan(0)
+    await sql`UPDATE to_deliver SET publish_at = publish_at - interval '2 minutes'`.execute(stage.database)
+    expect(await takeUnpublished(stage.database, FROM_BEGINNING)).toContainEqual({
+      ...first,
+      publish_number: 2,
+    })
   })
 
   it('is left to it for a while, and then to whoever finds it', async () => {
@@ -142,13 +166,14 @@ describe('a callback that the process interprets which took it', () => {
 })
 
 /** A process without the loop that finds what is left. */
-const atOnceOn = (database: Database) =>
+const atOnceOn = (database: Database, publishAtOnce: () => PublishAtOnce | null = () => null) =>
   createInterpretingAtOnce(
     {
       database,
       log: quietLog,
       metrics: createCoreMetrics(new Registry(), database),
       onSettled: () => undefined,
+      publishAtOnce,
     },
     { onLeft: () => undefined },
   )

@@ -47,9 +47,11 @@ describe('interpreting', () => {
     await storeCallbacks(database, [...callbacks.slice(0, 450), unread, ...callbacks.slice(450)])
     const loop = startInterpreting({
       database,
+      nowMs: () => performance.now(),
       log: quietLog,
       metrics: createCoreMetrics(new Registry(), database),
       onSettled: () => undefined,
+      publishAtOnce: () => null,
     })
     await eventually(async () => expect(await countDuties()).toBe(0))
     await loop.stop()
@@ -84,9 +86,11 @@ describe('interpreting', () => {
     const loop = startInterpreting(
       {
         database,
+        nowMs: () => performance.now(),
         log: quietLog,
         metrics: createCoreMetrics(new Registry(), database),
         onSettled: () => undefined,
+        publishAtOnce: () => null,
       },
       { idleMs: 3_600_000 },
     )

@@ -58,14 +58,16 @@ describe('what may be asked of Daraja', () => {
       .execute()
     expect((await take(budget, 5)).taken).toBe(1)
     expect((await take(budget, 5)).taken).toBe(0)
-    await holdAccount(database, { shortcode: '600009', afterMs: 1_000 })
+    await holdAccount(database, { shortcode: '600009', afterMs: 1_000, code: '500.003.02' })
     await database
       .updateTable('daraja_accounts')
       .set({ held_until: later })
       .where('shortcode', '=', '600009')
       .execute()
     expect(await readHold(database, '600009')).toEqual({ forMs: 0, recentHolds: 0 })
-    expect(await holdAccount(database, { shortcode: '600009', afterMs: 1_000 })).toBe(1_000)
+    expect(await holdAccount(database, { shortcode: '600009', afterMs: 1_000, code: '500.003.02' })).toBe(
+      1_000,
+    )
   })
 
   it('keeps accounts and kinds of calls apart', async () => {
@@ -92,7 +94,7 @@ describe('what may be asked of Daraja', () => {
   })
 
   it('holds an account once for all that is turned away together, and longer the next time', async () => {
-    const hold = () => holdAccount(database, { shortcode: '600005', afterMs: 4_000 })
+    const hold = () => holdAccount(database, { shortcode: '600005', afterMs: 4_000, code: '500.003.02' })
     const holds = await Promise.all([hold(), hold(), hold()])
     expect(holds.filter((forMs) => forMs !== null)).toEqual([4_000])
     expect(await readHold(database, '600005')).toMatchObject({ recentHolds: 1 })

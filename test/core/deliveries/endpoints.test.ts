@@ -28,7 +28,16 @@ const pause = (name = 'amina', id = partnerId) =>
 const resume = () => resumeEndpoint({ database, actor: AMINA, partner_id: partnerId, host: HOST })
 
 const list = (options: Partial<Parameters<typeof listEndpoints>[0]> = {}) =>
-  listEndpoints({ database, partnerId: null, pausedOnly: false, after: null, limit: 100, ...options })
+  listEndpoints({
+    database,
+    partnerId: null,
+    isTest: false,
+    host: null,
+    pausedOnly: false,
+    after: null,
+    limit: 100,
+    ...options,
+  })
 
 const readEndpoint = () => database.selectFrom('endpoints').selectAll().executeTakeFirst()
 

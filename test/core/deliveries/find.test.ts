@@ -75,6 +75,36 @@ describe('deliveries', () => {
     }
   })
 
+  it('that are held have no attempt ahead, but say what their endpoint is, and until when', async () => {
+    const id = await addDelivery(database, URL)
+    await hold(database, id)
+    const shown = async () => {
+      const found = await findDelivery(database, id)
+      expect(found).toMatchObject({ state: 'held', next_attempt_at: null, held_at: expect.any(Date) })
+      return [found?.held_because, found?.held_until]
+    }
+    expect(await shown()).toEqual(['ramping', null])
+    const openUntil = new Date('2026-05-04T18:00:00Z')
+    await database
+      .insertInto('endpoints')
+      .values({ partner_id: 7n, host: 'shop.co.ke', state: 'open', open_until: openUntil })
+      .execute()
+    expect(await shown()).toEqual(['down', openUntil])
+    await sql`UPDATE endpoints SET state = 'half_open'`.execute(database)
+    expect(await shown()).toEqual(['probing', null])
+    await sql`UPDATE endpoints SET state = 'ramping'`.execute(database)
+    expect(await shown()).toEqual(['ramping', null])
+    await sql`UPDATE endpoints SET state = 'open', paused_at = now()`.execute(database)
+    expect(await shown()).toEqual(['paused', null])
+    await sql`UPDATE to_deliver SET held_at = NULL`.execute(database)
+    expect(await findDelivery(database, id)).toMatchObject({
+      state: 'pending',
+      next_attempt_at: expect.any(Date),
+      held_because: null,
+      held_until: null,
+    })
+  })
+
   it('are listed with their state, what their last attempt that ended came to, and whether one is under way', async () => {
     const id = await addDelivery(database, URL)
     await attempted(database, id, { status: 200, errorClass: 'too_large' })

@@ -7,6 +7,7 @@ export const AMINA: Actor = { kind: 'operator', name: 'amina', from: 'desk-1' }
 
 export const EVERYTHING: DeliveryFilter = {
   partnerId: null,
+  isTest: false,
   host: null,
   state: null,
   errorClass: null,

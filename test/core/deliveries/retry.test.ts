@@ -5,6 +5,7 @@ import { retryMany } from '../../../src/core/deliveries/change-many.ts'
 import { retryDeliveries } from '../../../src/core/deliveries/retry.ts'
 import { takeUnpublished } from '../../../src/core/outbox/publish.ts'
 import type { Database } from '../../../src/database/connect.ts'
+import { FROM_BEGINNING } from '../../../src/database/look-back.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery, readDelivery, readDuty } from '../../support/deliveries.ts'
 import { AMINA, attempted, clear, EVERYTHING, end, hold, lease, putOff } from './harness.ts'
@@ -59,7 +60,9 @@ describe('a retry', () => {
     expect(await retry([id])).toEqual(['retried'])
     await expectDue(id)
     expect(await readDelivery(database, id)).toMatchObject({ attempts: 1, schedule_from: 0 })
-    expect((await takeUnpublished(database)).map(({ delivery_id }) => delivery_id)).toEqual([id])
+    expect((await takeUnpublished(database, FROM_BEGINNING)).map(({ delivery_id }) => delivery_id)).toEqual([
+      id,
+    ])
   })
 
   it('of one that is dead lets its schedule begin anew, under the same webhook-id', async () => {
@@ -84,10 +87,10 @@ describe('a retry', () => {
 
   it('of one that is published anew has a number that JetStream has not seen', async () => {
     const id = await addDelivery(database, URL)
-    const [first] = await takeUnpublished(database)
+    const [first] = await takeUnpublished(database, FROM_BEGINNING)
     await end(database, id, 'dead')
     await retry([id])
-    const [second] = await takeUnpublished(database)
+    const [second] = await takeUnpublished(database, FROM_BEGINNING)
     expect(second?.delivery_id).toBe(id)
     expect(second?.publish_number).not.toBe(first?.publish_number)
   })
@@ -168,10 +171,11 @@ describe('many', () => {
     expect(await retryMany({ ...options, selection: { filter } })).toEqual({
       found: 1_203,
       changed: 1_203,
+      counts: { retried: 1_203 },
       changes: [],
     })
     expect(await readDeadLetters()).toEqual([theirs])
-    expect(await takeUnpublished(database)).toHaveLength(500)
+    expect(await takeUnpublished(database, FROM_BEGINNING)).toHaveLength(500)
     expect(ids).toHaveLength(1_203)
   })
 
@@ -252,5 +256,18 @@ it('who did what to which delivery is written down with it', async () => {
       before: { state: 'cancelled' },
       after: { state: 'pending' },
     },
+  ])
+})
+
+it('what is held is written down as held', async () => {
+  const id = await addDelivery(database, URL)
+  await putOff(database, id)
+  await hold(database, id)
+  await retry([id])
+  await cancel([id])
+  const rows = await database.selectFrom('audit').select(['before', 'after']).orderBy('id').execute()
+  expect(rows).toMatchObject([
+    { before: { state: 'held' }, after: { state: 'held' } },
+    { before: { state: 'held' }, after: { state: 'cancelled' } },
   ])
 })

@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { startPublishing, takeUnpublished } from '../../../src/core/outbox/publish.ts'
+import { type Publishing, startPublishing, takeUnpublished } from '../../../src/core/outbox/publish.ts'
 import type { Database } from '../../../src/database/connect.ts'
+import { FROM_BEGINNING } from '../../../src/database/look-back.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../../../src/queue/delivery-queue.ts'
 import type { Due } from '../../../src/queue/delivery-stream.ts'
 import { createLog } from '../../../src/runtime/log.ts'
-import type { Loop } from '../../../src/runtime/loop.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery, readDuty } from '../../support/deliveries.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -37,7 +37,7 @@ const openQueue = async (given: { maxBytes?: number } = {}): Promise<DeliveryQue
   return queue
 }
 
-const publishing = (queue: DeliveryQueue | null): Loop => {
+const publishing = (queue: DeliveryQueue | null): Publishing => {
   const loop = startPublishing({ database, queue, log: quietLog, nowMs: () => performance.now() })
   cleanUp.push(() => loop.stop())
   return loop
@@ -76,7 +76,7 @@ describe('publishing', () => {
     await eventually(() => expect(messages).toHaveLength(1_200))
     expect(new Set(messages.map((message) => message.delivery_id))).toEqual(new Set(ids))
     expect(messages.every((message) => message.publish_number === 1)).toBe(true)
-    expect(await takeUnpublished(database)).toEqual([])
+    expect(await takeUnpublished(database, FROM_BEGINNING)).toEqual([])
   })
 
   it('publishes what was just committed when it is woken, and by itself soon after', async () => {
@@ -103,10 +103,10 @@ describe('publishing', () => {
     await sql`UPDATE to_deliver SET leased_until = now() + interval '1 hour' WHERE delivery_id = ${leased}`.execute(
       database,
     )
-    expect(await takeUnpublished(database)).toEqual([
+    expect(await takeUnpublished(database, FROM_BEGINNING)).toEqual([
       { delivery_id: due, publish_number: 1, partner_id: 7n, host: 'shop.co.ke' },
     ])
-    expect(await takeUnpublished(database)).toEqual([])
+    expect(await takeUnpublished(database, FROM_BEGINNING)).toEqual([])
     const messages = collect(queue)
     publishing(queue)
     await sql`UPDATE to_deliver SET due_at = now() WHERE delivery_id = ${later}`.execute(database)
@@ -137,14 +137,15 @@ describe('publishing', () => {
       database,
       Array.from({ length: 300 }, () => 'https://shop.co.ke/'),
     )
-    const taken = await Promise.all([1, 2, 3, 4].map(() => takeUnpublished(database)))
+    const taken = await Promise.all([1, 2, 3, 4].map(() => takeUnpublished(database, FROM_BEGINNING)))
     const ids = taken.flat().map((row) => row.delivery_id)
     expect(ids).toHaveLength(300)
     expect(new Set(ids).size).toBe(300)
   })
 
   it('loses nothing while the stream is full: it is published when there is room', async () => {
-    const queue = await openQueue({ maxBytes: 5_120 })
+    // Room for two messages, each of ten deliveries.
+    const queue = await openQueue({ maxBytes: 1_024 })
     const ids = await addDeliveries(
       database,
       Array.from({ length: 40 }, () => 'https://shop.co.ke/'),
@@ -154,7 +155,7 @@ describe('publishing', () => {
       const { rows } = await sql<{ due: number }>`
         SELECT count(*)::int AS due FROM to_deliver WHERE publish_number > 0 AND publish_at <= now()
       `.execute(database)
-      expect(rows[0]?.due).toBe(30)
+      expect(rows[0]?.due).toBe(20)
     })
     const messages = collect(queue)
     await eventually(() =>
@@ -175,6 +176,41 @@ describe('publishing', () => {
     const messages = collect(queue)
     await eventually(() => expect(messages).toEqual([{ delivery_id: id, publish_number: 4 }]))
     expect(tries).toEqual([1, 2, 3, 4])
+  })
+
+  it('publishes at once what was committed as published, and again what JetStream did not confirm', async () => {
+    const queue = await openQueue()
+    const ids = await addDeliveries(database, ['https://shop.co.ke/', 'https://shop.co.ke/'])
+    const committed = await takeUnpublished(database, FROM_BEGINNING)
+    expect(committed).toHaveLength(2)
+    let tries = 0
+    const failing = withPublish(queue, async (due) => {
+      tries += 1
+      if (tries === 1) throw new Error('TIMEOUT')
+      await queue.publish(due)
+    })
+    const loop = publishing(failing)
+    const messages = collect(queue)
+    const publish = loop.atOnce()
+    publish?.(committed)
+    await eventually(() => expect(messages).toHaveLength(2))
+    expect(messages[0]).toEqual({ delivery_id: committed[1]?.delivery_id, publish_number: 1 })
+    expect(messages[1]).toEqual({ delivery_id: committed[0]?.delivery_id, publish_number: 2 })
+    expect(new Set(messages.map(({ delivery_id }) => delivery_id))).toEqual(new Set(ids))
+  })
+
+  it('takes nothing to be published at once while it rests after a failure, or while there is no queue', async () => {
+    const queue = await openQueue()
+    let nowMs = 0
+    const failing = withPublish(queue, () => Promise.reject(new Error('TIMEOUT')))
+    const loop = startPublishing({ database, queue: failing, log: quietLog, nowMs: () => nowMs })
+    cleanUp.push(() => loop.stop())
+    expect(publishing(null).atOnce()).toBeNull()
+    const committed = [{ delivery_id: 1n, publish_number: 1, partner_id: 7n, host: 'shop.co.ke' }]
+    loop.atOnce()?.(committed)
+    await eventually(() => expect(loop.atOnce()).toBeNull())
+    nowMs += 100
+    expect(loop.atOnce()).not.toBeNull()
   })
 
   it('rests after a failure for longer each time, and tries nothing meanwhile', async () => {

@@ -55,6 +55,9 @@ describe('samples of outcomes', () => {
         mpesa_receipt: null,
       },
     ])
+    expect(read('cancelled-by-partner')).toMatchObject([
+      { result_code: 'CANCELLED', checkout_request_id: null },
+    ])
     expect(read('paid-without-receipt')).toMatchObject([{ status: 'successful', mpesa_receipt: null }])
   })
 

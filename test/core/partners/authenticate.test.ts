@@ -30,6 +30,7 @@ const newKey = async (lifeMs: number | null = null) => {
   const made = await createKey({
     ...test,
     name: 'web shop',
+    isTest: false,
     lifeMs,
     actor,
     randomBytes,

@@ -14,6 +14,7 @@ afterAll(() => test.stop())
 
 const partnerOf = (requestsPerSecond: number | null): CallingPartner => ({
   partnerId: test.partnerId,
+  accountId: 0n,
   callbackHosts: null,
   requestsPerSecond,
   maxPaymentKes: null,
@@ -22,7 +23,12 @@ const partnerOf = (requestsPerSecond: number | null): CallingPartner => ({
 
 const open = (requestsPerSecond: number | null = null) => {
   const { database, count } = countStatements(test.database)
-  const throttle = createThrottle({ database, requestsPerSecond, nowMs: () => performance.now() })
+  const throttle = createThrottle({
+    testRequestsPerSecond: 10,
+    database,
+    requestsPerSecond,
+    nowMs: () => performance.now(),
+  })
   return { throttle, count }
 }
 

@@ -28,7 +28,15 @@ describe('a key that is rotated', () => {
   const newPartner = async (): Promise<bigint> => (await addPartner(database)).partnerId
 
   const newKey = async (partnerId: bigint, lifeMs: number | null): Promise<MadeKey> => {
-    const made = await createKey({ database, partnerId, name: 'till', lifeMs, actor, randomBytes })
+    const made = await createKey({
+      database,
+      partnerId,
+      name: 'till',
+      isTest: false,
+      lifeMs,
+      actor,
+      randomBytes,
+    })
     if (made.kind !== 'made') throw new Error(made.kind)
     return made
   }

@@ -13,7 +13,7 @@ const open = (perMinute = 1_000_000) => {
   const stored = new Map<string, Answer['kind'] | 'fails'>()
   let lookingUpMs = 0
   const check = createSecretCheck<Answer>({
-    prefix: 'mpg_',
+    prefixes: ['mpg_'],
     lookUp: async (secret) => {
       asked.push(secret)
       const kind = stored.get(secret)

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { storeCallbacks } from '../../../src/core/callback/receive.ts'
 import { type Erasure, erasePayer } from '../../../src/core/payers/erase.ts'
+import { exportPayer, type PayerPage, type PayerRecord } from '../../../src/core/payers/export.ts'
 import { type Msisdn, parseMsisdn } from '../../../src/values/msisdn.ts'
 import { type CallbackReceiver, openCallbackReceiver } from '../../support/callback-receiver.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
@@ -47,6 +48,20 @@ describe('erasing a payer', () => {
     const parsed = parseMsisdn(number)
     if (!parsed.ok) throw new Error(parsed.problem)
     return erasePayer({ database: test.database, msisdn: parsed.value satisfies Msisdn, actor })
+  }
+
+  /** All that is held, a payment a page. */
+  const exportAll = async (number: string): Promise<PayerRecord[]> => {
+    const parsed = parseMsisdn(number)
+    if (!parsed.ok) throw new Error(parsed.problem)
+    const records: PayerRecord[] = []
+    for (let after: bigint | null = null; ; ) {
+      const asked = { database: test.database, msisdn: parsed.value, after, limit: 1, actor }
+      const page: PayerPage = await exportPayer(asked)
+      for (const record of page.records) records.push(record)
+      if (page.nextAfter === null) return records
+      after = page.nextAfter
+    }
   }
 
   /** What partners and operators wrote where the number can stand. */
@@ -100,8 +115,13 @@ describe('erasing a payer', () => {
       reference: `for 0${DIGITS}`,
       callbackUrl: url,
       idempotencyKey: key,
+      metadata: { name: 'Wanjiku', mpesa: NUMBER },
     })
-    const named = await pay({ msisdn: '254711222335', reference: `for ${NUMBER}` })
+    const named = await pay({
+      msisdn: '254711222335',
+      reference: `for ${NUMBER}`,
+      metadata: { name: 'Otieno', paid_by: `0${DIGITS}` },
+    })
     await writeEverywhere(id)
     await reportPartners()
     const before = await readPayment(test.database, id)
@@ -118,12 +138,33 @@ describe('erasing a payer', () => {
       'stranger_callbacks',
     ])
 
+    // What is found when it is asked for is what is there.
+    const held = await exportAll(NUMBER)
+    const withNumber = held.filter(({ fields }) => JSON.stringify(fields).includes(DIGITS))
+    expect([...new Set(withNumber.map(({ kind }) => kind))].toSorted()).toEqual([
+      'attempt',
+      'callback',
+      'dead_delivery',
+      'delivery',
+      'finding',
+      'move',
+      'payment',
+      'prompts',
+      'stranger_callback',
+    ])
+    expect(held.filter(({ kind }) => kind === 'payment').map(({ fields }) => fields['id'])).toEqual([
+      Number(id),
+      Number(named),
+    ])
+    expect(JSON.stringify(held)).not.toContain('callback_nonce')
+
     expect(await erase(NUMBER)).toEqual({
       kind: 'erased',
       rows: { payments: 2, callbacks: 4, deliveries: 2 },
     })
 
     expect(tablesWith(await dumpDatabase(test.database), DIGITS)).toEqual([])
+    expect(await exportAll(NUMBER)).toEqual([])
     const zeros = (text: string | null) => text?.replaceAll(DIGITS, '000000000') ?? null
     expect(await readPayment(test.database, id)).toEqual({
       ...before,
@@ -131,8 +172,18 @@ describe('erasing a payer', () => {
       reference: 'for 0000000000',
       callback_url: zeros(url),
       checkout_request_id: zeros(before.checkout_request_id),
+      metadata: null,
     })
-    expect((await readPayment(test.database, named)).msisdn).toBe('254711222335')
+    expect(await readPayment(test.database, named)).toMatchObject({
+      msisdn: '254711222335',
+      metadata: { name: 'Otieno', paid_by: '0000000000' },
+    })
+    const find = (asked: object) => test.clients.payments.listPayments(asked, { headers: test.headers })
+    expect((await find({ msisdn: NUMBER })).payments).toEqual([])
+    await expect(find({ msisdn: '254000000000' })).rejects.toThrow(/^\[invalid_argument\] msisdn/)
+    expect((await find({ reference: 'for 0000000000' })).payments.map(({ paymentId }) => paymentId)).toEqual([
+      id,
+    ])
     const bodies = await test.database
       .selectFrom('callbacks')
       .select('body')
@@ -193,6 +244,7 @@ describe('erasing a payer', () => {
       .selectAll()
       .where('subject_kind', '=', 'payer')
       .where('subject_id', '=', '2547*****333')
+      .where('action', '=', 'erased')
       .execute()
     expect(rows).toMatchObject([
       { actor_name: 'wanjiku', action: 'erased', subject_id: '2547*****333', after: { payments: 2 } },

@@ -3,9 +3,11 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PushOutcome } from '../../../src/core/daraja/stk-push.ts'
 import { ARROWS, isPaymentState } from '../../../src/core/payments/states.ts'
+import { cancelPayment } from '../../../src/core/settle/cancel-payment.ts'
 import { settle } from '../../../src/core/settle/settle.ts'
 import { settleByHand } from '../../../src/core/settle/settle-by-hand.ts'
 import type { Database } from '../../../src/database/connect.ts'
+import { BY_HAND, testActor } from '../../support/actor.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import {
   acceptPayment,
@@ -38,6 +40,7 @@ const happenings = oneof(
   { weight: 4, arbitrary: record({ kind: constant('take' as const) }) },
   record({ kind: constantFrom('lease_ends' as const, 'pause_ends' as const) }),
   record({ kind: constantFrom('lease_ends' as const, 'deadline_passes' as const) }),
+  record({ kind: constant('cancel' as const) }),
   {
     weight: 4,
     arbitrary: record({
@@ -88,14 +91,7 @@ describe('a payment to which anything happens in any order', () => {
     const isCallback = said.by === 'callback'
     const { callback_nonce: own } = await readPayment(database, id)
     if (said.by === 'operator') {
-      return settleByHand(database, {
-        paymentId: id,
-        outcome,
-        receipt,
-        operator: 'amina',
-        from: 'test',
-        reason: 'seen',
-      })
+      return settleByHand(database, { ...BY_HAND, paymentId: id, outcome, receipt })
     }
     return database.transaction().execute((transaction) =>
       settle(transaction, [
@@ -129,6 +125,8 @@ describe('a payment to which anything happens in any order', () => {
         return pass(id, { due_at: PAST })
       case 'deadline_passes':
         return passDeadline(id)
+      case 'cancel':
+        return cancelPayment({ database, owner: 'anybody', paymentId: id, actor: testActor, reason: null })
       case 'reply': {
         const outcome = OUTCOMES[reply ?? happening.reply]
         return recordPush(database, [{ paymentId: id, take: happening.push + 1, outcome }])

@@ -12,6 +12,7 @@ export type Happening =
   | { kind: 'lease_ends' }
   | { kind: 'pause_ends' }
   | { kind: 'deadline_passes' }
+  | { kind: 'cancel' }
   | { kind: 'reply'; push: number; reply: Reply }
   | ({ kind: 'witness'; by: Witness; isPaid: boolean; receipt: string | null } & OfCallback)
 
@@ -133,6 +134,9 @@ export const happen = (model: Model, happening: Happening): boolean => {
     case 'deadline_passes':
       model.isTooOld = true
       model.isDue = true
+      return true
+    case 'cancel':
+      if (model.state === 'accepted') settle(model, false, null)
       return true
     case 'reply':
       if (happening.push >= model.pushes.length) return false

@@ -46,6 +46,32 @@ describe('accepting payments', () => {
     expect(await duty.execute()).toHaveLength(1)
   })
 
+  it('lets a payer be prompted for as long as its request says, and every other for as long as the setting says', async () => {
+    const seconds = [10, undefined, 86_400, 600]
+    const acceptor = newAcceptor()
+    const accepted = await Promise.all(
+      seconds.map((expiresInSeconds) =>
+        acceptor.add({ partnerId: 1n, request: requestOf({ expiresInSeconds }) }),
+      ),
+    )
+    const lives = async (table: 'payments.submit_by' | 'to_submit.submit_by'): Promise<number[]> => {
+      const rows = await database
+        .selectFrom('payments')
+        .innerJoin('to_submit', 'to_submit.payment_id', 'payments.id')
+        .select([`${table} as until`, 'payments.created_at'])
+        .where(
+          'payments.id',
+          'in',
+          accepted.map(({ paymentId }) => paymentId),
+        )
+        .orderBy('payments.id')
+        .execute()
+      return rows.map((row) => (row.until.getTime() - row.created_at.getTime()) / 1000)
+    }
+    expect(new Set(await lives('payments.submit_by'))).toEqual(new Set([10, 120, 600, 86_400]))
+    expect(await lives('to_submit.submit_by')).toEqual(await lives('payments.submit_by'))
+  })
+
   it('gives every payment a larger id than those that were answered before', async () => {
     const acceptor = newAcceptor()
     const first = await acceptor.add({ partnerId: 1n, request: requestOf({}) })

@@ -26,9 +26,17 @@ describe('a payment request', () => {
     ['msisdn', { msisdn: '0712345678' }],
     ['amount_kes', { amountKes: 0 }],
     ['reference', { reference: 'a\nb' }],
+    ['metadata.order', { metadata: { order: 'a\nb' } }],
+    ['expires_in_seconds', { expiresInSeconds: 5 }],
     ['idempotency_key', { idempotencyKey: '' }],
   ])('names the field %s', (field, overrides) => {
     expect(parse(overrides)).toMatchObject({ refusal: { field } })
+  })
+
+  it('keeps the fingerprint that every release gave it, whatever it says beside the four fields', () => {
+    const known = '5f2d0f15ee44ca9f181501aa251a6dd0eb3a657b9c8fb2a8fff607839a7839eb'
+    expect(fingerprint({})).toBe(known)
+    expect(fingerprint({ metadata: { order: '17' }, expiresInSeconds: 600 })).toBe(known)
   })
 
   it('has the same fingerprint for the same four fields, and another for any other', () => {

@@ -1,15 +1,13 @@
-import { randomBytes } from 'node:crypto'
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
-import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
+import { type Client, Code } from '@connectrpc/connect'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createServiceToken, type Scope } from '../../../src/core/partners/service-token.ts'
 import {
   ChangeOutcome,
   DeliveryService,
   DeliveryState,
   EndpointState,
 } from '../../../src/gen/mpesa/gateway/v1/deliveries_pb.js'
-import { testActor } from '../../support/actor.ts'
+import { bearerOf, clientOver, refusedWith } from '../../support/calls.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { addDeliveries, readDelivery } from '../../support/deliveries.ts'
 import { startTransports, type Transports } from '../../support/transports.ts'
@@ -29,7 +27,7 @@ beforeAll(async () => {
     },
   })
   transports = await startTransports(test)
-  headers = { authorization: await bearer('deliveries:manage'), 'x-operator': 'amina' }
+  headers = { ...(await bearerOf(test.database, 'deliveries:manage')), 'x-operator': 'amina' }
 })
 afterAll(async () => {
   await transports.close()
@@ -37,23 +35,7 @@ afterAll(async () => {
 })
 beforeEach(() => clear(test.database))
 
-const bearer = async (...scopes: Scope[]): Promise<string> =>
-  `Bearer ${await createServiceToken({ actor: testActor, database: test.database, name: 'desk', scopes, randomBytes })}`
-
-const through = (protocol: string): Client<typeof DeliveryService> => {
-  const transport = transports.over[protocol]
-  if (!transport) throw new Error(`no protocol ${protocol}`)
-  return createClient(DeliveryService, transport)
-}
-
-const refusalOf = async (call: Promise<unknown>): Promise<[Code, string]> => {
-  const error = await call.then(
-    () => null,
-    (reason: unknown) => ConnectError.from(reason),
-  )
-  if (error === null) throw new Error('the call was not refused')
-  return [error.code, error.rawMessage]
-}
+const through = (protocol: string) => clientOver(transports, DeliveryService, protocol)
 
 const add = (count: number): Promise<bigint[]> =>
   addDeliveries(
@@ -61,6 +43,70 @@ const add = (count: number): Promise<bigint[]> =>
     Array.from({ length: count }, () => URL),
     test.partnerId,
   )
+
+describe('an endpoint that is down', () => {
+  const takeDown = async (state: 'open' | 'half_open' | 'ramping'): Promise<void> => {
+    const [id = 0n] = await add(1)
+    await hold(test.database, id)
+    await test.database
+      .insertInto('endpoints')
+      .values({
+        partner_id: test.partnerId,
+        host: 'shop.co.ke',
+        state,
+        open_until: new Date(Date.now() + 3_600_000),
+      })
+      .execute()
+  }
+  const readOpenUntil = async (): Promise<Date | null | undefined> =>
+    (await test.database.selectFrom('endpoints').select('open_until').executeTakeFirst())?.open_until
+  const probe = (host = 'shop.co.ke') =>
+    through('gRPC').probeEndpoint({ partnerId: test.partnerId, host }, { headers })
+
+  it('is asked now, and that is written down', async () => {
+    await takeDown('open')
+    expect(await probe()).toMatchObject({ state: EndpointState.OPEN, held: 1n })
+    expect((await readOpenUntil())?.getTime()).toBeLessThan(Date.now() + 60_000)
+    const lines = await test.database.selectFrom('audit').select(['action', 'subject_id']).execute()
+    expect(lines).toEqual([{ action: 'probed', subject_id: 'shop.co.ke' }])
+  })
+
+  it.each([
+    ['half_open', EndpointState.HALF_OPEN],
+    ['ramping', EndpointState.RAMPING],
+  ] as const)('or is not any more (%s) stays as it is, and that is said', async (state, shown) => {
+    await takeDown(state)
+    const before = await readOpenUntil()
+    expect(await probe()).toMatchObject({ state: shown, held: 1n })
+    expect(await readOpenUntil()).toEqual(before)
+    expect(await test.database.selectFrom('audit').select('id').execute()).toEqual([])
+  })
+
+  it('and paused is not asked, nor is one without trouble', async () => {
+    expect(await refusedWith(probe())).toEqual([
+      Code.NotFound,
+      `endpoint shop.co.ke of partner ${test.partnerId} is not in trouble: nothing is held for it`,
+    ])
+    await takeDown('open')
+    const endpoint = { partnerId: test.partnerId, host: 'shop.co.ke' }
+    await through('gRPC').pauseEndpoint(endpoint, { headers })
+    expect(await refusedWith(probe())).toEqual([
+      Code.FailedPrecondition,
+      `endpoint shop.co.ke of partner ${test.partnerId} is paused: resume it, and what is held for it is let go`,
+    ])
+    expect((await refusedWith(probe('shop.co.ke/')))[0]).toBe(Code.InvalidArgument)
+  })
+
+  it('is what those wait for that are retried while they are held', async () => {
+    await takeDown('open')
+    const filter = { state: DeliveryState.HELD, partnerId: test.partnerId }
+    const retried = await through('gRPC').retryDeliveries({ filter }, { headers })
+    expect(retried).toMatchObject({ found: 1n, retried: 1n, held: 1n })
+    const { deliveries } = await through('gRPC').listDeliveries({ filter }, { headers })
+    expect(deliveries).toMatchObject([{ heldBecause: 'down', heldUntil: expect.anything() }])
+    expect(deliveries[0]?.nextAttemptAt).toBeUndefined()
+  })
+})
 
 describe.each(['gRPC', 'Connect', 'gRPC-Web'])('deliveries through %s', (protocol) => {
   it('are listed, read, retried and cancelled', async () => {
@@ -121,7 +167,7 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'])('deliveries through %s', (protoco
       { host: 'shop.co.ke', state: EndpointState.CLOSED, pausedBy: 'amina', held: 1n, pending: 0n },
     ])
     expect(await deliveries.resumeEndpoint(endpoint, { headers })).toMatchObject({ held: 1n })
-    expect(await refusalOf(deliveries.resumeEndpoint(endpoint, { headers }))).toEqual([
+    expect(await refusedWith(deliveries.resumeEndpoint(endpoint, { headers }))).toEqual([
       Code.NotFound,
       `endpoint shop.co.ke of partner ${test.partnerId} is not paused`,
     ])
@@ -129,7 +175,7 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'])('deliveries through %s', (protoco
 
   it('are nobody’s business without the scope deliveries:manage', async () => {
     const deliveries = through(protocol)
-    const other = { authorization: await bearer('payments:read', 'partners:manage', 'callbacks:write') }
+    const other = await bearerOf(test.database, 'payments:read', 'partners:manage', 'callbacks:write')
     const calls: ((given: Record<string, string>) => Promise<unknown>)[] = [
       (given) => deliveries.listDeliveries({}, { headers: given }),
       (given) => deliveries.getDelivery({ deliveryId: 1n }, { headers: given }),
@@ -140,9 +186,9 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'])('deliveries through %s', (protoco
       (given) => deliveries.resumeEndpoint({ partnerId: 1n, host: 'shop.co.ke' }, { headers: given }),
     ]
     for (const call of calls) {
-      expect((await refusalOf(call(other)))[0]).toBe(Code.PermissionDenied)
-      expect((await refusalOf(call({})))[0]).toBe(Code.Unauthenticated)
-      expect((await refusalOf(call(test.headers)))[0]).toBe(Code.Unauthenticated)
+      expect((await refusedWith(call(other)))[0]).toBe(Code.PermissionDenied)
+      expect((await refusedWith(call({})))[0]).toBe(Code.Unauthenticated)
+      expect((await refusedWith(call(test.headers)))[0]).toBe(Code.Unauthenticated)
     }
   })
 })
@@ -224,7 +270,7 @@ const WRONG: readonly [string, (deliveries: Client<typeof DeliveryService>) => P
 const PENDING = { state: DeliveryState.PENDING }
 
 it.each(WRONG)('%s is refused by the name of its field', async (_what, call, message) => {
-  expect(await refusalOf(call(through('gRPC')))).toEqual([
+  expect(await refusedWith(call(through('gRPC')))).toEqual([
     Code.InvalidArgument,
     expect.stringContaining(message),
   ])
@@ -233,9 +279,9 @@ it.each(WRONG)('%s is refused by the name of its field', async (_what, call, mes
 it('a delivery and a partner that are not there are answered so', async () => {
   const deliveries = through('gRPC')
   const absent = deliveries.getDelivery({ deliveryId: 999_999n }, { headers })
-  expect(await refusalOf(absent)).toEqual([Code.NotFound, 'there is no delivery 999999'])
+  expect(await refusedWith(absent)).toEqual([Code.NotFound, 'there is no delivery 999999'])
   const stranger = deliveries.pauseEndpoint({ partnerId: 999_999n, host: 'shop.co.ke' }, { headers })
-  expect(await refusalOf(stranger)).toEqual([Code.NotFound, 'there is no partner 999999'])
+  expect(await refusedWith(stranger)).toEqual([Code.NotFound, 'there is no partner 999999'])
 })
 
 /** A state that this release does not know. */

@@ -39,7 +39,15 @@ const byNumber = (one: bigint, other: bigint): number => Number(one - other)
 const BUDGET = { shortcode: '174379', call: 'push', perSecond: 1000 } as const
 
 const take = (on: Database, limit = 100) =>
-  takeDuePayments({ database: on, accountId: 0n, budget: BUDGET, limit, leaseMs: 60_000, alsoOld: true })
+  takeDuePayments({
+    database: on,
+    accountId: 0n,
+    since: '-infinity',
+    budget: BUDGET,
+    limit,
+    leaseMs: 60_000,
+    alsoOld: true,
+  })
 
 const acceptedAs = (paymentId: bigint): PushOutcome & { kind: 'accepted' } => ({
   kind: 'accepted',

@@ -87,15 +87,20 @@ describe('ids of payments, after the database was put back to an older copy', ()
     // Also those of which nobody saw a number: somebody may have drawn one just before.
     expect(rows.filter(({ last }) => last > 17n).map(({ name }) => name)).toEqual([
       'api_keys_id_seq',
+      'approvals_id_seq',
       'audit_id_seq',
       'deliveries_id_seq',
+      'operator_sessions_id_seq',
+      'operators_id_seq',
       'partner_accounts_id_seq',
       'partners_id_seq',
+      'payment_findings_id_seq',
       'payments_id_seq',
       'service_tokens_id_seq',
       'signing_secrets_id_seq',
+      'statement_exceptions_id_seq',
+      'statements_id_seq',
     ])
-    expect(rows).toHaveLength(8)
   })
 
   it('an alarm stays over a restart, until another epoch has begun', async () => {

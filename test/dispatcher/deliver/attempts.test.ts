@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Database } from '../../../src/database/connect.ts'
+import { FROM_BEGINNING } from '../../../src/database/look-back.ts'
 import { type Claim, claimDeliveries, recordAttempts } from '../../../src/dispatcher/deliver/attempts.ts'
 import type { Plan } from '../../../src/dispatcher/deliver/plan.ts'
 import type { PostResult } from '../../../src/dispatcher/deliver/post.ts'
@@ -106,7 +107,7 @@ describe('what the queue did not deliver', () => {
     await makeOverdue(second, 60)
     await makeOverdue(third, 30)
     const find = (limit: number, overdueMs = 20_000, except: bigint[] = []) =>
-      findOverdue(database, { limit, overdueMs, except })
+      findOverdue(database, { limit, overdueMs, except, look: FROM_BEGINNING })
     const ids = async (found: ReturnType<typeof find>) => (await found).map((one) => one.delivery_id)
     expect(await find(1)).toEqual([{ delivery_id: second, partner_id: 7n, host: 'shop.co.ke' }])
     expect(await ids(find(5))).toEqual([second, third])
@@ -121,7 +122,9 @@ describe('what the queue did not deliver', () => {
     await sql`UPDATE to_deliver SET due_at = now() + interval '1 hour' WHERE delivery_id = ${later}`.execute(
       database,
     )
-    expect(await findOverdue(database, { limit: 9, overdueMs: 0, except: [] })).toEqual([])
+    expect(await findOverdue(database, { limit: 9, overdueMs: 0, except: [], look: FROM_BEGINNING })).toEqual(
+      [],
+    )
   })
 })
 
@@ -174,6 +177,7 @@ describe('a record', () => {
         error_class: 'status',
         reason: 'gone',
         at: (await readDelivery(database, id)).ended_at,
+        told_at: null,
       },
     ])
   })

@@ -129,7 +129,7 @@ export const DARAJA_MUTANTS: readonly Mutant[] = [
       {
         find: 'if (!(await isRegistered({ daraja, msisdn: pull.msisdn }, stopping.signal))) continue\n',
         replace:
-          'await takeConfirmations({ database: options.database, accountId, reconcileAfterMs: options.reconcileAfterMs, random: options.random })\n      if (!(await isRegistered({ daraja, msisdn: pull.msisdn }, stopping.signal))) continue\n',
+          'await takeConfirmations({ database: options.database, accountId, since, reconcileAfterMs: options.reconcileAfterMs, random: options.random })\n      if (!(await isRegistered({ daraja, msisdn: pull.msisdn }, stopping.signal))) continue\n',
       },
     ],
     killedBy: {

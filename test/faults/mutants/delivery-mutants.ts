@@ -40,10 +40,35 @@ export const DELIVERY_MUTANTS: readonly Mutant[] = [
     killedBy: { file: 'test/core/outbox/publish.test.ts', test: 'publishes again, under the next number' },
   },
   {
+    name: 'a delivery whose process died before it published it is left to JetStream',
+    law: 6,
+    file: 'src/core/outbox/enqueue.ts',
+    changes: [
+      {
+        find: 'now() + make_interval(secs => ${isPublished ? SWEEP_SECONDS : 0})',
+        replace: "CASE WHEN ${isPublished}::boolean THEN 'infinity' ELSE now() END",
+      },
+    ],
+    killedBy: {
+      file: 'test/core/callback/interpret-at-once.test.ts',
+      test: 'has its delivery published out of memory, and again where that was lost',
+    },
+  },
+  {
+    name: 'a message is acknowledged once the first of its deliveries has been dealt with',
+    law: 6,
+    file: 'src/queue/delivery-queue.ts',
+    changes: [{ find: 'if (left > 0) return', replace: '' }],
+    killedBy: {
+      file: 'test/queue/delivery-queue.test.ts',
+      test: 'keeps each until all of it is dealt with',
+    },
+  },
+  {
     name: 'what JetStream did not confirm counts as published',
     law: 6,
     file: 'src/core/outbox/publish.ts',
-    changes: [{ find: 'await markUnpublished(database, unsure)', replace: '' }],
+    changes: [{ find: 'await markUnpublished(database, recording)', replace: '' }],
     killedBy: {
       file: 'test/core/outbox/publish.test.ts',
       test: 'tries again what JetStream did not confirm, with the next number',
@@ -55,8 +80,8 @@ export const DELIVERY_MUTANTS: readonly Mutant[] = [
     file: 'src/dispatcher/deliver/attempts.ts',
     changes: [
       {
-        find: 'THEN now() + make_interval(secs => ${LEASE_SECONDS}) ELSE',
-        replace: 'THEN now() ELSE',
+        find: 'SET leased_until = now() + make_interval(secs => ${LEASE_SECONDS}), held_at',
+        replace: 'SET leased_until = now(), held_at',
       },
     ],
     killedBy: {

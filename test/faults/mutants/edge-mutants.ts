@@ -30,9 +30,12 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'native gRPC waits for a preface for ever',
     law: 7,
-    file: 'src/core/server/grpc-connections.ts',
+    file: 'src/core/server/require-bytes.ts',
     changes: [
-      { find: 'if (socket.bytesRead >= PREFACE_BYTES) return', replace: 'if (socket.bytesRead >= 0) return' },
+      {
+        find: 'if (socket.bytesRead >= BYTES[beginning]) return',
+        replace: 'if (socket.bytesRead >= 0) return',
+      },
     ],
     killedBy: { file: 'test/core/server/grpc-connections.test.ts', test: 'says half a preface in time' },
   },

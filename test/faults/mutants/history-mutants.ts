@@ -6,6 +6,7 @@ const IN_CALM = {
 }
 
 const FIND = 'src/core/payments/find.ts'
+const LIST = 'src/core/payments/list.ts'
 const ACCEPT = 'src/core/request/accept.ts'
 
 /** Keeps what a read found for five seconds: what a gateway would do that reads from a cache, or from a replica that lags. */
@@ -96,21 +97,23 @@ export const HISTORY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a page skips the first payment behind the one before',
     law: 1,
-    file: FIND,
-    changes: [{ find: 'options.before ?? NO_ID_YET', replace: '(options.before ?? NO_ID_YET) - 1n' }],
+    file: LIST,
+    changes: [{ find: ', before ?? NO_ID_YET]', replace: ', (before ?? NO_ID_YET) - 1n]' }],
     killedBy: IN_CALM,
   },
   {
     name: 'a page begins with the last payment of the one before',
     law: 1,
-    file: FIND,
-    changes: [{ find: '(partner_id, id) < (', replace: '(partner_id, id) <= (' }],
+    file: LIST,
+    changes: [
+      { find: '(payments.partner_id, payments.id) < (', replace: '(payments.partner_id, payments.id) <= (' },
+    ],
     killedBy: IN_CALM,
   },
   {
     name: 'a payment is read with another amount than was asked for',
     law: 1,
-    file: 'src/facade/transactions/transactions.ts',
+    file: 'src/facade/transactions/transaction.ts',
     changes: [{ find: 'amount: payment.amountKes,', replace: 'amount: payment.amountKes + 1,' }],
     killedBy: IN_CALM,
   },
@@ -120,8 +123,8 @@ export const HISTORY_MUTANTS: readonly Mutant[] = [
     file: FIND,
     changes: [
       {
-        find: "owner === 'anybody' ? query : query.where('partner_id', '=', owner.partnerId)",
-        replace: "owner === 'anybody' ? query : query",
+        find: "typeof owner === 'string' ? query : query.where('partner_id', '=', owner.partnerId)\n  return owned.executeTakeFirst()",
+        replace: "owner === 'anybody' ? query : query\n  return owned.executeTakeFirst()",
       },
     ],
     killedBy: IN_CALM,

@@ -2,6 +2,7 @@ import { CLOCK_MUTANTS } from './clock-mutants.ts'
 import { DARAJA_MUTANTS } from './daraja-mutants.ts'
 import { DELIVERY_MUTANTS } from './delivery-mutants.ts'
 import { EDGE_MUTANTS } from './edge-mutants.ts'
+import { EVENT_MUTANTS } from './event-mutants.ts'
 import { EVIDENCE_MUTANTS } from './evidence-mutants.ts'
 import { HISTORY_MUTANTS } from './history-mutants.ts'
 import { MARK_MUTANTS } from './mark-mutants.ts'
@@ -9,9 +10,11 @@ import type { Mutant } from './mutant.ts'
 import { NETWORK_MUTANTS } from './network-mutants.ts'
 import { OPERATOR_MUTANTS } from './operator-mutants.ts'
 import { OUTAGE_MUTANTS } from './outage-mutants.ts'
+import { OVERLOAD_MUTANTS } from './overload-mutants.ts'
 import { PAYMENT_MUTANTS } from './payment-mutants.ts'
 import { SCHEMA_MUTANTS } from './schema-mutants.ts'
 import { SECRECY_MUTANTS } from './secrecy-mutants.ts'
+import { SIGNAL_MUTANTS } from './signal-mutants.ts'
 import { SPOOL_MUTANTS } from './spool-mutants.ts'
 
 /** What breaks the laws themselves; `npm test` tries the first of each. */
@@ -31,4 +34,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...EVIDENCE_MUTANTS,
   ...OPERATOR_MUTANTS,
   ...SCHEMA_MUTANTS,
+  ...EVENT_MUTANTS,
+  ...OVERLOAD_MUTANTS,
+  ...SIGNAL_MUTANTS,
 ]

@@ -76,7 +76,10 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
     law: 8,
     file: 'src/values/request-id.ts',
     changes: [{ find: ' && REQUEST_ID_PATTERN.test(given) ?', replace: ' ?' }],
-    killedBy: { file: 'test/core/services/request-ids.test.ts', test: 'stands nowhere when it is a b' },
+    killedBy: {
+      file: 'test/core/services/request-ids-and-traces.test.ts',
+      test: 'stands nowhere when it is a b',
+    },
   },
   {
     name: 'a cell of a table is printed as it came',

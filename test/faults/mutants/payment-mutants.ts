@@ -47,6 +47,31 @@ export const PAYMENT_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'a payment is cancelled by what was seen of it while it was being taken, and its payer prompted',
+    law: 2,
+    file: 'src/core/settle/cancel-payment.ts',
+    changes: [{ find: '\n    .forNoKeyUpdate()', replace: '' }],
+    killedBy: {
+      file: 'test/core/settle/cancel-payment.test.ts',
+      test: 'is pushed and not cancelled when the take came first, though its commit did not',
+    },
+  },
+  {
+    name: 'a payment whose push is under way is cancelled, and its payer prompted',
+    law: 2,
+    file: 'src/core/settle/cancel-payment.ts',
+    changes: [
+      {
+        find: "if (state === 'accepted') return null",
+        replace: "if (state === 'accepted' || state === 'submitting') return null",
+      },
+    ],
+    killedBy: {
+      file: 'test/core/settle/cancel-payment.test.ts',
+      test: 'is either cancelled or pushed, and never both or neither, however many meet',
+    },
+  },
+  {
     name: 'the index of idempotency keys is ignored',
     law: 2,
     file: 'src/core/request/accept.ts',
@@ -90,7 +115,7 @@ export const PAYMENT_MUTANTS: readonly Mutant[] = [
       {
         find: '${MOVED}, leased AS (',
         replace:
-          "moved AS (UPDATE payments SET state = 'submitting' FROM locked WHERE payments.id = locked.id RETURNING payments.id, msisdn, amount_kes, reference, callback_nonce), leased AS (",
+          "moved AS (UPDATE payments SET state = 'submitting' FROM locked WHERE payments.id = locked.id RETURNING payments.id, msisdn, amount_kes, reference, callback_nonce, locked.takes), leased AS (",
       },
     ],
     killedBy: {
@@ -150,8 +175,8 @@ export const PAYMENT_MUTANTS: readonly Mutant[] = [
     file: 'src/core/payments/move.ts',
     changes: [
       {
-        find: 'clock_timestamp()\n      FROM moved',
-        replace: 'clock_timestamp()\n      FROM moved WHERE false',
+        find: 'event_position, event_number\n      FROM moved',
+        replace: 'event_position, event_number\n      FROM moved WHERE false',
       },
     ],
     killedBy: {
@@ -185,14 +210,33 @@ export const PAYMENT_MUTANTS: readonly Mutant[] = [
     file: 'src/core/payments/move.ts',
     changes: [
       {
-        find: 'detail, clock_timestamp() FROM moved',
-        replace: 'detail, clock_timestamp() FROM moved WHERE false',
+        find: 'event_position, event_number FROM moved',
+        replace: 'event_position, event_number FROM moved WHERE false',
       },
     ],
     killedBy: {
       file: 'test/core/settle/life-of-a-payment.test.ts',
       test: 'whose payer has another prompt open until its deadline',
     },
+  },
+  {
+    name: 'what is put back behind the last look is not looked for again',
+    law: 6,
+    file: 'src/database/look-back.ts',
+    changes: [
+      {
+        find: 'if (cameTo === null || atMs - fromBeginningAtMs >= pauseMsOf(cameTo)) {',
+        replace: 'if (cameTo === null) {',
+      },
+    ],
+    killedBy: { file: 'test/core/payments/late-duties.test.ts', test: 'a duty of to_submit' },
+  },
+  {
+    name: 'accounts with negative ids are not looked for',
+    law: 6,
+    file: 'src/core/payments/due-accounts.ts',
+    changes: [{ find: 'const LEAST_ID = -(2n ** 63n)', replace: 'const LEAST_ID = -1n' }],
+    killedBy: { file: 'test/core/payments/late-duties.test.ts', test: 'a duty of to_submit' },
   },
   {
     name: 'an outcome is settled without its delivery',

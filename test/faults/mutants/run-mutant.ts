@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { access, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Mutant } from './mutant.ts'
@@ -58,9 +58,10 @@ export const copyProject = async (suite: SuiteRun): Promise<MutantCopy> => {
   }
 }
 
-/** Throws for a mutant whose text is not found in the project's own code, or more than once. */
+/** Throws for a mutant whose text is not found once in the project's own code, or whose test file is not there. */
 export const findInProject = async (mutant: Mutant): Promise<void> => {
   mutate(mutant, await readFile(join(ROOT, mutant.file), 'utf8'))
+  await access(join(ROOT, mutant.killedBy.file))
 }
 
 const mutate = (mutant: Mutant, text: string): string =>

@@ -71,7 +71,7 @@ export declare type Delivery = Message<"mpesa.gateway.v1.Delivery"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * When the next attempt is due; unset when none is.
+   * When the next attempt is due; unset when none is, and while it is held.
    *
    * @generated from field: google.protobuf.Timestamp next_attempt_at = 10;
    */
@@ -119,6 +119,28 @@ export declare type Delivery = Message<"mpesa.gateway.v1.Delivery"> & {
    * @generated from field: optional string callback_url = 16;
    */
   callbackUrl?: string | undefined;
+
+  /**
+   * Why it is held: its endpoint is `paused`, `down`, asked just now whether it is back (`probing`), or back, and what was held
+   * goes out a little a second (`ramping`). Unset when it is not held.
+   *
+   * @generated from field: optional string held_because = 17;
+   */
+  heldBecause?: string | undefined;
+
+  /**
+   * When its endpoint, which is down, is asked next whether it is back.
+   *
+   * @generated from field: google.protobuf.Timestamp held_until = 18;
+   */
+  heldUntil?: Timestamp | undefined;
+
+  /**
+   * Of a test payment.
+   *
+   * @generated from field: bool test = 20;
+   */
+  test: boolean;
 };
 
 /**
@@ -237,6 +259,13 @@ export declare type DeliveryFilter = Message<"mpesa.gateway.v1.DeliveryFilter"> 
    * @generated from field: google.protobuf.Timestamp created_until = 6;
    */
   createdUntil?: Timestamp | undefined;
+
+  /**
+   * Only those of test payments; without it, only those of real ones.
+   *
+   * @generated from field: bool test = 20;
+   */
+  test: boolean;
 };
 
 /**
@@ -407,6 +436,13 @@ export declare type RetryDeliveriesResponse = Message<"mpesa.gateway.v1.RetryDel
    * @generated from field: repeated mpesa.gateway.v1.DeliveryChange changes = 3;
    */
   changes: DeliveryChange[];
+
+  /**
+   * How many of those that were made due are held: they wait for their endpoints.
+   *
+   * @generated from field: int64 held = 4;
+   */
+  held: bigint;
 };
 
 /**
@@ -575,6 +611,13 @@ export declare type Endpoint = Message<"mpesa.gateway.v1.Endpoint"> & {
    * @generated from field: google.protobuf.Timestamp oldest_created_at = 11;
    */
   oldestCreatedAt?: Timestamp | undefined;
+
+  /**
+   * For test payments, whose endpoints are apart.
+   *
+   * @generated from field: bool test = 20;
+   */
+  test: boolean;
 };
 
 /**
@@ -612,6 +655,20 @@ export declare type ListEndpointsRequest = Message<"mpesa.gateway.v1.ListEndpoin
    * @generated from field: string page_token = 4;
    */
   pageToken: string;
+
+  /**
+   * Only those with this host of callback URLs, such as `shop.co.ke` or `shop.co.ke:8443`.
+   *
+   * @generated from field: optional string host = 5;
+   */
+  host?: string | undefined;
+
+  /**
+   * Only those for test payments; without it, only those for real ones.
+   *
+   * @generated from field: bool test = 20;
+   */
+  test: boolean;
 };
 
 /**
@@ -683,6 +740,52 @@ export declare type PauseEndpointResponse = Message<"mpesa.gateway.v1.PauseEndpo
  * Use `create(PauseEndpointResponseSchema)` to create a new message.
  */
 export declare const PauseEndpointResponseSchema: GenMessage<PauseEndpointResponse>;
+
+/**
+ * @generated from message mpesa.gateway.v1.ProbeEndpointRequest
+ */
+export declare type ProbeEndpointRequest = Message<"mpesa.gateway.v1.ProbeEndpointRequest"> & {
+  /**
+   * @generated from field: int64 partner_id = 1;
+   */
+  partnerId: bigint;
+
+  /**
+   * @generated from field: string host = 2;
+   */
+  host: string;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.ProbeEndpointRequest.
+ * Use `create(ProbeEndpointRequestSchema)` to create a new message.
+ */
+export declare const ProbeEndpointRequestSchema: GenMessage<ProbeEndpointRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.ProbeEndpointResponse
+ */
+export declare type ProbeEndpointResponse = Message<"mpesa.gateway.v1.ProbeEndpointResponse"> & {
+  /**
+   * OPEN: it is asked now. HALF_OPEN: it was being asked already. RAMPING and CLOSED: it is not down, nothing was to be done.
+   *
+   * @generated from field: mpesa.gateway.v1.EndpointState state = 1;
+   */
+  state: EndpointState;
+
+  /**
+   * How many deliveries are held for it.
+   *
+   * @generated from field: int64 held = 2;
+   */
+  held: bigint;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.ProbeEndpointResponse.
+ * Use `create(ProbeEndpointResponseSchema)` to create a new message.
+ */
+export declare const ProbeEndpointResponseSchema: GenMessage<ProbeEndpointResponse>;
 
 /**
  * @generated from message mpesa.gateway.v1.ResumeEndpointRequest
@@ -830,6 +933,13 @@ export enum ChangeOutcome {
    * @generated from enum value: CHANGE_OUTCOME_NOT_FOUND = 7;
    */
   NOT_FOUND = 7,
+
+  /**
+   * Left alone: it waits for an attempt that is due as soon.
+   *
+   * @generated from enum value: CHANGE_OUTCOME_WAITING = 8;
+   */
+  WAITING = 8,
 }
 
 /**
@@ -955,6 +1065,18 @@ export declare const DeliveryService: GenService<{
     methodKind: "unary";
     input: typeof PauseEndpointRequestSchema;
     output: typeof PauseEndpointResponseSchema;
+  },
+  /**
+   * Has an endpoint that is down asked at once whether it is back, by one of the deliveries that are held for it, instead of
+   * when its time has passed. Errors: NOT_FOUND for an endpoint that is not in trouble, FAILED_PRECONDITION for one that is
+   * paused.
+   *
+   * @generated from rpc mpesa.gateway.v1.DeliveryService.ProbeEndpoint
+   */
+  probeEndpoint: {
+    methodKind: "unary";
+    input: typeof ProbeEndpointRequestSchema;
+    output: typeof ProbeEndpointResponseSchema;
   },
   /**
    * Lets go of what was held back, a little a second and then more. Errors: NOT_FOUND for an endpoint that is not paused.

@@ -41,6 +41,13 @@ export declare type DeliveryDue = Message<"mpesa.gateway.v1.DeliveryDue"> & {
    * @generated from field: string host = 4;
    */
   host: string;
+
+  /**
+   * Others that became due with it. A dispatcher of release 0.4.0 does not read them, and finds them in Postgres.
+   *
+   * @generated from field: repeated mpesa.gateway.v1.DeliveryDue others = 5;
+   */
+  others: DeliveryDue[];
 };
 
 /**

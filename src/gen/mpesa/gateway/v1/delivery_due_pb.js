@@ -8,7 +8,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file mpesa/gateway/v1/delivery_due.proto.
  */
 export const file_mpesa_gateway_v1_delivery_due = /*@__PURE__*/
-  fileDesc("CiNtcGVzYS9nYXRld2F5L3YxL2RlbGl2ZXJ5X2R1ZS5wcm90bxIQbXBlc2EuZ2F0ZXdheS52MSJcCgtEZWxpdmVyeUR1ZRITCgtkZWxpdmVyeV9pZBgBIAEoAxIWCg5wdWJsaXNoX251bWJlchgCIAEoBRISCgpwYXJ0bmVyX2lkGAMgASgDEgwKBGhvc3QYBCABKAliBnByb3RvMw");
+  fileDesc("CiNtcGVzYS9nYXRld2F5L3YxL2RlbGl2ZXJ5X2R1ZS5wcm90bxIQbXBlc2EuZ2F0ZXdheS52MSKLAQoLRGVsaXZlcnlEdWUSEwoLZGVsaXZlcnlfaWQYASABKAMSFgoOcHVibGlzaF9udW1iZXIYAiABKAUSEgoKcGFydG5lcl9pZBgDIAEoAxIMCgRob3N0GAQgASgJEi0KBm90aGVycxgFIAMoCzIdLm1wZXNhLmdhdGV3YXkudjEuRGVsaXZlcnlEdWViBnByb3RvMw");
 
 /**
  * Describes the message mpesa.gateway.v1.DeliveryDue.

@@ -180,7 +180,7 @@ export declare type Partner = Message<"mpesa.gateway.v1.Partner"> & {
   settings?: PartnerSettings | undefined;
 
   /**
-   * The first twelve characters of each of its keys that works.
+   * The beginning of each of its keys that works: its prefix and eight characters.
    *
    * @generated from field: repeated string key_prefixes = 6;
    */
@@ -405,7 +405,7 @@ export declare type ApiKey = Message<"mpesa.gateway.v1.ApiKey"> & {
   name: string;
 
   /**
-   * Its first twelve characters.
+   * The first eight characters after its prefix, with that: `mpg_` and, for a test key, `mpg_test_`.
    *
    * @generated from field: string display_prefix = 4;
    */
@@ -434,6 +434,13 @@ export declare type ApiKey = Message<"mpesa.gateway.v1.ApiKey"> & {
    * @generated from field: google.protobuf.Timestamp revoked_at = 8;
    */
   revokedAt?: Timestamp | undefined;
+
+  /**
+   * A test key, which begins with `mpg_test_`: it asks for test payments, and reads those only.
+   *
+   * @generated from field: bool test = 9;
+   */
+  test: boolean;
 };
 
 /**
@@ -464,6 +471,13 @@ export declare type CreateKeyRequest = Message<"mpesa.gateway.v1.CreateKeyReques
    * @generated from field: optional int32 expires_in_seconds = 3;
    */
   expiresInSeconds?: number | undefined;
+
+  /**
+   * A test key: what is asked for with it are test payments, which go to the simulator's outcomes and never to Daraja.
+   *
+   * @generated from field: bool test = 4;
+   */
+  test: boolean;
 };
 
 /**

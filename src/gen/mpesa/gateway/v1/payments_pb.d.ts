@@ -5,11 +5,71 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Attempt, ChangeOutcome, Delivery, DeliveryState } from "./deliveries_pb.js";
 
 /**
  * Describes the file mpesa/gateway/v1/payments.proto.
  */
 export declare const file_mpesa_gateway_v1_payments: GenFile;
+
+/**
+ * Why a payment failed, in words that a partner's program and its payer understand.
+ *
+ * @generated from message mpesa.gateway.v1.PaymentFailure
+ */
+export declare type PaymentFailure = Message<"mpesa.gateway.v1.PaymentFailure"> & {
+  /**
+   * @generated from field: mpesa.gateway.v1.FailureReason reason = 1;
+   */
+  reason: FailureReason;
+
+  /**
+   * Whether the same request to the same payer may go through, once the payer has done what the message says.
+   *
+   * @generated from field: bool worth_retrying = 2;
+   */
+  worthRetrying: boolean;
+
+  /**
+   * A sentence for the payer.
+   *
+   * @generated from field: mpesa.gateway.v1.PayerMessage message = 3;
+   */
+  message?: PayerMessage | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.PaymentFailure.
+ * Use `create(PaymentFailureSchema)` to create a new message.
+ */
+export declare const PaymentFailureSchema: GenMessage<PaymentFailure>;
+
+/**
+ * A sentence for the payer, in each of the languages that there are.
+ *
+ * @generated from message mpesa.gateway.v1.PayerMessage
+ */
+export declare type PayerMessage = Message<"mpesa.gateway.v1.PayerMessage"> & {
+  /**
+   * English.
+   *
+   * @generated from field: string en = 1;
+   */
+  en: string;
+
+  /**
+   * Swahili.
+   *
+   * @generated from field: string sw = 2;
+   */
+  sw: string;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.PayerMessage.
+ * Use `create(PayerMessageSchema)` to create a new message.
+ */
+export declare const PayerMessageSchema: GenMessage<PayerMessage>;
 
 /**
  * @generated from message mpesa.gateway.v1.Payment
@@ -100,6 +160,34 @@ export declare type Payment = Message<"mpesa.gateway.v1.Payment"> & {
    * @generated from field: google.protobuf.Timestamp transaction_date = 14;
    */
   transactionDate?: Timestamp | undefined;
+
+  /**
+   * Set exactly while the state is FAILED.
+   *
+   * @generated from field: mpesa.gateway.v1.PaymentFailure failure = 15;
+   */
+  failure?: PaymentFailure | undefined;
+
+  /**
+   * The partner's own pairs, as it gave them.
+   *
+   * @generated from field: map<string, string> metadata = 16;
+   */
+  metadata: { [key: string]: string };
+
+  /**
+   * After this instant the payer is not prompted any more; a prompt that is on the phone by then stays.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 17;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * A test payment, asked for with a test key: it went to the simulator's outcomes, and no money moved.
+   *
+   * @generated from field: bool test = 20;
+   */
+  test: boolean;
 };
 
 /**
@@ -142,11 +230,28 @@ export declare type RequestPaymentRequest = Message<"mpesa.gateway.v1.RequestPay
 
   /**
    * 1 to 255 printable ASCII characters, no blank at either end: a header, which is how the REST API takes it, has none there.
-   * The same key with the same fields is the same payment, for ever.
+   * The same key with the same four fields above is the same payment, for ever, whatever `metadata` and `expires_in_seconds`
+   * say: those of the first request stay.
    *
    * @generated from field: optional string idempotency_key = 5;
    */
   idempotencyKey?: string | undefined;
+
+  /**
+   * The partner's own pairs, at most ten: they come back in reads, and go nowhere else. A name is 1 to 40 letters, digits, `_`,
+   * `.` and `-`, and begins with a letter or a digit; a value is at most 500 visible characters.
+   *
+   * @generated from field: map<string, string> metadata = 6;
+   */
+  metadata: { [key: string]: string };
+
+  /**
+   * For how many seconds the payer may still be prompted, 10 to 86,400; unset: as long as the gateway's setting says
+   * (SUBMIT_TTL_MS). A payment that nobody was prompted for by then fails with NOT_PROMPTED.
+   *
+   * @generated from field: optional int32 expires_in_seconds = 7;
+   */
+  expiresInSeconds?: number | undefined;
 };
 
 /**
@@ -241,6 +346,62 @@ export declare type ListPaymentsRequest = Message<"mpesa.gateway.v1.ListPayments
    * @generated from field: bool undelivered_only = 4;
    */
   undeliveredOnly: boolean;
+
+  /**
+   * Only payments with exactly this reference.
+   *
+   * @generated from field: optional string reference = 5;
+   */
+  reference?: string | undefined;
+
+  /**
+   * Only the payment that this receipt of M-PESA's proves.
+   *
+   * @generated from field: optional string receipt = 6;
+   */
+  receipt?: string | undefined;
+
+  /**
+   * Only payments of this payer, 2547XXXXXXXX or 2541XXXXXXXX. A number that was erased is found no more.
+   *
+   * @generated from field: optional string msisdn = 7;
+   */
+  msisdn?: string | undefined;
+
+  /**
+   * Only the payment that was requested with this key.
+   *
+   * @generated from field: optional string idempotency_key = 8;
+   */
+  idempotencyKey?: string | undefined;
+
+  /**
+   * Only payments that were accepted at this instant or later.
+   *
+   * @generated from field: google.protobuf.Timestamp created_from = 9;
+   */
+  createdFrom?: Timestamp | undefined;
+
+  /**
+   * Only payments that were accepted before this instant.
+   *
+   * @generated from field: google.protobuf.Timestamp created_to = 10;
+   */
+  createdTo?: Timestamp | undefined;
+
+  /**
+   * Only payments of this partner; for services. A partner may name itself.
+   *
+   * @generated from field: optional int64 partner_id = 11;
+   */
+  partnerId?: bigint | undefined;
+
+  /**
+   * Only test payments; without it, only real ones. For services: an API key lists payments of its own kind, and may say so.
+   *
+   * @generated from field: optional bool test = 20;
+   */
+  test?: boolean | undefined;
 };
 
 /**
@@ -271,6 +432,314 @@ export declare type ListPaymentsResponse = Message<"mpesa.gateway.v1.ListPayment
  * Use `create(ListPaymentsResponseSchema)` to create a new message.
  */
 export declare const ListPaymentsResponseSchema: GenMessage<ListPaymentsResponse>;
+
+/**
+ * @generated from message mpesa.gateway.v1.BatchGetPaymentsRequest
+ */
+export declare type BatchGetPaymentsRequest = Message<"mpesa.gateway.v1.BatchGetPaymentsRequest"> & {
+  /**
+   * 1 to 1000.
+   *
+   * @generated from field: repeated int64 payment_ids = 1;
+   */
+  paymentIds: bigint[];
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.BatchGetPaymentsRequest.
+ * Use `create(BatchGetPaymentsRequestSchema)` to create a new message.
+ */
+export declare const BatchGetPaymentsRequestSchema: GenMessage<BatchGetPaymentsRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.BatchGetPaymentsResponse
+ */
+export declare type BatchGetPaymentsResponse = Message<"mpesa.gateway.v1.BatchGetPaymentsResponse"> & {
+  /**
+   * In the order in which they were asked for, each once.
+   *
+   * @generated from field: repeated mpesa.gateway.v1.Payment payments = 1;
+   */
+  payments: Payment[];
+
+  /**
+   * Those of the ids for which there is no payment that the caller may read.
+   *
+   * @generated from field: repeated int64 missing_ids = 2;
+   */
+  missingIds: bigint[];
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.BatchGetPaymentsResponse.
+ * Use `create(BatchGetPaymentsResponseSchema)` to create a new message.
+ */
+export declare const BatchGetPaymentsResponseSchema: GenMessage<BatchGetPaymentsResponse>;
+
+/**
+ * @generated from message mpesa.gateway.v1.CancelPaymentRequest
+ */
+export declare type CancelPaymentRequest = Message<"mpesa.gateway.v1.CancelPaymentRequest"> & {
+  /**
+   * @generated from field: int64 payment_id = 1;
+   */
+  paymentId: bigint;
+
+  /**
+   * Why, for whoever asks later: 1 to 500 printable characters. Kept in the payment's history.
+   *
+   * @generated from field: optional string reason = 2;
+   */
+  reason?: string | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.CancelPaymentRequest.
+ * Use `create(CancelPaymentRequestSchema)` to create a new message.
+ */
+export declare const CancelPaymentRequestSchema: GenMessage<CancelPaymentRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.CancelPaymentResponse
+ */
+export declare type CancelPaymentResponse = Message<"mpesa.gateway.v1.CancelPaymentResponse"> & {
+  /**
+   * As it is now: failed, with the result code `CANCELLED`.
+   *
+   * @generated from field: mpesa.gateway.v1.Payment payment = 1;
+   */
+  payment?: Payment | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.CancelPaymentResponse.
+ * Use `create(CancelPaymentResponseSchema)` to create a new message.
+ */
+export declare const CancelPaymentResponseSchema: GenMessage<CancelPaymentResponse>;
+
+/**
+ * @generated from message mpesa.gateway.v1.ResendOutcomeRequest
+ */
+export declare type ResendOutcomeRequest = Message<"mpesa.gateway.v1.ResendOutcomeRequest"> & {
+  /**
+   * @generated from field: int64 payment_id = 1;
+   */
+  paymentId: bigint;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.ResendOutcomeRequest.
+ * Use `create(ResendOutcomeRequestSchema)` to create a new message.
+ */
+export declare const ResendOutcomeRequestSchema: GenMessage<ResendOutcomeRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.ResendOutcomeResponse
+ */
+export declare type ResendOutcomeResponse = Message<"mpesa.gateway.v1.ResendOutcomeResponse"> & {
+  /**
+   * RETRIED: it is sent now. HELD: it is sent when its endpoint is back. WAITING: it was about to be sent. UNDER_WAY: an
+   * attempt is being made.
+   *
+   * @generated from field: mpesa.gateway.v1.ChangeOutcome outcome = 1;
+   */
+  outcome: ChangeOutcome;
+
+  /**
+   * How its delivery stands now.
+   *
+   * @generated from field: mpesa.gateway.v1.Delivery delivery = 2;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.ResendOutcomeResponse.
+ * Use `create(ResendOutcomeResponseSchema)` to create a new message.
+ */
+export declare const ResendOutcomeResponseSchema: GenMessage<ResendOutcomeResponse>;
+
+/**
+ * Which outcomes: those that did not arrive and fit every field that is set.
+ *
+ * @generated from message mpesa.gateway.v1.ResendOutcomesRequest
+ */
+export declare type ResendOutcomesRequest = Message<"mpesa.gateway.v1.ResendOutcomesRequest"> & {
+  /**
+   * How they stand: PENDING, HELD, DEAD or CANCELLED. UNSPECIFIED: any of these.
+   *
+   * @generated from field: mpesa.gateway.v1.DeliveryState delivery = 1;
+   */
+  delivery: DeliveryState;
+
+  /**
+   * SUCCESSFUL or FAILED. UNSPECIFIED: either.
+   *
+   * @generated from field: mpesa.gateway.v1.PaymentState state = 2;
+   */
+  state: PaymentState;
+
+  /**
+   * The partner's own reference, exactly.
+   *
+   * @generated from field: optional string reference = 3;
+   */
+  reference?: string | undefined;
+
+  /**
+   * Of payments that were requested at this instant or later, and before that one.
+   *
+   * @generated from field: google.protobuf.Timestamp created_from = 4;
+   */
+  createdFrom?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp created_to = 5;
+   */
+  createdTo?: Timestamp | undefined;
+
+  /**
+   * That became known at this instant or later, and before that one.
+   *
+   * @generated from field: google.protobuf.Timestamp outcome_from = 6;
+   */
+  outcomeFrom?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp outcome_to = 7;
+   */
+  outcomeTo?: Timestamp | undefined;
+
+  /**
+   * How many become due a second: 1 to 100; 0 stands for 20.
+   *
+   * @generated from field: int32 per_second = 8;
+   */
+  perSecond: number;
+
+  /**
+   * Nothing is changed: only how many there are is told.
+   *
+   * @generated from field: bool validate_only = 9;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.ResendOutcomesRequest.
+ * Use `create(ResendOutcomesRequestSchema)` to create a new message.
+ */
+export declare const ResendOutcomesRequestSchema: GenMessage<ResendOutcomesRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.ResendOutcomesResponse
+ */
+export declare type ResendOutcomesResponse = Message<"mpesa.gateway.v1.ResendOutcomesResponse"> & {
+  /**
+   * How many there were, at most 10,000.
+   *
+   * @generated from field: int32 found = 1;
+   */
+  found: number;
+
+  /**
+   * There are more than 10,000: ask again once these are sent.
+   *
+   * @generated from field: bool more = 2;
+   */
+  more: boolean;
+
+  /**
+   * Of those that were found: made due, so many a second.
+   *
+   * @generated from field: int32 resent = 3;
+   */
+  resent: number;
+
+  /**
+   * Wait for their endpoints, and are sent when these are back.
+   *
+   * @generated from field: int32 held = 4;
+   */
+  held: number;
+
+  /**
+   * Left as they are: they wait for an attempt that is due as soon.
+   *
+   * @generated from field: int32 waiting = 5;
+   */
+  waiting: number;
+
+  /**
+   * Left as they are: an attempt is being made.
+   *
+   * @generated from field: int32 under_way = 6;
+   */
+  underWay: number;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.ResendOutcomesResponse.
+ * Use `create(ResendOutcomesResponseSchema)` to create a new message.
+ */
+export declare const ResendOutcomesResponseSchema: GenMessage<ResendOutcomesResponse>;
+
+/**
+ * @generated from message mpesa.gateway.v1.ListPaymentDeliveriesRequest
+ */
+export declare type ListPaymentDeliveriesRequest = Message<"mpesa.gateway.v1.ListPaymentDeliveriesRequest"> & {
+  /**
+   * @generated from field: int64 payment_id = 1;
+   */
+  paymentId: bigint;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.ListPaymentDeliveriesRequest.
+ * Use `create(ListPaymentDeliveriesRequestSchema)` to create a new message.
+ */
+export declare const ListPaymentDeliveriesRequestSchema: GenMessage<ListPaymentDeliveriesRequest>;
+
+/**
+ * @generated from message mpesa.gateway.v1.ListPaymentDeliveriesResponse
+ */
+export declare type ListPaymentDeliveriesResponse = Message<"mpesa.gateway.v1.ListPaymentDeliveriesResponse"> & {
+  /**
+   * Oldest first, at most 20.
+   *
+   * @generated from field: repeated mpesa.gateway.v1.PaymentDelivery deliveries = 1;
+   */
+  deliveries: PaymentDelivery[];
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.ListPaymentDeliveriesResponse.
+ * Use `create(ListPaymentDeliveriesResponseSchema)` to create a new message.
+ */
+export declare const ListPaymentDeliveriesResponseSchema: GenMessage<ListPaymentDeliveriesResponse>;
+
+/**
+ * @generated from message mpesa.gateway.v1.PaymentDelivery
+ */
+export declare type PaymentDelivery = Message<"mpesa.gateway.v1.PaymentDelivery"> & {
+  /**
+   * @generated from field: mpesa.gateway.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+
+  /**
+   * Oldest first; the latest 20 of them, each with the first 500 characters of the answer.
+   *
+   * @generated from field: repeated mpesa.gateway.v1.Attempt attempts = 2;
+   */
+  attempts: Attempt[];
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.PaymentDelivery.
+ * Use `create(PaymentDeliverySchema)` to create a new message.
+ */
+export declare const PaymentDeliverySchema: GenMessage<PaymentDelivery>;
 
 /**
  * Where a payment stands. The arrows between the states are in src/core/payments/payment.ts.
@@ -332,10 +801,184 @@ export enum PaymentState {
 export declare const PaymentStateSchema: GenEnum<PaymentState>;
 
 /**
+ * Why a payment failed, for a program to decide by. A name is never renamed, and never gets another meaning. New ones may
+ * come: treat one that you do not know as FAILURE_REASON_UNKNOWN. The REST API has the same names in lower case:
+ * `insufficient_funds`.
+ *
+ * @generated from enum mpesa.gateway.v1.FailureReason
+ */
+export enum FailureReason {
+  /**
+   * @generated from enum value: FAILURE_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * For a reason that is none of the others.
+   *
+   * @generated from enum value: FAILURE_REASON_UNKNOWN = 1;
+   */
+  UNKNOWN = 1,
+
+  /**
+   * Not enough money in the payer's account.
+   *
+   * @generated from enum value: FAILURE_REASON_INSUFFICIENT_FUNDS = 2;
+   */
+  INSUFFICIENT_FUNDS = 2,
+
+  /**
+   * The payer declined the prompt.
+   *
+   * @generated from enum value: FAILURE_REASON_CANCELLED_BY_PAYER = 3;
+   */
+  CANCELLED_BY_PAYER = 3,
+
+  /**
+   * The payer did not answer the prompt, or the phone was busy or off.
+   *
+   * @generated from enum value: FAILURE_REASON_NO_ANSWER = 4;
+   */
+  NO_ANSWER = 4,
+
+  /**
+   * A wrong PIN, or a number without M-PESA.
+   *
+   * @generated from enum value: FAILURE_REASON_WRONG_PIN = 5;
+   */
+  WRONG_PIN = 5,
+
+  /**
+   * The payer's M-PESA PIN is locked.
+   *
+   * @generated from enum value: FAILURE_REASON_PIN_LOCKED = 6;
+   */
+  PIN_LOCKED = 6,
+
+  /**
+   * Another prompt or session of M-PESA was open on the payer's phone.
+   *
+   * @generated from enum value: FAILURE_REASON_PAYER_BUSY = 7;
+   */
+  PAYER_BUSY = 7,
+
+  /**
+   * The prompt could not be delivered to the phone.
+   *
+   * @generated from enum value: FAILURE_REASON_PAYER_UNREACHABLE = 8;
+   */
+  PAYER_UNREACHABLE = 8,
+
+  /**
+   * M-PESA does not let this payer pay.
+   *
+   * @generated from enum value: FAILURE_REASON_PAYER_NOT_ALLOWED = 9;
+   */
+  PAYER_NOT_ALLOWED = 9,
+
+  /**
+   * The prompt ran out at M-PESA.
+   *
+   * @generated from enum value: FAILURE_REASON_EXPIRED = 10;
+   */
+  EXPIRED = 10,
+
+  /**
+   * M-PESA could not send the prompt.
+   *
+   * @generated from enum value: FAILURE_REASON_PROMPT_FAILED = 11;
+   */
+  PROMPT_FAILED = 11,
+
+  /**
+   * The gateway prompted nobody before the payment's end (`expires_at`).
+   *
+   * @generated from enum value: FAILURE_REASON_NOT_PROMPTED = 12;
+   */
+  NOT_PROMPTED = 12,
+
+  /**
+   * Less than M-PESA allows for one payment.
+   *
+   * @generated from enum value: FAILURE_REASON_AMOUNT_TOO_SMALL = 13;
+   */
+  AMOUNT_TOO_SMALL = 13,
+
+  /**
+   * More than M-PESA allows for one payment.
+   *
+   * @generated from enum value: FAILURE_REASON_AMOUNT_TOO_LARGE = 14;
+   */
+  AMOUNT_TOO_LARGE = 14,
+
+  /**
+   * More than the payer may pay in a day.
+   *
+   * @generated from enum value: FAILURE_REASON_DAILY_LIMIT_REACHED = 15;
+   */
+  DAILY_LIMIT_REACHED = 15,
+
+  /**
+   * An account would hold more than it may.
+   *
+   * @generated from enum value: FAILURE_REASON_BALANCE_LIMIT_REACHED = 16;
+   */
+  BALANCE_LIMIT_REACHED = 16,
+
+  /**
+   * The same amount to the same payer within two minutes.
+   *
+   * @generated from enum value: FAILURE_REASON_REPEATED_TOO_SOON = 17;
+   */
+  REPEATED_TOO_SOON = 17,
+
+  /**
+   * M-PESA is overloaded.
+   *
+   * @generated from enum value: FAILURE_REASON_MPESA_BUSY = 18;
+   */
+  MPESA_BUSY = 18,
+
+  /**
+   * The paybill or till may not take such payments.
+   *
+   * @generated from enum value: FAILURE_REASON_MERCHANT_NOT_ALLOWED = 19;
+   */
+  MERCHANT_NOT_ALLOWED = 19,
+
+  /**
+   * M-PESA refused the request itself; nobody was prompted.
+   *
+   * @generated from enum value: FAILURE_REASON_REQUEST_REFUSED = 20;
+   */
+  REQUEST_REFUSED = 20,
+
+  /**
+   * An operator of the gateway found on M-PESA's statement that it was not paid.
+   *
+   * @generated from enum value: FAILURE_REASON_NOT_PAID = 21;
+   */
+  NOT_PAID = 21,
+
+  /**
+   * Cancelled by its partner or an operator before anybody was prompted.
+   *
+   * @generated from enum value: FAILURE_REASON_CANCELLED = 22;
+   */
+  CANCELLED = 22,
+}
+
+/**
+ * Describes the enum mpesa.gateway.v1.FailureReason.
+ */
+export declare const FailureReasonSchema: GenEnum<FailureReason>;
+
+/**
  * Requests payments and tells what became of them. Callers are partners (metadata `x-api-key`), who see their own
  * payments only, and internal services (metadata `authorization: Bearer …`) within the scopes of their token. Both are refused
  * with UNAUTHENTICATED (no key or token, or an unknown one), PERMISSION_DENIED (it was revoked or has expired, the partner is
  * disabled, the scope is missing) or RESOURCE_EXHAUSTED with `retry-after` (seconds): too many requests, or too many wrong keys.
+ * A partner's test key (`mpg_test_…`) asks for test payments, which are rehearsed and never meet Daraja, and reads those only.
  *
  * @generated from service mpesa.gateway.v1.PaymentService
  */
@@ -356,7 +999,8 @@ export declare const PaymentService: GenService<{
     output: typeof RequestPaymentResponseSchema;
   },
   /**
-   * Reads one payment; a service needs the scope `payments:read`. Errors: NOT_FOUND, also for another partner's payment.
+   * Reads one payment; a service needs the scope `payments:read`. Errors: NOT_FOUND, also for another partner's payment, and
+   * for a test payment with a real key or a real payment with a test key.
    *
    * @generated from rpc mpesa.gateway.v1.PaymentService.GetPayment
    */
@@ -366,7 +1010,7 @@ export declare const PaymentService: GenService<{
     output: typeof GetPaymentResponseSchema;
   },
   /**
-   * Lists payments, newest first, in pages.
+   * Finds payments, newest first, in pages: those that fit every field that is set. A service needs the scope `payments:read`.
    *
    * @generated from rpc mpesa.gateway.v1.PaymentService.ListPayments
    */
@@ -374,6 +1018,63 @@ export declare const PaymentService: GenService<{
     methodKind: "unary";
     input: typeof ListPaymentsRequestSchema;
     output: typeof ListPaymentsResponseSchema;
+  },
+  /**
+   * Reads up to 1,000 payments at once; one that is not there, or is another's, is named instead. A service needs the scope
+   * `payments:read`.
+   *
+   * @generated from rpc mpesa.gateway.v1.PaymentService.BatchGetPayments
+   */
+  batchGetPayments: {
+    methodKind: "unary";
+    input: typeof BatchGetPaymentsRequestSchema;
+    output: typeof BatchGetPaymentsResponseSchema;
+  },
+  /**
+   * Cancels a payment whose payer nobody has prompted: it fails with the result code `CANCELLED`, and its partner gets that
+   * outcome. May be repeated. A service needs the scope `payments:write`, as for all that changes something here, and names
+   * the partner in `x-partner-id`. Errors: NOT_FOUND; FAILED_PRECONDITION, which says in what state it is, when its payer may
+   * have been prompted, or it has another outcome.
+   *
+   * @generated from rpc mpesa.gateway.v1.PaymentService.CancelPayment
+   */
+  cancelPayment: {
+    methodKind: "unary";
+    input: typeof CancelPaymentRequestSchema;
+    output: typeof CancelPaymentResponseSchema;
+  },
+  /**
+   * Sends the latest outcome of a payment again, now, under the `webhook-id` that it had: also one that was delivered. Errors:
+   * NOT_FOUND; FAILED_PRECONDITION when there is no outcome yet.
+   *
+   * @generated from rpc mpesa.gateway.v1.PaymentService.ResendOutcome
+   */
+  resendOutcome: {
+    methodKind: "unary";
+    input: typeof ResendOutcomeRequestSchema;
+    output: typeof ResendOutcomeResponseSchema;
+  },
+  /**
+   * Sends outcomes again that did not arrive, oldest first, at most 10,000. May be repeated: what waits already, and is due as
+   * soon, is left as it is.
+   *
+   * @generated from rpc mpesa.gateway.v1.PaymentService.ResendOutcomes
+   */
+  resendOutcomes: {
+    methodKind: "unary";
+    input: typeof ResendOutcomesRequestSchema;
+    output: typeof ResendOutcomesResponseSchema;
+  },
+  /**
+   * The deliveries of a payment, oldest first, one for each outcome, with their attempts; a service needs the scope
+   * `payments:read`. Errors: NOT_FOUND.
+   *
+   * @generated from rpc mpesa.gateway.v1.PaymentService.ListPaymentDeliveries
+   */
+  listPaymentDeliveries: {
+    methodKind: "unary";
+    input: typeof ListPaymentDeliveriesRequestSchema;
+    output: typeof ListPaymentDeliveriesResponseSchema;
   },
 }>;
 

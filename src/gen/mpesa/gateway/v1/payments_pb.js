@@ -4,61 +4,153 @@
 
 import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import { file_mpesa_gateway_v1_deliveries } from "./deliveries_pb.js";
 
 /**
  * Describes the file mpesa/gateway/v1/payments.proto.
  */
 export const file_mpesa_gateway_v1_payments = /*@__PURE__*/
-  fileDesc("Ch9tcGVzYS9nYXRld2F5L3YxL3BheW1lbnRzLnByb3RvEhBtcGVzYS5nYXRld2F5LnYxIpAECgdQYXltZW50EhIKCnBheW1lbnRfaWQYASABKAMSEgoKcGFydG5lcl9pZBgCIAEoAxItCgVzdGF0ZRgDIAEoDjIeLm1wZXNhLmdhdGV3YXkudjEuUGF5bWVudFN0YXRlEg4KBm1zaXNkbhgEIAEoCRISCgphbW91bnRfa2VzGAUgASgFEhYKCXJlZmVyZW5jZRgGIAEoCUgAiAEBEhQKDGNhbGxiYWNrX3VybBgHIAEoCRIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIgChNtZXJjaGFudF9yZXF1ZXN0X2lkGAkgASgJSAGIAQESIAoTY2hlY2tvdXRfcmVxdWVzdF9pZBgKIAEoCUgCiAEBEhgKC3Jlc3VsdF9jb2RlGAsgASgJSAOIAQESGAoLcmVzdWx0X2Rlc2MYDCABKAlIBIgBARIUCgdyZWNlaXB0GA0gASgJSAWIAQESNAoQdHJhbnNhY3Rpb25fZGF0ZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDAoKX3JlZmVyZW5jZUIWChRfbWVyY2hhbnRfcmVxdWVzdF9pZEIWChRfY2hlY2tvdXRfcmVxdWVzdF9pZEIOCgxfcmVzdWx0X2NvZGVCDgoMX3Jlc3VsdF9kZXNjQgoKCF9yZWNlaXB0IqkBChVSZXF1ZXN0UGF5bWVudFJlcXVlc3QSDgoGbXNpc2RuGAEgASgJEhIKCmFtb3VudF9rZXMYAiABKAUSFgoJcmVmZXJlbmNlGAMgASgJSACIAQESFAoMY2FsbGJhY2tfdXJsGAQgASgJEhwKD2lkZW1wb3RlbmN5X2tleRgFIAEoCUgBiAEBQgwKCl9yZWZlcmVuY2VCEgoQX2lkZW1wb3RlbmN5X2tleSI/ChZSZXF1ZXN0UGF5bWVudFJlc3BvbnNlEhIKCnBheW1lbnRfaWQYASABKAMSEQoJZHVwbGljYXRlGAIgASgIIicKEUdldFBheW1lbnRSZXF1ZXN0EhIKCnBheW1lbnRfaWQYASABKAMiQAoSR2V0UGF5bWVudFJlc3BvbnNlEioKB3BheW1lbnQYASABKAsyGS5tcGVzYS5nYXRld2F5LnYxLlBheW1lbnQioAEKE0xpc3RQYXltZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhMKBmJlZm9yZRgCIAEoA0gAiAEBEjIKBXN0YXRlGAMgASgOMh4ubXBlc2EuZ2F0ZXdheS52MS5QYXltZW50U3RhdGVIAYgBARIYChB1bmRlbGl2ZXJlZF9vbmx5GAQgASgIQgkKB19iZWZvcmVCCAoGX3N0YXRlIm0KFExpc3RQYXltZW50c1Jlc3BvbnNlEisKCHBheW1lbnRzGAEgAygLMhkubXBlc2EuZ2F0ZXdheS52MS5QYXltZW50EhgKC25leHRfYmVmb3JlGAIgASgDSACIAQFCDgoMX25leHRfYmVmb3JlKtsBCgxQYXltZW50U3RhdGUSHQoZUEFZTUVOVF9TVEFURV9VTlNQRUNJRklFRBAAEhoKFlBBWU1FTlRfU1RBVEVfQUNDRVBURUQQARIcChhQQVlNRU5UX1NUQVRFX1NVQk1JVFRJTkcQAhIbChdQQVlNRU5UX1NUQVRFX1NVQk1JVFRFRBADEh0KGVBBWU1FTlRfU1RBVEVfVU5DT05GSVJNRUQQBBIcChhQQVlNRU5UX1NUQVRFX1NVQ0NFU1NGVUwQBRIYChRQQVlNRU5UX1NUQVRFX0ZBSUxFRBAGMq0CCg5QYXltZW50U2VydmljZRJjCg5SZXF1ZXN0UGF5bWVudBInLm1wZXNhLmdhdGV3YXkudjEuUmVxdWVzdFBheW1lbnRSZXF1ZXN0GigubXBlc2EuZ2F0ZXdheS52MS5SZXF1ZXN0UGF5bWVudFJlc3BvbnNlElcKCkdldFBheW1lbnQSIy5tcGVzYS5nYXRld2F5LnYxLkdldFBheW1lbnRSZXF1ZXN0GiQubXBlc2EuZ2F0ZXdheS52MS5HZXRQYXltZW50UmVzcG9uc2USXQoMTGlzdFBheW1lbnRzEiUubXBlc2EuZ2F0ZXdheS52MS5MaXN0UGF5bWVudHNSZXF1ZXN0GiYubXBlc2EuZ2F0ZXdheS52MS5MaXN0UGF5bWVudHNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9tcGVzYS9nYXRld2F5L3YxL3BheW1lbnRzLnByb3RvEhBtcGVzYS5nYXRld2F5LnYxIooBCg5QYXltZW50RmFpbHVyZRIvCgZyZWFzb24YASABKA4yHy5tcGVzYS5nYXRld2F5LnYxLkZhaWx1cmVSZWFzb24SFgoOd29ydGhfcmV0cnlpbmcYAiABKAgSLwoHbWVzc2FnZRgDIAEoCzIeLm1wZXNhLmdhdGV3YXkudjEuUGF5ZXJNZXNzYWdlIiYKDFBheWVyTWVzc2FnZRIKCgJlbhgBIAEoCRIKCgJzdxgCIAEoCSLtBQoHUGF5bWVudBISCgpwYXltZW50X2lkGAEgASgDEhIKCnBhcnRuZXJfaWQYAiABKAMSLQoFc3RhdGUYAyABKA4yHi5tcGVzYS5nYXRld2F5LnYxLlBheW1lbnRTdGF0ZRIOCgZtc2lzZG4YBCABKAkSEgoKYW1vdW50X2tlcxgFIAEoBRIWCglyZWZlcmVuY2UYBiABKAlIAIgBARIUCgxjYWxsYmFja191cmwYByABKAkSLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIAoTbWVyY2hhbnRfcmVxdWVzdF9pZBgJIAEoCUgBiAEBEiAKE2NoZWNrb3V0X3JlcXVlc3RfaWQYCiABKAlIAogBARIYCgtyZXN1bHRfY29kZRgLIAEoCUgDiAEBEhgKC3Jlc3VsdF9kZXNjGAwgASgJSASIAQESFAoHcmVjZWlwdBgNIAEoCUgFiAEBEjQKEHRyYW5zYWN0aW9uX2RhdGUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKB2ZhaWx1cmUYDyABKAsyIC5tcGVzYS5nYXRld2F5LnYxLlBheW1lbnRGYWlsdXJlEjkKCG1ldGFkYXRhGBAgAygLMicubXBlc2EuZ2F0ZXdheS52MS5QYXltZW50Lk1ldGFkYXRhRW50cnkSLgoKZXhwaXJlc19hdBgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEdGVzdBgUIAEoCBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDAoKX3JlZmVyZW5jZUIWChRfbWVyY2hhbnRfcmVxdWVzdF9pZEIWChRfY2hlY2tvdXRfcmVxdWVzdF9pZEIOCgxfcmVzdWx0X2NvZGVCDgoMX3Jlc3VsdF9kZXNjQgoKCF9yZWNlaXB0ItsCChVSZXF1ZXN0UGF5bWVudFJlcXVlc3QSDgoGbXNpc2RuGAEgASgJEhIKCmFtb3VudF9rZXMYAiABKAUSFgoJcmVmZXJlbmNlGAMgASgJSACIAQESFAoMY2FsbGJhY2tfdXJsGAQgASgJEhwKD2lkZW1wb3RlbmN5X2tleRgFIAEoCUgBiAEBEkcKCG1ldGFkYXRhGAYgAygLMjUubXBlc2EuZ2F0ZXdheS52MS5SZXF1ZXN0UGF5bWVudFJlcXVlc3QuTWV0YWRhdGFFbnRyeRIfChJleHBpcmVzX2luX3NlY29uZHMYByABKAVIAogBARovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDAoKX3JlZmVyZW5jZUISChBfaWRlbXBvdGVuY3lfa2V5QhUKE19leHBpcmVzX2luX3NlY29uZHMiPwoWUmVxdWVzdFBheW1lbnRSZXNwb25zZRISCgpwYXltZW50X2lkGAEgASgDEhEKCWR1cGxpY2F0ZRgCIAEoCCInChFHZXRQYXltZW50UmVxdWVzdBISCgpwYXltZW50X2lkGAEgASgDIkAKEkdldFBheW1lbnRSZXNwb25zZRIqCgdwYXltZW50GAEgASgLMhkubXBlc2EuZ2F0ZXdheS52MS5QYXltZW50IuADChNMaXN0UGF5bWVudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRITCgZiZWZvcmUYAiABKANIAIgBARIyCgVzdGF0ZRgDIAEoDjIeLm1wZXNhLmdhdGV3YXkudjEuUGF5bWVudFN0YXRlSAGIAQESGAoQdW5kZWxpdmVyZWRfb25seRgEIAEoCBIWCglyZWZlcmVuY2UYBSABKAlIAogBARIUCgdyZWNlaXB0GAYgASgJSAOIAQESEwoGbXNpc2RuGAcgASgJSASIAQESHAoPaWRlbXBvdGVuY3lfa2V5GAggASgJSAWIAQESMAoMY3JlYXRlZF9mcm9tGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX3RvGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCgpwYXJ0bmVyX2lkGAsgASgDSAaIAQESEQoEdGVzdBgUIAEoCEgHiAEBQgkKB19iZWZvcmVCCAoGX3N0YXRlQgwKCl9yZWZlcmVuY2VCCgoIX3JlY2VpcHRCCQoHX21zaXNkbkISChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19wYXJ0bmVyX2lkQgcKBV90ZXN0Im0KFExpc3RQYXltZW50c1Jlc3BvbnNlEisKCHBheW1lbnRzGAEgAygLMhkubXBlc2EuZ2F0ZXdheS52MS5QYXltZW50EhgKC25leHRfYmVmb3JlGAIgASgDSACIAQFCDgoMX25leHRfYmVmb3JlIi4KF0JhdGNoR2V0UGF5bWVudHNSZXF1ZXN0EhMKC3BheW1lbnRfaWRzGAEgAygDIlwKGEJhdGNoR2V0UGF5bWVudHNSZXNwb25zZRIrCghwYXltZW50cxgBIAMoCzIZLm1wZXNhLmdhdGV3YXkudjEuUGF5bWVudBITCgttaXNzaW5nX2lkcxgCIAMoAyJKChRDYW5jZWxQYXltZW50UmVxdWVzdBISCgpwYXltZW50X2lkGAEgASgDEhMKBnJlYXNvbhgCIAEoCUgAiAEBQgkKB19yZWFzb24iQwoVQ2FuY2VsUGF5bWVudFJlc3BvbnNlEioKB3BheW1lbnQYASABKAsyGS5tcGVzYS5nYXRld2F5LnYxLlBheW1lbnQiKgoUUmVzZW5kT3V0Y29tZVJlcXVlc3QSEgoKcGF5bWVudF9pZBgBIAEoAyJ3ChVSZXNlbmRPdXRjb21lUmVzcG9uc2USMAoHb3V0Y29tZRgBIAEoDjIfLm1wZXNhLmdhdGV3YXkudjEuQ2hhbmdlT3V0Y29tZRIsCghkZWxpdmVyeRgCIAEoCzIaLm1wZXNhLmdhdGV3YXkudjEuRGVsaXZlcnkijgMKFVJlc2VuZE91dGNvbWVzUmVxdWVzdBIxCghkZWxpdmVyeRgBIAEoDjIfLm1wZXNhLmdhdGV3YXkudjEuRGVsaXZlcnlTdGF0ZRItCgVzdGF0ZRgCIAEoDjIeLm1wZXNhLmdhdGV3YXkudjEuUGF5bWVudFN0YXRlEhYKCXJlZmVyZW5jZRgDIAEoCUgAiAEBEjAKDGNyZWF0ZWRfZnJvbRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY3JlYXRlZF90bxgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMb3V0Y29tZV9mcm9tGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpvdXRjb21lX3RvGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpwZXJfc2Vjb25kGAggASgFEhUKDXZhbGlkYXRlX29ubHkYCSABKAhCDAoKX3JlZmVyZW5jZSJ3ChZSZXNlbmRPdXRjb21lc1Jlc3BvbnNlEg0KBWZvdW5kGAEgASgFEgwKBG1vcmUYAiABKAgSDgoGcmVzZW50GAMgASgFEgwKBGhlbGQYBCABKAUSDwoHd2FpdGluZxgFIAEoBRIRCgl1bmRlcl93YXkYBiABKAUiMgocTGlzdFBheW1lbnREZWxpdmVyaWVzUmVxdWVzdBISCgpwYXltZW50X2lkGAEgASgDIlYKHUxpc3RQYXltZW50RGVsaXZlcmllc1Jlc3BvbnNlEjUKCmRlbGl2ZXJpZXMYASADKAsyIS5tcGVzYS5nYXRld2F5LnYxLlBheW1lbnREZWxpdmVyeSJsCg9QYXltZW50RGVsaXZlcnkSLAoIZGVsaXZlcnkYASABKAsyGi5tcGVzYS5nYXRld2F5LnYxLkRlbGl2ZXJ5EisKCGF0dGVtcHRzGAIgAygLMhkubXBlc2EuZ2F0ZXdheS52MS5BdHRlbXB0KtsBCgxQYXltZW50U3RhdGUSHQoZUEFZTUVOVF9TVEFURV9VTlNQRUNJRklFRBAAEhoKFlBBWU1FTlRfU1RBVEVfQUNDRVBURUQQARIcChhQQVlNRU5UX1NUQVRFX1NVQk1JVFRJTkcQAhIbChdQQVlNRU5UX1NUQVRFX1NVQk1JVFRFRBADEh0KGVBBWU1FTlRfU1RBVEVfVU5DT05GSVJNRUQQBBIcChhQQVlNRU5UX1NUQVRFX1NVQ0NFU1NGVUwQBRIYChRQQVlNRU5UX1NUQVRFX0ZBSUxFRBAGKqcGCg1GYWlsdXJlUmVhc29uEh4KGkZBSUxVUkVfUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWRkFJTFVSRV9SRUFTT05fVU5LTk9XThABEiUKIUZBSUxVUkVfUkVBU09OX0lOU1VGRklDSUVOVF9GVU5EUxACEiUKIUZBSUxVUkVfUkVBU09OX0NBTkNFTExFRF9CWV9QQVlFUhADEhwKGEZBSUxVUkVfUkVBU09OX05PX0FOU1dFUhAEEhwKGEZBSUxVUkVfUkVBU09OX1dST05HX1BJThAFEh0KGUZBSUxVUkVfUkVBU09OX1BJTl9MT0NLRUQQBhIdChlGQUlMVVJFX1JFQVNPTl9QQVlFUl9CVVNZEAcSJAogRkFJTFVSRV9SRUFTT05fUEFZRVJfVU5SRUFDSEFCTEUQCBIkCiBGQUlMVVJFX1JFQVNPTl9QQVlFUl9OT1RfQUxMT1dFRBAJEhoKFkZBSUxVUkVfUkVBU09OX0VYUElSRUQQChIgChxGQUlMVVJFX1JFQVNPTl9QUk9NUFRfRkFJTEVEEAsSHwobRkFJTFVSRV9SRUFTT05fTk9UX1BST01QVEVEEAwSIwofRkFJTFVSRV9SRUFTT05fQU1PVU5UX1RPT19TTUFMTBANEiMKH0ZBSUxVUkVfUkVBU09OX0FNT1VOVF9UT09fTEFSR0UQDhImCiJGQUlMVVJFX1JFQVNPTl9EQUlMWV9MSU1JVF9SRUFDSEVEEA8SKAokRkFJTFVSRV9SRUFTT05fQkFMQU5DRV9MSU1JVF9SRUFDSEVEEBASJAogRkFJTFVSRV9SRUFTT05fUkVQRUFURURfVE9PX1NPT04QERIdChlGQUlMVVJFX1JFQVNPTl9NUEVTQV9CVVNZEBISJwojRkFJTFVSRV9SRUFTT05fTUVSQ0hBTlRfTk9UX0FMTE9XRUQQExIiCh5GQUlMVVJFX1JFQVNPTl9SRVFVRVNUX1JFRlVTRUQQFBIbChdGQUlMVVJFX1JFQVNPTl9OT1RfUEFJRBAVEhwKGEZBSUxVUkVfUkVBU09OX0NBTkNFTExFRBAWMs8GCg5QYXltZW50U2VydmljZRJjCg5SZXF1ZXN0UGF5bWVudBInLm1wZXNhLmdhdGV3YXkudjEuUmVxdWVzdFBheW1lbnRSZXF1ZXN0GigubXBlc2EuZ2F0ZXdheS52MS5SZXF1ZXN0UGF5bWVudFJlc3BvbnNlElwKCkdldFBheW1lbnQSIy5tcGVzYS5nYXRld2F5LnYxLkdldFBheW1lbnRSZXF1ZXN0GiQubXBlc2EuZ2F0ZXdheS52MS5HZXRQYXltZW50UmVzcG9uc2UiA5ACARJiCgxMaXN0UGF5bWVudHMSJS5tcGVzYS5nYXRld2F5LnYxLkxpc3RQYXltZW50c1JlcXVlc3QaJi5tcGVzYS5nYXRld2F5LnYxLkxpc3RQYXltZW50c1Jlc3BvbnNlIgOQAgESbgoQQmF0Y2hHZXRQYXltZW50cxIpLm1wZXNhLmdhdGV3YXkudjEuQmF0Y2hHZXRQYXltZW50c1JlcXVlc3QaKi5tcGVzYS5nYXRld2F5LnYxLkJhdGNoR2V0UGF5bWVudHNSZXNwb25zZSIDkAIBEmAKDUNhbmNlbFBheW1lbnQSJi5tcGVzYS5nYXRld2F5LnYxLkNhbmNlbFBheW1lbnRSZXF1ZXN0GicubXBlc2EuZ2F0ZXdheS52MS5DYW5jZWxQYXltZW50UmVzcG9uc2USYAoNUmVzZW5kT3V0Y29tZRImLm1wZXNhLmdhdGV3YXkudjEuUmVzZW5kT3V0Y29tZVJlcXVlc3QaJy5tcGVzYS5nYXRld2F5LnYxLlJlc2VuZE91dGNvbWVSZXNwb25zZRJjCg5SZXNlbmRPdXRjb21lcxInLm1wZXNhLmdhdGV3YXkudjEuUmVzZW5kT3V0Y29tZXNSZXF1ZXN0GigubXBlc2EuZ2F0ZXdheS52MS5SZXNlbmRPdXRjb21lc1Jlc3BvbnNlEn0KFUxpc3RQYXltZW50RGVsaXZlcmllcxIuLm1wZXNhLmdhdGV3YXkudjEuTGlzdFBheW1lbnREZWxpdmVyaWVzUmVxdWVzdBovLm1wZXNhLmdhdGV3YXkudjEuTGlzdFBheW1lbnREZWxpdmVyaWVzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_mpesa_gateway_v1_deliveries]);
+
+/**
+ * Describes the message mpesa.gateway.v1.PaymentFailure.
+ * Use `create(PaymentFailureSchema)` to create a new message.
+ */
+export const PaymentFailureSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_payments, 0);
+
+/**
+ * Describes the message mpesa.gateway.v1.PayerMessage.
+ * Use `create(PayerMessageSchema)` to create a new message.
+ */
+export const PayerMessageSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_payments, 1);
 
 /**
  * Describes the message mpesa.gateway.v1.Payment.
  * Use `create(PaymentSchema)` to create a new message.
  */
 export const PaymentSchema = /*@__PURE__*/
-  messageDesc(file_mpesa_gateway_v1_payments, 0);
+  messageDesc(file_mpesa_gateway_v1_payments, 2);
 
 /**
  * Describes the message mpesa.gateway.v1.RequestPaymentRequest.
  * Use `create(RequestPaymentRequestSchema)` to create a new message.
  */
 export const RequestPaymentRequestSchema = /*@__PURE__*/
-  messageDesc(file_mpesa_gateway_v1_payments, 1);
+  messageDesc(file_mpesa_gateway_v1_payments, 3);
 
 /**
  * Describes the message mpesa.gateway.v1.RequestPaymentResponse.
  * Use `create(RequestPaymentResponseSchema)` to create a new message.
  */
 export const RequestPaymentResponseSchema = /*@__PURE__*/
-  messageDesc(file_mpesa_gateway_v1_payments, 2);
+  messageDesc(file_mpesa_gateway_v1_payments, 4);
 
 /**
  * Describes the message mpesa.gateway.v1.GetPaymentRequest.
  * Use `create(GetPaymentRequestSchema)` to create a new message.
  */
 export const GetPaymentRequestSchema = /*@__PURE__*/
-  messageDesc(file_mpesa_gateway_v1_payments, 3);
+  messageDesc(file_mpesa_gateway_v1_payments, 5);
 
 /**
  * Describes the message mpesa.gateway.v1.GetPaymentResponse.
  * Use `create(GetPaymentResponseSchema)` to create a new message.
  */
 export const GetPaymentResponseSchema = /*@__PURE__*/
-  messageDesc(file_mpesa_gateway_v1_payments, 4);
+  messageDesc(file_mpesa_gateway_v1_payments, 6);
 
 /**
  * Describes the message mpesa.gateway.v1.ListPaymentsRequest.
  * Use `create(ListPaymentsRequestSchema)` to create a new message.
  */
 export const ListPaymentsRequestSchema = /*@__PURE__*/
-  messageDesc(file_mpesa_gateway_v1_payments, 5);
+  messageDesc(file_mpesa_gateway_v1_payments, 7);
 
 /**
  * Describes the message mpesa.gateway.v1.ListPaymentsResponse.
  * Use `create(ListPaymentsResponseSchema)` to create a new message.
  */
 export const ListPaymentsResponseSchema = /*@__PURE__*/
-  messageDesc(file_mpesa_gateway_v1_payments, 6);
+  messageDesc(file_mpesa_gateway_v1_payments, 8);
+
+/**
+ * Describes the message mpesa.gateway.v1.BatchGetPaymentsRequest.
+ * Use `create(BatchGetPaymentsRequestSchema)` to create a new message.
+ */
+export const BatchGetPaymentsRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_payments, 9);
+
+/**
+ * Describes the message mpesa.gateway.v1.BatchGetPaymentsResponse.
+ * Use `create(BatchGetPaymentsResponseSchema)` to create a new message.
+ */
+export const BatchGetPaymentsResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_payments, 10);
+
+/**
+ * Describes the message mpesa.gateway.v1.CancelPaymentRequest.
+ * Use `create(CancelPaymentRequestSchema)` to create a new message.
+ */
+export const CancelPaymentRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_payments, 11);
+
+/**
+ * Describes the message mpesa.gateway.v1.CancelPaymentResponse.
+ * Use `create(CancelPaymentResponseSchema)` to create a new message.
+ */
+export const CancelPaymentResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_payments, 12);
+
+/**
+ * Describes the message mpesa.gateway.v1.ResendOutcomeRequest.
+ * Use `create(ResendOutcomeRequestSchema)` to create a new message.
+ */
+export const ResendOutcomeRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_payments, 13);
+
+/**
+ * Describes the message mpesa.gateway.v1.ResendOutcomeResponse.
+ * Use `create(ResendOutcomeResponseSchema)` to create a new message.
+ */
+export const ResendOutcomeResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_payments, 14);
+
+/**
+ * Describes the message mpesa.gateway.v1.ResendOutcomesRequest.
+ * Use `create(ResendOutcomesRequestSchema)` to create a new message.
+ */
+export const ResendOutcomesRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_payments, 15);
+
+/**
+ * Describes the message mpesa.gateway.v1.ResendOutcomesResponse.
+ * Use `create(ResendOutcomesResponseSchema)` to create a new message.
+ */
+export const ResendOutcomesResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_payments, 16);
+
+/**
+ * Describes the message mpesa.gateway.v1.ListPaymentDeliveriesRequest.
+ * Use `create(ListPaymentDeliveriesRequestSchema)` to create a new message.
+ */
+export const ListPaymentDeliveriesRequestSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_payments, 17);
+
+/**
+ * Describes the message mpesa.gateway.v1.ListPaymentDeliveriesResponse.
+ * Use `create(ListPaymentDeliveriesResponseSchema)` to create a new message.
+ */
+export const ListPaymentDeliveriesResponseSchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_payments, 18);
+
+/**
+ * Describes the message mpesa.gateway.v1.PaymentDelivery.
+ * Use `create(PaymentDeliverySchema)` to create a new message.
+ */
+export const PaymentDeliverySchema = /*@__PURE__*/
+  messageDesc(file_mpesa_gateway_v1_payments, 19);
 
 /**
  * Describes the enum mpesa.gateway.v1.PaymentState.
@@ -75,10 +167,27 @@ export const PaymentState = /*@__PURE__*/
   tsEnum(PaymentStateSchema);
 
 /**
+ * Describes the enum mpesa.gateway.v1.FailureReason.
+ */
+export const FailureReasonSchema = /*@__PURE__*/
+  enumDesc(file_mpesa_gateway_v1_payments, 1);
+
+/**
+ * Why a payment failed, for a program to decide by. A name is never renamed, and never gets another meaning. New ones may
+ * come: treat one that you do not know as FAILURE_REASON_UNKNOWN. The REST API has the same names in lower case:
+ * `insufficient_funds`.
+ *
+ * @generated from enum mpesa.gateway.v1.FailureReason
+ */
+export const FailureReason = /*@__PURE__*/
+  tsEnum(FailureReasonSchema);
+
+/**
  * Requests payments and tells what became of them. Callers are partners (metadata `x-api-key`), who see their own
  * payments only, and internal services (metadata `authorization: Bearer …`) within the scopes of their token. Both are refused
  * with UNAUTHENTICATED (no key or token, or an unknown one), PERMISSION_DENIED (it was revoked or has expired, the partner is
  * disabled, the scope is missing) or RESOURCE_EXHAUSTED with `retry-after` (seconds): too many requests, or too many wrong keys.
+ * A partner's test key (`mpg_test_…`) asks for test payments, which are rehearsed and never meet Daraja, and reads those only.
  *
  * @generated from service mpesa.gateway.v1.PaymentService
  */

@@ -1,0 +1,184 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { type ConsolePage, consolePages } from './support/console-pages.ts'
+import { type BenchConsole, startBenchConsole } from './support/console-process.ts'
+import { cpuSeconds } from './support/cpu-time.ts'
+import { startDeliveryServices } from './support/delivery-services.ts'
+import { type GrownDatabase, growDatabase } from './support/grown-database.ts'
+import { recycleLog } from './support/postgres.ts'
+import { median, printTable } from './support/report.ts'
+import { type BenchDaraja, startBenchDaraja } from './support/whole/daraja.ts'
+import { toFigures, toTimes } from './support/whole/measure.ts'
+import { type BenchPartner, startBenchPartner } from './support/whole/partner.ts'
+import { type System, startTheGateway } from './support/whole/systems.ts'
+
+const PARTNERS = 10
+
+/** Operators who have a page open, and how often it refreshes itself, ms, as the pages of lists do. */
+const OPERATORS = 10
+const REFRESH_MS = 10_000
+
+/** The pages that they have open. */
+const OPEN_PAGES = ['/', '/payments', '/deliveries', '/deliveries/endpoints', '/traffic?last=day'] as const
+
+/** What no page's p95 is above, ms, and by how much the console may make payments dearer. */
+const AIM_MS = 300
+const AIM_COST = 1.05
+
+export type ConsoleOptions = {
+  /** Payments that are there. */
+  payments: number
+  rounds: number
+  /** Payments a second of the steady load, and for how long each turn of it is, seconds; 0: no load. */
+  perSecond: number
+  seconds: number
+}
+
+/** What a payment costs in one turn, ms. */
+type Cost = Record<'Postgres’ CPU a payment' | 'serve’s' | 'dispatch’s' | 'accepted p99', number>
+
+type Stage = {
+  grown: GrownDatabase
+  system: System
+  partner: BenchPartner
+  daraja: BenchDaraja
+  console: BenchConsole
+}
+
+/**
+ * `npm run bench console`: how long each page of the console takes on a database with so many payments, one page after
+ * the other; then what a payment costs at a steady load while ten operators have a page open that refreshes itself,
+ * beside what it costs while nobody looks, in turns. Printed are medians of the turns. A page above the aim ends it with 1.
+ */
+export const benchConsole = async (options: ConsoleOptions): Promise<void> => {
+  const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`)
+  await using open = new AsyncDisposableStack()
+  const postgresSettings = { max_wal_size: '3GB' }
+  const services = open.adopt(await startDeliveryServices({ partners: 1, say, postgresSettings }), (one) =>
+    one.stop(),
+  )
+  say(`makes ${options.payments} payments`)
+  const { payments } = options
+  const grown = open.adopt(await growDatabase(services, { partners: PARTNERS, payments }), (one) =>
+    one.database.destroy(),
+  )
+  const daraja = open.adopt(await startBenchDaraja({ answerMs: 5, payerMs: 20 }), (one) => one.stop())
+  const partner = open.adopt(await startBenchPartner(), (one) => one.stop())
+  const console = open.adopt(await startBenchConsole(grown, daraja.url), (one) => one.stop())
+  await reportPages(console, await consolePages(grown))
+  if (options.seconds === 0) return
+  const system = open.adopt(
+    await startTheGateway({
+      services: grown.services,
+      darajaUrl: daraja.url,
+      pushesAtOnce: null,
+      gatewayEnvironment: {},
+    }),
+    (one) => one.stop(),
+  )
+  await reportCost({ grown, system, partner, daraja, console }, options)
+}
+
+const reportPages = async (console: BenchConsole, pages: readonly ConsolePage[]): Promise<void> => {
+  const rows: Record<string, string>[] = []
+  for (const { route, what, paths } of pages) {
+    // What is compiled and cached is not counted.
+    for (const path of paths.slice(0, 3)) await console.read(path)
+    const tookMs: number[] = []
+    for (const path of paths) tookMs.push(await console.read(path))
+    const { p50, p95 } = toTimes(tookMs)
+    const isSlow = p95 > AIM_MS
+    if (isSlow) process.exitCode = 1
+    rows.push({
+      page: route,
+      what,
+      'p50 ms': p50.toFixed(1),
+      'p95 ms': `${p95.toFixed(1)}${isSlow ? ' above the aim' : ''}`,
+      'at most ms': Math.max(...tookMs).toFixed(1),
+    })
+  }
+  printTable(rows)
+  process.stdout.write(`aim: a p95 of at most ${AIM_MS} ms\n`)
+}
+
+const reportCost = async (stage: Stage, options: ConsoleOptions): Promise<void> => {
+  const turns: { alone: Cost[]; watched: Cost[]; consoleMs: number[] } = {
+    alone: [],
+    watched: [],
+    consoleMs: [],
+  }
+  // The first turn warms, and is not counted.
+  for (let round = 0; round <= options.rounds; round += 1) {
+    const alone = await takeTurn(stage, options, `a${round}x`)
+    const before = await cpuSeconds(stage.console.pid)
+    const [watched] = await whileWatched(stage.console, () => takeTurn(stage, options, `b${round}x`))
+    const after = await cpuSeconds(stage.console.pid)
+    if (round === 0) continue
+    turns.alone.push(alone)
+    turns.watched.push(watched)
+    if (before !== null && after !== null) turns.consoleMs.push(((after - before) * 1000) / options.seconds)
+  }
+  const names: (keyof Cost)[] = ['Postgres’ CPU a payment', 'serve’s', 'dispatch’s', 'accepted p99']
+  printTable(
+    names.map((name) => {
+      const [alone, watched] = [turns.alone, turns.watched].map((costs) =>
+        median(costs.map((cost) => cost[name])),
+      )
+      return {
+        'ms, of medians': name,
+        'nobody looks': alone?.toFixed(3) ?? '',
+        [`${OPERATORS} operators look`]: watched?.toFixed(3) ?? '',
+        ratio: ((watched ?? Number.NaN) / (alone ?? Number.NaN)).toFixed(2),
+      }
+    }),
+  )
+  process.stdout.write(
+    `aim: at most ${AIM_COST}; the console’s own CPU: ${median(turns.consoleMs).toFixed(1)} ms a second\n`,
+  )
+}
+
+/** Does `work` while every operator has a page open. */
+const whileWatched = async <Result>(
+  console: BenchConsole,
+  work: () => Promise<Result>,
+): Promise<[Result, ...unknown[]]> => {
+  const ended = new AbortController()
+  const look = async (operator: number): Promise<void> => {
+    const path = OPEN_PAGES[operator % OPEN_PAGES.length] ?? '/'
+    const wait = (ms: number) => pause(ms, undefined, { signal: ended.signal }).catch(() => undefined)
+    await wait((operator * REFRESH_MS) / OPERATORS)
+    while (!ended.signal.aborted) {
+      await console.read(path)
+      await wait(REFRESH_MS)
+    }
+  }
+  const looking = Array.from({ length: OPERATORS }, (_one, operator) => look(operator))
+  return Promise.all([work().finally(() => ended.abort()), ...looking])
+}
+
+const takeTurn = async (
+  { grown, system, partner, daraja }: Stage,
+  { perSecond, seconds }: ConsoleOptions,
+  prefix: string,
+): Promise<Cost> => {
+  await recycleLog(grown.database)
+  await daraja.take()
+  const before = await system.cpu()
+  const payments = await partner.run({
+    url: system.url,
+    apiKeys: system.apiKeys,
+    addresses: 1,
+    connections: 64,
+    repeatForMs: 0,
+    prefix,
+    steps: [{ perSecond, seconds }],
+  })
+  const after = await system.cpu()
+  const whole = toFigures({ payments, seen: await daraja.take(), before, after })
+  if (whole.failed + whole.lost > 0) throw new Error(`${whole.failed} failed, ${whole.lost} were lost`)
+  return {
+    'Postgres’ CPU a payment': whole.cpuMs.postgres,
+    'serve’s': whole.cpuMs.web,
+    'dispatch’s': whole.cpuMs.worker,
+    'accepted p99': whole.accepted.p99,
+  }
+}

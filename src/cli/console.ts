@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto'
+import { Command } from 'commander'
+import { startConsole } from '../console/server.ts'
+import { checkAccountAt } from '../core/daraja/check-account.ts'
+import { createSignIns } from '../core/operators/sign-in.ts'
+import { createGivenReferences } from '../core/statements/given-references.ts'
+import { ANSWER_WITHIN_MS, connectDatabase, type Database } from '../database/connect.ts'
+import { PLANNED_BY_SIZE } from '../database/plan-settings.ts'
+import { overAfter, retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { secretsOf } from '../runtime/config.ts'
+import { type ConsoleConfig, readConsoleConfig } from '../runtime/console-config.ts'
+import { createLog, type Log } from '../runtime/log.ts'
+import { announceReady } from '../runtime/ready.ts'
+import { createVault } from '../runtime/seal.ts'
+import { untilAskedToStop, untilStopOrDefect, untilStopped } from '../runtime/shutdown.ts'
+import { createClientsOf } from './console-clients.ts'
+import { refusingOutages } from './console-refusals.ts'
+import { requireSchema, withRunningDatabase } from './database.ts'
+import { readDefaultAccount } from './default-account.ts'
+import { type Environment, hasParent } from './environment.ts'
+
+/** Its reads are heavy and few: they must not take connections from those who take payments. */
+const POOL_SIZE = 4
+
+/** How long it waits at its start for a database that is away, ms. */
+const DATABASE_PATIENCE_MS = 60_000
+
+/** `console`: the operators' pages, in a process apart from those that take payments. */
+export const consoleCommand = (environment: Environment): Command =>
+  new Command('console')
+    .description('run the operators’ console: pages to look at what happens, and to mend it')
+    .option('--json', 'print one line of JSON when it is ready')
+    .action(async (options: { json?: true }) => {
+      const stopRequested = untilAskedToStop({ withParent: hasParent(environment) })
+      const found = await withRunningDatabase(environment)
+      const config = readConsoleConfig(found)
+      const log = createLog({ name: 'console', level: config.logLevel, secrets: secretsOf(found) })
+      const json = options.json === true
+      await untilStopped({
+        stopRequested,
+        log,
+        run: () => runConsole({ config, environment: found, log, stopRequested, json }),
+      })
+    })
+
+/** Runs the console until the process is asked to stop. Rejects when it cannot start: no database, a port taken. */
+const runConsole = async (options: {
+  config: ConsoleConfig
+  environment: Environment
+  log: Log
+  stopRequested: Promise<string>
+  json: boolean
+}): Promise<void> => {
+  const { config, environment, log, stopRequested, json } = options
+  await using open = new AsyncDisposableStack()
+  const database = connectDatabase({
+    databaseUrl: config.database.url,
+    poolSize: POOL_SIZE,
+    log,
+    answerWithinMs: ANSWER_WITHIN_MS,
+    settings: PLANNED_BY_SIZE,
+  })
+  open.defer(() => database.destroy())
+  await retryWhileUnavailable(() => requireSchema(database), { isOver: overAfter(DATABASE_PATIENCE_MS) })
+  const running = await startConsole({
+    clientsOf: clientsOf(config, environment, database, log),
+    signIns: refusingOutages(createSignIns({ database, log, randomBytes })),
+    log,
+    clock: systemClock,
+    hosts: hostsOf(config),
+    trustedProxies: config.trustedProxies ?? [],
+    isReady: () => isAnswering(database),
+    host: config.listen.host,
+    port: config.listen.port,
+  })
+  open.defer(() => running.close())
+  const fields = { process: 'console', console_url: running.url }
+  announceReady({ json, text: `The console shows pages at ${running.url}.`, fields })
+  log.info({ event: 'ready', process: fields.process, console_url: fields.console_url })
+  await untilStopOrDefect([stopRequested], log)
+}
+
+const clientsOf = (config: ConsoleConfig, environment: Environment, database: Database, log: Log) => {
+  const { secretKey, previousSecretKey } = config.keys
+  return createClientsOf({
+    database,
+    log,
+    vault: createVault({ secretKey, previousSecretKey, randomBytes }),
+    randomBytes,
+    spoolFolder: config.spoolFolder,
+    overdueAfterMs: config.operations.overdueAfterMs,
+    fourEyes: config.operations.fourEyes,
+    defaultAccount: () => readDefaultAccount(environment),
+    checkAccount: checkAccountAt(config.daraja),
+    openReferences: () => createGivenReferences(config.keys),
+  })
+}
+
+/** The names by which browsers may come, beside this machine's own. */
+const hostsOf = ({ url, listen }: ConsoleConfig): string[] => [
+  ...(url === null ? [] : [new URL(url).hostname]),
+  ...(listen.host === '0.0.0.0' || listen.host === '::' ? [] : [listen.host]),
+]
+
+const isAnswering = (database: Database): Promise<boolean> =>
+  requireSchema(database).then(
+    () => true,
+    () => false,
+  )

@@ -1,0 +1,67 @@
+import { html } from '@remix-run/html-template'
+import type { FastifyInstance } from 'fastify'
+import type { Approval } from '../../runtime/approvals-client.ts'
+import type { ConsoleParts } from '../console-parts.ts'
+import { link } from '../page/elements.ts'
+import { postForm } from '../page/form.ts'
+import type { Page } from '../page/page.ts'
+import { readId } from '../page/read-id.ts'
+import { table } from '../page/table.ts'
+import { time } from '../page/time.ts'
+import { type ActionCall, addAction, addPage, type Call } from '../route.ts'
+
+const PATH = '/approvals'
+
+/** What waits for another operator: seen by everybody, decided by whoever may move money and did not ask. */
+export const addApprovalPages = (app: FastifyInstance, parts: ConsoleParts): void => {
+  addPage(app, parts, { path: PATH, needs: 'look', answer: (call) => listPage(call) })
+  addAction(app, parts, {
+    path: `${PATH}/:id/approve`,
+    needs: 'money',
+    act: async (call) => ({ goTo: PATH, said: await call.clients.approvals.approve(idOf(call)) }),
+    back: () => PATH,
+  })
+  addAction(app, parts, {
+    path: `${PATH}/:id/refuse`,
+    needs: 'money',
+    act: async (call) => {
+      await call.clients.approvals.refuse(idOf(call))
+      return { goTo: PATH, said: `Approval ${idOf(call)} is refused.` }
+    },
+    back: () => PATH,
+  })
+}
+
+const idOf = ({ params }: ActionCall): bigint => readId(params['id'], 'approval')
+
+const listPage = async (call: Call): Promise<Page> => {
+  const waiting = await call.clients.approvals.list()
+  const { name, role } = call.operator
+  const columns = [
+    { head: 'What will happen', cell: ({ what }: Approval) => what },
+    { head: 'Payment', cell: ({ paymentId }: Approval) => link(`/payments/${paymentId}`, String(paymentId)) },
+    { head: 'Why', cell: ({ reason }: Approval) => reason ?? '–' },
+    { head: 'Asked by', cell: ({ askedBy }: Approval) => askedBy },
+    { head: 'Until', cell: ({ expiresAt }: Approval) => time(expiresAt) },
+    ...(role === 'money'
+      ? [
+          {
+            head: 'Decide',
+            cell: (one: Approval) => (one.askedBy === name ? 'by another' : decideForms(one)),
+          },
+        ]
+      : []),
+  ]
+  return {
+    title: 'Approvals',
+    body: html`<p>What one operator asked for and another with the role money decides, within a day.</p>
+${table({ caption: `${waiting.length} waiting, oldest first`, columns, rows: waiting, none: 'Nothing waits.' })}`,
+  }
+}
+
+const decideForms = ({ id }: Approval) =>
+  html`${postForm({
+    action: `${PATH}/${id}/approve`,
+    button: `Approve ${id}`,
+    tone: 'danger',
+  })}${postForm({ action: `${PATH}/${id}/refuse`, button: `Refuse ${id}` })}`

@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { FastifyInstance } from 'fastify'
+
+/** A file that pages need, under a name that changes with what is in it: browsers keep it for good. */
+type Asset = { readonly path: string; readonly type: string; readonly bytes: Buffer }
+
+const asset = (file: string, type: string): Asset => {
+  const bytes = readFileSync(new URL(file, import.meta.url))
+  const digest = createHash('sha256').update(bytes).digest('hex').slice(0, 16)
+  return { path: `/assets/${digest}-${file}`, type, bytes }
+}
+
+const ICON = asset('icon.svg', 'image/svg+xml')
+
+export const STYLE = { ...asset('console.css', 'text/css; charset=utf-8'), icon: ICON.path }
+
+export const SCRIPT = asset('console.js', 'text/javascript; charset=utf-8')
+
+/** Serves them to whoever asks: nothing is in them that is not in every copy of the gateway. */
+export const addAssets = (app: FastifyInstance): void => {
+  for (const { path, type, bytes } of [ICON, STYLE, SCRIPT]) {
+    app.get(path, { config: { needs: 'nobody' } }, (_request, reply) =>
+      reply
+        .header('content-type', type)
+        .header('cache-control', 'public, max-age=31536000, immutable')
+        .send(bytes),
+    )
+  }
+}

@@ -1,0 +1,54 @@
+import type { Database } from '../../database/connect.ts'
+import { now } from '../../database/expressions.ts'
+import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
+import { Refused } from './refused.ts'
+
+type Asked = {
+  kind: 'settle_payment' | 'erase_payer'
+  paymentId: bigint
+  parameters: Readonly<Record<string, unknown>>
+  actor: Actor
+}
+
+/**
+ * Writes down that a change waits for another operator. What it resolves to is thrown: whoever asked must not take the
+ * change for made.
+ */
+export const askApproval = async (database: Database, asked: Asked): Promise<Refused> => {
+  const { kind, paymentId, parameters, actor } = asked
+  return database.transaction().execute(async (transaction) => {
+    await transaction
+      .updateTable('approvals')
+      .set({ decision: 'expired' })
+      .where('kind', '=', kind)
+      .where('payment_id', '=', paymentId)
+      .where('decision', 'is', null)
+      .where('expires_at', '<=', now)
+      .execute()
+    const made = await transaction
+      .insertInto('approvals')
+      .values({
+        kind,
+        payment_id: paymentId,
+        parameters: JSON.stringify(parameters),
+        asked_by: nameOf(actor),
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+      .executeTakeFirst()
+    if (made === undefined)
+      return new Refused('not_possible', 'it waits for an approval already: gateway approvals list')
+    await recordAudit(transaction, {
+      actor,
+      action: 'approval_asked',
+      subject: { kind: 'payment', id: paymentId },
+      partnerId: null,
+      before: null,
+      after: { approval_id: made.id, kind, ...parameters },
+    })
+    return new Refused(
+      'not_possible',
+      `nothing is changed yet: it waits for 24 hours as approval ${made.id}. Another operator with the role money approves it on the console’s page Approvals, or by gateway approvals approve ${made.id}`,
+    )
+  })
+}

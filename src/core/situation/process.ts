@@ -1,0 +1,74 @@
+import type { Alarm } from '../../database/mark/mark.ts'
+import { textOfAlarm } from '../../database/mark/report-alarm.ts'
+import { begun, countOf, instantOf, lengthOf, verb } from './phrases.ts'
+import { type Sentence, sentence } from './sentence.ts'
+
+// What Postgres does not know, but the machine whose SPOOL_DIR it is.
+
+/** What a machine knows by itself. */
+export type ProcessFacts = {
+  /** What the spool of this machine holds; null: it cannot be read from here. */
+  spool: { callbacks: number; quarantined: number } | null
+  /** Why the database is not the one of before; null: it is. */
+  alarm: Pick<Alarm, 'kind' | 'at'> | null
+}
+
+/** Since when Postgres is away, null: not known; and why. Null: it answers. */
+export type Away = { since: Date | null; trouble: string } | null
+
+/** Pure. */
+export const tellProcess = ({ spool, alarm }: ProcessFacts, away: Away, now: Date): Sentence[] => [
+  ...(away === null ? [] : [tellAway(away, now)]),
+  ...(alarm === null ? [] : [tellAlarm(alarm, now)]),
+  ...(spool === null ? [] : tellSpool(spool)),
+]
+
+const tellAway = ({ since, trouble }: Exclude<Away, null>, now: Date): Sentence =>
+  sentence({
+    name: 'database_away',
+    severity: 'urgent',
+    since,
+    text: `Postgres is away${since === null ? '' : ` for ${lengthOf(since, now)}`} (${trouble}): no payment can be asked for, and callbacks go to the spool.`,
+  })
+
+const tellAlarm = (alarm: Exclude<ProcessFacts['alarm'], null>, now: Date): Sentence => {
+  const since = new Date(alarm.at)
+  return sentence({
+    name: 'database_restored',
+    severity: 'urgent',
+    since,
+    text: `${begun(textOfAlarm(alarm))} (noticed ${instantOf(since, now)}).`,
+    command: 'gateway restored',
+  })
+}
+
+const tellSpool = ({ callbacks, quarantined }: Exclude<ProcessFacts['spool'], null>): Sentence[] => {
+  const many = { count: callbacks, isMore: false }
+  const aside = { count: quarantined, isMore: false }
+  return [
+    ...(callbacks === 0
+      ? []
+      : [
+          sentence(
+            {
+              name: 'spool_holds_callbacks',
+              severity: 'act',
+              text: `The spool of this machine holds ${countOf(many, 'callback')} that ${verb(many, 'is', 'are')} not in Postgres yet: ${verb(many, 'it follows', 'they follow')} once it is back, so do not delete SPOOL_DIR.`,
+            },
+            many,
+          ),
+        ]),
+    ...(quarantined === 0
+      ? []
+      : [
+          sentence(
+            {
+              name: 'spool_files_aside',
+              severity: 'act',
+              text: `${begun(countOf(aside, 'file'))} of the spool of this machine ${verb(aside, 'ends', 'end')} in .aside, and no replay can use ${verb(aside, 'it', 'them')}: read ${verb(aside, 'it', 'them')}, and settle by M-PESA’s statement.`,
+            },
+            aside,
+          ),
+        ]),
+  ]
+}

@@ -1,0 +1,66 @@
+import { fromDarajaTimestamp } from '../../values/instant.ts'
+import { invalid, type Parsed, valid } from '../../values/parsed.ts'
+
+/** `25-11-2026`, `25/11/2026` or `2026-11-25`, and a time of day with or without seconds, of 24 hours or of 12. */
+const DAY_FIRST = /^(?<day>\d{1,2})[-/](?<month>\d{1,2})[-/](?<year>\d{4})[ T]+(?<time>\S.*)$/
+const YEAR_FIRST = /^(?<year>\d{4})[-/](?<month>\d{1,2})[-/](?<day>\d{1,2})[ T]+(?<time>\S.*)$/
+const TIME = /^(\d{1,2}):(\d\d)(?::(\d\d)(?:\.\d{1,6})?)?(?: ?([AP])M)?$/i
+
+/** A day and time as Excel stores it: days since 30 December 1899, the time as a part of a day. */
+const SERIAL = /^\d{5}(?:\.\d{1,17})?$/
+const SERIAL_OF_1970 = 25_569
+const SECONDS_PER_DAY = 86_400
+const EAT_OFFSET_SECONDS = 3 * 3_600
+
+/** Parses a time as a statement has it, which is East Africa Time, into the instant. The day comes before the month. */
+export const parseStatementTime = (text: string): Parsed<Date> => {
+  if (SERIAL.test(text)) return valid(fromSerial(Number(text)))
+  const parts = (DAY_FIRST.exec(text) ?? YEAR_FIRST.exec(text))?.groups
+  const digits = parts && digitsOf(parts)
+  const instant = digits === null || digits === undefined ? null : fromDarajaTimestamp(digits)
+  return instant === null
+    ? invalid('must be a day and a time in East Africa Time, like 25-11-2026 14:03:59 or 2026-11-25 14:03:59')
+    : valid(instant)
+}
+
+const fromSerial = (days: number): Date =>
+  new Date((Math.round((days - SERIAL_OF_1970) * SECONDS_PER_DAY) - EAT_OFFSET_SECONDS) * 1000)
+
+/** As Daraja writes instants. */
+const digitsOf = (parts: Readonly<Record<string, string | undefined>>): string | null => {
+  const { day = '', month = '', year = '', time = '' } = parts
+  const [, hour = '', minute = '', second = '00', half] = TIME.exec(time.trim()) ?? []
+  const hourOfDay = half === undefined ? Number(hour) : toHourOfDay(Number(hour), half.toUpperCase())
+  if (hour === '' || hourOfDay === null) return null
+  return [
+    year,
+    month.padStart(2, '0'),
+    day.padStart(2, '0'),
+    `${hourOfDay}`.padStart(2, '0'),
+    minute,
+    second,
+  ].join('')
+}
+
+const toHourOfDay = (hour: number, half: string): number | null =>
+  hour < 1 || hour > 12 ? null : (hour % 12) + (half === 'P' ? 12 : 0)
+
+const AMOUNT = /^(-?)(?:KES ?)?(-?)(\d{1,3}(?:,\d{3})+|\d{1,12})(?:\.(\d{1,2})\d*)?$/i
+
+/** Parses an amount of KES as a statement has it, `1,500.00`, into cents; nothing and `-` are 0. */
+export const parseStatementAmount = (text: string): Parsed<number> => {
+  if (text === '' || text === '-') return valid(0)
+  const [, sign, innerSign, whole, cents = ''] = AMOUNT.exec(text) ?? []
+  if (whole === undefined) return invalid('must be an amount of KES, like 1,500.00')
+  const amount = Number(whole.replaceAll(',', '')) * 100 + Number(cents.padEnd(2, '0'))
+  return valid(sign === '-' || innerSign === '-' ? -amount : amount)
+}
+
+/** What M-PESA gives: a letter, then letters and digits, ten in all today. No number of a payer is one. */
+const RECEIPT = /^[A-Z][A-Z0-9]{5,19}$/
+
+/** Parses a receipt of M-PESA. */
+export const parseStatementReceipt = (text: string): Parsed<string> =>
+  RECEIPT.test(text)
+    ? valid(text)
+    : invalid('must be a receipt of M-PESA, capital letters and digits like UE4A11B2C3')

@@ -1,0 +1,90 @@
+import type { PaymentStateName } from '../../database/schema/payments.ts'
+import type { ExceptionKind } from './exceptions.ts'
+
+/** What is known of something that does not fit, and of its payment. */
+export type Described = {
+  id: bigint
+  kind: ExceptionKind
+  receipt: string | null
+  otherReceipt: string | null
+  paymentId: bigint | null
+  paidCents: bigint | null
+  otherCents: bigint | null
+  completedAt: Date | null
+  askedKes: number | null
+  state: PaymentStateName | null
+}
+
+export type Description = {
+  /** What is so, for a person. */
+  sentence: string
+  /** What a person does about it. */
+  advice: string
+  /** The command that does it; null where it is done elsewhere first. */
+  command: string | null
+}
+
+/** Says what does not fit, and what is done about it. Pure. */
+export const describeException = (one: Described): Description => {
+  const acknowledge = `gateway statement exceptions acknowledge ${one.id} --note "…"`
+  const [payment, receipt, paid] = [`Payment ${one.paymentId}`, one.receipt ?? '', toKes(one.paidCents)]
+  switch (one.kind) {
+    case 'paid_there':
+      return {
+        sentence: `${payment} is ${one.state ?? 'unknown'} here, but M-PESA has ${paid} for it under ${receipt}${at(one)}.`,
+        advice: 'Settle it with that receipt: its partner is told that it is paid.',
+        command: `gateway payments settle ${one.paymentId} --outcome successful --receipt ${receipt} --reason "on M-PESA's statement"`,
+      }
+    case 'unknown_here':
+      return {
+        sentence: `M-PESA has ${paid} under ${receipt}${at(one)}, and no payment here has that receipt or account number.`,
+        advice:
+          'Paid by hand, past the gateway: say so in a note. Of a payment here after all: settle that one with this receipt.',
+        command: acknowledge,
+      }
+    case 'missing_there':
+      return {
+        sentence: `${payment}, ${paid}, is paid here by ${receipt}${at(one)}, and the statement does not have it.`,
+        advice: 'Ask Safaricom what became of the receipt, then say in a note what they answered.',
+        command: acknowledge,
+      }
+    case 'different_amount':
+      return {
+        sentence: `${payment} asked for ${kesOf(one.askedKes)}, and M-PESA has ${paid} for it under ${receipt}${at(one)}.`,
+        advice: 'Agree with its partner who owes what to whom, then say it in a note.',
+        command: acknowledge,
+      }
+    case 'paid_again':
+      return {
+        sentence: `${payment} is paid by ${one.otherReceipt}, and was paid once more: ${paid} under ${receipt}${at(one)}.`,
+        advice: 'Have the second one reversed at M-PESA, then say so in a note.',
+        command: acknowledge,
+      }
+    case 'twice':
+      return {
+        sentence: `${receipt} stands on two lines, of ${toKes(one.otherCents)} and of ${paid}${at(one)}.`,
+        advice:
+          'Export the statement again; if it still does, ask Safaricom, and say in a note what they answered.',
+        command: acknowledge,
+      }
+    case 'reversed':
+      return {
+        sentence: `${payment} is paid here by ${receipt}, and M-PESA gave ${paid} of it back by ${one.otherReceipt}${at(one)}.`,
+        advice: 'Its partner was told that it is paid: tell it of the reversal, then say so in a note.',
+        command: acknowledge,
+      }
+    default:
+      return one.kind satisfies never
+  }
+}
+
+const toKes = (cents: bigint | null): string => kesOf(cents === null ? null : Number(cents) / 100)
+
+/** `KES 1,500`, and cents only where there are any. */
+const kesOf = (amount: number | null): string =>
+  amount === null
+    ? 'nothing'
+    : `KES ${amount.toLocaleString('en-US', { minimumFractionDigits: Number.isInteger(amount) ? 0 : 2 })}`
+
+const at = ({ completedAt }: Described): string =>
+  completedAt === null ? '' : ` at ${completedAt.toISOString().slice(0, 19)}Z`

@@ -1,0 +1,98 @@
+import type { Parsed } from '../../values/parsed.ts'
+import { parseStatementAmount, parseStatementReceipt, parseStatementTime } from './cells.ts'
+import { type ColumnName, type Columns, findColumns, NEEDED_TITLES } from './columns.ts'
+import { readHead, type StatementHead } from './head.ts'
+import type { OpenRows } from './open-rows.ts'
+import type { StatementRow } from './rows.ts'
+import { StatementError } from './statement-error.ts'
+
+/** One line of a statement. Who paid is not among it: nothing here needs it. */
+export type StatementLine = {
+  /** Where it stands in the file, from 1. */
+  line: number
+  receipt: string
+  completedAt: Date
+  /** Only what was completed moved money. */
+  isCompleted: boolean
+  paidInCents: number
+  withdrawnCents: number
+  /** What the payer gave as the account: what Daraja was given as the AccountReference of a prompt. */
+  reference: string | null
+  /** M-PESA's word for what it is, like `Pay Utility`. */
+  reason: string | null
+  /** The receipt of another transaction that it belongs to, as a reversal does. */
+  linkedReceipt: string | null
+}
+
+export type Statement = { head: StatementHead; lines: AsyncGenerator<StatementLine> }
+
+/** Rows among which the one that names the columns stands: the portal has it seventh. */
+const HEAD_ROWS = 50
+
+/** Characters of a reference or a reason that are kept. */
+const KEPT_CHARACTERS = 64
+
+/**
+ * Reads a statement from its rows: what stands above the columns at once, the lines as they come. Throws `StatementError`
+ * for what is none, and `lines` does for one that breaks off.
+ */
+export const readStatement = async ({ rows, areFilled }: OpenRows): Promise<Statement> => {
+  const above: StatementRow[] = []
+  while (above.length < HEAD_ROWS) {
+    const { done, value } = await rows.next()
+    if (done === true) break
+    const columns = findColumns(value)
+    if (columns !== null) {
+      const leastCells = areFilled ? value.cells.length : 0
+      return { head: readHead(above), lines: linesOf(rows, columns, leastCells) }
+    }
+    above.push(value)
+  }
+  await rows.return(undefined)
+  throw new StatementError(
+    `this is no statement of M-PESA: none of its first ${HEAD_ROWS} rows names the columns ${NEEDED_TITLES}`,
+  )
+}
+
+async function* linesOf(
+  rows: AsyncGenerator<StatementRow>,
+  columns: Columns,
+  leastCells: number,
+): AsyncGenerator<StatementLine> {
+  for await (const row of rows) {
+    const { line, cells } = row
+    if (cells.every((cell) => cell.trim() === '')) continue
+    if (cells.length < leastCells) {
+      const problem = `has ${cells.length} cells and the row of columns ${leastCells}: is the file cut short?`
+      throw new StatementError(problem, { line })
+    }
+    yield toLine(row, columns)
+  }
+}
+
+const toLine = ({ line, cells }: StatementRow, columns: Columns): StatementLine => {
+  const textOf = (name: ColumnName): string => cells[columns[name]?.at ?? -1]?.trim() ?? ''
+  const read = <Value>(name: ColumnName, parse: (text: string) => Parsed<Value>): Value => {
+    const parsed = parse(textOf(name))
+    if (parsed.ok) return parsed.value
+    throw new StatementError(parsed.problem, { line, column: columns[name]?.title ?? name })
+  }
+  const paidInCents = read('paidIn', parseStatementAmount)
+  if (paidInCents < 0) throw new StatementError('must not be below 0', { line, column: columns.paidIn.title })
+  if (textOf('status') === '') {
+    throw new StatementError('is empty: is the file cut short?', { line, column: columns.status.title })
+  }
+  const linked = parseStatementReceipt(textOf('linked'))
+  return {
+    line,
+    receipt: read('receipt', parseStatementReceipt),
+    completedAt: read('completedAt', parseStatementTime),
+    isCompleted: textOf('status').toLowerCase() === 'completed',
+    paidInCents,
+    // Exports write what was withdrawn with a minus and without.
+    withdrawnCents: Math.abs(read('withdrawn', parseStatementAmount)),
+    reference: textOf('account').slice(0, KEPT_CHARACTERS) || null,
+    reason: textOf('reason').slice(0, KEPT_CHARACTERS) || null,
+    linkedReceipt: linked.ok ? linked.value : null,
+  }
+}

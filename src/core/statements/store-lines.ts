@@ -1,0 +1,143 @@
+import { sql, type Transaction } from 'kysely'
+import { anyOf, givenRows } from '../../database/given-rows.ts'
+import type { RowOf, Schema } from '../../database/schema/schema.ts'
+import { type NewException, recordExceptions } from './exceptions.ts'
+import type { StatementLine } from './read-statement.ts'
+
+/** Whose lines are stored. */
+export type StoredStatement = { statementId: bigint; shortcode: string }
+
+type Proven = RowOf<'receipts', 'receipt' | 'payment_id'> & RowOf<'payments', 'amount_kes'>
+type KnownLine = RowOf<'statement_lines', 'receipt' | 'statement_id' | 'line' | 'paid_cents' | 'payment_id'>
+
+/**
+ * Stores lines that paid something in, each with the payment that its receipt proves, and keeps those whose amount is
+ * another than was asked for. A receipt that another statement brought is left as it is. Resolves with how many were.
+ */
+export const storeLines = async (
+  transaction: Transaction<Schema>,
+  statement: StoredStatement,
+  lines: readonly StatementLine[],
+): Promise<{ known: number }> => {
+  if (lines.length === 0) return { known: 0 }
+  const proven = await findProven(transaction, lines)
+  const stored = await insertLines(transaction, statement, lines, proven)
+  const others = lines.filter(({ line }) => !stored.has(line))
+  const known = await findKnown(transaction, statement, others)
+  await recordExceptions(transaction, statement.statementId, [
+    ...lines.filter(({ line }) => stored.has(line)).flatMap((line) => differentAmount(line, proven)),
+    ...others.flatMap((line) => twice(line, known, statement)),
+  ])
+  return {
+    known: others.filter((line) => known.get(line.receipt)?.statement_id !== statement.statementId).length,
+  }
+}
+
+/** The payments that the receipts prove, with what was asked for; test payments are none. */
+const findProven = async (
+  transaction: Transaction<Schema>,
+  lines: readonly StatementLine[],
+): Promise<Map<string, Proven>> => {
+  const rows = await transaction
+    .selectFrom('receipts')
+    .innerJoin('payments', 'payments.id', 'receipts.payment_id')
+    .select(['receipts.receipt', 'receipts.payment_id', 'payments.amount_kes'])
+    .where('receipts.receipt', '=', anyOf('receipts.receipt', lines.map(receiptOf)))
+    .where('payments.partner_id', '>', 0n)
+    .execute()
+  return new Map(rows.map((row) => [row.receipt, row]))
+}
+
+const receiptOf = ({ receipt }: StatementLine): string => receipt
+
+/** The numbers of the lines that were new. */
+const insertLines = async (
+  transaction: Transaction<Schema>,
+  { statementId, shortcode }: StoredStatement,
+  lines: readonly StatementLine[],
+  proven: ReadonlyMap<string, Proven>,
+): Promise<Set<number>> => {
+  const given = givenRows(lines, {
+    receipt: ['statement_lines.receipt', receiptOf],
+    line: ['statement_lines.line', ({ line }) => line],
+    completed_at: ['statement_lines.completed_at', ({ completedAt }) => completedAt],
+    paid_cents: ['statement_lines.paid_cents', ({ paidInCents }) => BigInt(paidInCents)],
+    reference: ['statement_lines.reference', ({ reference }) => reference],
+    payment_id: ['statement_lines.payment_id', ({ receipt }) => proven.get(receipt)?.payment_id ?? null],
+  })
+  const { rows } = await sql<RowOf<'statement_lines', 'line'>>`
+    INSERT INTO statement_lines (receipt, shortcode, statement_id, line, completed_at, paid_cents, reference, payment_id)
+    SELECT receipt, ${shortcode}, ${statementId}, line, completed_at, paid_cents, reference, payment_id FROM ${given}
+    ON CONFLICT (receipt, shortcode) DO NOTHING
+    RETURNING line
+  `.execute(transaction)
+  return new Set(rows.map(({ line }) => line))
+}
+
+const findKnown = async (
+  transaction: Transaction<Schema>,
+  { shortcode }: StoredStatement,
+  lines: readonly StatementLine[],
+): Promise<Map<string, KnownLine>> => {
+  if (lines.length === 0) return new Map()
+  const rows = await transaction
+    .selectFrom('statement_lines')
+    .select(['receipt', 'statement_id', 'line', 'paid_cents', 'payment_id'])
+    .where('receipt', '=', anyOf('statement_lines.receipt', lines.map(receiptOf)))
+    .where('shortcode', '=', shortcode)
+    .execute()
+  return new Map(rows.map((row) => [row.receipt, row]))
+}
+
+const differentAmount = (line: StatementLine, proven: ReadonlyMap<string, Proven>): NewException[] => {
+  const payment = proven.get(line.receipt)
+  if (payment === undefined || payment.amount_kes * 100 === line.paidInCents) return []
+  return [{ ...about(line), kind: 'different_amount', paymentId: payment.payment_id }]
+}
+
+/** The same receipt twice in one file, or in two with different amounts; in two with one amount, they overlap. */
+const twice = (
+  line: StatementLine,
+  known: ReadonlyMap<string, KnownLine>,
+  { statementId }: StoredStatement,
+): NewException[] => {
+  const first = known.get(line.receipt)
+  if (first === undefined) return []
+  const otherCents = Number(first.paid_cents)
+  if (first.statement_id !== statementId && otherCents === line.paidInCents) return []
+  return [{ ...about(line), kind: 'twice', paymentId: first.payment_id, otherCents }]
+}
+
+const about = (line: StatementLine) => ({
+  receipt: line.receipt,
+  paidCents: line.paidInCents,
+  completedAt: line.completedAt,
+  reference: line.reference,
+})
+
+/** Keeps what was given back of what is paid here: a line that withdrew, and names the receipt that it reverses. */
+export const recordReversals = async (
+  transaction: Transaction<Schema>,
+  statementId: bigint,
+  lines: readonly StatementLine[],
+): Promise<void> => {
+  if (lines.length === 0) return
+  const reversed = lines.map((line) => ({ ...line, receipt: line.linkedReceipt ?? '' }))
+  const proven = await findProven(transaction, reversed)
+  const exceptions = lines.flatMap((line): NewException[] => {
+    const payment = proven.get(line.linkedReceipt ?? '')
+    if (payment === undefined) return []
+    return [
+      {
+        kind: 'reversed',
+        receipt: payment.receipt,
+        otherReceipt: line.receipt,
+        paymentId: payment.payment_id,
+        paidCents: line.withdrawnCents,
+        completedAt: line.completedAt,
+        reference: line.reference,
+      },
+    ]
+  })
+  await recordExceptions(transaction, statementId, exceptions)
+}

@@ -1,0 +1,36 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { typeCommand } from '../support/command.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
+import { addPartner } from '../support/partner.ts'
+import { acceptUntouched, readPayment } from '../support/payments.ts'
+
+describe('gateway approvals', () => {
+  let own: OpenDatabase
+
+  beforeAll(async () => {
+    own = await openTestDatabase()
+  })
+  afterAll(() => own.close())
+
+  const type = (...words: string[]) => typeCommand(words, { DATABASE_URL: own.url, FOUR_EYES: 'on' })
+
+  it('lists what was asked for by shell, and lets another operator approve it', async () => {
+    const { partnerId } = await addPartner(own.database)
+    const id = await acceptUntouched(own.database, partnerId)
+    await type('operators', 'create', '--name', 'wanjiku', '--role', 'money')
+    const settle = ['settle', String(id), '--outcome', 'failed', '--reason', 'on the statement', '--anyway']
+    const asked = await type('payments', ...settle, '--by', 'wanjiku')
+    expect(asked.stderr).toContain('nothing is changed yet: it waits')
+    const listed = JSON.parse((await type('approvals', 'list', '--json')).stdout)
+    expect(listed).toMatchObject([{ asked_by: 'wanjiku', reason: 'on the statement' }])
+    const approval = String(listed[0].approval_id)
+    expect((await type('approvals', 'approve', approval, '--by', 'wanjiku')).stderr).toContain(
+      'another operator',
+    )
+    await type('operators', 'create', '--name', 'otieno', '--role', 'money')
+    const approved = await type('approvals', 'approve', approval, '--by', 'otieno')
+    expect(approved.stdout).toContain(`Payment ${id} is failed`)
+    expect((await readPayment(own.database, id)).state).toBe('failed')
+    expect((await type('approvals', 'list')).stdout).toContain('Nothing waits')
+  })
+})

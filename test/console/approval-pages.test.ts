@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { addPartner } from '../support/partner.ts'
+import { acceptUntouched, readPayment } from '../support/payments.ts'
+import { openConsole, type TestBrowser, type TestConsole } from './harness.ts'
+
+describe('the page Approvals', () => {
+  let test: TestConsole
+  let money: TestBrowser
+  let partnerId: bigint
+
+  beforeAll(async () => {
+    test = await openConsole({ fourEyes: true })
+    money = await test.as('money')
+    partnerId = (await addPartner(test.database)).partnerId
+  })
+  afterAll(() => test.stop())
+
+  /** Asks on the page, as the operator `money`. */
+  const ask = async (): Promise<bigint> => {
+    const paymentId = await acceptUntouched(test.database, partnerId)
+    const form = { outcome: 'failed', reason: 'on the statement', anyway: 'on', confirmed: 'yes' }
+    const answer = await money.post(`/payments/${paymentId}/settle`, form)
+    expect(answer.body).toContain('nothing is changed yet: it waits')
+    return paymentId
+  }
+
+  const idOf = async (paymentId: bigint): Promise<bigint> => {
+    const query = test.database.selectFrom('approvals').select('id').where('payment_id', '=', paymentId)
+    return (await query.executeTakeFirstOrThrow()).id
+  }
+
+  it('shows what will happen, and has no button for who asked', async () => {
+    const paymentId = await ask()
+    const { body } = await money.get('/approvals')
+    expect(body).toContain('1 waiting, oldest first')
+    expect(body).toContain(`settle payment ${paymentId} as failed`)
+    expect(body).toContain('by another')
+    expect(body).not.toContain('/approve"')
+    const own = await money.post(`/approvals/${await idOf(paymentId)}/approve`)
+    expect(own.body).toContain('another operator decides it')
+    expect((await readPayment(test.database, paymentId)).state).toBe('accepted')
+    expect((await (await test.as('look')).get('/approvals')).body).not.toContain('<th scope="col">Decide')
+  })
+
+  it('makes what another asked for, or refuses it', async () => {
+    const [first, second] = [await ask(), await ask()]
+    await test.database.updateTable('approvals').set({ asked_by: 'amina' }).execute()
+    const id = await idOf(first)
+    expect((await money.get('/approvals')).body).toContain(`action="/approvals/${id}/approve"`)
+    expect(await money.post(`/approvals/${id}/approve`)).toMatchObject({
+      status: 303,
+      location: '/approvals',
+    })
+    expect((await readPayment(test.database, first)).state).toBe('failed')
+    await money.post(`/approvals/${await idOf(second)}/refuse`)
+    expect((await readPayment(test.database, second)).state).toBe('accepted')
+  })
+})

@@ -1,0 +1,190 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { settleByHand } from '../../../src/core/settle/settle-by-hand.ts'
+import { BY_HAND } from '../../support/actor.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
+import {
+  type GivenLine,
+  importFile,
+  putPayment,
+  referencesOf,
+  statementOf,
+  statementsOf,
+} from './importing.ts'
+
+const AT = '2026-11-25T09:00:00Z'
+const PAID_AT = '2026-11-25T09:00:20Z'
+
+describe('a statement held against the payments', () => {
+  let own: OpenDatabase
+  beforeAll(async () => {
+    own = await openTestDatabase()
+  })
+  beforeEach(async () => {
+    await sql`TRUNCATE payments, receipts, statements, statement_lines, statement_exceptions`.execute(
+      own.database,
+    )
+  })
+  afterAll(() => own.close())
+
+  const exceptions = async (openOnly = false) =>
+    (await statementsOf(own.database).listStatementExceptions({ openOnly })).exceptions.toReversed()
+
+  /** What does not fit, as `kind payment receipt`. */
+  const found = async (openOnly = false): Promise<string[]> =>
+    (await exceptions(openOnly)).map(({ kind, paymentId, receipt }) => [kind, paymentId, receipt].join(' '))
+
+  const uniqueOf = (id: bigint): string =>
+    referencesOf({ id, reference: null, callback_nonce: null })[0]?.reference ?? ''
+
+  const paid = (receipt: string, more: Partial<GivenLine> = {}): GivenLine => ({
+    receipt,
+    at: PAID_AT,
+    ...more,
+  })
+
+  it('says nothing where both have the same', async () => {
+    await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000001' })
+    const failed = await putPayment(own.database, { state: 'failed', at: AT, reference: 'ORD-7' })
+    expect(failed).toBeGreaterThan(0n)
+    const { statement } = await importFile(own.database, statementOf([paid('TKP0000001')]))
+    expect(await found()).toEqual([])
+    expect(statement).toMatchObject({ lines: 1, paidLines: 1, paidCents: 15_000n, shortcode: '600123' })
+    const shown = await statementsOf(own.database).getStatement({ statementId: statement?.statementId ?? 0n })
+    expect(shown).toMatchObject({ matchedLines: 1, exceptions: [] })
+  })
+
+  it.each(['failed', 'unconfirmed', 'submitted'] as const)(
+    'names one that is %s here and paid there, by our reference, and ends once it is settled with that receipt',
+    async (state) => {
+      const id = await putPayment(own.database, { state, at: AT })
+      await importFile(
+        own.database,
+        statementOf([paid('TKP0000001', { account: uniqueOf(id).toLowerCase() })]),
+      )
+      const [one] = await exceptions(true)
+      expect(one).toMatchObject({
+        kind: 'paid_there',
+        paymentId: id,
+        sentence: `Payment ${id} is ${state} here, but M-PESA has KES 150 for it under TKP0000001 at 2026-11-25T09:00:20Z.`,
+        command: `gateway payments settle ${id} --outcome successful --receipt TKP0000001 --reason "on M-PESA's statement"`,
+      })
+      const { rows } = await sql<{ state: string }>`SELECT state FROM payments WHERE id = ${id}`.execute(
+        own.database,
+      )
+      expect(rows).toEqual([{ state }])
+      const settled = { ...BY_HAND, paymentId: id, outcome: 'successful', receipt: 'TKP0000001' } as const
+      expect((await settleByHand(own.database, settled)).kind).toBe('settled')
+      expect(await found(true)).toEqual([])
+      expect(await exceptions()).toMatchObject([{ state: 'settled' }])
+    },
+  )
+
+  it('names one by what its partner calls it, if amount and time are its own and nobody else’s', async () => {
+    const id = await putPayment(own.database, { state: 'failed', at: AT, reference: 'ORD-1042' })
+    await putPayment(own.database, { state: 'failed', at: '2026-11-25T05:00:00Z', reference: 'ORD-1042' })
+    await putPayment(own.database, { state: 'failed', at: AT, reference: 'ORD-1042', amountKes: 151 })
+    await importFile(own.database, statementOf([paid('TKP0000001', { account: 'ORD1042' })]))
+    expect(await found()).toEqual([`paid_there ${id} TKP0000001`])
+  })
+
+  it('never guesses between two', async () => {
+    await putPayment(own.database, { state: 'failed', at: AT, reference: 'ORD-1042' })
+    await putPayment(own.database, { state: 'unconfirmed', at: AT, reference: 'ORD1042' })
+    await importFile(own.database, statementOf([paid('TKP0000001', { account: 'ORD1042' })]))
+    expect(await found()).toEqual(['unknown_here  TKP0000001'])
+  })
+
+  it('names what is there and not here, until its receipt is of a payment', async () => {
+    await importFile(own.database, statementOf([paid('TKP0000001', { account: 'rent' })]))
+    expect(await exceptions(true)).toMatchObject([
+      {
+        kind: 'unknown_here',
+        paidCents: 15_000n,
+        reference: 'rent',
+        sentence: expect.stringMatching(
+          /^M-PESA has KES 150 under TKP0000001 at .*, and no payment here has that receipt/,
+        ),
+      },
+    ])
+    await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000001' })
+    expect(await found(true)).toEqual([])
+  })
+
+  it('names what is here and not there, of its time and account only, until another statement has it', async () => {
+    const id = await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000001' })
+    await putPayment(own.database, { state: 'successful', at: '2026-11-24T20:00:00Z', receipt: 'TKP0000002' })
+    await putPayment(own.database, { state: 'successful', at: '2026-11-25T22:00:00Z', receipt: 'TKP0000003' })
+    await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000004', accountId: 7n })
+    await putPayment(own.database, {
+      state: 'successful',
+      at: AT,
+      receipt: 'TKP0000005',
+      partnerId: -1n,
+      accountId: -1n,
+    })
+    await importFile(own.database, statementOf([]))
+    expect(await found()).toEqual([`missing_there ${id} TKP0000001`])
+    await importFile(own.database, statementOf([paid('TKP0000001')], null))
+    expect(await found(true)).toEqual([])
+  })
+
+  it('takes nothing for missing that was paid after the statement was exported', async () => {
+    await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000001' })
+    const day = { from: '2026-11-24T21:00:00Z', to: '2026-11-25T20:59:59Z' }
+    await importFile(own.database, statementOf([paid('TKP0000009', { at: '2026-11-25T07:00:00Z' })], day))
+    await importFile(own.database, statementOf([], { ...day, reported: '2026-11-25T08:00:00Z' }))
+    expect(await found()).toEqual(['unknown_here  TKP0000009'])
+  })
+
+  it('names another amount, by receipt and by our reference', async () => {
+    const first = await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000001' })
+    const second = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+    const lines = [
+      paid('TKP0000001', { paidIn: '1,500.50' }),
+      paid('TKP0000002', { paidIn: '151', account: uniqueOf(second) }),
+    ]
+    await importFile(own.database, statementOf(lines))
+    expect(await exceptions()).toMatchObject([
+      {
+        kind: 'different_amount',
+        paymentId: first,
+        sentence: expect.stringContaining(
+          `Payment ${first} asked for KES 150, and M-PESA has KES 1,500.50 for it`,
+        ),
+      },
+      { kind: 'different_amount', paymentId: second },
+    ])
+  })
+
+  it('names a payment that was paid once more, and a receipt that stands twice', async () => {
+    const id = await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000001' })
+    const lines = [
+      paid('TKP0000001'),
+      paid('TKP0000002', { account: uniqueOf(id) }),
+      paid('TKP0000001', { paidIn: '9' }),
+    ]
+    await importFile(own.database, statementOf(lines))
+    expect((await found()).toSorted()).toEqual([`paid_again ${id} TKP0000002`, `twice ${id} TKP0000001`])
+  })
+
+  it('names what was given back, and takes what it cost for nothing of the kind', async () => {
+    const id = await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000001' })
+    const lines = [
+      paid('TKP0000001'),
+      paid('TKP0000001', { paidIn: '', withdrawn: '-5.00', reason: 'Pay Bill Charge' }),
+      paid('TKP0000008', {
+        paidIn: '',
+        withdrawn: '-150.00',
+        reason: 'Payment Reversal',
+        linked: 'TKP0000001',
+      }),
+      paid('TKP0000007', { status: 'Cancelled' }),
+    ]
+    const { statement } = await importFile(own.database, statementOf(lines))
+    expect(await exceptions()).toMatchObject([
+      { kind: 'reversed', paymentId: id, otherReceipt: 'TKP0000008' },
+    ])
+    expect(statement).toMatchObject({ lines: 4, paidLines: 1, paidCents: 15_000n, withdrawnCents: 15_500n })
+  })
+})

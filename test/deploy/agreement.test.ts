@@ -1,0 +1,221 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { parse, parseAllDocuments } from 'yaml'
+import { z } from 'zod'
+import { SETTINGS } from '../../src/runtime/settings.ts'
+import { parseCallbackUrl } from '../../src/values/callback-url.ts'
+import { parseMsisdn } from '../../src/values/msisdn.ts'
+import { parseContainerfile } from './containerfile.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const DEPLOY = join(ROOT, 'deploy')
+
+const read = (...path: string[]): Promise<string> => readFile(join(ROOT, ...path), 'utf8')
+
+const PACKAGE = z
+  .object({ version: z.string(), devDependencies: z.object({ node: z.string() }) })
+  .parse(JSON.parse(await read('package.json')))
+
+const FILES = (await readdir(DEPLOY, { recursive: true })).filter(
+  (name) => !/^(?:prometheus|grafana)/.test(name) && /\.\w+$|file$/.test(name),
+)
+const TEXTS = new Map(
+  await Promise.all(FILES.map(async (name) => [name, await read('deploy', name)] as const)),
+)
+const textOf = (name: string): string => TEXTS.get(name) ?? ''
+
+const namesIn = (name: string, pattern: RegExp): string[] =>
+  [...textOf(name).matchAll(pattern)].map(([, found]) => `${name} ${found}`)
+
+/** What is in the environment of a container or a unit and is not the gateway's. */
+const OTHERS = new Set(['NODE_ENV', 'POSTGRES_USER', 'POSTGRES_DB', 'POSTGRES_PASSWORD_FILE'])
+
+/** The processes that every way to deploy has. */
+const PROCESSES = ['serve', 'dispatch', 'console'] as const
+type Process = (typeof PROCESSES)[number]
+
+describe('what deploys the gateway', () => {
+  it('names no setting that does not exist', () => {
+    const named = FILES.flatMap((name) => {
+      if (/\.env(?:\.example)?$/.test(name)) return namesIn(name, /^([A-Z_]+)=/gm)
+      if (name.endsWith('.service')) return namesIn(name, /^Environment=([A-Z_]+)=/gm)
+      if (name === 'Containerfile') return namesIn(name, /^(?:ENV| {3}) ([A-Z_]+)=/gm)
+      if (name.endsWith('.yaml')) return namesIn(name, /^ +(?:- \{ name: )?([A-Z][A-Z_]+)(?:, value)?:/gm)
+      return []
+    })
+    const settings = named.filter((one) => !OTHERS.has(one.split(' ')[1] ?? ''))
+    expect(settings.length).toBeGreaterThan(40)
+    expect(settings.filter((one) => !((one.split(' ')[1] ?? '') in SETTINGS))).toEqual([])
+  })
+
+  it('builds the image from what it copies, and is given nothing else', async () => {
+    const copied = parseContainerfile(textOf('Containerfile'))
+      .flatMap(({ steps }) => steps)
+      .filter(({ word, rest }) => word === 'COPY' && !rest.startsWith('--from='))
+      .flatMap(({ rest }) => rest.split(' ').slice(0, -1))
+    const [first, ...given] = (await read('.dockerignore')).split('\n').filter((line) => /^[^#]/.test(line))
+    expect(first).toBe('*')
+    expect(given.toSorted()).toEqual(copied.map((name) => `!${name}`).toSorted())
+  })
+
+  it('is tried with a payment that is not refused', async () => {
+    const [, text = '{}'] = /-d '(\{.*\})'/.exec(await read('docs', 'deploy.md')) ?? []
+    const { phone, callback_url } = z
+      .object({ phone: z.string(), callback_url: z.string() })
+      .parse(JSON.parse(text))
+    expect(parseMsisdn(phone)).toMatchObject({ ok: true })
+    const policy = { allowHttp: false, allowPrivateNetworks: false }
+    expect(parseCallbackUrl(callback_url, policy)).toMatchObject({ ok: true })
+  })
+
+  it('is of this version and of its Node', () => {
+    const { version } = PACKAGE
+    expect(textOf('Containerfile')).toContain(`ARG VERSION=${version}\n`)
+    expect(textOf('Containerfile')).toContain(`/node:${PACKAGE.devDependencies.node}-`)
+    const images = FILES.flatMap((name) => namesIn(name, /(?:mpesa-gateway:|newTag: )(\d[\w.-]*)/g))
+    expect(images.length).toBeGreaterThan(5)
+    expect(images.filter((one) => !one.endsWith(` ${version}`))).toEqual([])
+    expect(textOf('kubernetes/migrate/migrate.yaml')).toContain(
+      `name: gateway-migrate-${version.replaceAll('.', '-')} }`,
+    )
+  })
+
+  it('gives every process the time to end that the operators’ page says', async () => {
+    const page = (await read('docs', 'operations.md')).replaceAll('\n', ' ')
+    const seconds = {
+      serve: Number(/Give `serve` (\d+) seconds/.exec(page)?.[1]),
+      dispatch: Number(/Give `dispatch` (\d+) seconds/.exec(page)?.[1]),
+      console: Number(/and `console` (\d+)/.exec(page)?.[1]),
+    }
+    expect(seconds).toEqual({ serve: 90, dispatch: 30, console: 15 })
+    const { services } = parse(textOf('compose.yaml'), { merge: true })
+    for (const name of PROCESSES) {
+      expect(services[name].stop_grace_period).toBe(`${seconds[name]}s`)
+      expect(podOf(name).terminationGracePeriodSeconds).toBe(seconds[name])
+      expect(textOf(`systemd/mpesa-gateway-${name}@.service`)).toContain(
+        `\nTimeoutStopSec=${seconds[name]}\n`,
+      )
+    }
+  })
+
+  it('publishes HTTP_PORT and the console to the machine itself, and no other port', () => {
+    for (const name of ['compose.yaml', 'compose.facade.yaml']) {
+      const { services } = parse(textOf(name), { merge: true })
+      const published = Object.values<{ ports?: string[] }>(services).flatMap(({ ports = [] }) => ports)
+      expect(published.filter((port) => !/^127\.0\.0\.1:(?:80[78]0:8080|8083:8083)$/.test(port))).toEqual([])
+    }
+  })
+
+  it('gives Daraja a Service that leads to a serve which is not ready, and partners one that does not', () => {
+    const services = parseAllDocuments(textOf('kubernetes/base/services.yaml')).map((one) => one.toJS())
+    const shape = services.map(({ metadata, spec }) => [
+      metadata.name,
+      spec.publishNotReadyAddresses ?? false,
+    ])
+    expect(Object.fromEntries(shape)).toMatchObject({ 'gateway-api': false, 'gateway-callbacks': true })
+    const [path] = parse(textOf('kubernetes/base/ingress.yaml')).spec.rules[0].http.paths
+    expect(path).toMatchObject({ path: '/callbacks/', backend: { service: { name: 'gateway-callbacks' } } })
+  })
+
+  it('starts only what the gateway has a command for', async () => {
+    const lines = [
+      ...['compose.yaml', 'compose.facade.yaml'].flatMap((name) =>
+        namesIn(name, /^ {4}command: \[([^\]]+)\]$/gm),
+      ),
+      ...FILES.filter((name) => name.startsWith('kubernetes/')).flatMap((name) =>
+        namesIn(name, /^ +args: \[([^\]]+)\]$/gm),
+      ),
+      ...FILES.filter((name) => name.endsWith('.service')).flatMap((name) =>
+        namesIn(name, /^ExecStart=\S+ \S+\/src\/cli\/main\.ts (.+)$/gm),
+      ),
+    ].filter((line) => !line.includes('--config'))
+    expect(lines.length).toBeGreaterThan(12)
+    const unknown = await Promise.all(
+      lines.map(async (line) => {
+        const [, word = '', option] = line.split(/,? /)
+        const source = await read('src', 'cli', `${word}.ts`).catch(() => '')
+        const isKnown = option === undefined || source.includes(`.option('${option}',`)
+        return source.includes(`new Command('${word}')`) && isKnown ? [] : [line]
+      }),
+    )
+    expect(unknown.flat()).toEqual([])
+  })
+
+  it('leads to the console at its port, privately, and from no ingress', () => {
+    const port = SETTINGS.CONSOLE_PORT.default
+    const [nginx, caddy] = [textOf('proxy/nginx.conf'), textOf('proxy/Caddyfile')]
+    for (const text of [nginx, caddy]) expect(text).toContain(`127.0.0.1:${port}`)
+    expect(/server_name console\.gateway\.example;[\s\S]*\n {4}deny all;/.test(nginx)).toBe(true)
+    expect(/console\.gateway\.example \{[\s\S]*not remote_ip private_ranges/.test(caddy)).toBe(true)
+    const [deployment, service] = parseAllDocuments(textOf('kubernetes/base/console.yaml')).map((one) =>
+      one.toJS(),
+    )
+    expect(deployment.spec.replicas).toBe(1)
+    expect(service.spec.ports).toEqual([{ name: 'console', port: Number(port), targetPort: 'console' }])
+    expect(textOf('kubernetes/base/ingress.yaml')).not.toContain('console')
+  })
+
+  it('asks each process on Kubernetes how it is, the console by a name that it answers to', () => {
+    for (const name of PROCESSES) {
+      const [container] = podOf(name).containers
+      const headers = name === 'console' ? { httpHeaders: [{ name: 'Host', value: 'localhost' }] } : {}
+      const port = name === 'console' ? 'console' : 'operations'
+      expect(container).toMatchObject({
+        startupProbe: { httpGet: { path: '/healthz', port, ...headers } },
+        livenessProbe: { httpGet: { path: '/healthz', port, ...headers } },
+        readinessProbe: { httpGet: { path: '/readyz', port, ...headers } },
+      })
+    }
+  })
+
+  it('has Prometheus’s operator ask the pods whose jobs the rules name, at the port that they have', () => {
+    const { spec } = parse(textOf('kubernetes/prometheus/pod-monitor.yaml'))
+    const [{ key, values }] = spec.selector.matchExpressions
+    expect(spec.jobLabel).toBe(key)
+    const jobs = namesIn('kubernetes/prometheus/rules.yaml', /job="([^"]+)"/g).map((one) => one.split(' ')[1])
+    expect(jobs.length).toBeGreaterThan(2)
+    expect(jobs.filter((job) => !values.includes(job))).toEqual([])
+    const files = [
+      'kubernetes/base/serve.yaml',
+      'kubernetes/base/dispatch.yaml',
+      'kubernetes/facade/facade.yaml',
+    ]
+    const pods = files.map((name) => parseAllDocuments(textOf(name))[0]?.toJS().spec.template)
+    expect(pods.map(({ metadata }) => metadata.labels[key])).toEqual(values)
+    const [{ port }] = spec.podMetricsEndpoints
+    for (const pod of pods)
+      expect(pod.spec.containers[0].ports).toContainEqual(expect.objectContaining({ name: port }))
+  })
+
+  it('runs as nobody, on files that cannot be written', () => {
+    for (const name of PROCESSES) {
+      const pod = podOf(name)
+      expect(pod.securityContext).toMatchObject({
+        runAsNonRoot: true,
+        seccompProfile: { type: 'RuntimeDefault' },
+      })
+      expect(parse(textOf('compose.yaml'), { merge: true }).services[name]).toMatchObject({
+        user: '10001:10001',
+        read_only: true,
+        tmpfs: ['/tmp'],
+        cap_drop: ['ALL'],
+      })
+      expect(pod.containers[0]?.securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      })
+    }
+    expect(textOf('Containerfile')).toContain('\nUSER 10001:10001\nVOLUME /var/lib/mpesa-gateway/spool\n')
+  })
+})
+
+const POD = z.looseObject({
+  terminationGracePeriodSeconds: z.number(),
+  securityContext: z.looseObject({}),
+  containers: z.array(z.looseObject({ securityContext: z.unknown() })),
+})
+
+const podOf = (name: Process): z.output<typeof POD> =>
+  POD.parse(parseAllDocuments(textOf(`kubernetes/base/${name}.yaml`))[0]?.toJS().spec.template.spec)

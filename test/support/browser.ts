@@ -1,0 +1,56 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { type Browser, chromium } from 'playwright-core'
+import { findOnPath, searchPathOf } from '../../src/local/nats-server.ts'
+
+const run = promisify(execFile)
+
+/** How long apt may take to get a Chromium with all that it needs, ms. */
+const INSTALL_TIMEOUT_MS = 300_000
+
+/** The machine's Chromium; null when there is none. */
+export const findChromium = async (): Promise<string | null> => {
+  const searchPath = searchPathOf(process.env)
+  for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {
+    const found = await findOnPath(name, searchPath)
+    if (found !== null) return found
+  }
+  return null
+}
+
+/** Installs a Chromium by apt where the machine has none and we are root; says so, also where it is impossible. */
+export const ensureChromium = async (say: (text: string) => void): Promise<void> => {
+  if ((await findChromium()) !== null) return
+  const aptGet = await findOnPath('apt-get', searchPathOf(process.env))
+  if (aptGet === null || process.getuid?.() !== 0) {
+    say('NO CHROMIUM: the tests in test/browser are skipped. Install it: apt-get install chromium')
+    return
+  }
+  say('installing chromium by apt-get, once')
+  const options = {
+    timeout: INSTALL_TIMEOUT_MS,
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  }
+  try {
+    await run(aptGet, ['update'], options)
+    const wait = ['-o', 'DPkg::Lock::Timeout=120']
+    await run(aptGet, ['install', '--yes', '--no-install-recommends', ...wait, 'chromium'], options)
+  } catch (error) {
+    say(`NO CHROMIUM: the tests in test/browser are skipped, for apt-get failed: ${String(error)}`)
+  }
+}
+
+/** Starts a browser that asks nobody anything of its own accord. */
+export const startBrowser = (executablePath: string): Promise<Browser> =>
+  chromium.launch({
+    executablePath,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
