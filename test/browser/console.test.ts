@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { GROUPS } from '../../src/console/page/layout.ts'
 import { openConsole, type TestConsole } from '../console/harness.ts'
-import { findChromium, startBrowser } from '../support/browser.ts'
+import { findChromium, hearComplaints, startBrowser } from '../support/browser.ts'
 import { fillConsole } from './full-console.ts'
 
 const CHROMIUM = await findChromium()
@@ -59,15 +59,7 @@ describe.skipIf(CHROMIUM === null)('the console in a browser', () => {
     })
     if (signedIn) await context.addCookies([{ name: 'console_session', value: cookie, url: test.url }])
     const page = await context.newPage()
-    const complaints: string[] = []
-    page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
-    })
-    page.on('pageerror', (error) => complaints.push(error.message))
-    page.on('requestfailed', (request) => complaints.push(`${request.url()} failed`))
-    page.on('request', (request) => {
-      if (new URL(request.url()).origin !== test.url) complaints.push(`asks ${request.url()}`)
-    })
+    const complaints = hearComplaints(page, test.url)
     await page.goto(`${test.url}${path}`)
     return { page, complaints, close: () => context.close() }
   }

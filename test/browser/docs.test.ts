@@ -2,7 +2,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { operationsOf, parseDocument } from '../facade/docs/documented.ts'
 import { ask, countPayments, openFacade, PRODUCTION, type TestFacade } from '../facade/harness.ts'
-import { findChromium, startBrowser } from '../support/browser.ts'
+import { findChromium, hearComplaints, startBrowser } from '../support/browser.ts'
 
 const CHROMIUM = await findChromium()
 
@@ -56,15 +56,7 @@ describe.skipIf(CHROMIUM === null)('the documentation in a browser', () => {
 
   beforeEach(async () => {
     page = await browser.newPage()
-    complaints = []
-    page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
-    })
-    page.on('pageerror', (error) => complaints.push(error.message))
-    page.on('requestfailed', (request) => complaints.push(`${request.url()} failed`))
-    page.on('request', (request) => {
-      if (new URL(request.url()).origin !== test.url) complaints.push(`asks ${request.url()}`)
-    })
+    complaints = hearComplaints(page, test.url)
   })
   afterEach(() => page.close())
 

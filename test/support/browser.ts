@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { type Browser, chromium } from 'playwright-core'
+import { type Browser, chromium, type Page } from 'playwright-core'
 import { findOnPath, searchPathOf } from '../../src/local/nats-server.ts'
 
 const run = promisify(execFile)
@@ -54,3 +54,23 @@ export const startBrowser = (executablePath: string): Promise<Browser> =>
       '--disable-sync',
     ],
   })
+
+/** What a request says that the browser gives up, because another page is opened before it is answered. */
+const GIVEN_UP = 'net::ERR_ABORTED'
+
+/** Takes down from now on what `page` says that it should not, what fails to load, and what it asks of another than `origin`. */
+export const hearComplaints = (page: Page, origin: string): string[] => {
+  const complaints: string[] = []
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('requestfailed', (request) => {
+    const why = request.failure()?.errorText
+    if (why !== GIVEN_UP) complaints.push(`${request.url()} failed: ${why}`)
+  })
+  page.on('request', (request) => {
+    if (new URL(request.url()).origin !== origin) complaints.push(`asks ${request.url()}`)
+  })
+  return complaints
+}
