@@ -6,6 +6,8 @@ export type SignedIn = {
   readonly name: string
   readonly role: OperatorRole
   readonly sessionId: bigint
+  /** How many changes of others wait for this operator to decide. */
+  readonly toDecide: number
 }
 
 /** Where a request came from: the browser's address, and what it says of itself. */

@@ -34,6 +34,7 @@ import * as exceptions from './migrations/027-exceptions.ts'
 import * as signals from './migrations/028-signals.ts'
 import * as statements from './migrations/029-statements.ts'
 import * as approvals from './migrations/030-approvals.ts'
+import * as approvalsWaiting from './migrations/031-approvals-waiting.ts'
 import { ensurePartitions } from './partitions.ts'
 import { PLANNED_BY_SIZE } from './plan-settings.ts'
 
@@ -65,6 +66,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '027-exceptions': exceptions,
   '029-statements': statements,
   '030-approvals': approvals,
+  '031-approvals-waiting': approvalsWaiting,
   '028-signals': signals,
   '026-situation': situation,
 }

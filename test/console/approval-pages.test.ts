@@ -55,4 +55,26 @@ describe('the page Approvals', () => {
     await money.post(`/approvals/${await idOf(second)}/refuse`)
     expect((await readPayment(test.database, second)).state).toBe('accepted')
   })
+
+  it('is named beside how many wait for who is signed in: those of others, with the role money', async () => {
+    const besides = async (role: 'look' | 'mend' | 'money'): Promise<string | undefined> => {
+      const { body } = await (await test.as(role)).get('/')
+      const [, beside = ''] = /accesskey="8"[^>]*>Approvals(.*?)<\/a>/s.exec(body) ?? []
+      return beside.replaceAll(/<[^>]+>/g, '').trim()
+    }
+    await test.database.deleteFrom('approvals').execute()
+    await ask()
+    expect(await besides('money')).toBe('')
+    await test.database.updateTable('approvals').set({ asked_by: 'amina' }).execute()
+    expect(await besides('money')).toBe('1 waits for you')
+    await ask()
+    await test.database.updateTable('approvals').set({ asked_by: 'amina' }).execute()
+    expect(await besides('money')).toBe('2 wait for you')
+    for (const role of ['look', 'mend'] as const) expect(await besides(role)).toBe('')
+    await test.database
+      .updateTable('approvals')
+      .set({ expires_at: new Date(0) })
+      .execute()
+    expect(await besides('money')).toBe('')
+  })
 })

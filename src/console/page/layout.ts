@@ -39,21 +39,30 @@ export const renderLayout = (content: {
 <link rel="stylesheet" href="${STYLE.path}">
 <script src="${SCRIPT.path}" defer></script></head>
 <body><a class="skip" href="#content">To the content</a>
-<header>${operator === null ? html`<strong class="name">M-PESA gateway</strong>` : html`${navigation(address)}${person(operator)}`}</header>
+<header>${operator === null ? html`<strong class="name">M-PESA gateway</strong>` : html`${navigation(address, operator)}${person(operator)}`}</header>
 <main id="content" tabindex="-1">${notice}<div class="head"><h1>${title}</h1>${live}</div>${body}</main></body></html>
 `.toString()
 }
 
-const navigation = (address: string): SafeHtml => {
+const navigation = (address: string, operator: SignedIn): SafeHtml => {
   const path = address.split('?', 1)[0] ?? '/'
   const isCurrent = (group: string): boolean =>
     group === '/' ? path === '/' : path === group || path.startsWith(`${group}/`)
-  return html`<nav aria-label="Console">${GROUPS.map(({ path, name }, index) =>
-    isCurrent(path)
-      ? html`<a href="${path}" accesskey="${index + 1}" aria-current="page">${name}</a>`
-      : html`<a href="${path}" accesskey="${index + 1}">${name}</a>`,
-  )}</nav>`
+  return html`<nav aria-label="Console">${GROUPS.map(({ path, name }, index) => {
+    const content = path === '/approvals' ? html`${name}${toDecide(operator)}` : name
+    return isCurrent(path)
+      ? html`<a href="${path}" accesskey="${index + 1}" aria-current="page">${content}</a>`
+      : html`<a href="${path}" accesskey="${index + 1}">${content}</a>`
+  })}</nav>`
 }
+
+/** How many changes wait for this operator; it stays up to date where a page does. */
+const toDecide = ({ toDecide: count }: SignedIn): SafeHtml =>
+  html`<span data-live="to-decide">${
+    count === 0
+      ? ''
+      : html` <span class="badge warn">${count}<span class="unseen"> ${count === 1 ? 'waits' : 'wait'} for you</span></span>`
+  }</span>`
 
 const person = ({ name, role }: SignedIn): SafeHtml =>
   html`<div class="person"><a href="/me" accesskey="m">${name} <small>${role}</small></a><a href="/keys" accesskey="k">Keys</a><form method="post" action="/sign-out"><button class="quiet">Sign out</button></form></div>`

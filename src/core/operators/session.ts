@@ -6,8 +6,14 @@ import { type Actor, recordAudit } from '../audit/record-audit.ts'
 import { entryOf, hashOf } from './operator.ts'
 import { hashPassword, parsePassword } from './password.ts'
 
-/** Who is signed in. */
-export type SignedIn = { operatorId: bigint; name: string; role: OperatorRole; sessionId: bigint }
+/** Who is signed in; `toDecide`: how many changes of others wait for this operator, 0 for one who may decide none. */
+export type SignedIn = {
+  operatorId: bigint
+  name: string
+  role: OperatorRole
+  sessionId: bigint
+  toDecide: number
+}
 
 /** Where from: the browser's address, and what it says of itself. */
 export type Visitor = { address: string; browser: string }
@@ -16,6 +22,19 @@ export type Visitor = { address: string; browser: string }
 const IS_GOOD = sql<boolean>`
   operator_sessions.used_at > now() - interval '30 minutes'
   AND operator_sessions.created_at > now() - interval '12 hours'
+`
+
+/** So many changes are counted at most. */
+const MOST_COUNTED = 99
+
+/** What waits for whoever the row is: read along an index of what is not decided, with the session, for every page. */
+const TO_DECIDE = sql<number>`
+  CASE WHEN role = 'money' THEN (
+    SELECT count(*) FROM (
+      SELECT FROM approvals WHERE decision IS NULL AND expires_at > now() AND asked_by <> operators.name
+      LIMIT ${sql.lit(MOST_COUNTED)}
+    ) few
+  ) ELSE 0 END::integer
 `
 
 const TOKEN_BYTES = 32
@@ -67,6 +86,7 @@ export const findSession = async (
     .innerJoin('operators', 'operators.id', 'operator_sessions.operator_id')
     .select(['operator_sessions.id', 'operator_id', 'name', 'role'])
     .select(sql<boolean>`used_at < now() - interval '1 minute'`.as('is_to_note'))
+    .select(TO_DECIDE.as('to_decide'))
     .where('token_hash', '=', hashOf(token))
     .where('disabled_at', 'is', null)
     .where(IS_GOOD)
@@ -77,7 +97,8 @@ export const findSession = async (
       .execute(database)
       // A Postgres that takes no writes is when pages are needed most.
       .catch(() => undefined)
-  return { operatorId: row.operator_id, name: row.name, role: row.role, sessionId: row.id }
+  const { operator_id: operatorId, name, role, id: sessionId, to_decide: toDecide } = row
+  return { operatorId, name, role, sessionId, toDecide }
 }
 
 /** The operator's sessions, newest first. */

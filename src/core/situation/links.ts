@@ -4,6 +4,7 @@ import type { Endpoint } from '../../values/endpoint.ts'
 
 /** Pages of the console, with the filter in the address. */
 export const PATHS = {
+  approvals: '/approvals',
   endpoints: '/deliveries/endpoints',
   exceptions: '/exceptions',
   payments: '/payments',

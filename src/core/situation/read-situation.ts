@@ -4,6 +4,7 @@ import { isOutage } from '../../database/outage.ts'
 import { planByIndex } from '../../database/plan-by-size.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import type { Clock } from '../../runtime/clock.ts'
+import { type ApprovalFacts, readApprovals, tellApprovals } from './approvals.ts'
 import { readTraffic, type TrafficFacts, tellTraffic } from './callbacks-stopped.ts'
 import { type DarajaFacts, readDaraja, tellDaraja } from './daraja.ts'
 import { type DeliveryFacts, readDeliveries, tellDeliveries } from './deliveries.ts'
@@ -25,6 +26,7 @@ export type Facts = {
   payments: PaymentFacts
   daraja: DarajaFacts
   traffic: TrafficFacts
+  approvals: ApprovalFacts
 }
 
 export type Situation = {
@@ -81,6 +83,7 @@ export const readFacts = (database: Database, options: { overdueAfterMs: number 
     payments: await readPayments(transaction, options),
     daraja: await readDaraja(transaction),
     traffic: await readTraffic(transaction),
+    approvals: await readApprovals(transaction),
   }))
 
 const readNow = async (transaction: Transaction<Schema>): Promise<Date> => {
@@ -99,6 +102,7 @@ export const tell = (facts: Facts, process: ProcessFacts): Sentence[] => {
     ...tellEndpoints(facts.endpoints, at),
     ...tellPayments(facts.payments, at),
     ...tellTraffic(facts.traffic, at),
+    ...tellApprovals(facts.approvals, at),
   ]
   return told.length === 0 ? [allWell(facts)] : inOrder(told)
 }

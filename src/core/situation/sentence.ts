@@ -8,6 +8,7 @@ export type Severity = 'well' | 'look' | 'act' | 'urgent'
 export const SENTENCE_NAMES = [
   'all_well',
   'account_refused',
+  'approvals_waiting',
   'callbacks_late',
   'daraja_holding_off',
   'database_away',

@@ -23,7 +23,8 @@ const BLOCKS = 1_200
 const BLOCKS_WHEN_WELL = 250
 
 /** Tables that grow with the payments, or with what is open. */
-const GROWING = /^(?:payments|deliveries|payment_history|attempts)_\d|^(?:to_|dead_letters|payment_findings)/
+const GROWING =
+  /^(?:payments|deliveries|payment_history|attempts)_\d|^(?:to_|dead_letters|payment_findings|approvals)/
 
 const explained = collectPlans()
 
@@ -95,9 +96,15 @@ describe.each([
         INSERT INTO payment_findings (payment_id, kind, detail)
         SELECT id, 'different_amount', '' FROM generate_series(1, ${OPEN / 10}::integer) id
       `,
+        sql`
+        INSERT INTO approvals (kind, payment_id, parameters, asked_by, expires_at, decision)
+        SELECT 'settle_payment', id, '{}', 'amina', now() + id % 3 * interval '1 hour',
+               CASE WHEN id % 5 > 0 THEN 'approved' END
+        FROM generate_series(1, ${OPEN}::integer) id
+      `,
       ])
         await statement.execute(database)
-      await sql`VACUUM to_submit, to_query, to_confirm, to_deliver, dead_letters`.execute(database)
+      await sql`VACUUM to_submit, to_query, to_confirm, to_deliver, dead_letters, approvals`.execute(database)
     }
 
     it('is a few blocks while the tables are empty, and beside a history that is well', async () => {
@@ -121,6 +128,7 @@ describe.each([
       const [late] = await toldOf(database, 'submit_late')
       expect(late).toMatchObject({ count: 500, isMore: true })
       expect(late?.text).toMatch(/^More than 500 payments wait to be pushed/)
+      expect(await toldOf(database, 'approvals_waiting')).toMatchObject([{ count: 50, isMore: true }])
       const down = await toldOf(database, 'endpoint_down')
       expect(down).toHaveLength(11)
       expect(down.find(({ host }) => host === null)?.text).toMatch(/^30 more endpoints are down/)
