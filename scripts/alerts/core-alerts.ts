@@ -25,7 +25,7 @@ export const PROCESS_ALERTS: readonly Alert[] = [
     name: 'GatewayProcessDown',
     page: 'processes',
     severity: 'ticket',
-    expr: 'up{job=~"gateway-(serve|dispatch|facade)"} == 0',
+    expr: 'up{job=~"gateway-(serve|dispatch|facade|console)"} == 0',
     for: '5m',
     summary:
       '{{ $labels.instance }} ({{ $labels.job }}) has not answered for five minutes; others may carry its work.',
@@ -59,7 +59,8 @@ export const DATABASE_ALERTS: readonly Alert[] = [
     name: 'GatewayDatabaseAway',
     page: 'database',
     severity: 'page',
-    expr: 'count by (job) (gateway_database_up == 0)',
+    // A console that cannot write alone loses neither money nor outcomes.
+    expr: 'count by (job) (gateway_database_up{job!="gateway-console"} == 0)',
     for: '1m',
     summary:
       'Postgres takes no writes of {{ $value }} of the {{ $labels.job }} processes: partners are answered 503, callbacks go to the spool.',

@@ -3,6 +3,7 @@ import type { AlertCase } from './test-group.ts'
 const SERVE = 'job="gateway-serve",instance="a:8081"'
 const OTHER = 'job="gateway-serve",instance="b:8081"'
 const DISPATCH = 'job="gateway-dispatch",instance="c:8082"'
+const CONSOLE = 'job="gateway-console",instance="e:8084"'
 
 /** Of processes, Postgres, callbacks, Daraja and payments. */
 export const CORE_CASES: readonly AlertCase[] = [
@@ -97,6 +98,7 @@ export const CORE_CASES: readonly AlertCase[] = [
       [`gateway_database_up{${SERVE}}`]: '1 0x9 1x9',
       [`gateway_database_up{${OTHER}}`]: '1 0x9 1x9',
       [`gateway_database_up{${DISPATCH}}`]: '1x30',
+      [`gateway_database_up{${CONSOLE}}`]: '0x30',
     },
     silentAt: '1m',
     firesAt: '2m',

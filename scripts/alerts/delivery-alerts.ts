@@ -114,4 +114,14 @@ export const ACCESS_ALERTS: readonly Alert[] = [
     summary: `${COUNT} callers showed keys or tokens in ten minutes that nobody was ever given: somebody guesses.`,
     console: '/partners',
   },
+  {
+    name: 'GatewaySignInsWrong',
+    page: 'access',
+    severity: 'ticket',
+    // Those that had to wait are guesses too: a guesser who does not wait is seldom looked at.
+    expr: 'sum(increase(gateway_console_sign_ins_total{outcome=~"wrong|held_off"}[15m])) > 20',
+    for: '0m',
+    summary: `${COUNT} attempts to sign in to the console were wrong or had to wait in 15 minutes: somebody guesses.`,
+    console: '/operators',
+  },
 ]

@@ -3,6 +3,7 @@ import type { AlertCase } from './test-group.ts'
 const DISPATCH = 'job="gateway-dispatch",instance="c:8082"'
 const OTHER = 'job="gateway-dispatch",instance="d:8082"'
 const SERVE = 'job="gateway-serve",instance="a:8081"'
+const CONSOLE = 'job="gateway-console",instance="e:8084"'
 const SHOP = { partner_id: '7', partner: 'Duka la Wanjiku', host: 'shop.co.ke' }
 const AT_SHOP = Object.entries(SHOP)
   .map(([name, value]) => `${name}="${value}"`)
@@ -164,5 +165,23 @@ export const DELIVERY_CASES: readonly AlertCase[] = [
       },
     ],
     clearsAt: '17m',
+  },
+  {
+    // People who mistype in the morning are fewer, and those who came in do not count.
+    alert: 'GatewaySignInsWrong',
+    series: {
+      [`gateway_console_sign_ins_total{${CONSOLE},outcome="wrong"}`]: '0x5 9x10 18x40',
+      [`gateway_console_sign_ins_total{${CONSOLE},outcome="held_off"}`]: '0x15 21x40',
+      [`gateway_console_sign_ins_total{${CONSOLE},outcome="right"}`]: '0+9x60',
+    },
+    silentAt: '10m',
+    firesAt: '17m',
+    says: [
+      {
+        summary:
+          '39 attempts to sign in to the console were wrong or had to wait in 15 minutes: somebody guesses.',
+      },
+    ],
+    clearsAt: '32m',
   },
 ]

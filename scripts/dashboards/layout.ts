@@ -179,6 +179,14 @@ const PROCESSES: Row = {
         ],
       ],
     },
+    {
+      title: 'Sign-ins to the console',
+      unit: 'short',
+      lines: [
+        ['sum by (outcome) (increase(gateway_console_sign_ins_total[5m]))', '{{outcome}} in 5 minutes'],
+      ],
+      isStacked: true,
+    },
   ],
 }
 

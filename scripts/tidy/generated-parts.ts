@@ -104,6 +104,7 @@ export const bannerAsMarkdown = (): string[] => {
     dispatcher_ops_url: 'http://127.0.0.1:8082',
     console_url: 'http://127.0.0.1:8083',
     console_sign_in_url: 'http://127.0.0.1:8083/sign-in/link#…',
+    console_ops_url: 'http://127.0.0.1:8084',
     simulator_url: 'http://127.0.0.1:8090',
     receiver_url: 'http://127.0.0.1:8091',
     database_url: 'postgres://postgres:…@127.0.0.1:5432/gateway',

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Command } from 'commander'
+import type { Registry } from 'prom-client'
+import { countSignIns } from '../console/count-sign-ins.ts'
 import { startConsole } from '../console/server.ts'
 import { checkAccountAt } from '../core/daraja/check-account.ts'
 import { createSignIns } from '../core/operators/sign-in.ts'
@@ -10,7 +12,10 @@ import { overAfter, retryWhileUnavailable } from '../database/retry-while-unavai
 import { systemClock } from '../runtime/clock.ts'
 import { secretsOf } from '../runtime/config.ts'
 import { type ConsoleConfig, readConsoleConfig } from '../runtime/console-config.ts'
+import { countErrors } from '../runtime/count-errors.ts'
 import { createLog, type Log } from '../runtime/log.ts'
+import { createMetrics } from '../runtime/metrics.ts'
+import { startOperationsServer } from '../runtime/operations-server.ts'
 import { announceReady } from '../runtime/ready.ts'
 import { createVault } from '../runtime/seal.ts'
 import { untilAskedToStop, untilStopOrDefect, untilStopped } from '../runtime/shutdown.ts'
@@ -19,6 +24,7 @@ import { refusingOutages } from './console-refusals.ts'
 import { requireSchema, withRunningDatabase } from './database.ts'
 import { readDefaultAccount } from './default-account.ts'
 import { type Environment, hasParent } from './environment.ts'
+import { readinessOf, showDatabase } from './readiness.ts'
 
 /** Its reads are heavy and few: they must not take connections from those who take payments. */
 const POOL_SIZE = 4
@@ -35,12 +41,14 @@ export const consoleCommand = (environment: Environment): Command =>
       const stopRequested = untilAskedToStop({ withParent: hasParent(environment) })
       const found = await withRunningDatabase(environment)
       const config = readConsoleConfig(found)
-      const log = createLog({ name: 'console', level: config.logLevel, secrets: secretsOf(found) })
+      const registry = createMetrics()
+      const onLine = countErrors(registry)
+      const log = createLog({ name: 'console', level: config.logLevel, secrets: secretsOf(found), onLine })
       const json = options.json === true
       await untilStopped({
         stopRequested,
         log,
-        run: () => runConsole({ config, environment: found, log, stopRequested, json }),
+        run: () => runConsole({ config, environment: found, log, registry, stopRequested, json }),
       })
     })
 
@@ -49,10 +57,11 @@ const runConsole = async (options: {
   config: ConsoleConfig
   environment: Environment
   log: Log
+  registry: Registry
   stopRequested: Promise<string>
   json: boolean
 }): Promise<void> => {
-  const { config, environment, log, stopRequested, json } = options
+  const { config, environment, log, registry, stopRequested, json } = options
   await using open = new AsyncDisposableStack()
   const database = connectDatabase({
     databaseUrl: config.database.url,
@@ -63,10 +72,21 @@ const runConsole = async (options: {
   })
   open.defer(() => database.destroy())
   await retryWhileUnavailable(() => requireSchema(database), { isOver: overAfter(DATABASE_PATIENCE_MS) })
+  showDatabase(registry, database)
+  let isStopping = false
+  const operations = await startOperationsServer({
+    host: config.operations.host,
+    port: config.operations.port,
+    registry,
+    readiness: () => readinessOf({ database, isStopping }),
+    log,
+  })
+  open.defer(() => operations.close())
   const running = await startConsole({
     clientsOf: clientsOf(config, environment, database, log),
-    signIns: refusingOutages(createSignIns({ database, log, randomBytes })),
+    signIns: countSignIns(refusingOutages(createSignIns({ database, log, randomBytes })), registry),
     log,
+    registry,
     clock: systemClock,
     hosts: hostsOf(config),
     trustedProxies: config.trustedProxies ?? [],
@@ -75,11 +95,15 @@ const runConsole = async (options: {
     port: config.listen.port,
   })
   open.defer(() => running.close())
-  const fields = { process: 'console', console_url: running.url }
-  announceReady({ json, text: `The console shows pages at ${running.url}.`, fields })
-  log.info({ event: 'ready', process: fields.process, console_url: fields.console_url })
+  const fields = { process: 'console', console_url: running.url, ops_url: operations.url }
+  announceReady({ json, text: textOf(fields), fields })
+  log.info({ event: 'ready', process: fields.process, console_url: running.url, ops_url: operations.url })
   await untilStopOrDefect([stopRequested], log)
+  isStopping = true
 }
+
+const textOf = (urls: { console_url: string; ops_url: string }): string =>
+  `The console shows pages at ${urls.console_url}. Health and metrics: ${urls.ops_url}.`
 
 const clientsOf = (config: ConsoleConfig, environment: Environment, database: Database, log: Log) => {
   const { secretKey, previousSecretKey } = config.keys

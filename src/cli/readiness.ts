@@ -19,20 +19,21 @@ const DATABASE_TIMEOUT_MS = 2_000
  */
 export const readinessOf = async (options: {
   database: Database
-  queue: Pick<DeliveryQueue, 'state'> | null
+  /** Left out: the process has nothing to do with it. */
+  queue?: Pick<DeliveryQueue, 'state'> | null
   /** What is wrong with the database's numbers; null: nothing. */
   alarm?: Alarm | null
   isStarting?: boolean
   isStopping: boolean
 }): Promise<Readiness> => {
-  const { alarm = null, isStarting = false, isStopping } = options
+  const { queue, alarm = null, isStarting = false, isStopping } = options
   const problem = await problemOf(options.database)
   return {
     ready: problem === null && !isStarting && !isStopping,
     parts: {
       database: problem === null ? 'ok' : 'away',
       ...(problem !== null && { database_trouble: problem }),
-      queue: options.queue?.state() ?? 'none',
+      ...(queue !== undefined && { queue: queue?.state() ?? 'none' }),
       ...(alarm && { numbers: textOfAlarm(alarm) }),
       ...(isStarting && { process: 'starting' }),
       ...(isStopping && { process: 'stopping' }),

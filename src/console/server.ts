@@ -72,7 +72,12 @@ export const createConsole = async (
     limits: LIMITS,
     makeRoom: () => app.server.closeIdleConnections(),
     nowMs: () => performance.now(),
-    onCut: createDropReporter({ door: 'console', log: parts.log, nowMs: () => performance.now() }),
+    onCut: createDropReporter({
+      door: 'console',
+      log: parts.log,
+      registry: parts.registry,
+      nowMs: () => performance.now(),
+    }),
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(

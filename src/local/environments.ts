@@ -16,6 +16,7 @@ const LISTENERS = {
   ops: { host: 'OPS_HOST', setting: 'OPS_PORT', usual: 8081 },
   dispatcherOps: { host: 'OPS_HOST', setting: null, usual: 8082 },
   console: { host: 'CONSOLE_HOST', setting: 'CONSOLE_PORT', usual: 8083 },
+  consoleOps: { host: 'OPS_HOST', setting: null, usual: 8084 },
   simulator: { host: 'SIMULATOR_HOST', setting: 'SIMULATOR_PORT', usual: 8090 },
   receiver: { host: null, setting: null, usual: 8091 },
 } as const
@@ -60,6 +61,7 @@ export const chooseAddresses = async (environment: Environment): Promise<Address
     ops: await choose(LISTENERS.ops),
     dispatcherOps: await choose(LISTENERS.dispatcherOps),
     console: await choose(LISTENERS.console),
+    consoleOps: await choose(LISTENERS.consoleOps),
     simulator: await choose(LISTENERS.simulator),
     receiver: await choose(LISTENERS.receiver),
   }
@@ -138,6 +140,7 @@ export const serveEnvironment = (setup: Setup): Environment => ({
 export const consoleEnvironment = (setup: Setup): Environment => ({
   ...gatewayEnvironment(setup),
   CONSOLE_PORT: String(setup.addresses.console.port),
+  OPS_PORT: String(setup.addresses.consoleOps.port),
 })
 
 export const dispatchEnvironment = (setup: Setup): Environment => ({

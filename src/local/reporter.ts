@@ -104,6 +104,13 @@ const demoCurl = (running: Running, idempotencyKey: string): string =>
 const table = (rows: readonly (readonly [string, string])[]): string =>
   rows.map(([name, value]) => `  ${name.padEnd(18)}${value}`).join('\n')
 
+const healthOf = ({ ops_url, dispatcher_ops_url, console_ops_url }: Running): string =>
+  [
+    ops_url,
+    `dispatcher ${dispatcher_ops_url}`,
+    ...(console_ops_url === null ? [] : [`console ${console_ops_url}`]),
+  ].join(', ')
+
 /** The text for the terminal when everything runs: where what is, and what to type next. */
 export const banner = (
   running: Running,
@@ -121,7 +128,7 @@ export const banner = (
       ['REST', `${running.http_url}/api/v1  (its description: ${running.http_url}/docs)`],
       ['gRPC', running.grpc_url],
       ['Connect', running.connect_url],
-      ['health, metrics', `${running.ops_url}, dispatcher ${running.dispatcher_ops_url}`],
+      ['health, metrics', healthOf(running)],
       ...(running.console_url === null
         ? []
         : [['console', `${running.console_url}  (sign in once: ${running.console_sign_in_url})`] as const]),

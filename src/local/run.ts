@@ -243,6 +243,7 @@ const describeSetup = (setup: Setup) => {
     ops_url: urlOf(addresses.ops),
     dispatcher_ops_url: urlOf(addresses.dispatcherOps),
     console_url: urlOf(addresses.console),
+    console_ops_url: urlOf(addresses.consoleOps),
     simulator_url: isSimulated(setup) ? urlOf(addresses.simulator) : null,
     database_url: setup.databaseUrl,
     nats_url: setup.natsUrl,

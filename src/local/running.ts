@@ -38,9 +38,10 @@ const running = z.object({
   connect_url: z.string(),
   ops_url: z.string(),
   dispatcher_ops_url: z.string(),
-  /** Null when a release before 0.5.0 runs, which has no console; and the link that signs in there once. */
+  /** Null when a release before 0.5.0 runs, which has no console; the link that signs in there once; its health and metrics. */
   console_url: z.string().nullable().default(null),
   console_sign_in_url: z.string().nullable().default(null),
+  console_ops_url: z.string().nullable().default(null),
   /** Null when a given DARAJA_BASE_URL replaces the simulator. */
   simulator_url: z.string().nullable(),
   receiver_url: z.string(),

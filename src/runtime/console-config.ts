@@ -9,7 +9,12 @@ export const CONSOLE_SETTINGS = {
   keys: { secretKey: 'SECRET_KEY', previousSecretKey: 'SECRET_KEY_PREVIOUS' },
   /** To check an account that was entered. */
   daraja: { baseUrl: 'DARAJA_BASE_URL', timeoutMs: 'DARAJA_TIMEOUT_MS' },
-  operations: { overdueAfterMs: 'OPEN_PAYMENT_ALERT_AFTER_MS', fourEyes: 'FOUR_EYES' },
+  operations: {
+    host: 'OPS_HOST',
+    port: 'OPS_PORT',
+    overdueAfterMs: 'OPEN_PAYMENT_ALERT_AFTER_MS',
+    fourEyes: 'FOUR_EYES',
+  },
   /** The spool of this machine, which is looked through when a payer is erased. */
   spoolFolder: 'SPOOL_DIR',
   logLevel: 'LOG_LEVEL',
@@ -18,6 +23,11 @@ export const CONSOLE_SETTINGS = {
 /** What `console` works with. Times in ms. */
 export type ConsoleConfig = ReturnType<typeof readConsoleConfig>
 
+/** Where operators look when `OPS_PORT` is not set. */
+const DEFAULT_OPS_PORT = 8084
+
 /** Reads the settings of `console`. Throws `BadSettings` for what is missing or wrong. */
-export const readConsoleConfig = (environment: Record<string, string | undefined>) =>
-  readConfigTree(environment, CONSOLE_SETTINGS)
+export const readConsoleConfig = (environment: Record<string, string | undefined>) => {
+  const given = readConfigTree(environment, CONSOLE_SETTINGS)
+  return { ...given, operations: { ...given.operations, port: given.operations.port ?? DEFAULT_OPS_PORT } }
+}

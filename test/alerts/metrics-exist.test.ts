@@ -13,8 +13,9 @@ let gateway: TestGateway
 let samples: Sample[]
 beforeAll(async () => {
   gateway = await startTestGateway({ serve: 1, dispatch: 1 })
+  const console = await gateway.start('console', { CONSOLE_PORT: '0' })
   await makeMetricsShow(gateway)
-  samples = await scrapeAll(gateway)
+  samples = await scrapeAll(gateway, console)
 })
 afterAll(() => gateway?.close())
 
@@ -37,7 +38,7 @@ const NOT_SHOWN = new Set(['probing', 'paused'])
 
 describe('what the alerts name', () => {
   it.each(ALERTS.map(({ name, expr }) => [name, expr] as const))(
-    '%s: a real serve or dispatch shows it',
+    '%s: a real process shows it',
     (_name, expr) => {
       const selectors = selectorsIn(expr)
       expect(selectors.length).toBeGreaterThan(0)
@@ -62,7 +63,7 @@ const asAsked = (expr: string): string => expr.replaceAll('$__rate_interval', '1
 
 describe('what the dashboard shows', () => {
   it.each(CHARTS.map((chart) => [chart.title, chart] as const))(
-    '%s: a real serve or dispatch shows it',
+    '%s: a real process shows it',
     (_title, { lines }) => {
       const all = lines.flatMap(([expr]) => selectorsIn(asAsked(expr)))
       expect(all.flatMap(missing).filter((one) => !one.startsWith(CUT) && !ONLY_WHEN_SET.test(one))).toEqual(

@@ -4,11 +4,16 @@ import { subjectOf } from '../../src/queue/delivery-stream.ts'
 import { addDelivery } from '../support/deliveries.ts'
 import { eventually } from '../support/eventually.ts'
 import type { TestGateway } from '../support/gateway.ts'
+import type { GatewayProcess } from '../support/gateway-process.ts'
 import { type Sample, scrape } from './scrape.ts'
 
-/** All that a `serve` and a `dispatch` show once everything has happened that makes a metric show. */
-export const scrapeAll = async ({ serve, dispatch }: TestGateway): Promise<Sample[]> => {
+/** All that a `serve`, a `dispatch` and a console show once everything has happened that makes a metric show. */
+export const scrapeAll = async (
+  { serve, dispatch }: TestGateway,
+  console: GatewayProcess | null,
+): Promise<Sample[]> => {
   const samples = [
+    ...(console === null ? [] : [scrape(console.ready['ops_url'] ?? '', 'gateway-console')]),
     ...serve.map(({ ready }) => scrape(ready['ops_url'] ?? '', 'gateway-serve')),
     ...dispatch.map(({ ready }) => scrape(ready['ops_url'] ?? '', 'gateway-dispatch')),
   ]
@@ -35,7 +40,7 @@ export const makeMetricsShow = async (gateway: TestGateway): Promise<void> => {
   await connection.jetstream().publish(subjectOf(stream.name), 'none of ours')
   await connection.close()
   await eventually(async () => {
-    const samples = await scrapeAll(gateway)
+    const samples = await scrapeAll(gateway, null)
     const has = (metric: string) => samples.some((one) => one.metric === metric && one.value > 0)
     for (const metric of WAITED_FOR) if (!has(metric)) throw new Error(`${metric} does not show yet`)
   })

@@ -21,6 +21,7 @@ const RUNNING: Omit<Running, 'database_url'> = {
   dispatcher_ops_url: 'http://127.0.0.1:8082',
   console_url: null,
   console_sign_in_url: null,
+  console_ops_url: null,
   simulator_url: null,
   receiver_url: 'http://127.0.0.1:8091',
   nats_url: null,

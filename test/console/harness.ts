@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { Registry } from 'prom-client'
 import { createClientsOf } from '../../src/cli/console-clients.ts'
 import { refusingOutages } from '../../src/cli/console-refusals.ts'
 import type { ConsoleParts } from '../../src/console/console-parts.ts'
+import { countSignIns } from '../../src/console/count-sign-ins.ts'
 import { startConsole } from '../../src/console/server.ts'
 import { createLink, createOperator } from '../../src/core/operators/operator.ts'
 import { createSignIns } from '../../src/core/operators/sign-in.ts'
@@ -20,6 +22,8 @@ export type TestConsole = {
   database: Database
   databaseUrl: string
   parts: ConsoleParts
+  /** Where it counts. */
+  registry: Registry
   /** Signs in as the operator who is named after the role, and has it. */
   as(role: OperatorRole): Promise<TestBrowser>
   /** Somebody who is not signed in. */
@@ -78,7 +82,8 @@ export const openConsole = async (
     checkAccount: () => Promise.reject(new Error('a test has no Daraja')),
   })
   const { log = quietLog } = options.parts ?? {}
-  const signIns = refusingOutages(createSignIns({ database, log, randomBytes }))
+  const registry = new Registry()
+  const signIns = countSignIns(refusingOutages(createSignIns({ database, log, randomBytes })), registry)
   const parts: ConsoleParts = {
     clientsOf,
     signIns,
@@ -98,6 +103,7 @@ export const openConsole = async (
     database,
     databaseUrl: open.url,
     parts,
+    registry,
     as: async (role) => {
       const made = await addOperator(database, role)
       const browser = browserAt(running.url)

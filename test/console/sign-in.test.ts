@@ -238,6 +238,32 @@ describe('a sign-in to the console', () => {
     expect(statuses.filter(({ status }) => status === 429)).toHaveLength(3)
   })
 
+  it('is counted by what became of it', async () => {
+    await addAnne()
+    const browser = test.stranger()
+    const counted = async () =>
+      (await test.registry.getSingleMetricAsString('gateway_console_sign_ins_total'))
+        .split('\n')
+        .filter((line) => !line.startsWith('#'))
+    expect(await counted()).toEqual([
+      'gateway_console_sign_ins_total{outcome="right"} 0',
+      'gateway_console_sign_ins_total{outcome="wrong"} 0',
+      'gateway_console_sign_ins_total{outcome="held_off"} 0',
+    ])
+    await typePassword(browser, 'wrong')
+    await guessed(12)
+    await browser.post('/sign-in/link', { code: 'wrong' })
+    await typePassword(browser, 'wrong')
+    await typePassword(browser, PASSWORD)
+    await guessed(0)
+    await typePassword(browser, PASSWORD)
+    expect(await counted()).toEqual([
+      'gateway_console_sign_ins_total{outcome="right"} 1',
+      'gateway_console_sign_ins_total{outcome="wrong"} 3',
+      'gateway_console_sign_ins_total{outcome="held_off"} 1',
+    ])
+  })
+
   it('over a network gives a cookie that goes by https alone', async () => {
     const { code } = await addAnne(null)
     const app = await createConsole({ ...test.parts, hosts: ['console.example'] })

@@ -156,16 +156,35 @@ describe('what deploys the gateway', () => {
     expect(textOf('kubernetes/base/ingress.yaml')).not.toContain('console')
   })
 
-  it('asks each process on Kubernetes how it is, the console by a name that it answers to', () => {
+  it('asks each process on Kubernetes how it is, at its own port for operators', () => {
+    const numbers = { serve: 8081, dispatch: 8082, console: 8084 } as const
     for (const name of PROCESSES) {
       const [container] = podOf(name).containers
-      const headers = name === 'console' ? { httpHeaders: [{ name: 'Host', value: 'localhost' }] } : {}
-      const port = name === 'console' ? 'console' : 'operations'
+      const port = 'operations'
       expect(container).toMatchObject({
-        startupProbe: { httpGet: { path: '/healthz', port, ...headers } },
-        livenessProbe: { httpGet: { path: '/healthz', port, ...headers } },
-        readinessProbe: { httpGet: { path: '/readyz', port, ...headers } },
+        ports: expect.arrayContaining([{ name: port, containerPort: numbers[name] }]),
+        startupProbe: { httpGet: { path: '/healthz', port } },
+        livenessProbe: { httpGet: { path: '/healthz', port } },
+        readinessProbe: { httpGet: { path: '/readyz', port } },
       })
+      expect(SETTINGS.OPS_PORT.help).toContain(`${numbers[name]} for \`${name}\``)
+    }
+  })
+
+  it('lets Prometheus alone in where a process shows its metrics', () => {
+    const policies = parseAllDocuments(textOf('kubernetes/base/network-policies.yaml')).map((one) =>
+      one.toJS(),
+    )
+    const numbers = { serve: 8081, dispatch: 8082, console: 8084 } as const
+    for (const name of PROCESSES) {
+      const { spec } = policies.find(({ metadata }) => metadata.name === `gateway-${name}`)
+      const ways = spec.ingress.filter(({ ports }: { ports: { port: number }[] }) =>
+        ports.some(({ port }) => port === numbers[name]),
+      )
+      const labels = { 'kubernetes.io/metadata.name': 'monitoring' }
+      expect(ways).toEqual([
+        { from: [{ namespaceSelector: { matchLabels: labels } }], ports: [{ port: numbers[name] }] },
+      ])
     }
   })
 
@@ -179,6 +198,7 @@ describe('what deploys the gateway', () => {
     const files = [
       'kubernetes/base/serve.yaml',
       'kubernetes/base/dispatch.yaml',
+      'kubernetes/base/console.yaml',
       'kubernetes/facade/facade.yaml',
     ]
     const pods = files.map((name) => parseAllDocuments(textOf(name))[0]?.toJS().spec.template)

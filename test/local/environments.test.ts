@@ -30,7 +30,7 @@ describe('the addresses of npm start', () => {
     const addresses = await chooseAddresses({ HTTP_PORT: String(port), GRPC_PORT: '0', OPS_HOST: '0.0.0.0' })
     expect(addresses.http).toEqual({ host: '127.0.0.1', port })
     expect(addresses.ops.host).toBe('0.0.0.0')
-    expect(new Set(Object.values(addresses).map((address) => address.port)).size).toBe(8)
+    expect(new Set(Object.values(addresses).map((address) => address.port)).size).toBe(9)
   })
 
   it('cannot be on a named port that somebody has', async () => {

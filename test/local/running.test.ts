@@ -29,6 +29,7 @@ const state: Running = {
   dispatcher_ops_url: 'http://127.0.0.1:8082',
   console_url: null,
   console_sign_in_url: null,
+  console_ops_url: null,
   simulator_url: null,
   receiver_url: 'http://127.0.0.1:8091',
   database_url: 'postgres://postgres:secret@127.0.0.1:1/gateway',

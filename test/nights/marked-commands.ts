@@ -32,6 +32,7 @@ export const typeMarkedCommands = async (stage: Stage, before: string): Promise<
   const { shell } = stage
   const unconfirmed = await addUnconfirmed(stage)
   await shell.type('gateway tokens create --name night --scope deliveries:manage')
+  await shell.type('gateway operators create --name wanjiku --role mend')
   await shell.type('gateway deliveries pause --partner 1 --host shop.co.ke')
   const there = (command: string): string =>
     Object.entries(portsOf(stage))

@@ -95,7 +95,7 @@ export const openStage = async (promtool: string): Promise<Stage> => {
     publicWay,
     authority,
     disk,
-    scrape: () => scrapeAll(gateway),
+    scrape: () => scrapeAll(gateway, null),
     pay: async ({ url, count = 1, phone = '254712345678', apiKey = gateway.apiKey }) =>
       Promise.all(Array.from({ length: count }, () => askFor({ httpPort, apiKey, phone, url }))),
     close: () => opened.disposeAsync(),

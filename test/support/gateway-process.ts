@@ -18,7 +18,7 @@ export type GatewayProcess = {
 }
 
 /** What runs until it is asked to stop. */
-export type GatewayCommand = 'serve' | 'serve --facade-only' | 'dispatch' | 'simulator'
+export type GatewayCommand = 'serve' | 'serve --facade-only' | 'dispatch' | 'console' | 'simulator'
 
 /** A process that may not be ready yet. */
 export type StartingProcess = Omit<GatewayProcess, 'ready'> & {

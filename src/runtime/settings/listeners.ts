@@ -81,7 +81,7 @@ export const LISTENER_SETTINGS = {
   OPS_PORT: {
     parse: port,
     default: null,
-    help: 'its port: 8081 for `serve`, 8082 for `dispatch` when not set',
+    help: 'its port: 8081 for `serve`, 8082 for `dispatch`, 8084 for `console` when not set',
   },
   CONSOLE_HOST: {
     parse: host,
