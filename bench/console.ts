@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { sql } from 'kysely'
 import { type ConsolePage, consolePages } from './support/console-pages.ts'
 import { type BenchConsole, startBenchConsole } from './support/console-process.ts'
+import { addConsoleRows } from './support/console-rows.ts'
 import { cpuSeconds } from './support/cpu-time.ts'
 import { startDeliveryServices } from './support/delivery-services.ts'
 import { type GrownDatabase, growDatabase } from './support/grown-database.ts'
@@ -20,6 +22,10 @@ const REFRESH_MS = 10_000
 /** The pages that they have open. */
 const OPEN_PAGES = ['/', '/payments', '/deliveries', '/deliveries/endpoints', '/traffic?last=day'] as const
 
+/** How often each page is asked for at most, and of how many payments one is looked at. */
+const DRAWS = 40
+const PAYMENTS_A_DRAW = 100
+
 /** What no page's p95 is above, ms, and by how much the console may make payments dearer. */
 const AIM_MS = 300
 const AIM_COST = 1.05
@@ -31,6 +37,7 @@ export type ConsoleOptions = {
   /** Payments a second of the steady load, and for how long each turn of it is, seconds; 0: no load. */
   perSecond: number
   seconds: number
+  isFresh: boolean | undefined
 }
 
 /** What a payment costs in one turn, ms. */
@@ -53,18 +60,23 @@ export const benchConsole = async (options: ConsoleOptions): Promise<void> => {
   const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`)
   await using open = new AsyncDisposableStack()
   const postgresSettings = { max_wal_size: '3GB' }
-  const services = open.adopt(await startDeliveryServices({ partners: 1, say, postgresSettings }), (one) =>
-    one.stop(),
+  const isFresh = options.isFresh === true
+  const services = open.adopt(
+    await startDeliveryServices({ partners: 1, say, postgresSettings, isFresh }),
+    (one) => one.stop(),
   )
   say(`makes ${options.payments} payments`)
   const { payments } = options
   const grown = open.adopt(await growDatabase(services, { partners: PARTNERS, payments }), (one) =>
     one.database.destroy(),
   )
+  const statementId = await addConsoleRows(grown.database)
+  await sql`VACUUM (ANALYZE)`.execute(grown.database)
   const daraja = open.adopt(await startBenchDaraja({ answerMs: 5, payerMs: 20 }), (one) => one.stop())
   const partner = open.adopt(await startBenchPartner(), (one) => one.stop())
   const console = open.adopt(await startBenchConsole(grown, daraja.url), (one) => one.stop())
-  await reportPages(console, await consolePages(grown))
+  const draws = Math.min(DRAWS, Math.ceil(payments / PAYMENTS_A_DRAW))
+  await reportPages(console, await consolePages({ database: grown.database, statementId, draws }))
   if (options.seconds === 0) return
   const system = open.adopt(
     await startTheGateway({

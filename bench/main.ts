@@ -205,5 +205,6 @@ program
   .option('--rounds <count>', 'how often each has its turn', wholeNumber, 5)
   .option('--per-second <count>', 'payments a second', wholeNumber, 100)
   .option('--seconds <count>', 'how long each turn is, seconds; 0: pages alone', countFromZero, 20)
+  .option('--is-fresh', 'with a Postgres that has not run before: for a try, its times do not count')
   .action(benchConsole)
 await program.parseAsync()
