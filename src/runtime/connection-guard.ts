@@ -9,7 +9,7 @@ export type ConnectionLimits = {
   maxPerAddress: number
   /** How long all headers of a request may take to arrive, from their first byte or from the connection's beginning. */
   headersTimeoutMs: number
-  /** How long a whole request may take to arrive, and an answer may wait for its reader. */
+  /** How long a whole request may take to arrive, and what was written of an answer may wait for its reader. */
   requestTimeoutMs: number
   /** How long a connection stays open without a request after the first: longer than a load balancer keeps it. */
   keepAliveMs: number
@@ -33,6 +33,12 @@ export type CutReason = 'total' | 'address' | 'sender' | 'reader'
 /** How many connections an address may have that is blocked, and how long each waits for its refusal, ms. */
 const LEFT_WHEN_BLOCKED = 8
 const HOLD_MS = 1_000
+
+/**
+ * What waits for its reader: since when, and where it ends in all that was written. A long answer may be read slowly, for
+ * as long as what waited is taken in time.
+ */
+type Waiting = { sinceMs: number; untilBytes: number }
 
 /** The times that Node itself keeps, as `http.createServer` takes them. */
 export const serverTimes = (limits: ConnectionLimits) => ({
@@ -63,7 +69,7 @@ export const guardConnections = (
 ): void => {
   const { limits, nowMs, isProxy = () => false, makeRoom = () => undefined, blocked, onCut } = options
   const perAddress = new Map<string, number>()
-  const open = new Map<Socket, { stuckSinceMs: number | null }>()
+  const open = new Map<Socket, Waiting | null>()
 
   const take = (socket: Socket): void => {
     const address = socket.remoteAddress ?? ''
@@ -76,7 +82,7 @@ export const guardConnections = (
       return
     }
     perAddress.set(client, count)
-    open.set(socket, { stuckSinceMs: null })
+    open.set(socket, null)
     if (isBlocked) holdUnread(socket)
     socket.once('close', () => {
       open.delete(socket)
@@ -95,12 +101,15 @@ export const guardConnections = (
   }
 
   const cutReaders = (): void => {
-    for (const [socket, state] of open) {
-      if (socket.writableLength === 0) state.stuckSinceMs = null
-      else state.stuckSinceMs ??= nowMs()
-      if (state.stuckSinceMs === null || nowMs() - state.stuckSinceMs < limits.requestTimeoutMs) continue
-      socket.destroy()
-      onCut('reader')
+    for (const [socket, waiting] of open) {
+      const takenBytes = socket.bytesWritten - socket.writableLength
+      if (socket.writableLength === 0) open.set(socket, null)
+      else if (waiting === null || takenBytes >= waiting.untilBytes)
+        open.set(socket, { sinceMs: nowMs(), untilBytes: socket.bytesWritten })
+      else if (nowMs() - waiting.sinceMs >= limits.requestTimeoutMs) {
+        socket.destroy()
+        onCut('reader')
+      }
     }
   }
 
