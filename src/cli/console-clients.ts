@@ -13,6 +13,7 @@ import { payerMethods } from '../core/services/payer-methods.ts'
 import { paymentOperationsMethods } from '../core/services/payment-operations-methods.ts'
 import { type StatementParts, statementMethods } from '../core/services/statement-methods.ts'
 import { tokenMethods } from '../core/services/token-methods.ts'
+import { forgetUpload } from '../core/statements/uploads.ts'
 import type { Database } from '../database/connect.ts'
 import { AccountService } from '../gen/mpesa/gateway/v1/accounts_pb.js'
 import { AuditService } from '../gen/mpesa/gateway/v1/audit_pb.js'
@@ -68,6 +69,7 @@ export const createClientsOf = (parts: ConsoleClientParts): ClientsOf => {
       operators: client(OperatorService, operatorMethods, { database, randomBytes, log }, actor),
       audit: client(AuditService, auditMethods, { database, log }, actor),
       statements: client(StatementService, statementMethods, statements, actor),
+      uploads: { forget: (uploadId) => forgetUpload(database, uploadId) },
       overview: client(OverviewService, overviewMethods, { database, log, readSituation }, actor),
       payers: client(PayerService, payerMethods, { database, log, spoolFolder, fourEyes }, actor),
       approvals: refusingOutages(createApprovals({ database, log, spoolFolder }, actor)),

@@ -12,6 +12,7 @@ import {
   StatementSchema,
 } from '../gen/mpesa/gateway/v1/statements_pb.js'
 import { toRow } from '../runtime/message-row.ts'
+import { explainTooLarge, MOST_STATEMENT_BYTES } from '../values/statement-size.ts'
 import { type StatementClient, useStatements } from './call-service.ts'
 import type { Environment } from './environment.ts'
 import {
@@ -138,6 +139,8 @@ const upload = async (service: Service, uploadId: string, path: string): Promise
     throw new CommandError(`${path} cannot be read: ${error.code ?? error.message}`)
   })
   try {
+    const { size } = await file.stat()
+    if (size > MOST_STATEMENT_BYTES) throw new CommandError(explainTooLarge(size))
     const buffer = Buffer.alloc(MOST_PART_BYTES)
     for (let at = 0; ; ) {
       const { bytesRead } = await file

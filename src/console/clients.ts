@@ -27,6 +27,11 @@ export type ConsoleClients = {
   readonly payers: OperatorClient<typeof PayerService>
   readonly approvals: ApprovalsClient
   readonly statements: OperatorClient<typeof StatementService>
+  /** The files that are handed over part by part. */
+  readonly uploads: {
+    /** Takes away what was handed over of a file that nobody will import. */
+    forget(uploadId: string): Promise<void>
+  }
 }
 
 /** Makes the clients of one request: `name` is the operator's, `from` the address that the request came from. */

@@ -2,6 +2,8 @@
 export type RefusalKind =
   /** A field is wrong: `field` names it. */
   | 'wrong_field'
+  /** What was sent is longer than it may be. */
+  | 'too_large'
   | 'not_found'
   /** Not as things stand. */
   | 'not_possible'
@@ -10,6 +12,7 @@ export type RefusalKind =
 
 const STATUS: Record<RefusalKind, number> = {
   wrong_field: 422,
+  too_large: 413,
   not_found: 404,
   not_possible: 409,
   unavailable: 503,

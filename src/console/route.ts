@@ -19,6 +19,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The least role that may ask for the route; `nobody`: no sign-in is needed. Every route of the console says it. */
     readonly needs?: OperatorRole | 'nobody'
+    /** Its request has a file, which may take longer to arrive than what others send. */
+    readonly takesFile?: boolean
   }
 }
 

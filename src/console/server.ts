@@ -1,9 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import cookie from '@fastify/cookie'
 import { type FastifyInstance, fastify } from 'fastify'
-import { CONNECTION_LIMITS, guardConnections, serverTimes } from '../runtime/connection-guard.ts'
+import {
+  CONNECTION_LIMITS,
+  type ConnectionLimits,
+  guardConnections,
+  serverTimes,
+} from '../runtime/connection-guard.ts'
 import { createDropReporter } from '../runtime/drop-reporter.ts'
 import { closeWithin } from '../runtime/listen.ts'
+import { limitArrival } from './arrival.ts'
 import { addAssets } from './assets/assets.ts'
 import type { ConsoleParts } from './console-parts.ts'
 import { addGroups } from './groups.ts'
@@ -20,10 +26,12 @@ import { takeUploads } from './upload.ts'
 /** How long a form may be, bytes. */
 const MAX_FORM_BYTES = 64 * 1024
 
-/** How long a request may take to arrive, ms: a statement over a slow line. */
-const REQUEST_MS = 600_000
+export type ConsoleLimits = ConnectionLimits & {
+  /** How long a file may take to arrive from somebody who may send it, ms: a statement over a slow line. */
+  uploadTimeoutMs: number
+}
 
-const LIMITS = { ...CONNECTION_LIMITS, requestTimeoutMs: REQUEST_MS }
+export const CONSOLE_LIMITS: ConsoleLimits = { ...CONNECTION_LIMITS, uploadTimeoutMs: 600_000 }
 
 /** For how long `close` lets requests finish before it cuts their connections, ms. */
 const CLOSE_GRACE_MS = 10_000
@@ -37,9 +45,9 @@ export type RunningConsole = {
 
 /** Starts the console on `host` and `port`; 0 takes a free port. Rejects when it cannot listen there. */
 export const startConsole = async (
-  parts: ConsoleParts & { host: string; port: number },
+  parts: ConsoleParts & { host: string; port: number; limits?: ConsoleLimits | undefined },
 ): Promise<RunningConsole> => {
-  const app = await createConsole(parts)
+  const app = await createConsole(parts, { limits: parts.limits })
   const url = await app.listen({ host: parts.host, port: parts.port })
   const close = (): Promise<void> =>
     closeWithin(
@@ -56,29 +64,24 @@ export const startConsole = async (
  */
 export const createConsole = async (
   parts: ConsoleParts,
-  /** Is told each route, `GET /payments`. */
-  onRoute: (route: string) => void = () => undefined,
+  options: {
+    /** Is told each route, `GET /payments`. */
+    onRoute?: (route: string) => void
+    limits?: ConsoleLimits | undefined
+  } = {},
 ): Promise<FastifyInstance> => {
+  const { onRoute = () => undefined, limits = CONSOLE_LIMITS } = options
+  const nodesLimits = { ...limits, requestTimeoutMs: limits.uploadTimeoutMs }
   const app = fastify({
     bodyLimit: MAX_FORM_BYTES,
-    requestTimeout: LIMITS.requestTimeoutMs,
-    keepAliveTimeout: LIMITS.keepAliveMs,
-    http: serverTimes(LIMITS),
+    requestTimeout: nodesLimits.requestTimeoutMs,
+    keepAliveTimeout: nodesLimits.keepAliveMs,
+    http: serverTimes(nodesLimits),
     return503OnClosing: false,
     // The caller's are for the caller's log; ours must be unique.
     genReqId: () => randomBytes(12).toString('hex'),
   })
-  guardConnections(app.server, {
-    limits: LIMITS,
-    makeRoom: () => app.server.closeIdleConnections(),
-    nowMs: () => performance.now(),
-    onCut: createDropReporter({
-      door: 'console',
-      log: parts.log,
-      registry: parts.registry,
-      nowMs: () => performance.now(),
-    }),
-  })
+  const letTakeLong = guard(app, limits, parts)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     'application/x-www-form-urlencoded',
@@ -91,12 +94,26 @@ export const createConsole = async (
   await app.register(cookie)
   await guardBrowsers(app, parts)
   requireSessions(app, parts)
+  // Who asks is known by now.
+  app.addHook('onRequest', async ({ raw, routeOptions }) => {
+    if (routeOptions.config.takesFile === true) letTakeLong(raw)
+  })
   addAssets(app)
   addHealth(app, parts)
   addSignInPages(app, parts)
   addOwnPages(app, parts)
   addGroups(app, parts)
   return app
+}
+
+/** Cuts what holds connections for nothing. Returns what lets one request take as long as an upload may. */
+const guard = (app: FastifyInstance, limits: ConsoleLimits, { log, registry }: ConsoleParts) => {
+  const nowMs = (): number => performance.now()
+  const onCut = createDropReporter({ door: 'console', log, registry, nowMs })
+  const makeRoom = (): void => app.server.closeIdleConnections()
+  guardConnections(app.server, { limits, makeRoom, nowMs, onCut })
+  const { requestTimeoutMs } = limits
+  return limitArrival(app.server, { requestTimeoutMs, onCut: () => onCut('sender') })
 }
 
 /** No route without who may ask for it. */
@@ -137,6 +154,7 @@ const answerErrors = (app: FastifyInstance, { log }: ConsoleParts): void => {
 
 const TITLES: Record<Refusal['kind'], string> = {
   wrong_field: 'Not understood',
+  too_large: 'Too large',
   not_found: 'Not found',
   not_possible: 'Not possible now',
   unavailable: 'Not available now',

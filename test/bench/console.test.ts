@@ -15,7 +15,7 @@ afterAll(() => test.stop())
 
 const routesOfConsole = async (): Promise<string[]> => {
   const routes: string[] = []
-  const app = await createConsole(test.parts, (route) => routes.push(route))
+  const app = await createConsole(test.parts, { onRoute: (route) => routes.push(route) })
   await app.close()
   return routes.flatMap((route) =>
     route.startsWith('GET ') && !route.includes('/assets/') ? [route.slice('GET '.length)] : [],

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { putPayment, referencesOf, SHORTCODE, statementOf } from '../core/statements/importing.ts'
@@ -70,6 +70,14 @@ describe('gateway statement', () => {
     expect(await run('statement', 'import', join(folder.path, 'none.csv'))).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/none\.csv cannot be read: ENOENT\n$/),
+    })
+    const large = join(folder.path, 'large.csv')
+    await writeFile(large, '')
+    // Of holes, which no disk holds.
+    await truncate(large, 1024 ** 3 + 1)
+    expect(await run('statement', 'import', large)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^The file has 1\.1 GiB; a statement may have 1 GiB at most\. Export it/),
     })
   })
 

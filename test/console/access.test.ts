@@ -87,7 +87,7 @@ describe('who may ask the console for what', () => {
 
   it('is known here for every route: a new one is to be added', async () => {
     const routes: string[] = []
-    const app = await createConsole(test.parts, (route) => routes.push(route))
+    const app = await createConsole(test.parts, { onRoute: (route) => routes.push(route) })
     await app.close()
     const known = routes.filter((route) => !route.startsWith('GET /assets/') && !route.startsWith('HEAD '))
     expect(known.toSorted()).toEqual(Object.keys(ROUTES).toSorted())

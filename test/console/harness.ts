@@ -4,7 +4,7 @@ import { createClientsOf } from '../../src/cli/console-clients.ts'
 import { refusingOutages } from '../../src/cli/console-refusals.ts'
 import type { ConsoleParts } from '../../src/console/console-parts.ts'
 import { countSignIns } from '../../src/console/count-sign-ins.ts'
-import { startConsole } from '../../src/console/server.ts'
+import { type ConsoleLimits, startConsole } from '../../src/console/server.ts'
 import { createLink, createOperator } from '../../src/core/operators/operator.ts'
 import { createSignIns } from '../../src/core/operators/sign-in.ts'
 import type { Database } from '../../src/database/connect.ts'
@@ -47,8 +47,13 @@ export type TestBrowser = {
   get(path: string, headers?: Record<string, string>): Promise<Answer>
   /** Sends a form as a page of the console does, unless `headers` say otherwise. */
   post(path: string, form?: Record<string, string>, headers?: Record<string, string>): Promise<Answer>
-  /** Sends a form with a file, as a page of the console does. */
-  upload(path: string, form: Record<string, string>, file: File | null): Promise<Answer>
+  /** Sends a form with a file, as a page of the console does, unless `headers` say otherwise. */
+  upload(
+    path: string,
+    form: Record<string, string>,
+    file: File | null,
+    headers?: Record<string, string>,
+  ): Promise<Answer>
 }
 
 /** The account of the gateway's own settings. */
@@ -63,7 +68,12 @@ const ACCOUNT = {
 
 /** Starts a console on an empty database of its own, or on `on`, which stays the caller's. */
 export const openConsole = async (
-  options: { on?: OpenDatabase; parts?: Partial<ConsoleParts>; fourEyes?: boolean } = {},
+  options: {
+    on?: OpenDatabase
+    parts?: Partial<ConsoleParts>
+    fourEyes?: boolean
+    limits?: ConsoleLimits
+  } = {},
 ): Promise<TestConsole> => {
   await using opening = new AsyncDisposableStack()
   const open = options.on ?? opening.adopt(await openTestDatabase(), (one) => one.close())
@@ -94,9 +104,8 @@ export const openConsole = async (
     isReady: async () => true,
     ...options.parts,
   }
-  const running = opening.adopt(await startConsole({ ...parts, host: '127.0.0.1', port: 0 }), (one) =>
-    one.close(),
-  )
+  const at = { host: '127.0.0.1', port: 0, limits: options.limits }
+  const running = opening.adopt(await startConsole({ ...parts, ...at }), (one) => one.close())
   const opened = opening.move()
   return {
     url: running.url,
@@ -158,11 +167,11 @@ const browserAt = (url: string): TestBrowser => {
     get: (path, headers = {}) => send(path, headers),
     post: (path, form = {}, headers = {}) =>
       send(path, { origin: url, ...headers }, { method: 'POST', body: new URLSearchParams(form) }),
-    upload: (path, form, file) => {
+    upload: (path, form, file, headers = {}) => {
       const body = new FormData()
       for (const [name, value] of Object.entries(form)) body.append(name, value)
       if (file !== null) body.append('file', file)
-      return send(path, { origin: url }, { method: 'POST', body })
+      return send(path, { origin: url, ...headers }, { method: 'POST', body })
     },
   }
 }

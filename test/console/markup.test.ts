@@ -139,7 +139,7 @@ const makeMarkedPages = async (): Promise<Record<string, string[]>> => {
 
 it('every page is asked for', async () => {
   const routes: string[] = []
-  const app = await createConsole(test.parts, (route) => routes.push(route))
+  const app = await createConsole(test.parts, { onRoute: (route) => routes.push(route) })
   await app.close()
   const shown = routes.filter((route) => route.startsWith('GET ') && !route.includes('/assets/'))
   expect(Object.keys(pages).toSorted()).toEqual(shown.toSorted())

@@ -1,5 +1,5 @@
-// Everything works without this file. It brings the parts of a page up to date that are marked `data-live`, and takes
-// the code of a one-time link out of the address.
+// Everything works without this file. It brings the parts of a page up to date that are marked `data-live`, takes the
+// code of a one-time link out of the address, and says of a file that it is too large before it is sent.
 
 const bar = document.querySelector('[data-live-seconds]')
 const seconds = Number(bar?.dataset.liveSeconds)
@@ -35,3 +35,10 @@ if (code !== null && location.hash.length > 1) {
   code.value = decodeURIComponent(location.hash.slice(1))
   history.replaceState(null, '', location.pathname + location.search)
 }
+
+const file = document.querySelector('[data-most-bytes]')
+file?.addEventListener('change', () => {
+  const isTooLarge = [...file.files].some(({ size }) => size > Number(file.dataset.mostBytes))
+  file.setCustomValidity(isTooLarge ? file.dataset.tooLarge : '')
+  file.reportValidity()
+})

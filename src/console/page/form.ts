@@ -80,5 +80,7 @@ export const fileForm = (options: {
   label: string
   /** What browsers offer to choose: `.csv,.xlsx`. */
   accept: string
+  /** How large a file may be, and what the page's script says of a larger one before it is sent. */
+  most: { bytes: number; sentence: string }
 }): SafeHtml =>
-  html`<form method="post" action="${options.action}" enctype="multipart/form-data">${options.fields.map(field)}<div class="field"><label for="field-file">${options.label}</label><input id="field-file" name="file" type="file" accept="${options.accept}" required></div><button>${options.button}</button></form>`
+  html`<form method="post" action="${options.action}" enctype="multipart/form-data">${options.fields.map(field)}<div class="field"><label for="field-file">${options.label}</label><input id="field-file" name="file" type="file" accept="${options.accept}" data-most-bytes="${options.most.bytes}" data-too-large="${options.most.sentence}" required></div><button>${options.button}</button></form>`

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { SafeHtml } from '@remix-run/html-template'
+import { explainTooLarge, MOST_STATEMENT_BYTES } from '../../values/statement-size.ts'
 import { fileForm } from '../page/form.ts'
 import { Refusal } from '../refusal.ts'
 import type { Done } from '../route.ts'
-import type { UploadCall } from '../upload.ts'
+import type { FileBound, UploadCall } from '../upload.ts'
 
 export const IMPORT_PATH = '/statements/import'
 
@@ -14,11 +15,27 @@ export const importForm = (): SafeHtml =>
     fields: [{ name: 'shortcode', label: 'Shortcode', hint: 'Only where the file does not say it.' }],
     label: 'Statement, CSV or XLSX as M-PESA’s portal exports it',
     accept: '.csv,.xlsx',
+    most: { bytes: MOST_STATEMENT_BYTES, sentence: explainTooLarge(null) },
   })
 
-/** Hands the file over as it comes and imports it; no payment is changed, and the same file again changes nothing. */
-export const importStatement = async ({ clients, form, file }: UploadCall): Promise<Done> => {
+export const STATEMENT_BOUND: FileBound = { mostBytes: MOST_STATEMENT_BYTES, explain: explainTooLarge }
+
+/**
+ * Hands the file over as it comes and imports it; no payment is changed, and the same file again changes nothing. What
+ * was handed over of a file that is not imported is taken away: nobody else knows of it.
+ */
+export const importStatement = async (call: UploadCall): Promise<Done> => {
   const uploadId = randomUUID()
+  try {
+    return await handOver(call, uploadId)
+  } catch (error) {
+    // Where that fails too, it goes after a day.
+    await call.clients.uploads.forget(uploadId).catch(() => undefined)
+    throw error
+  }
+}
+
+const handOver = async ({ clients, form, file }: UploadCall, uploadId: string): Promise<Done> => {
   let at = 0n
   for await (const content of file.content) {
     await clients.statements.uploadStatementPart({ uploadId, at, content })

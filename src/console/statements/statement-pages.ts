@@ -11,7 +11,7 @@ import { addPage, type Call } from '../route.ts'
 import { addUpload } from '../upload.ts'
 import { centsText, readCursor, readIdOf } from './amounts.ts'
 import { addExceptionLists } from './exception-list.ts'
-import { IMPORT_PATH, importForm, importStatement } from './import-statement.ts'
+import { IMPORT_PATH, importForm, importStatement, STATEMENT_BOUND } from './import-statement.ts'
 import { addTotalsPage } from './totals-page.ts'
 
 /** M-PESA's statements: the list, each with what of it does not fit, and what was paid in all. */
@@ -27,7 +27,13 @@ export const addStatementPages = (app: FastifyInstance, parts: ConsoleParts): vo
     needs: 'look',
     answer: async (call) => ({ title: `Statement ${call.params['id']}`, body: await oneBody(call) }),
   })
-  addUpload(app, parts, { path: IMPORT_PATH, needs: 'mend', act: importStatement, back: '/statements' })
+  addUpload(app, parts, {
+    path: IMPORT_PATH,
+    needs: 'mend',
+    act: importStatement,
+    bound: STATEMENT_BOUND,
+    back: '/statements',
+  })
   addExceptionLists(app, parts)
   addTotalsPage(app, parts)
 }

@@ -4,6 +4,7 @@ import type {
   StatementService,
 } from '../../gen/mpesa/gateway/v1/statements_pb.js'
 import type { Log } from '../../runtime/log.ts'
+import { MOST_STATEMENT_BYTES } from '../../values/statement-size.ts'
 import { toVisibleLine } from '../../values/visible-text.ts'
 import type { DarajaAccount } from '../daraja/account.ts'
 import { parseReason } from '../deliveries/reason.ts'
@@ -14,7 +15,7 @@ import { countExceptions, listExceptions } from '../statements/list-exceptions.t
 import { countMatched, findStatement, listStatements } from '../statements/list-statements.ts'
 import type { GivenReference, Referred } from '../statements/match-payments.ts'
 import { StatementError } from '../statements/statement-error.ts'
-import { addPart, MOST_FILE_BYTES, MOST_PART_BYTES } from '../statements/uploads.ts'
+import { addPart, MOST_PART_BYTES } from '../statements/uploads.ts'
 import { answerTotals } from './get-totals.ts'
 import { readAfterOrBefore, readPageSize } from './message-fields.ts'
 import type { OperatorMethods } from './operator-client.ts'
@@ -48,8 +49,8 @@ const answerUpload: Methods['uploadStatementPart'] = async ({ database }, reques
   const { at, content } = request
   if (content.length === 0 || content.length > MOST_PART_BYTES)
     throw wrongField('content', `must have 1 to ${MOST_PART_BYTES} bytes`)
-  if (at < 0n || at + BigInt(content.length) > BigInt(MOST_FILE_BYTES))
-    throw wrongField('at', `must be where the part begins: a file has at most ${MOST_FILE_BYTES} bytes`)
+  if (at < 0n || at + BigInt(content.length) > BigInt(MOST_STATEMENT_BYTES))
+    throw wrongField('at', `must be where the part begins: a file has at most ${MOST_STATEMENT_BYTES} bytes`)
   const part = await addPart(database, { uploadId, at: Number(at), content: Buffer.from(content) })
   if (part.kind === 'elsewhere') {
     throw new Refused('not_possible', `the next part of the file begins at ${part.size}: nothing was changed`)

@@ -2,14 +2,14 @@ import type { Transaction } from 'kysely'
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Schema } from '../../database/schema/schema.ts'
+import { MOST_STATEMENT_BYTES } from '../../values/statement-size.ts'
 import type { RandomAccess } from './xlsx-rows.ts'
 
 // A file is handed over in parts, each a call of its own, whichever process takes it: nothing waits in the memory of one,
 // browsers can do it, and whoever was cut off goes on where the file ends.
 
-/** Bytes of a part, and of a file, at most. */
+/** Bytes of a part at most. */
 export const MOST_PART_BYTES = 128 * 1024
-export const MOST_FILE_BYTES = 1024 ** 3
 
 /** What came of a part: how long the file is now, or where a part would have to begin. */
 export type AddedPart = { kind: 'added'; size: number } | { kind: 'elsewhere'; size: number }
@@ -26,7 +26,7 @@ export const addPart = async (
   return database.transaction().execute(async (transaction): Promise<AddedPart> => {
     if (at === 0) await forgetOldUploads(transaction)
     const size = await sizeOf(transaction, uploadId)
-    if (at > size || at + content.length > MOST_FILE_BYTES) return { kind: 'elsewhere', size }
+    if (at > size || at + content.length > MOST_STATEMENT_BYTES) return { kind: 'elsewhere', size }
     if (at < size) return repeatedPart(transaction, part, size)
     await transaction
       .insertInto('statement_uploads')
