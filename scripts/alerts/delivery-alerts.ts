@@ -21,7 +21,7 @@ export const DELIVERY_ALERTS: readonly Alert[] = [
     expr: 'max by (partner_id, partner, host, reason) (gateway_endpoint_held_age_seconds{reason!="paused"}) > 3600',
     for: '1m',
     summary: `${ENDPOINT} has heard nothing at {{ $labels.host }} for ${DURATION}: {{ $labels.reason }}.`,
-    console: '/endpoints',
+    console: '/deliveries/endpoints',
   },
   {
     name: 'GatewayEndpointDown',
@@ -30,7 +30,7 @@ export const DELIVERY_ALERTS: readonly Alert[] = [
     expr: 'max by (partner_id, partner, host) (gateway_endpoint_held_age_seconds{reason=~"down|probing"}) > 600',
     for: '0m',
     summary: `The endpoint {{ $labels.host }} of ${ENDPOINT} is down: what is for it has waited for ${DURATION}.`,
-    console: '/endpoints',
+    console: '/deliveries/endpoints',
   },
   {
     name: 'GatewayEndpointPausedLong',
@@ -39,7 +39,7 @@ export const DELIVERY_ALERTS: readonly Alert[] = [
     expr: 'max by (partner_id, partner, host) (gateway_endpoint_held_age_seconds{reason="paused"}) > 86400',
     for: '0m',
     summary: `The endpoint {{ $labels.host }} of ${ENDPOINT} is paused, and deliveries have waited for ${DURATION}: was it forgotten?`,
-    console: '/endpoints',
+    console: '/deliveries/endpoints',
   },
   {
     name: 'GatewayDeliveriesDead',
@@ -57,7 +57,7 @@ export const DELIVERY_ALERTS: readonly Alert[] = [
     expr: 'sum(increase(gateway_delivery_attempts_total{outcome="retry",error_class="tls"}[15m])) > 3',
     for: '0m',
     summary: `${COUNT} attempts failed in 15 minutes at the certificate of an endpoint: has it expired?`,
-    console: '/endpoints',
+    console: '/deliveries/endpoints',
   },
   {
     name: 'GatewayNamesNotFound',
@@ -68,7 +68,7 @@ export const DELIVERY_ALERTS: readonly Alert[] = [
       'sum(increase(gateway_delivery_attempts_total{outcome="retry",error_class="dns"}[10m])) > 0.5 * sum(increase(gateway_delivery_attempts_total[10m]))',
     for: '0m',
     summary: `${COUNT} attempts in ten minutes found no address, more than half of all: our name servers do not answer.`,
-    console: '/endpoints',
+    console: '/deliveries/endpoints',
   },
 ]
 

@@ -1,4 +1,4 @@
-import { countSpool } from '../core/callback/spool.ts'
+import { lookAtSpool } from '../core/callback/spool.ts'
 import type { ProcessFacts } from '../core/situation/process.ts'
 import {
   createReadSituation,
@@ -38,7 +38,7 @@ export const readSituationAt = (options: {
   return createReadSituation({
     overdueAfterMs,
     readProcess: async () => ({
-      spool: await countSpool(folder),
+      spool: await lookAtSpool(folder),
       alarm: await readAlarm(database, folder),
     }),
     clock: systemClock,
@@ -58,6 +58,6 @@ const readAlarm = async (database: Database, folder: string): Promise<ProcessFac
 /** The situation where Postgres could not be asked, as `error` says. */
 export const tellOutageHere = async (environment: Environment, error: unknown): Promise<Situation> => {
   const { SPOOL_DIR: folder } = await readHere(environment)
-  const process = { spool: await countSpool(folder), alarm: null }
+  const process = { spool: await lookAtSpool(folder), alarm: null }
   return tellOutage({ at: systemClock(), process, since: null, error })
 }

@@ -1,4 +1,5 @@
 import type { Vault } from '../runtime/seal.ts'
+import type { SpoolLook } from './callback/spool.ts'
 import type { CoreOptions } from './core-options.ts'
 import { checkAccountAt } from './daraja/check-account.ts'
 import type { CallerChecks } from './services/caller-checks.ts'
@@ -79,6 +80,11 @@ export const createOperatorServices = (
 
 /** A spool that cannot be read says so in the log, where it is used. */
 const readProcess = async ({ spool, readAlarm }: CoreOptions): Promise<ProcessFacts> => ({
-  spool: await spool.count().catch(() => null),
+  spool: await lookAt(spool).catch(() => null),
   alarm: readAlarm(),
 })
+
+const lookAt = async (spool: CoreOptions['spool']): Promise<SpoolLook> => {
+  const [counted, freeBytes] = await Promise.all([spool.count(), spool.freeBytes()])
+  return { ...counted, freeBytes }
+}

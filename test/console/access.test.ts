@@ -49,6 +49,8 @@ const ROUTES: Readonly<Record<string, OperatorRole | 'nobody'>> = {
   'POST /deliveries/endpoint/probe': 'mend',
   'GET /partners': 'look',
   'POST /partners/create': 'money',
+  'GET /partners/accounts': 'look',
+  'POST /partners/accounts/check': 'mend',
   'GET /partners/:id': 'look',
   'POST /partners/:id/disable': 'mend',
   'POST /partners/:id/enable': 'mend',

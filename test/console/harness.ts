@@ -66,6 +66,13 @@ const ACCOUNT = {
   partyB: '600123',
 } as const
 
+/** What is wrong with an account when Daraja is asked with it; null: nothing. */
+export type DarajaSays = () => string | null
+
+const noDaraja = (): never => {
+  throw new Error('a test has no Daraja')
+}
+
 /** Starts a console on an empty database of its own, or on `on`, which stays the caller's. */
 export const openConsole = async (
   options: {
@@ -73,6 +80,7 @@ export const openConsole = async (
     parts?: Partial<ConsoleParts>
     fourEyes?: boolean
     limits?: ConsoleLimits
+    daraja?: DarajaSays
   } = {},
 ): Promise<TestConsole> => {
   await using opening = new AsyncDisposableStack()
@@ -89,7 +97,7 @@ export const openConsole = async (
     fourEyes: options.fourEyes ?? false,
     defaultAccount: () => ACCOUNT,
     openReferences: () => () => [],
-    checkAccount: () => Promise.reject(new Error('a test has no Daraja')),
+    checkAccount: async () => ({ problem: (options.daraja ?? noDaraja)() }),
   })
   const { log = quietLog } = options.parts ?? {}
   const registry = new Registry()

@@ -120,6 +120,7 @@ const makeMarkedPages = async (): Promise<Record<string, string[]>> => {
       ...asked('/deliveries/endpoint', 'host', 'partner'),
     ],
     'GET /partners': ['/partners', ...asked('/partners', 'after')],
+    'GET /partners/accounts': ['/partners/accounts', ...asked('/partners/accounts', 'after')],
     'GET /partners/:id': ['/partners/7'],
     'GET /traffic': ['/traffic?partner=7', ...asked('/traffic', 'last', 'partner')],
     'GET /statements': ['/statements', ...asked('/statements', 'before')],

@@ -11,9 +11,11 @@ let mending: TestBrowser
 let money: TestBrowser
 let partnerId: bigint
 let apiKey: string
+/** What is wrong with an account, as Daraja sees it. */
+let problem: string | null = null
 
 beforeAll(async () => {
-  test = await openConsole()
+  test = await openConsole({ daraja: () => problem })
   const partner = await addPartner(test.database, { name: MARKUP })
   partnerId = partner.partnerId
   apiKey = partner.apiKey
@@ -101,6 +103,24 @@ it('creates a partner, whose secrets are shown that once; disables and enables i
   expect((await looking.get(`/partners/${id}`)).body).toContain('>disabled<')
   await mending.post(`/partners/${id}/enable`)
   expect((await looking.get(`/partners/${id}`)).body).toContain('>enabled<')
+})
+
+it('has Daraja asked with an account, and says in words what came of it', async () => {
+  expect((await looking.get('/partners/accounts')).body).not.toContain(
+    '<form method="post" action="/partners',
+  )
+  expect((await mending.get('/partners/accounts')).body).toContain('Check the default account')
+  const said = async (form: Record<string, string> = {}) => {
+    const done = await mending.post('/partners/accounts/check', form)
+    expect(done).toMatchObject({ status: 303, location: '/partners/accounts' })
+    return (await mending.get('/partners/accounts')).body
+  }
+  expect(await said()).toContain('Daraja lets the default account 600123 in.')
+  problem = 'Daraja refuses the consumer key'
+  expect(await said({ partner: String(partnerId) })).toContain(
+    'The default account 600123 gets no access token: Daraja refuses the consumer key.',
+  )
+  expect((await mending.post('/partners/accounts/check', { partner: '999999' })).status).toBe(404)
 })
 
 it.each([

@@ -180,6 +180,23 @@ describe('a payment', () => {
     expect((await looking.get(`/payments/${id}`)).body).toContain('money settled it as successful')
   })
 
+  it('is settled as paid by hand also when it failed here, and as nothing else', async () => {
+    const id = await makeUnconfirmed()
+    const failed = { outcome: 'failed', reason: 'not on the statement', confirmed: 'yes' }
+    expect((await money.post(`/payments/${id}/settle`, failed)).status).toBe(303)
+    expect((await money.get(`/payments/${id}`)).body).toContain(`href="/payments/${id}/settle"`)
+    expect((await money.get(`/payments/${id}/settle`)).body).not.toContain('not paid')
+    const paid = {
+      outcome: 'successful',
+      receipt: 'UE4A11B2C9',
+      reason: 'it is, after all',
+      confirmed: 'yes',
+    }
+    expect((await money.post(`/payments/${id}/settle`, paid)).location).toBe(`/payments/${id}`)
+    expect(await stateOf(id)).toBe('successful')
+    expect((await money.get(`/payments/${id}`)).body).not.toContain(`href="/payments/${id}/settle"`)
+  })
+
   it('has its outcome sent again', async () => {
     const deliveryId = await addDelivery(test.database, 'https://shop.example/paid', partnerId)
     const { payment_id: id } = await test.database

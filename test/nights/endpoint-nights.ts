@@ -63,6 +63,14 @@ const endpointDown = (): Night => {
       },
       'gateway deliveries probe',
     ],
+    sentence: 'endpoint_down',
+    clicks: [
+      { click: 'shop.co.ke' },
+      async () => {
+        receiver = await startReceiver({ port })
+      },
+      { click: 'Ask it now' },
+    ],
     isMended: async (stage) => {
       await allDelivered(stage, host())
       await receiver?.close()
@@ -93,6 +101,14 @@ const endpointHangs = (): Night => {
       () => receiver?.behave(answerWith(200)),
       'gateway deliveries resume',
       'gateway deliveries probe',
+    ],
+    sentence: 'endpoint_down',
+    clicks: [
+      { click: 'shop.co.ke' },
+      { click: 'Pause' },
+      () => receiver?.behave(answerWith(200)),
+      { click: 'Resume' },
+      { click: 'Ask it now' },
     ],
     isMended: async (stage) => {
       await allDelivered(stage, host())
@@ -125,6 +141,12 @@ const certificateExpired = (): Night => {
       async ({ authority }) => server?.setSecureContext(await authority.issue({ hosts: ['127.0.0.1'] })),
       'gateway deliveries probe',
       'gateway deliveries retry --state pending',
+    ],
+    sentence: 'endpoint_down',
+    clicks: [
+      { click: 'shop.co.ke' },
+      async ({ authority }) => server?.setSecureContext(await authority.issue({ hosts: ['127.0.0.1'] })),
+      { click: 'Ask it now' },
     ],
     isMended: async (stage) => {
       await allDelivered(stage, host())

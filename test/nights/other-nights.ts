@@ -52,6 +52,13 @@ const darajaHoldsOff = (): Night => {
       (stage) => misbehave(stage.gateway.world.simulator, {}),
       'gateway payments list --state accepted',
     ],
+    sentence: 'daraja_holding_off',
+    clicks: [
+      { click: 'Show it', at: 'li[data-name="daraja_holding_off"]' },
+      { click: 'Check the default account' },
+      (stage) => misbehave(stage.gateway.world.simulator, {}),
+      { click: 'Payments', at: 'nav' },
+    ],
     isMended: async (stage) => expectAll(await statesOf(stage, ids), /successful/),
   }
 }
@@ -69,6 +76,9 @@ const callbacksStopped = (): Night => {
       return {}
     },
     steps: ['curl', 'systemctl restart haproxy', 'gateway payments list --open'],
+    // It says so after four minutes.
+    sentence: null,
+    clicks: [{ type: 'curl' }, { type: 'systemctl restart haproxy' }, { click: 'Payments', at: 'nav' }],
     isMended: async (stage) => {
       expectAll(await statesOf(stage, ids), /successful/)
       const before = await calledBack(stage)
@@ -96,6 +106,8 @@ const natsGone: Night = {
     return {}
   },
   steps: ['curl -s http://127.0.0.1:8082/readyz', 'systemctl start nats-server'],
+  sentence: null,
+  clicks: [{ type: 'systemctl start nats-server' }],
   isMended: async (stage) => {
     if ((await readyz(stage)).includes('"queue":"away"')) throw new Error('the queue is away')
   },
@@ -118,6 +130,8 @@ const readOnly: Night = {
     'df -h',
     'psql "$DATABASE_URL" -qc "SET default_transaction_read_only = off"',
   ],
+  sentence: 'database_away',
+  clicks: [{ type: 'psql "$DATABASE_URL" -qc "SET default_transaction_read_only = off"' }],
   isMended: async (stage) => {
     const ids = await stage.pay({ url: paid(stage) })
     await eventually(async () => expectAll(await statesOf(stage, ids), /successful/))
@@ -126,13 +140,16 @@ const readOnly: Night = {
 
 const keyLeaked = (): Night => {
   let leaked = ''
+  let played = 0
   return {
     name: 'a key has leaked',
     runbook: ['access', 'A key has leaked'],
     alert: null,
     cause: async (stage) => {
       const { database } = stage.gateway
-      const { partnerId, apiKey } = await addPartner(database, { name: 'Kiosk' })
+      played += 1
+      const name = `Kiosk ${played}`
+      const { partnerId, apiKey } = await addPartner(database, { name })
       leaked = apiKey
       await stage.pay({ url: paid(stage), apiKey })
       const { id } = await database
@@ -141,6 +158,7 @@ const keyLeaked = (): Night => {
         .where('partner_id', '=', partnerId)
         .executeTakeFirstOrThrow()
       return {
+        'the kiosk': name,
         'keys list 7': `keys list ${partnerId}`,
         'keys create 7': `keys create ${partnerId}`,
         '--partner 7': `--partner ${partnerId}`,
@@ -153,6 +171,15 @@ const keyLeaked = (): Night => {
       'gateway partners keys create',
       'gateway payments list',
       'gateway audit list',
+    ],
+    sentence: null,
+    clicks: [
+      { click: 'the kiosk' },
+      { click: 'Revoke' },
+      { click: 'Revoke first' },
+      { click: 'A new key' },
+      { fill: 'Name', with: 'till' },
+      { click: 'Create the key' },
     ],
     isMended: async (stage) => {
       const answer = await stage.pay({ url: paid(stage), apiKey: leaked }).then(
@@ -169,6 +196,7 @@ const CANCELS = '254700000002'
 
 const paidButFailed = (): Night => {
   let ids: number[] = []
+  let played = 0
   return {
     name: 'a payment is paid, and failed here',
     runbook: ['payments', 'A payment is paid and failed here'],
@@ -176,13 +204,29 @@ const paidButFailed = (): Night => {
     cause: async (stage) => {
       ids = await stage.pay({ url: paid(stage), phone: CANCELS })
       await eventually(async () => expectAll(await statesOf(stage, ids), /failed/))
-      return { 'show 17': `show ${ids[0]}`, 'settle 17': `settle ${ids[0]}` }
+      played += 1
+      return {
+        'show 17': `show ${ids[0]}`,
+        'settle 17': `settle ${ids[0]}`,
+        'payment 17': String(ids[0]),
+        UE4A11B2C3: `UE4A11B2C${played}`,
+      }
     },
     steps: [
       'gateway payments show 17',
       'gateway payments list --receipt',
       'gateway payments settle 17 --outcome successful --receipt UE4A11B2C3 --reason "on the statement of 4 May" --dry-run',
       'gateway payments settle 17',
+    ],
+    sentence: null,
+    clicks: [
+      { fill: 'Find by anything', with: 'payment 17' },
+      { click: 'Find' },
+      { click: 'Settle by hand' },
+      { fill: 'M-PESA’s receipt', with: 'UE4A11B2C3' },
+      { fill: 'Why', with: 'on the statement of 4 May' },
+      { click: 'Show what it would do' },
+      { click: 'Settle it' },
     ],
     isMended: async (stage) => {
       expectAll(await statesOf(stage, ids), /successful/)
@@ -208,6 +252,8 @@ const diskFull: Night = {
     return {}
   },
   steps: ['df -h', 'du -xah', 'rm'],
+  sentence: 'spool_disk_fills',
+  clicks: [{ type: 'du -xah' }, { type: 'rm' }],
   isMended: async (stage) => {
     const free = (await stage.scrape()).find(({ metric }) => metric === 'gateway_spool_free_bytes')
     if ((free?.value ?? 0) < 100_000_000) throw new Error(`${free?.value} bytes are free`)

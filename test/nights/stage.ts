@@ -69,6 +69,7 @@ export const openStage = async (promtool: string): Promise<Stage> => {
         NATS_URL: nats.url,
         NATS_STREAM: 'nights',
         SPOOL_DIR: join(at, 'spool'),
+        CONSOLE_PORT: String(await lastingPort()),
         RECONCILE_AFTER_MS: '3000',
         NODE_EXTRA_CA_CERTS: join(folder, 'authority.pem'),
       },

@@ -9,6 +9,7 @@ import { readId } from '../page/read-id.ts'
 import { type Column, pager, table } from '../page/table.ts'
 import { time, toDate } from '../page/time.ts'
 import type { Call } from '../route.ts'
+import { ACCOUNTS_PATH } from './accounts-page.ts'
 
 const PAGE_SIZE = 50
 
@@ -22,7 +23,7 @@ export const partnerListPage = async (call: Call): Promise<Page> => {
   const next = nextAfter === undefined ? null : String(nextAfter)
   return {
     title: 'Partners',
-    body: html`${table({ caption: 'Partners, oldest first', columns: COLUMNS, rows: partners, none: 'There are no partners.' })}
+    body: html`<p class="tabs">${link('/partners', 'Partners')} · ${link(ACCOUNTS_PATH, 'Accounts at Daraja')}</p>${table({ caption: 'Partners, oldest first', columns: COLUMNS, rows: partners, none: 'There are no partners.' })}
 ${pager(call, { cursor: 'after', next, csv: true })}${suffices(call.operator.role, 'money') ? createForm() : ''}`,
   }
 }

@@ -13,6 +13,7 @@ import { type Column, table } from '../page/table.ts'
 import { ago, time } from '../page/time.ts'
 import { Refusal } from '../refusal.ts'
 import type { Call } from '../route.ts'
+import { ACCOUNTS_PATH } from './accounts-page.ts'
 import { keyTable } from './key-table.ts'
 import { limitsForm } from './limits-form.ts'
 import { partnerBadge } from './partner-list.ts'
@@ -128,14 +129,15 @@ const endpointTable = (endpoints: readonly Endpoint[], now: Date): SafeHtml => {
 
 const accountFacts = (accounts: readonly Account[]): SafeHtml => {
   const current = accounts.filter(({ endedAt }) => endedAt === undefined)
-  if (current.length === 0) return html`<p>The default one.</p>`
+  const all = html`<p>${link(ACCOUNTS_PATH, 'Check it, or another')}</p>`
+  if (current.length === 0) return html`<p>The default one.</p>${all}`
   return html`${current.map(({ accountId, shortcode, createdAt }) =>
     facts([
       ['Id', String(accountId)],
       ['Shortcode', shortcode],
       ['Since', time(createdAt)],
     ]),
-  )}`
+  )}${all}`
 }
 
 const paymentTable = (payments: readonly Payment[], now: Date): SafeHtml => {

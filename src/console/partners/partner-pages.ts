@@ -5,6 +5,7 @@ import { link, notice } from '../page/elements.ts'
 import type { Page } from '../page/page.ts'
 import { readId } from '../page/read-id.ts'
 import { type ActionCall, addAction, addPage, type Done } from '../route.ts'
+import { ACCOUNTS_PATH, accountsPage, checkAccount } from './accounts-page.ts'
 import { setBounds } from './limits-form.ts'
 import { partnerCsv, partnerListPage } from './partner-list.ts'
 import { partnerPage } from './partner-page.ts'
@@ -13,6 +14,13 @@ import { partnerPage } from './partner-page.ts'
 export const addPartnerPages = (app: FastifyInstance, parts: ConsoleParts): void => {
   addPage(app, parts, { path: '/partners', needs: 'look', answer: partnerListPage, csv: partnerCsv })
   addAction(app, parts, { path: '/partners/create', needs: 'money', act: create, back: () => '/partners' })
+  addPage(app, parts, { path: ACCOUNTS_PATH, needs: 'look', answer: accountsPage })
+  addAction(app, parts, {
+    path: `${ACCOUNTS_PATH}/check`,
+    needs: 'mend',
+    act: checkAccount,
+    back: () => ACCOUNTS_PATH,
+  })
   addPage(app, parts, { path: '/partners/:id', needs: 'look', answer: (call) => partnerPage(call) })
   addAction(app, parts, { path: '/partners/:id/disable', needs: 'mend', act: disable, back: toPartner })
   addAction(app, parts, { path: '/partners/:id/enable', needs: 'mend', act: enable, back: toPartner })

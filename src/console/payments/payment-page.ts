@@ -60,8 +60,11 @@ const factsOf = (payment: Payment, revealed: Revealed | null): SafeHtml => {
   return facts(rows.filter(([, value]) => value !== null))
 }
 
-const isOpen = ({ state }: Payment): boolean =>
-  state !== PaymentState.SUCCESSFUL && state !== PaymentState.FAILED
+/** A failed one was paid all the same, if M-PESA's statement shows it; a paid one stays paid. */
+const maySettle = ({ state }: Payment): boolean => state !== PaymentState.SUCCESSFUL
+
+const hasEnded = ({ state }: Payment): boolean =>
+  state === PaymentState.SUCCESSFUL || state === PaymentState.FAILED
 
 /** What may be done to it, by this operator. */
 const verbs = (payment: Payment, timeline: GetPaymentTimelineResponse, role: OperatorRole): SafeHtml => {
@@ -74,8 +77,8 @@ const verbs = (payment: Payment, timeline: GetPaymentTimelineResponse, role: Ope
     html`<div class="verbs">${postForm({ action: `${at}/reveal`, button: 'Show the whole number' })}${
       told ? postForm({ action: `${at}/resend`, button: 'Send the outcome again' }) : ''
     }${payment.state === PaymentState.ACCEPTED ? cancelForm(at) : ''}${
-      may && isOpen(payment) ? html`<p>${link(`${at}/settle`, 'Settle by hand')}</p>` : ''
-    }${may && !isOpen(payment) ? html`<p>${link(`${at}/erase`, 'Erase this payer')}</p>` : ''}</div>`,
+      may && maySettle(payment) ? html`<p>${link(`${at}/settle`, 'Settle by hand')}</p>` : ''
+    }${may && hasEnded(payment) ? html`<p>${link(`${at}/erase`, 'Erase this payer')}</p>` : ''}</div>`,
   )
 }
 

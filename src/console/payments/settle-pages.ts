@@ -34,7 +34,7 @@ ${postForm({
       value: given.get('outcome'),
       options: [
         ['successful', 'paid'],
-        ['failed', 'not paid'],
+        ...(payment.state === PaymentState.FAILED ? [] : [['failed', 'not paid'] as const]),
       ],
     }),
     field({

@@ -24,6 +24,9 @@ import { createSpoolWriter, type SpoolWriter } from './spool-writer.ts'
 /** From when on a file that another process wrote or sealed is taken to be left behind, ms. */
 const LEFT_BEHIND_MS = 5_000
 
+/** What the folder of a spool holds: callbacks to be replayed, and quarantined files; and the room on its disk. */
+export type SpoolLook = { callbacks: number; quarantined: number; freeBytes: number }
+
 /** Where callbacks are durable while Postgres is away. */
 export type Spool = {
   /** Resolves once the callback is on the disk, many with one fsync; rejects when the disk does not take it. */
@@ -95,10 +98,7 @@ export const openSpool = async (options: {
       own.delete(file.name)
     },
     count: createCount(disk, folder, writer),
-    freeBytes: async () => {
-      const { bavail, bsize } = await statfs(folder)
-      return bavail * bsize
-    },
+    freeBytes: () => freeBytesAt(folder),
     close: async () => {
       await batcher.drained()
       await exclusively(() => writer.seal())
@@ -144,9 +144,20 @@ const createAdder = (options: {
   return createBatcher({ maxItems: 500, maxRunning: 1, maxWaiting: 10_000, run: write })
 }
 
-/** What the folder of a spool holds, for somebody who only looks; null where it cannot be read, or is not there. */
-export const countSpool = (folder: string): Promise<Awaited<ReturnType<Spool['count']>> | null> =>
-  createCount(systemDisk, folder, { openRecords: () => null })().catch(() => null)
+const freeBytesAt = async (folder: string): Promise<number> => {
+  const { bavail, bsize } = await statfs(folder)
+  return bavail * bsize
+}
+
+/** What the folder of a spool holds, and the room on its disk, for somebody who only looks; null where it cannot be read, or is not there. */
+export const lookAtSpool = async (folder: string): Promise<SpoolLook | null> => {
+  const count = createCount(systemDisk, folder, { openRecords: () => null })
+  try {
+    return { ...(await count()), freeBytes: await freeBytesAt(folder) }
+  } catch {
+    return null
+  }
+}
 
 /** Counts the records of the folder; a file is read again only when its size has changed. */
 const createCount = (

@@ -111,7 +111,7 @@ const tellHeld = (one: HeldAccount, late: LatePushes | null, now: Date): Sentenc
           severity: 'urgent',
           text: `Daraja gives ${whose} no access token since ${lengthOf(since, now)} (shortcode ${one.shortcode}, ${one.held_code})${waits}: are the consumer key and secret right?`,
           command: check,
-          path: one.partner_id === null ? null : `/partners/${one.partner_id}`,
+          path: PATHS.accounts,
         },
         about,
       )
@@ -121,7 +121,7 @@ const tellHeld = (one: HeldAccount, late: LatePushes | null, now: Date): Sentenc
           severity: now.getTime() - since.getTime() > LONG_MS ? 'act' : 'look',
           text: `Daraja has held ${whose} off for ${lengthOf(since, now)} (shortcode ${one.shortcode})${why}${waits}.`,
           command: check,
-          path: PATHS.traffic,
+          path: PATHS.accounts,
         },
         about,
       )

@@ -4,6 +4,7 @@ import type { Endpoint } from '../../values/endpoint.ts'
 
 /** Pages of the console, with the filter in the address. */
 export const PATHS = {
+  accounts: '/partners/accounts',
   approvals: '/approvals',
   endpoints: '/deliveries/endpoints',
   exceptions: '/exceptions',

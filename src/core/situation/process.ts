@@ -1,5 +1,6 @@
 import type { Alarm } from '../../database/mark/mark.ts'
 import { textOfAlarm } from '../../database/mark/report-alarm.ts'
+import type { SpoolLook } from '../callback/spool.ts'
 import { begun, countOf, instantOf, lengthOf, verb } from './phrases.ts'
 import { type Sentence, sentence } from './sentence.ts'
 
@@ -8,7 +9,7 @@ import { type Sentence, sentence } from './sentence.ts'
 /** What a machine knows by itself. */
 export type ProcessFacts = {
   /** What the spool of this machine holds; null: it cannot be read from here. */
-  spool: { callbacks: number; quarantined: number } | null
+  spool: SpoolLook | null
   /** Why the database is not the one of before; null: it is. */
   alarm: Pick<Alarm, 'kind' | 'at'> | null
 }
@@ -42,10 +43,14 @@ const tellAlarm = (alarm: Exclude<ProcessFacts['alarm'], null>, now: Date): Sent
   })
 }
 
-const tellSpool = ({ callbacks, quarantined }: Exclude<ProcessFacts['spool'], null>): Sentence[] => {
+/** Less room than this on its disk is told, bytes: about 100,000 callbacks. GatewaySpoolDiskFills has the same. */
+const LITTLE_ROOM_BYTES = 100e6
+
+const tellSpool = ({ callbacks, quarantined, freeBytes }: SpoolLook): Sentence[] => {
   const many = { count: callbacks, isMore: false }
   const aside = { count: quarantined, isMore: false }
   return [
+    ...(freeBytes < LITTLE_ROOM_BYTES ? [tellDisk(freeBytes)] : []),
     ...(callbacks === 0
       ? []
       : [
@@ -72,3 +77,11 @@ const tellSpool = ({ callbacks, quarantined }: Exclude<ProcessFacts['spool'], nu
         ]),
   ]
 }
+
+const tellDisk = (freeBytes: number): Sentence =>
+  sentence({
+    name: 'spool_disk_fills',
+    severity: 'urgent',
+    text: `The disk of the spool of this machine has ${Math.floor(freeBytes / 1e6)} MB left: callbacks that come while Postgres is away are lost once it is full. Make room, and delete nothing in SPOOL_DIR.`,
+    command: 'df -h "$SPOOL_DIR"',
+  })

@@ -23,6 +23,7 @@ export const SENTENCE_NAMES = [
   'partner_disabled_with_waiting',
   'payments_overdue',
   'payments_unconfirmed',
+  'spool_disk_fills',
   'spool_files_aside',
   'spool_holds_callbacks',
   'submit_late',

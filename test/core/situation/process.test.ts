@@ -1,8 +1,9 @@
+import { tmpdir } from 'node:os'
 import { sql } from 'kysely'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startInterpreting } from '../../../src/core/callback/interpret.ts'
-import { countSpool } from '../../../src/core/callback/spool.ts'
+import { lookAtSpool } from '../../../src/core/callback/spool.ts'
 import { createCoreMetrics } from '../../../src/core/metrics.ts'
 import type { ProcessFacts } from '../../../src/core/situation/process.ts'
 import { createReadSituation } from '../../../src/core/situation/read-situation.ts'
@@ -30,7 +31,7 @@ const read = async (readProcess: () => Promise<ProcessFacts>, database = own.dat
 it('spool_holds_callbacks and spool_files_aside: what the spool of this machine holds; gone when it is replayed', async () => {
   const folder = await openTestFolder()
   const spool = await openTestSpool(folder.path)
-  const readProcess = async () => ({ spool: await countSpool(folder.path), alarm: null })
+  const readProcess = async () => ({ spool: await lookAtSpool(folder.path), alarm: null })
   try {
     await spool.add(received())
     await spool.add(received())
@@ -58,8 +59,18 @@ it('spool_holds_callbacks and spool_files_aside: what the spool of this machine 
     await spool.close()
     await folder.close()
   }
-  expect(await countSpool('/nowhere/at all')).toBeNull()
+  expect(await lookAtSpool('/nowhere/at all')).toBeNull()
   expect(await read(readProcess)).toMatchObject([{ name: 'all_well' }])
+})
+
+it('spool_disk_fills: how little room is left on its disk; gone when there is more', async () => {
+  const withRoom = (freeBytes: number) =>
+    read(() => Promise.resolve({ spool: { callbacks: 0, quarantined: 0, freeBytes }, alarm: null }))
+  expect(await withRoom(12_900_000)).toMatchObject([
+    { name: 'spool_disk_fills', severity: 'urgent', text: expect.stringMatching(/ has 12 MB left: /) },
+  ])
+  expect(await withRoom(100e6)).toMatchObject([{ name: 'all_well' }])
+  expect((await lookAtSpool(tmpdir()))?.freeBytes).toBeGreaterThan(0)
 })
 
 it('database_away: Postgres does not answer, since when, and what that means; gone when it does', async () => {
@@ -70,7 +81,8 @@ it('database_away: Postgres does not answer, since when, and what that means; go
   const database = connectDatabase({ databaseUrl: url.href, poolSize: 1, log: quietLog })
   const situation = createReadSituation({
     overdueAfterMs: 900_000,
-    readProcess: () => Promise.resolve({ spool: { callbacks: 212, quarantined: 0 }, alarm: null }),
+    readProcess: () =>
+      Promise.resolve({ spool: { callbacks: 212, quarantined: 0, freeBytes: 5e9 }, alarm: null }),
     clock: systemClock,
   })
   try {
