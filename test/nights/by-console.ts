@@ -1,5 +1,7 @@
 import type { Page } from 'playwright-core'
 import { startBrowser } from '../support/browser.ts'
+import { startGatewayProcess } from '../support/gateway-process.ts'
+import { GATEWAY_SOURCES } from '../support/tested-gateway.ts'
 import type { Click, Night, Way } from './play-night.ts'
 import { asThere, commandOf, consolePathOf } from './runbook.ts'
 import type { Stage } from './stage.ts'
@@ -13,7 +15,9 @@ const SHOWS_MS = 20_000
 /** Starts the console and a browser, and signs in by the link that the shell prints. */
 export const openNightConsole = async (stage: Stage, chromium: string): Promise<NightConsole> => {
   await using opening = new AsyncDisposableStack()
-  const { ready } = await stage.gateway.start('console')
+  // From the sources: what pages show beside text is not in a bundle.
+  const console = await startGatewayProcess('console', stage.gateway.settings, GATEWAY_SOURCES)
+  opening.defer(() => console.end().then(() => undefined))
   const browser = opening.adopt(await startBrowser(chromium), (one) => one.close())
   const page = await browser.newPage()
   page.setDefaultTimeout(SHOWS_MS)
@@ -23,7 +27,7 @@ export const openNightConsole = async (stage: Stage, chromium: string): Promise<
   await page.goto(link)
   const button = page.getByRole('button', { name: 'Sign in' })
   if (await button.isVisible()) await Promise.all([page.waitForEvent('load'), button.click()])
-  const url = ready['console_url'] ?? ''
+  const url = console.ready['console_url'] ?? ''
   await page.getByRole('heading', { name: 'Now' }).waitFor()
   const opened = opening.move()
   return { way: byConsole(page, url), close: () => opened.disposeAsync() }

@@ -14,7 +14,7 @@ export type ProcessFacts = {
   alarm: Pick<Alarm, 'kind' | 'at'> | null
 }
 
-/** Since when Postgres is away, null: not known; and why. Null: it answers. */
+/** Since when Postgres is away, null: not known; and why. Null: it answers, and takes writes. */
 export type Away = { since: Date | null; trouble: string } | null
 
 /** Pure. */

@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import { isOutage } from '../../database/outage.ts'
+import { DatabaseReadOnly, isOutage } from '../../database/outage.ts'
 import { planByIndex } from '../../database/plan-by-size.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import type { Clock } from '../../runtime/clock.ts'
@@ -21,6 +21,8 @@ import { inOrder, type Sentence, sentence } from './sentence.ts'
 /** What is known at one instant. */
 export type Facts = {
   at: Date
+  /** Postgres can be read and takes no writes. */
+  isReadOnly: boolean
   endpoints: TroubledEndpoint[]
   deliveries: DeliveryFacts
   payments: PaymentFacts
@@ -77,7 +79,7 @@ export const tellOutage = (known: {
 /** Reads the facts in one transaction, by the clock of Postgres. */
 export const readFacts = (database: Database, options: { overdueAfterMs: number }): Promise<Facts> =>
   planByIndex(database, async (transaction) => ({
-    at: await readNow(transaction),
+    ...(await readServer(transaction)),
     endpoints: await readEndpoints(transaction),
     deliveries: await readDeliveries(transaction),
     payments: await readPayments(transaction, options),
@@ -86,17 +88,21 @@ export const readFacts = (database: Database, options: { overdueAfterMs: number 
     approvals: await readApprovals(transaction),
   }))
 
-const readNow = async (transaction: Transaction<Schema>): Promise<Date> => {
-  const { rows } = await sql<{ at: Date }>`SELECT now() AS at`.execute(transaction)
+const readServer = async (transaction: Transaction<Schema>): Promise<Pick<Facts, 'at' | 'isReadOnly'>> => {
+  const { rows } = await sql<Pick<Facts, 'at' | 'isReadOnly'>>`
+    SELECT now() AS at,
+           pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' AS "isReadOnly"
+  `.execute(transaction)
   if (!rows[0]) throw new Error('a SELECT of one row gave none')
-  return rows[0].at
+  return rows[0]
 }
 
 /** What facts mean, the worst first. Pure. */
 export const tell = (facts: Facts, process: ProcessFacts): Sentence[] => {
   const { at } = facts
+  const away = facts.isReadOnly ? { since: null, trouble: new DatabaseReadOnly().message } : null
   const told = [
-    ...tellProcess(process, null, at),
+    ...tellProcess(process, away, at),
     ...tellDaraja(facts.daraja, at),
     ...tellDeliveries(facts.deliveries, at),
     ...tellEndpoints(facts.endpoints, at),

@@ -107,6 +107,33 @@ it('database_away: Postgres does not answer, since when, and what that means; go
   }
 })
 
+it('database_away: Postgres can be read and takes no writes; gone when it does', async () => {
+  const name = sql.id(new URL(own.url).pathname.slice(1))
+  const set = (to: 'on' | 'off') =>
+    sql`ALTER DATABASE ${name} SET default_transaction_read_only = ${sql.lit(to)}`.execute(own.database)
+  const look = async () => {
+    const anew = connectDatabase({ databaseUrl: own.url, poolSize: 1, log: quietLog })
+    try {
+      return await read(() => Promise.resolve({ spool: null, alarm: null }), anew)
+    } finally {
+      await anew.destroy()
+    }
+  }
+  await set('on')
+  try {
+    expect(await look()).toMatchObject([
+      {
+        name: 'database_away',
+        severity: 'urgent',
+        text: expect.stringMatching(/\(the database is read-only: /),
+      },
+    ])
+  } finally {
+    await set('off')
+  }
+  expect(await look()).toMatchObject([{ name: 'all_well' }])
+})
+
 it('database_restored: the database is older than what was given out; gone when that is known', async () => {
   const alarm = { kind: 'older', at: '2026-05-04T02:14:00.000Z' } as const
   expect(await read(() => Promise.resolve({ spool: null, alarm }))).toMatchObject([
