@@ -3,7 +3,7 @@ import { startBrowser } from '../support/browser.ts'
 import { startGatewayProcess } from '../support/gateway-process.ts'
 import { GATEWAY_SOURCES } from '../support/tested-gateway.ts'
 import type { Click, Night, Way } from './play-night.ts'
-import { asThere, commandOf, consolePathOf } from './runbook.ts'
+import { asThere, commandOf, consolePathOf, type Section, sectionText } from './runbook.ts'
 import type { Stage } from './stage.ts'
 
 /** Somebody who is signed in to the console, in a browser. */
@@ -57,6 +57,7 @@ const byConsole = (page: Page, url: string): Way => ({
         const own = asThere(await commandOf(night.runbook, step.type, []), places)
         shown += `$ ${own}\n${await stage.shell.type(own)}`
       } else {
+        await requireShown(night.runbook, step, places)
         await take(page, step, places)
         shown += `${await saying(page)}\n`
       }
@@ -69,6 +70,18 @@ const byConsole = (page: Page, url: string): Way => ({
       throw new Error(`Now still says ${sentence}: ${await saying(page)}`)
   },
 })
+
+/** What is clicked or filled in stands in the section, but for what is of the night itself, like a host. */
+const requireShown = async (
+  section: Section,
+  step: Exclude<Click, { type: string }>,
+  places: Readonly<Record<string, string>>,
+): Promise<void> => {
+  const words = 'fill' in step ? step.fill : step.click
+  if (asThere(words, places) !== words) return
+  const text = (await sectionText(section)).replaceAll(/\s+/g, ' ')
+  if (!text.includes(`*${words}*`)) throw new Error(`${section.join(', ')} does not say *${words}*`)
+}
 
 const sentenceOf = (page: Page, name: string) => page.locator(`li[data-name="${name}"]`)
 

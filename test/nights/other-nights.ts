@@ -159,6 +159,7 @@ const keyLeaked = (): Night => {
         .executeTakeFirstOrThrow()
       return {
         'the kiosk': name,
+        'Revoke its key': 'Revoke first',
         'keys list 7': `keys list ${partnerId}`,
         'keys create 7': `keys create ${partnerId}`,
         '--partner 7': `--partner ${partnerId}`,
@@ -176,7 +177,7 @@ const keyLeaked = (): Night => {
     clicks: [
       { click: 'the kiosk' },
       { click: 'Revoke' },
-      { click: 'Revoke first' },
+      { click: 'Revoke its key' },
       { click: 'A new key' },
       { fill: 'Name', with: 'till' },
       { click: 'Create the key' },

@@ -12,7 +12,8 @@ const linesOf = (block: string): string[] => block.trimEnd().split('\n')
 /** A page of the runbooks, and the heading of a section there. */
 export type Section = readonly [page: string, heading: string]
 
-const textOf = async ([page, heading]: Section): Promise<string> => {
+/** What a section says. Throws where there is no such section. */
+export const sectionText = async ([page, heading]: Section): Promise<string> => {
   const section = sectionNamed(heading, await readFile(join(FOLDER, `${page}.md`), 'utf8'))
   if (section === null) throw new Error(`${page}.md has no section ${heading}`)
   return section.text
@@ -24,7 +25,7 @@ export const commandOf = async (
   beginning: string,
   typed: readonly string[],
 ): Promise<string> => {
-  const text = await textOf(section)
+  const text = await sectionText(section)
   const all = [...text.matchAll(SHELL)].flatMap(([, block = '']) => linesOf(block))
   const command = all.find((one) => one.startsWith(beginning) && !typed.includes(one))
   if (command === undefined) throw new Error(`the runbook does not show: ${beginning}`)
@@ -33,7 +34,7 @@ export const commandOf = async (
 
 /** The page of the console that a section leads to. */
 export const consolePathOf = async (section: Section): Promise<string> => {
-  const path = /Console: `(\/[^`]*)`/.exec(await textOf(section))?.[1]
+  const path = /Console: `(\/[^`]*)`/.exec(await sectionText(section))?.[1]
   if (path === undefined) throw new Error(`${section.join(', ')} leads to no page of the console`)
   return path
 }
