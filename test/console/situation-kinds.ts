@@ -44,6 +44,7 @@ export const KINDS: Readonly<Record<SentenceName, Kind>> = {
   // What a machine knows, and a page of another cannot show more of.
   database_away: null,
   database_restored: null,
+  spool_disk_fills: null,
   spool_files_aside: null,
   spool_holds_callbacks: null,
   account_refused: [hold('600900', '400.008.01')],

@@ -1,7 +1,5 @@
 import type { Page } from 'playwright-core'
 import { startBrowser } from '../support/browser.ts'
-import { startGatewayProcess } from '../support/gateway-process.ts'
-import { GATEWAY_SOURCES } from '../support/tested-gateway.ts'
 import type { Click, Night, Way } from './play-night.ts'
 import { asThere, commandOf, consolePathOf, type Section, sectionText } from './runbook.ts'
 import type { Stage } from './stage.ts'
@@ -15,9 +13,7 @@ const SHOWS_MS = 20_000
 /** Starts the console and a browser, and signs in by the link that the shell prints. */
 export const openNightConsole = async (stage: Stage, chromium: string): Promise<NightConsole> => {
   await using opening = new AsyncDisposableStack()
-  // From the sources: what pages show beside text is not in a bundle.
-  const console = await startGatewayProcess('console', stage.gateway.settings, GATEWAY_SOURCES)
-  opening.defer(() => console.end().then(() => undefined))
+  const console = await stage.gateway.start('console')
   const browser = opening.adopt(await startBrowser(chromium), (one) => one.close())
   const page = await browser.newPage()
   page.setDefaultTimeout(SHOWS_MS)
@@ -110,6 +106,7 @@ const take = async (
       visible: true,
     })
     .first()
+  if (step.ifShown === true && (await found.count()) === 0) return
   await found.waitFor()
   // A summary opens what is there already.
   if ((await found.and(page.locator('summary')).count()) > 0) return found.click()

@@ -28,7 +28,10 @@ export type Night = {
 type Meanwhile = (stage: Stage) => Promise<void> | void
 
 /** A link, a button or what opens a part of a page, by its words; a field that is filled in; or a command of the section. */
-export type Click = { click: string; at?: string } | { fill: string; with: string } | { type: string }
+export type Click =
+  | { click: string; at?: string; ifShown?: true }
+  | { fill: string; with: string }
+  | { type: string }
 
 /** By what somebody sees and mends it. */
 export type Way = {

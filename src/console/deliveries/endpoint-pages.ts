@@ -161,7 +161,7 @@ export const endpointPage = async (call: Call): Promise<Page> => {
     title: named.host,
     liveSeconds: 5,
     body: html`${tabs()}<div data-live="facts">${facts(factsOf(named, endpoint, now))}</div>
-${suffices(operator.role, 'mend') ? section('What can be done', verbs(named, endpoint)) : ''}
+${suffices(operator.role, 'mend') ? section('What can be done', verbs(named, endpoint), { live: 'verbs' }) : ''}
 ${section(
   'Its newest deliveries',
   table({ caption: 'The newest first', columns: columnsAt(now), rows: newest.deliveries, none: 'None.' }),
