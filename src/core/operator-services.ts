@@ -1,5 +1,4 @@
 import type { Vault } from '../runtime/seal.ts'
-import type { SpoolLook } from './callback/spool.ts'
 import type { CoreOptions } from './core-options.ts'
 import { checkAccountAt } from './daraja/check-account.ts'
 import type { CallerChecks } from './services/caller-checks.ts'
@@ -16,7 +15,7 @@ import {
   createTokenService,
 } from './services/operator-access.ts'
 import { reportSettlements } from './settle/report-settlements.ts'
-import type { ProcessFacts } from './situation/process.ts'
+import type { ProcessFacts, SpoolFacts } from './situation/process.ts'
 import { createReadSituation } from './situation/read-situation.ts'
 import { createGivenReferences } from './statements/given-references.ts'
 
@@ -84,7 +83,7 @@ const readProcess = async ({ spool, readAlarm }: CoreOptions): Promise<ProcessFa
   alarm: readAlarm(),
 })
 
-const lookAt = async (spool: CoreOptions['spool']): Promise<SpoolLook> => {
+const lookAt = async (spool: CoreOptions['spool']): Promise<SpoolFacts> => {
   const [counted, freeBytes] = await Promise.all([spool.count(), spool.freeBytes()])
   return { ...counted, freeBytes }
 }

@@ -1,15 +1,17 @@
 import type { Alarm } from '../../database/mark/mark.ts'
 import { textOfAlarm } from '../../database/mark/report-alarm.ts'
-import type { SpoolLook } from '../callback/spool.ts'
 import { begun, countOf, instantOf, lengthOf, verb } from './phrases.ts'
 import { type Sentence, sentence } from './sentence.ts'
 
 // What Postgres does not know, but the machine whose SPOOL_DIR it is.
 
+/** What a spool holds: callbacks to be replayed, and quarantined files; and the room on its disk. */
+export type SpoolFacts = { callbacks: number; quarantined: number; freeBytes: number }
+
 /** What a machine knows by itself. */
 export type ProcessFacts = {
   /** What the spool of this machine holds; null: it cannot be read from here. */
-  spool: SpoolLook | null
+  spool: SpoolFacts | null
   /** Why the database is not the one of before; null: it is. */
   alarm: Pick<Alarm, 'kind' | 'at'> | null
 }
@@ -46,7 +48,7 @@ const tellAlarm = (alarm: Exclude<ProcessFacts['alarm'], null>, now: Date): Sent
 /** Less room than this on its disk is told, bytes: about 100,000 callbacks. GatewaySpoolDiskFills has the same. */
 const LITTLE_ROOM_BYTES = 100e6
 
-const tellSpool = ({ callbacks, quarantined, freeBytes }: SpoolLook): Sentence[] => {
+const tellSpool = ({ callbacks, quarantined, freeBytes }: SpoolFacts): Sentence[] => {
   const many = { count: callbacks, isMore: false }
   const aside = { count: quarantined, isMore: false }
   return [
