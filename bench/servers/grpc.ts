@@ -15,6 +15,7 @@ const services = {
   accounts: {},
   tokens: {},
   operators: {},
+  approvals: {},
   audit: {},
   overview: {},
   payers: {},

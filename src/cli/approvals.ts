@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import { type Approval, ApprovalSchema } from '../gen/mpesa/gateway/v1/approvals_pb.js'
+import { toRow } from '../runtime/message-row.ts'
 import { useApprovals } from './call-service.ts'
 import type { Environment } from './environment.ts'
 import { type ByOptions, byOption, type JsonOption, readId } from './options.ts'
@@ -13,15 +15,9 @@ export const approvalsCommand = (environment: Environment): Command => {
     .command('list')
     .description('list what waits, oldest first: what will happen, who asked, until when')
     .action(async (options: JsonOption) => {
-      const waiting = await useApprovals(environment, undefined, (client) => client.list())
-      const rows = waiting.map((one) => ({
-        approval_id: one.id,
-        what: one.what,
-        reason: one.reason,
-        asked_by: one.askedBy,
-        expires_at: one.expiresAt,
-      }))
-      printRows(options, rows, { none: 'Nothing waits for an approval.' })
+      const rows = (await findAll(environment)).map((one) => toRow(ApprovalSchema, one))
+      const columns = ['approval_id', 'what', 'reason', 'asked_by', 'expires_at']
+      printRows(options, rows, { none: 'Nothing waits for an approval.', columns })
     })
   approvals
     .command('approve')
@@ -29,7 +25,9 @@ export const approvalsCommand = (environment: Environment): Command => {
     .description('do what another operator asked for; for an operator with the role money')
     .addOption(byOption())
     .action(async (id: bigint, options: ByOptions) => {
-      const done = await useApprovals(environment, options.by, (client) => client.approve(id))
+      const { done } = await useApprovals(environment, options.by, (client) =>
+        client.approveChange({ approvalId: id }),
+      )
       print(options, { approval_id: id, decision: 'approved' }, done)
     })
   approvals
@@ -38,8 +36,19 @@ export const approvalsCommand = (environment: Environment): Command => {
     .description('refuse what another operator asked for; for an operator with the role money')
     .addOption(byOption())
     .action(async (id: bigint, options: ByOptions) => {
-      await useApprovals(environment, options.by, (client) => client.refuse(id))
+      await useApprovals(environment, options.by, (client) => client.refuseChange({ approvalId: id }))
       print(options, { approval_id: id, decision: 'refused' }, `Approval ${id} is refused.`)
     })
   return approvals
 }
+
+const findAll = (environment: Environment): Promise<Approval[]> =>
+  useApprovals(environment, undefined, async (client) => {
+    const found: Approval[] = []
+    for (let after: bigint | undefined; ; ) {
+      const page = await client.listApprovals({ after, pageSize: 1000 })
+      found.push(...page.approvals)
+      if (page.nextAfter === undefined) return found
+      after = page.nextAfter
+    }
+  })

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { AccountParts } from '../core/services/account-methods.ts'
 import type { AuditParts } from '../core/services/audit-methods.ts'
+import type { ApprovalParts } from '../core/services/decide-approval.ts'
 import type { DeliveryParts } from '../core/services/delivery-methods.ts'
 import { createOperatorClient } from '../core/services/operator-client.ts'
 import type { OperatorParts } from '../core/services/operator-methods.ts'
@@ -12,6 +13,7 @@ import { type FieldProblem, Refused } from '../core/services/refused.ts'
 import type { StatementParts } from '../core/services/statement-methods.ts'
 import type { TokenParts } from '../core/services/token-methods.ts'
 import type { AccountService } from '../gen/mpesa/gateway/v1/accounts_pb.js'
+import type { ApprovalService } from '../gen/mpesa/gateway/v1/approvals_pb.js'
 import type { AuditService } from '../gen/mpesa/gateway/v1/audit_pb.js'
 import type { DeliveryService } from '../gen/mpesa/gateway/v1/deliveries_pb.js'
 import type { OperatorService } from '../gen/mpesa/gateway/v1/operators_pb.js'
@@ -21,7 +23,6 @@ import type { PayerService } from '../gen/mpesa/gateway/v1/payers_pb.js'
 import type { PaymentOperationsService } from '../gen/mpesa/gateway/v1/payment_operations_pb.js'
 import type { StatementService } from '../gen/mpesa/gateway/v1/statements_pb.js'
 import type { TokenService } from '../gen/mpesa/gateway/v1/tokens_pb.js'
-import type { ApprovalsClient } from '../runtime/approvals-client.ts'
 import { readConfig } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
 import type { OperatorClient } from '../runtime/operator-client.ts'
@@ -36,20 +37,6 @@ import { CommandError } from './output.ts'
 const log = createLog({ name: 'gateway', level: 'silent' })
 
 // The methods are imported where they are used, so that a command reads the sources of one service only.
-
-/** Lists and decides approvals, as the operator at this shell; the spool is that of this machine. */
-export const useApprovals = <Result>(
-  environment: Environment,
-  by: string | undefined,
-  work: (approvals: ApprovalsClient) => Promise<Result>,
-): Promise<Result> => {
-  const actor = toOperator(by)
-  return useDatabase(environment, async (database) => {
-    const { createApprovals } = await import('../core/services/approvals.ts')
-    const { SPOOL_DIR: spoolFolder } = readConfig(await withRunningDatabase(environment), ['SPOOL_DIR'])
-    return answered(work(createApprovals({ database, log, spoolFolder }, actor)))
-  })
-}
 
 /** Calls methods of PartnerService in this process, as the operator at this shell; `by` is what `--by` gave. */
 export const usePartners = <Result>(
@@ -199,6 +186,22 @@ export const useOverview = <Result>(
     },
     { isLooking: true },
   )
+
+/** The same with methods of ApprovalService; the spool is that of this machine. */
+export const useApprovals = <Result>(
+  environment: Environment,
+  by: string | undefined,
+  work: (approvals: OperatorClient<typeof ApprovalService>) => Promise<Result>,
+): Promise<Result> => {
+  const actor = toOperator(by)
+  return useDatabase(environment, async (database) => {
+    const { ApprovalService: service } = await import('../gen/mpesa/gateway/v1/approvals_pb.js')
+    const { approvalMethods: methods } = await import('../core/services/approval-methods.ts')
+    const { SPOOL_DIR: spoolFolder } = readConfig(await withRunningDatabase(environment), ['SPOOL_DIR'])
+    const parts: ApprovalParts = { database, log, spoolFolder, onSettled: () => undefined }
+    return answered(work(createOperatorClient({ service, methods, parts, actor })))
+  })
+}
 
 /** The same with methods of PayerService; the spool is that of this machine. */
 export const usePayers = async <Result>(

@@ -2,7 +2,7 @@ import type { DescService } from '@bufbuild/protobuf'
 import type { ClientsOf } from '../console/clients.ts'
 import type { Actor } from '../core/audit/record-audit.ts'
 import { type AccountParts, accountMethods } from '../core/services/account-methods.ts'
-import { createApprovals } from '../core/services/approvals.ts'
+import { approvalMethods } from '../core/services/approval-methods.ts'
 import { auditMethods } from '../core/services/audit-methods.ts'
 import { deliveryMethods } from '../core/services/delivery-methods.ts'
 import { createOperatorClient, type OperatorMethods } from '../core/services/operator-client.ts'
@@ -16,6 +16,7 @@ import { tokenMethods } from '../core/services/token-methods.ts'
 import { forgetUpload } from '../core/statements/uploads.ts'
 import type { Database } from '../database/connect.ts'
 import { AccountService } from '../gen/mpesa/gateway/v1/accounts_pb.js'
+import { ApprovalService } from '../gen/mpesa/gateway/v1/approvals_pb.js'
 import { AuditService } from '../gen/mpesa/gateway/v1/audit_pb.js'
 import { DeliveryService } from '../gen/mpesa/gateway/v1/deliveries_pb.js'
 import { OperatorService } from '../gen/mpesa/gateway/v1/operators_pb.js'
@@ -28,7 +29,7 @@ import { TokenService } from '../gen/mpesa/gateway/v1/tokens_pb.js'
 import type { Log } from '../runtime/log.ts'
 import type { OperatorClient } from '../runtime/operator-client.ts'
 import type { Vault } from '../runtime/seal.ts'
-import { refuse, refusingOutages } from './console-refusals.ts'
+import { refuse } from './console-refusals.ts'
 import { readSituationAt } from './situation-here.ts'
 
 /** What the methods use that pages call. */
@@ -55,6 +56,7 @@ export const createClientsOf = (parts: ConsoleClientParts): ClientsOf => {
   const deliveries = { database, log, onDeliveriesDue: nothing }
   const reader = 'anybody' as const
   const payments = { database, log, reader, overdueAfterMs, fourEyes, onSettled: nothing }
+  const approvals = { database, log, spoolFolder, onSettled: nothing }
   const statements = { database, log, defaultAccount, openReferences: parts.openReferences }
   const accounts = { database, log, vault, defaultAccount, checkAccount }
   const readSituation = readSituationAt({ database, folder: spoolFolder, overdueAfterMs })
@@ -72,7 +74,7 @@ export const createClientsOf = (parts: ConsoleClientParts): ClientsOf => {
       uploads: { forget: (uploadId) => forgetUpload(database, uploadId) },
       overview: client(OverviewService, overviewMethods, { database, log, readSituation }, actor),
       payers: client(PayerService, payerMethods, { database, log, spoolFolder, fourEyes }, actor),
-      approvals: refusingOutages(createApprovals({ database, log, spoolFolder }, actor)),
+      approvals: client(ApprovalService, approvalMethods, approvals, actor),
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { AccountService } from '../gen/mpesa/gateway/v1/accounts_pb.js'
+import type { ApprovalService } from '../gen/mpesa/gateway/v1/approvals_pb.js'
 import type { AuditService } from '../gen/mpesa/gateway/v1/audit_pb.js'
 import type { DeliveryService } from '../gen/mpesa/gateway/v1/deliveries_pb.js'
 import type { OperatorService } from '../gen/mpesa/gateway/v1/operators_pb.js'
@@ -8,7 +9,6 @@ import type { PayerService } from '../gen/mpesa/gateway/v1/payers_pb.js'
 import type { PaymentOperationsService } from '../gen/mpesa/gateway/v1/payment_operations_pb.js'
 import type { StatementService } from '../gen/mpesa/gateway/v1/statements_pb.js'
 import type { TokenService } from '../gen/mpesa/gateway/v1/tokens_pb.js'
-import type { ApprovalsClient } from '../runtime/approvals-client.ts'
 import type { OperatorClient } from '../runtime/operator-client.ts'
 
 /**
@@ -25,7 +25,7 @@ export type ConsoleClients = {
   readonly audit: OperatorClient<typeof AuditService>
   readonly overview: OperatorClient<typeof OverviewService>
   readonly payers: OperatorClient<typeof PayerService>
-  readonly approvals: ApprovalsClient
+  readonly approvals: OperatorClient<typeof ApprovalService>
   readonly statements: OperatorClient<typeof StatementService>
   /** The files that are handed over part by part. */
   readonly uploads: {

@@ -7,6 +7,8 @@ export type RefusalKind =
   | 'not_found'
   /** Not as things stand. */
   | 'not_possible'
+  /** Another operator decides it: it waits among the approvals. */
+  | 'approval_needed'
   /** The database is away, or the like: it may be asked again. */
   | 'unavailable'
 
@@ -15,6 +17,7 @@ const STATUS: Record<RefusalKind, number> = {
   too_large: 413,
   not_found: 404,
   not_possible: 409,
+  approval_needed: 409,
   unavailable: 503,
 }
 

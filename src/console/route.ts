@@ -104,7 +104,7 @@ export const addAction = (
   })
 }
 
-/** Does what a form asks for and leads to what came of it, or shows why it was refused. */
+/** Does what a form asks for and leads to what came of it, or shows why it was refused, or where it waits. */
 export const answerAction = async (options: {
   request: FastifyRequest
   reply: FastifyReply
@@ -121,6 +121,10 @@ export const answerAction = async (options: {
     return reply.redirect(done.goTo, 303)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
+    if (error.kind === 'approval_needed') {
+      writeNotice(reply, error.message)
+      return reply.redirect('/approvals', 303)
+    }
     const page = (await options.onRefused(error)) ?? refusedPage(error.message, options.back())
     return sendPage(request, reply.code(statusOf(error)), page)
   }

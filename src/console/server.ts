@@ -157,6 +157,7 @@ const TITLES: Record<Refusal['kind'], string> = {
   too_large: 'Too large',
   not_found: 'Not found',
   not_possible: 'Not possible now',
+  approval_needed: 'Waits for another operator',
   unavailable: 'Not available now',
 }
 

@@ -4,6 +4,7 @@ import { checkAccountAt } from './daraja/check-account.ts'
 import type { CallerChecks } from './services/caller-checks.ts'
 import {
   createAccountService,
+  createApprovalService,
   createAuditService,
   createDeliveryService,
   createOperatorService,
@@ -14,6 +15,7 @@ import {
   createStatementService,
   createTokenService,
 } from './services/operator-access.ts'
+import type { Settlement } from './settle/decide.ts'
 import { reportSettlements } from './settle/report-settlements.ts'
 import type { ProcessFacts, SpoolFacts } from './situation/process.ts'
 import { createReadSituation } from './situation/read-situation.ts'
@@ -25,6 +27,10 @@ export const createOperatorServices = (
   { checks, vault }: { checks: CallerChecks; vault: Vault },
 ) => {
   const { config, database, log, metrics, randomBytes } = options
+  const onSettled = (settlement: Settlement): void => {
+    reportSettlements({ log, metrics }, [settlement])
+    options.onDeliveriesDue()
+  }
   return {
     partners: createPartnerService({ database, checks, vault, randomBytes, log }),
     paymentOperations: createPaymentOperationsService({
@@ -33,10 +39,7 @@ export const createOperatorServices = (
       log,
       overdueAfterMs: config.operations.overdueAfterMs,
       fourEyes: config.operations.fourEyes,
-      onSettled: (settlement) => {
-        reportSettlements({ log, metrics }, [settlement])
-        options.onDeliveriesDue()
-      },
+      onSettled,
     }),
     accounts: createAccountService({
       database,
@@ -58,6 +61,13 @@ export const createOperatorServices = (
     }),
     tokens: createTokenService({ database, checks, log, randomBytes }),
     operators: createOperatorService({ database, checks, log, randomBytes }),
+    approvals: createApprovalService({
+      database,
+      checks,
+      log,
+      spoolFolder: config.callbacks.spoolFolder,
+      onSettled,
+    }),
     audit: createAuditService({ database, checks, log }),
     payers: createPayerService({
       database,

@@ -18,6 +18,7 @@ export const SCOPES = [
   'operators:manage',
   'audit:read',
   'statements:manage',
+  'approvals:manage',
 ] as const
 
 export type Scope = (typeof SCOPES)[number]

@@ -20,7 +20,8 @@ describe('the page Approvals', () => {
     const paymentId = await acceptUntouched(test.database, partnerId)
     const form = { outcome: 'failed', reason: 'on the statement', anyway: 'on', confirmed: 'yes' }
     const answer = await money.post(`/payments/${paymentId}/settle`, form)
-    expect(answer.body).toContain('nothing is changed yet: it waits')
+    expect(answer).toMatchObject({ status: 303, location: '/approvals' })
+    expect((await money.get('/approvals')).body).toContain('nothing is changed yet: it waits')
     return paymentId
   }
 

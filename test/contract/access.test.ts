@@ -31,6 +31,7 @@ const MANAGE_ACCOUNTS: Access = { scope: 'accounts:manage' }
 const MANAGE_TOKENS: Access = { scope: 'tokens:manage' }
 const MANAGE_OPERATORS: Access = { scope: 'operators:manage' }
 
+const MANAGE_APPROVALS: Access = { scope: 'approvals:manage' }
 const MANAGE_STATEMENTS: Access = { scope: 'statements:manage' }
 
 const METHODS: Readonly<Record<string, Access>> = {
@@ -119,6 +120,9 @@ const METHODS: Readonly<Record<string, Access>> = {
   'OperatorService.DisableOperator': MANAGE_OPERATORS,
   'OperatorService.EnableOperator': MANAGE_OPERATORS,
   'OperatorService.CreateSignInLink': MANAGE_OPERATORS,
+  'ApprovalService.ListApprovals': MANAGE_APPROVALS,
+  'ApprovalService.ApproveChange': MANAGE_APPROVALS,
+  'ApprovalService.RefuseChange': MANAGE_APPROVALS,
   'AuditService.ListAuditEntries': { scope: 'audit:read' },
   'OverviewService.GetSituation': { scope: 'payments:read' },
   'OverviewService.GetTraffic': { scope: 'payments:read' },

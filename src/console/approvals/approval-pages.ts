@@ -1,12 +1,12 @@
 import { html } from '@remix-run/html-template'
 import type { FastifyInstance } from 'fastify'
-import type { Approval } from '../../runtime/approvals-client.ts'
+import type { Approval } from '../../gen/mpesa/gateway/v1/approvals_pb.js'
 import type { ConsoleParts } from '../console-parts.ts'
 import { link } from '../page/elements.ts'
 import { postForm } from '../page/form.ts'
 import type { Page } from '../page/page.ts'
 import { readId } from '../page/read-id.ts'
-import { table } from '../page/table.ts'
+import { pager, table } from '../page/table.ts'
 import { time } from '../page/time.ts'
 import { type ActionCall, addAction, addPage, type Call } from '../route.ts'
 
@@ -18,14 +18,17 @@ export const addApprovalPages = (app: FastifyInstance, parts: ConsoleParts): voi
   addAction(app, parts, {
     path: `${PATH}/:id/approve`,
     needs: 'money',
-    act: async (call) => ({ goTo: PATH, said: await call.clients.approvals.approve(idOf(call)) }),
+    act: async (call) => {
+      const { done } = await call.clients.approvals.approveChange({ approvalId: idOf(call) })
+      return { goTo: PATH, said: done }
+    },
     back: () => PATH,
   })
   addAction(app, parts, {
     path: `${PATH}/:id/refuse`,
     needs: 'money',
     act: async (call) => {
-      await call.clients.approvals.refuse(idOf(call))
+      await call.clients.approvals.refuseChange({ approvalId: idOf(call) })
       return { goTo: PATH, said: `Approval ${idOf(call)} is refused.` }
     },
     back: () => PATH,
@@ -34,8 +37,11 @@ export const addApprovalPages = (app: FastifyInstance, parts: ConsoleParts): voi
 
 const idOf = ({ params }: ActionCall): bigint => readId(params['id'], 'approval')
 
+const afterOf = ({ query }: Call): bigint | undefined =>
+  query.has('after') ? readId(query.get('after') ?? '', 'approval') : undefined
+
 const listPage = async (call: Call): Promise<Page> => {
-  const waiting = await call.clients.approvals.list()
+  const { approvals, nextAfter } = await call.clients.approvals.listApprovals({ after: afterOf(call) })
   const { name, role } = call.operator
   const columns = [
     { head: 'What will happen', cell: ({ what }: Approval) => what },
@@ -55,11 +61,12 @@ const listPage = async (call: Call): Promise<Page> => {
   return {
     title: 'Approvals',
     body: html`<p>What one operator asked for and another with the role money decides, within a day.</p>
-${table({ caption: `${waiting.length} waiting, oldest first`, columns, rows: waiting, none: 'Nothing waits.' })}`,
+${table({ caption: `${approvals.length} waiting, oldest first`, columns, rows: approvals, none: 'Nothing waits.' })}
+${pager(call, { cursor: 'after', next: nextAfter === undefined ? null : String(nextAfter) })}`,
   }
 }
 
-const decideForms = ({ id }: Approval) =>
+const decideForms = ({ approvalId: id }: Approval) =>
   html`${postForm({
     action: `${PATH}/${id}/approve`,
     button: `Approve ${id}`,

@@ -6,6 +6,7 @@ import {
   type ServiceImplSpec,
 } from '@connectrpc/connect'
 import { AccountService } from '../../gen/mpesa/gateway/v1/accounts_pb.js'
+import { ApprovalService } from '../../gen/mpesa/gateway/v1/approvals_pb.js'
 import { AuditService } from '../../gen/mpesa/gateway/v1/audit_pb.js'
 import { DarajaCallbackService } from '../../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
 import { DeliveryService } from '../../gen/mpesa/gateway/v1/deliveries_pb.js'
@@ -28,6 +29,7 @@ export type Services = {
   partners: ServiceImpl<typeof PartnerService>
   deliveries: ServiceImpl<typeof DeliveryService>
   accounts: ServiceImpl<typeof AccountService>
+  approvals: ServiceImpl<typeof ApprovalService>
   audit: ServiceImpl<typeof AuditService>
   payers: ServiceImpl<typeof PayerService>
   overview: ServiceImpl<typeof OverviewService>
@@ -55,6 +57,7 @@ export const specsOf = (services: ServedServices): Record<keyof Services, Servic
   partners: createServiceImplSpec<typeof PartnerService>(PartnerService, services.partners),
   deliveries: createServiceImplSpec<typeof DeliveryService>(DeliveryService, services.deliveries),
   accounts: createServiceImplSpec<typeof AccountService>(AccountService, services.accounts),
+  approvals: createServiceImplSpec<typeof ApprovalService>(ApprovalService, services.approvals),
   audit: createServiceImplSpec<typeof AuditService>(AuditService, services.audit),
   payers: createServiceImplSpec<typeof PayerService>(PayerService, services.payers),
   paymentOperations: createServiceImplSpec<typeof PaymentOperationsService>(
@@ -82,6 +85,7 @@ export const routesOf =
     router.service(PartnerService, services.partners)
     router.service(DeliveryService, services.deliveries)
     router.service(AccountService, services.accounts)
+    router.service(ApprovalService, services.approvals)
     router.service(AuditService, services.audit)
     router.service(PayerService, services.payers)
     router.service(PaymentOperationsService, services.paymentOperations)

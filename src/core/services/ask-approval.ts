@@ -1,5 +1,7 @@
+import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { now } from '../../database/expressions.ts'
+import type { Schema } from '../../database/schema/schema.ts'
 import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
 import { Refused } from './refused.ts'
 
@@ -36,8 +38,7 @@ export const askApproval = async (database: Database, asked: Asked): Promise<Ref
       .onConflict((conflict) => conflict.doNothing())
       .returning('id')
       .executeTakeFirst()
-    if (made === undefined)
-      return new Refused('not_possible', 'it waits for an approval already: gateway approvals list')
+    if (made === undefined) return waitsAlready(transaction, asked)
     await recordAudit(transaction, {
       actor,
       action: 'approval_asked',
@@ -47,8 +48,28 @@ export const askApproval = async (database: Database, asked: Asked): Promise<Ref
       after: { approval_id: made.id, kind, ...parameters },
     })
     return new Refused(
-      'not_possible',
+      'approval_needed',
       `nothing is changed yet: it waits for 24 hours as approval ${made.id}. Another operator with the role money approves it on the console’s page Approvals, or by gateway approvals approve ${made.id}`,
+      { approvalId: made.id },
     )
   })
+}
+
+const waitsAlready = async (
+  transaction: Transaction<Schema>,
+  { kind, paymentId }: Asked,
+): Promise<Refused> => {
+  const known = await transaction
+    .selectFrom('approvals')
+    .select('id')
+    .where('kind', '=', kind)
+    .where('payment_id', '=', paymentId)
+    .where('decision', 'is', null)
+    .executeTakeFirst()
+  if (known === undefined) return new Refused('not_possible', 'it was decided just now: look again')
+  return new Refused(
+    'approval_needed',
+    `it waits for an approval already, as ${known.id}: gateway approvals list`,
+    { approvalId: known.id },
+  )
 }

@@ -82,10 +82,15 @@ const REASON_OF: Readonly<Record<Refused['kind'], Reason>> = {
   wrong_field: 'FIELD_INVALID',
   not_found: 'NOT_FOUND',
   not_possible: 'NOT_POSSIBLE',
+  approval_needed: 'APPROVAL_NEEDED',
 }
 
-const toConnectError = ({ kind, message, wrong }: Refused): ConnectError =>
-  wrong === null ? failure(REASON_OF[kind], message) : invalidField(wrong.field, wrong.problem)
+const toConnectError = ({ kind, message, wrong, approvalId }: Refused): ConnectError => {
+  if (wrong !== null) return invalidField(wrong.field, wrong.problem)
+  return failure(REASON_OF[kind], message, {
+    ...(approvalId !== null && { metadata: { approval_id: String(approvalId) } }),
+  })
+}
 
 const unavailable = (
   reason: 'DATABASE_AWAY' | 'TOO_MUCH_WAITS',

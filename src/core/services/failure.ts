@@ -30,6 +30,10 @@ export const REASONS = {
   SOURCE_REFUSED: [Code.PermissionDenied, 'callbacks are not taken from this address'],
   NOT_FOUND: [Code.NotFound, 'there is no such thing, or it is another partner’s'],
   NOT_POSSIBLE: [Code.FailedPrecondition, 'what is asked for is not possible as things stand'],
+  APPROVAL_NEEDED: [
+    Code.FailedPrecondition,
+    'it waits for another operator, and is not done yet; `metadata` has the `approval_id`',
+  ],
   IDEMPOTENCY_KEY_REUSED: [Code.FailedPrecondition, 'the idempotency key was used with other fields'],
   TOO_MANY_WRONG_CREDENTIALS: [Code.ResourceExhausted, 'too many wrong keys or tokens came from the address'],
   TOO_MANY_REQUESTS: [Code.ResourceExhausted, 'the partner asks more often than it may'],
@@ -68,15 +72,21 @@ export type Reason = keyof typeof REASONS
 export const failure = (
   reason: Reason,
   message: string,
-  more: { retryAfterSeconds?: number; field?: { name: string; problem: string }; cause?: unknown } = {},
+  more: {
+    retryAfterSeconds?: number
+    field?: { name: string; problem: string }
+    /** What else programs may read of it. */
+    metadata?: Record<string, string>
+    cause?: unknown
+  } = {},
 ): ConnectError => {
-  const { retryAfterSeconds, field, cause } = more
+  const { retryAfterSeconds, field, metadata = {}, cause } = more
   const error = new ConnectError(
     message,
     REASONS[reason][0],
     retryAfterSeconds === undefined ? undefined : { 'retry-after': String(retryAfterSeconds) },
     [
-      { desc: ErrorInfoSchema, value: { reason, domain: ERROR_DOMAIN } },
+      { desc: ErrorInfoSchema, value: { reason, domain: ERROR_DOMAIN, metadata } },
       ...(retryAfterSeconds === undefined ? [] : [retryInfo(retryAfterSeconds)]),
       ...(field === undefined ? [] : wrongFieldDetails(field, message)),
     ],

@@ -2,6 +2,7 @@ import type { DescService, Message } from '@bufbuild/protobuf'
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect'
 import type { Database } from '../../database/connect.ts'
 import type { AccountService } from '../../gen/mpesa/gateway/v1/accounts_pb.js'
+import type { ApprovalService } from '../../gen/mpesa/gateway/v1/approvals_pb.js'
 import type { AuditService } from '../../gen/mpesa/gateway/v1/audit_pb.js'
 import type { DeliveryService } from '../../gen/mpesa/gateway/v1/deliveries_pb.js'
 import type { OperatorService } from '../../gen/mpesa/gateway/v1/operators_pb.js'
@@ -14,9 +15,11 @@ import type { TokenService } from '../../gen/mpesa/gateway/v1/tokens_pb.js'
 import type { Log } from '../../runtime/log.ts'
 import type { Scope } from '../../values/scope.ts'
 import { type AccountParts, accountMethods } from './account-methods.ts'
+import { approvalMethods } from './approval-methods.ts'
 import { type AuditParts, auditMethods } from './audit-methods.ts'
 import { namedReader, requireScope } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'
+import type { ApprovalParts } from './decide-approval.ts'
 import { type DeliveryParts, deliveryMethods } from './delivery-methods.ts'
 import { withErrorMapping } from './errors.ts'
 import { forCall, isRead } from './for-call.ts'
@@ -62,6 +65,10 @@ export const createPayerService = (parts: PayerParts & Checks): ServiceImpl<type
 export const createStatementService = (
   parts: StatementParts & Checks,
 ): ServiceImpl<typeof StatementService> => serve(statementMethods, parts, () => 'statements:manage')
+
+/** ApprovalService, for callers whose token has the scope `approvals:manage`. */
+export const createApprovalService = (parts: ApprovalParts & Checks): ServiceImpl<typeof ApprovalService> =>
+  serve(approvalMethods, parts, () => 'approvals:manage')
 
 /** AuditService, for callers whose token has the scope `audit:read`. */
 export const createAuditService = (parts: AuditParts & Checks): ServiceImpl<typeof AuditService> =>

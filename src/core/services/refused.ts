@@ -7,18 +7,25 @@ export type FieldProblem = { field: string; problem: string }
  */
 export class Refused extends Error {
   override name = 'Refused'
-  readonly kind: 'wrong_field' | 'not_found' | 'not_possible'
+  readonly kind: 'wrong_field' | 'not_found' | 'not_possible' | 'approval_needed'
   /** For `wrong_field` only. */
   readonly wrong: FieldProblem | null
-  constructor(kind: Refused['kind'], message: string, wrong: FieldProblem | null = null) {
+  /** For `approval_needed` only: what it waits as. */
+  readonly approvalId: bigint | null
+  constructor(
+    kind: Refused['kind'],
+    message: string,
+    about: { wrong?: FieldProblem; approvalId?: bigint } = {},
+  ) {
     super(message)
     this.kind = kind
-    this.wrong = wrong
+    this.wrong = about.wrong ?? null
+    this.approvalId = about.approvalId ?? null
   }
 }
 
 export const wrongField = (field: string, problem: string): Refused =>
-  new Refused('wrong_field', `${field} ${problem}`, { field, problem })
+  new Refused('wrong_field', `${field} ${problem}`, { wrong: { field, problem } })
 
 export const noSuchPartner = (partnerId: bigint): Refused =>
   new Refused('not_found', `there is no partner ${partnerId}`)

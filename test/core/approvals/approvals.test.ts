@@ -2,7 +2,9 @@ import { Code } from '@connectrpc/connect'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createOperator } from '../../../src/core/operators/operator.ts'
-import { createApprovals } from '../../../src/core/services/approvals.ts'
+import { approvalMethods } from '../../../src/core/services/approval-methods.ts'
+import { createOperatorClient } from '../../../src/core/services/operator-client.ts'
+import { ApprovalService } from '../../../src/gen/mpesa/gateway/v1/approvals_pb.js'
 import { PayerService } from '../../../src/gen/mpesa/gateway/v1/payers_pb.js'
 import { PaymentOperationsService } from '../../../src/gen/mpesa/gateway/v1/payment_operations_pb.js'
 import { PaymentState } from '../../../src/gen/mpesa/gateway/v1/payments_pb.js'
@@ -56,11 +58,21 @@ describe('a change that needs four eyes', () => {
     await test.database.deleteFrom('approvals').execute()
   })
 
-  const as = (name: string) =>
-    createApprovals(
-      { database: test.database, log: quietLog, spoolFolder: spool.path },
-      { kind: 'operator', name, from: 'desk' },
-    )
+  /** What the operator does at a shell. */
+  const as = (name: string) => {
+    const { database } = test
+    const client = createOperatorClient({
+      service: ApprovalService,
+      methods: approvalMethods,
+      parts: { database, log: quietLog, spoolFolder: spool.path, onSettled: () => undefined },
+      actor: { kind: 'operator', name, from: 'desk' },
+    })
+    return {
+      list: async () => (await client.listApprovals({})).approvals,
+      approve: async (approvalId: bigint) => (await client.approveChange({ approvalId })).done,
+      refuse: (approvalId: bigint) => client.refuseChange({ approvalId }),
+    }
+  }
 
   const makeUnconfirmed = async (): Promise<bigint> => {
     const paymentId = await acceptUntouched(test.database, test.partnerId)
@@ -86,7 +98,7 @@ describe('a change that needs four eyes', () => {
       expect.stringMatching(/^nothing is changed yet: .* gateway approvals approve \d+$/),
     ])
     const [waiting] = await as('amina').list()
-    return waiting?.id ?? 0n
+    return waiting?.approvalId ?? 0n
   }
 
   const stateOf = async (paymentId: bigint) => (await readPayment(test.database, paymentId)).state
@@ -102,7 +114,7 @@ describe('a change that needs four eyes', () => {
     const id = await ask(settle(paymentId))
     expect(await stateOf(paymentId)).toBe('unconfirmed')
     expect(await as('juma').list()).toMatchObject([
-      { id, what: expect.stringContaining(`payment ${paymentId} as failed`), askedBy: 'amina' },
+      { approvalId: id, what: expect.stringContaining(`payment ${paymentId} as failed`), askedBy: 'amina' },
     ])
     expect(await as('wanjiku').approve(id)).toContain('is failed')
     expect(await stateOf(paymentId)).toBe('failed')
@@ -192,7 +204,7 @@ describe('a change that needs four eyes', () => {
       .where('id', '=', paymentId)
       .execute()
     await expect(as('wanjiku').approve(id)).rejects.toThrow('is successful and cannot become failed')
-    expect(await as('juma').list()).toMatchObject([{ id }])
+    expect(await as('juma').list()).toMatchObject([{ approvalId: id }])
     expect(await actions(paymentId)).toEqual(['approval_asked'])
   })
 
@@ -224,7 +236,7 @@ describe('a change that needs four eyes', () => {
     await ask(settle(other, { reason: `${msisdn} called` }))
     expect(await keptOfApprovals()).toContain(msisdn)
     await ask(erase(paymentId))
-    const id = (await as('juma').list()).find(({ kind }) => kind === 'erase_payer')?.id ?? 0n
+    const id = (await as('juma').list()).find(({ kind }) => kind === 'erase_payer')?.approvalId ?? 0n
     await as('wanjiku').approve(id)
     expect(await keptOfApprovals()).not.toContain(msisdn)
   })

@@ -345,7 +345,12 @@ export const READING_METHODS = [
   'listAuditEntries',
   'getSituation',
   'getTraffic',
+  'listApprovals',
 ]
+
+/** They write a line more than the change that they decide: test/core/approvals counts them. */
+export const DECIDING_METHODS = ['approveChange', 'refuseChange']
+
 export const OTHER_COMMANDS = [
   'serve',
   'dispatch',
@@ -353,7 +358,7 @@ export const OTHER_COMMANDS = [
   'migrate',
   'simulator',
   'approvals list',
-  // They write a line more than the change that they decide: test/core/approvals counts them.
+  // As `DECIDING_METHODS`.
   'approvals approve',
   'approvals refuse',
   'partners list',

@@ -11,6 +11,7 @@ import { createOperator } from '../../../src/core/operators/operator.ts'
 import { createServiceToken } from '../../../src/core/partners/service-token.ts'
 import { type GrpcServer, startGrpcServer } from '../../../src/core/server/grpc.ts'
 import { AccountService } from '../../../src/gen/mpesa/gateway/v1/accounts_pb.js'
+import { ApprovalService } from '../../../src/gen/mpesa/gateway/v1/approvals_pb.js'
 import { AuditService } from '../../../src/gen/mpesa/gateway/v1/audit_pb.js'
 import { DeliveryService } from '../../../src/gen/mpesa/gateway/v1/deliveries_pb.js'
 import { OperatorService } from '../../../src/gen/mpesa/gateway/v1/operators_pb.js'
@@ -28,7 +29,15 @@ import { addDelivery } from '../../support/deliveries.ts'
 import { acceptPayment } from '../../support/payments.ts'
 import { TEST_SECRET_KEY } from '../../support/vault.ts'
 
-import { CHANGES, type Change, type Given, HOST, OTHER_COMMANDS, READING_METHODS } from './changes.ts'
+import {
+  CHANGES,
+  type Change,
+  DECIDING_METHODS,
+  type Given,
+  HOST,
+  OTHER_COMMANDS,
+  READING_METHODS,
+} from './changes.ts'
 
 /** The services whose methods are operators'. */
 const OPERATORS = [
@@ -38,6 +47,7 @@ const OPERATORS = [
   AccountService,
   TokenService,
   OperatorService,
+  ApprovalService,
   AuditService,
   OverviewService,
   PayerService,
@@ -55,7 +65,7 @@ const leavesOf = (command: Command, above: string[] = []): string[] => {
 it('every method of a service that changes something is known here: a new one is to be added', () => {
   const methods = OPERATORS.flatMap((service) => Object.keys(service.method))
   const known = CHANGES.flatMap(({ method }) => method ?? [])
-  expect(methods.toSorted()).toEqual([...known, ...READING_METHODS].toSorted())
+  expect(methods.toSorted()).toEqual([...known, ...READING_METHODS, ...DECIDING_METHODS].toSorted())
 })
 
 it('every command that changes something is known here: a new one is to be added', async () => {

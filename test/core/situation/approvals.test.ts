@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { createOperator } from '../../../src/core/operators/operator.ts'
-import { createApprovals } from '../../../src/core/services/approvals.ts'
+import { approvalMethods } from '../../../src/core/services/approval-methods.ts'
 import { askApproval } from '../../../src/core/services/ask-approval.ts'
+import { createOperatorClient } from '../../../src/core/services/operator-client.ts'
+import { ApprovalService } from '../../../src/gen/mpesa/gateway/v1/approvals_pb.js'
 import { testIdOf } from '../../../src/values/test-partner.ts'
 import { testActor } from '../../support/actor.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
@@ -71,14 +73,22 @@ it('approvals_waiting: how many, since when and until when; gone when they are d
   const [both] = await told()
   expect(both).toMatchObject({ count: 2, since: one?.since })
   expect(both?.text).toMatch(/^2 changes wait for another operator: the oldest since .* UTC, until .* UTC\.$/)
-  const approvals = createApprovals(
-    { database: own.database, log: quietLog, spoolFolder: '/nowhere' },
-    WANJIKU,
-  )
-  const [first, second] = await approvals.list()
-  await approvals.refuse(first?.id ?? 0n)
+  const decider = createOperatorClient({
+    service: ApprovalService,
+    methods: approvalMethods,
+    parts: {
+      database: own.database,
+      log: quietLog,
+      spoolFolder: '/nowhere',
+      onSettled: () => undefined,
+    },
+    actor: WANJIKU,
+  })
+  const { approvals } = await decider.listApprovals({})
+  const [first, second] = approvals.map(({ approvalId }) => approvalId)
+  await decider.refuseChange({ approvalId: first ?? 0n })
   expect(await told()).toMatchObject([{ count: 1 }])
-  await approvals.approve(second?.id ?? 0n)
+  await decider.approveChange({ approvalId: second ?? 0n })
   expect(await told()).toEqual([])
 })
 

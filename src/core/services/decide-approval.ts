@@ -2,23 +2,55 @@ import type { Transaction } from 'kysely'
 import { z } from 'zod'
 import type { Database } from '../../database/connect.ts'
 import { now } from '../../database/expressions.ts'
-import type { Schema } from '../../database/schema/schema.ts'
-import type { Approval, ApprovalsClient } from '../../runtime/approvals-client.ts'
+import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import type { Log } from '../../runtime/log.ts'
 import { parseMsisdn } from '../../values/msisdn.ts'
 import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
 import { eraseWithin } from '../payers/erase.ts'
 import { findPayments } from '../payers/find-payments.ts'
 import { findPayment } from '../payments/find.ts'
+import type { Settlement } from '../settle/decide.ts'
 import { settleWithin } from '../settle/settle-by-hand.ts'
 import { openMessage, requireNoneInSpool } from './payer-methods.ts'
 import { toRefusal } from './payment-operations-methods.ts'
-import { Refused } from './refused.ts'
+import { Refused, wrongField } from './refused.ts'
 
-type ApprovalParts = { database: Database; log: Log; spoolFolder: string }
+/** What the methods about approvals use. */
+export type ApprovalParts = {
+  database: Database
+  log: Log
+  spoolFolder: string
+  /** Called after a payment was settled, which has a delivery now. */
+  onSettled: (settlement: Settlement) => void
+}
 
-/** Approvals that are listed at most. */
-const LISTED = 100
+/** A decision on one approval. */
+type Decision = { parts: ApprovalParts; id: bigint; actor: Actor }
+
+/** What was done, as a sentence; `report` tells of it once it is committed. */
+type Done = { said: string; report: () => void }
+
+/**
+ * Makes the change that an approval waits with, in one transaction with the decision: all of it, or nothing, and then the
+ * approval waits on. Throws `Refused` where `actor` may not decide it, or the change is not possible any more.
+ */
+export const approve = async ({ parts, id, actor }: Decision): Promise<string> => {
+  const { said, report } = await parts.database.transaction().execute(async (transaction) => {
+    const row = await lockWaiting(transaction, id, actor)
+    const done = await carryOut({ parts, transaction, row, actor })
+    await decide({ transaction, row, actor, decision: 'approved' })
+    return done
+  })
+  report()
+  return said
+}
+
+/** Ends the waiting, and the change is not made. Throws as `approve` does. */
+export const refuse = ({ parts, id, actor }: Decision): Promise<void> =>
+  parts.database.transaction().execute(async (transaction) => {
+    const row = await lockWaiting(transaction, id, actor)
+    await decide({ transaction, row, actor, decision: 'refused' })
+  })
 
 const settlement = z.object({
   outcome: z.enum(['successful', 'failed']),
@@ -27,75 +59,29 @@ const settlement = z.object({
   anyway: z.boolean(),
 })
 
-/** Lists and decides approvals, in the name of `actor`. */
-export const createApprovals = (parts: ApprovalParts, actor: Actor): ApprovalsClient => ({
-  list: () => listWaiting(parts.database),
-  approve: (id) =>
-    parts.database.transaction().execute(async (transaction) => {
-      const row = await lockWaiting(transaction, id, actor)
-      // Refused, it throws: the approval stays open until it expires or is refused.
-      const done = await carryOut({ parts, transaction, row, actor })
-      await decide({ transaction, row, actor, decision: 'approved' })
-      return done
-    }),
-  refuse: (id) =>
-    parts.database.transaction().execute(async (transaction) => {
-      const row = await lockWaiting(transaction, id, actor)
-      await decide({ transaction, row, actor, decision: 'refused' })
-    }),
-})
+type Asked = RowOf<'approvals', 'kind' | 'payment_id' | 'parameters'>
 
-const COLUMNS = ['id', 'kind', 'payment_id', 'parameters', 'asked_by', 'asked_at', 'expires_at'] as const
-
-const listWaiting = async (database: Database): Promise<Approval[]> => {
-  const rows = await database
-    .selectFrom('approvals')
-    .select(COLUMNS)
-    .where('decision', 'is', null)
-    .where('expires_at', '>', now)
-    .orderBy('id')
-    .limit(LISTED)
-    .execute()
-  return rows.map((row) => {
-    const { what, reason } = describe(row)
-    return {
-      id: row.id,
-      kind: row.kind,
-      paymentId: row.payment_id,
-      what,
-      reason,
-      askedBy: row.asked_by,
-      askedAt: row.asked_at,
-      expiresAt: row.expires_at,
-    }
-  })
-}
-
-const describe = (row: Pick<Row, 'kind' | 'payment_id' | 'parameters'>) => {
-  if (row.kind === 'erase_payer') {
-    return { what: `erase the payer of payment ${row.payment_id}: there is no way back`, reason: null }
-  }
-  const { outcome, receipt, reason } = settlement.parse(row.parameters)
+/** What will happen, as a sentence, and why in the words of who asked. */
+export const describe = ({
+  kind,
+  payment_id,
+  parameters,
+}: Asked): { what: string; reason: string | null } => {
+  if (kind === 'erase_payer')
+    return { what: `erase the payer of payment ${payment_id}: there is no way back`, reason: null }
+  const { outcome, receipt, reason } = settlement.parse(parameters)
   const proof = receipt === null ? '' : ` with receipt ${receipt}`
-  return { what: `settle payment ${row.payment_id} as ${outcome}${proof}; its partner is told`, reason }
+  return { what: `settle payment ${payment_id} as ${outcome}${proof}; its partner is told`, reason }
 }
 
 type Row = Awaited<ReturnType<typeof lockWaiting>>
 
 /** The approval, which nobody else decides meanwhile. Throws `Refused` where `actor` may not decide it. */
 const lockWaiting = async (transaction: Transaction<Schema>, id: bigint, actor: Actor) => {
-  const name = nameOf(actor)
-  const operator = await transaction
-    .selectFrom('operators')
-    .select('role')
-    .where('name', '=', name)
-    .where('disabled_at', 'is', null)
-    .executeTakeFirst()
-  if (operator?.role !== 'money')
-    throw new Refused('not_possible', `${name} is no operator with the role money, who decides approvals`)
+  const name = await requireDecider(transaction, actor)
   const row = await transaction
     .selectFrom('approvals')
-    .select([...COLUMNS, 'decision', 'decided_by'])
+    .select(['id', 'kind', 'payment_id', 'parameters', 'asked_by', 'decision', 'decided_by'])
     .select((eb) => eb('expires_at', '<=', now).as('is_expired'))
     .where('id', '=', id)
     .forUpdate()
@@ -110,13 +96,30 @@ const lockWaiting = async (transaction: Transaction<Schema>, id: bigint, actor: 
   return row
 }
 
+/** The name of the person who decides. A token is nobody: a service names whom it acts for. */
+const requireDecider = async (transaction: Transaction<Schema>, actor: Actor): Promise<string> => {
+  if (actor.kind === 'service' && actor.operator === null)
+    throw wrongField('x-operator', 'must name the operator who decides, as metadata')
+  const name = nameOf(actor)
+  const operator = await transaction
+    .selectFrom('operators')
+    .select('role')
+    .where('name', '=', name)
+    .where('disabled_at', 'is', null)
+    .executeTakeFirst()
+  if (operator?.role !== 'money')
+    throw new Refused('not_possible', `${name} is no operator with the role money, who decides approvals`)
+  return name
+}
+
 type Decided = { transaction: Transaction<Schema>; row: Row; actor: Actor }
 
 /** Judges the change anew, as it is now, and makes it. */
-const carryOut = async (change: Decided & { parts: ApprovalParts }): Promise<string> =>
+const carryOut = async (change: Decided & { parts: ApprovalParts }): Promise<Done> =>
   change.row.kind === 'settle_payment' ? settleApproved(change) : eraseApproved(change)
 
-const settleApproved = async ({ transaction, row, actor }: Decided): Promise<string> => {
+const settleApproved = async (change: Decided & { parts: ApprovalParts }): Promise<Done> => {
+  const { transaction, row, actor, parts } = change
   const { outcome, receipt, reason, anyway } = settlement.parse(row.parameters)
   const paymentId = row.payment_id
   const settled = await settleWithin(transaction, {
@@ -130,10 +133,11 @@ const settleApproved = async ({ transaction, row, actor }: Decided): Promise<str
     isRehearsal: false,
   })
   if (settled.kind !== 'settled') throw toRefusal(settled, { paymentId, outcome, receipt })
-  return `Payment ${paymentId} is ${outcome}. Its partner is notified.`
+  const said = `Payment ${paymentId} is ${outcome}. Its partner is notified.`
+  return { said, report: () => parts.onSettled(settled.settlement) }
 }
 
-const eraseApproved = async (change: Decided & { parts: ApprovalParts }): Promise<string> => {
+const eraseApproved = async (change: Decided & { parts: ApprovalParts }): Promise<Done> => {
   const { transaction, row, actor, parts } = change
   const payment = await findPayment(transaction, 'anybody', row.payment_id)
   const parsed = parseMsisdn(payment?.msisdn ?? '')
@@ -145,8 +149,8 @@ const eraseApproved = async (change: Decided & { parts: ApprovalParts }): Promis
   const erasure = await eraseWithin({ transaction, msisdn, ids, actor })
   if (erasure.kind === 'open') throw new Refused('not_possible', openMessage(erasure.payments))
   const { payments, deliveries, callbacks } = erasure.rows
-  parts.log.info({ event: 'payer_erased', payments, deliveries, callbacks })
-  return `The payer is erased from ${payments} payments, ${deliveries} deliveries and ${callbacks} callbacks.`
+  const said = `The payer is erased from ${payments} payments, ${deliveries} deliveries and ${callbacks} callbacks.`
+  return { said, report: () => parts.log.info({ event: 'payer_erased', payments, deliveries, callbacks }) }
 }
 
 const decide = async (change: Decided & { decision: 'approved' | 'refused' }): Promise<void> => {
