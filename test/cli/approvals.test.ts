@@ -33,4 +33,17 @@ describe('gateway approvals', () => {
     expect((await readPayment(own.database, id)).state).toBe('failed')
     expect((await type('approvals', 'list')).stdout).toContain('Nothing waits')
   })
+
+  it('say how to say who one is where the user of the machine is no operator', async () => {
+    const { partnerId } = await addPartner(own.database)
+    const id = String(await acceptUntouched(own.database, partnerId))
+    const settle = ['payments', 'settle', id, '--outcome', 'failed', '--reason', 'a test', '--anyway']
+    for (const words of [settle, ['approvals', 'approve', '1']])
+      expect(await type(...words)).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(
+          / is no operator, or is disabled; say who you are by --by NAME, one of gateway operators list\n$/,
+        ),
+      })
+  })
 })

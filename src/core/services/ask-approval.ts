@@ -2,7 +2,8 @@ import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { now } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
-import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
+import { type Actor, recordAudit } from '../audit/record-audit.ts'
+import { requireOperator } from './known-operator.ts'
 import { Refused } from './refused.ts'
 
 type Asked = {
@@ -14,11 +15,12 @@ type Asked = {
 
 /**
  * Writes down that a change waits for another operator. What it resolves to is thrown: whoever asked must not take the
- * change for made.
+ * change for made. Throws `Refused` where who asks is no operator.
  */
 export const askApproval = async (database: Database, asked: Asked): Promise<Refused> => {
   const { kind, paymentId, parameters, actor } = asked
   return database.transaction().execute(async (transaction) => {
+    const { name } = await requireOperator(transaction, actor, 'asks')
     await transaction
       .updateTable('approvals')
       .set({ decision: 'expired' })
@@ -33,7 +35,7 @@ export const askApproval = async (database: Database, asked: Asked): Promise<Ref
         kind,
         payment_id: paymentId,
         parameters: JSON.stringify(parameters),
-        asked_by: nameOf(actor),
+        asked_by: name,
       })
       .onConflict((conflict) => conflict.doNothing())
       .returning('id')

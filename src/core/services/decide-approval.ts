@@ -11,9 +11,10 @@ import { findPayments } from '../payers/find-payments.ts'
 import { findPayment } from '../payments/find.ts'
 import type { Settlement } from '../settle/decide.ts'
 import { settleWithin } from '../settle/settle-by-hand.ts'
+import { requireOperator } from './known-operator.ts'
 import { openMessage, requireNoneInSpool } from './payer-methods.ts'
 import { toRefusal } from './payment-operations-methods.ts'
-import { Refused, wrongField } from './refused.ts'
+import { Refused } from './refused.ts'
 
 /** What the methods about approvals use. */
 export type ApprovalParts = {
@@ -78,7 +79,12 @@ type Row = Awaited<ReturnType<typeof lockWaiting>>
 
 /** The approval, which nobody else decides meanwhile. Throws `Refused` where `actor` may not decide it. */
 const lockWaiting = async (transaction: Transaction<Schema>, id: bigint, actor: Actor) => {
-  const name = await requireDecider(transaction, actor)
+  const { name, role } = await requireOperator(transaction, actor, 'decides')
+  if (role !== 'money')
+    throw new Refused(
+      'not_possible',
+      `${name} has the role ${role}: one with the role money decides approvals`,
+    )
   const row = await transaction
     .selectFrom('approvals')
     .select(['id', 'kind', 'payment_id', 'parameters', 'asked_by', 'decision', 'decided_by'])
@@ -94,22 +100,6 @@ const lockWaiting = async (transaction: Transaction<Schema>, id: bigint, actor: 
   if (row.asked_by === name)
     throw new Refused('not_possible', `${name} asked for approval ${id}: another operator decides it`)
   return row
-}
-
-/** The name of the person who decides. A token is nobody: a service names whom it acts for. */
-const requireDecider = async (transaction: Transaction<Schema>, actor: Actor): Promise<string> => {
-  if (actor.kind === 'service' && actor.operator === null)
-    throw wrongField('x-operator', 'must name the operator who decides, as metadata')
-  const name = nameOf(actor)
-  const operator = await transaction
-    .selectFrom('operators')
-    .select('role')
-    .where('name', '=', name)
-    .where('disabled_at', 'is', null)
-    .executeTakeFirst()
-  if (operator?.role !== 'money')
-    throw new Refused('not_possible', `${name} is no operator with the role money, who decides approvals`)
-  return name
 }
 
 type Decided = { transaction: Transaction<Schema>; row: Row; actor: Actor }

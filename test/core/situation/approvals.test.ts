@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { createOperator } from '../../../src/core/operators/operator.ts'
@@ -21,14 +22,15 @@ let partnerId: bigint
 beforeAll(async () => {
   own = await openTestDatabase()
   partnerId = (await addPartner(own.database)).partnerId
-  await createOperator({
-    database: own.database,
-    actor: testActor,
-    randomBytes: (count) => Buffer.alloc(count, 7),
-    name: 'wanjiku',
-    role: 'money',
-    password: null,
-  })
+  for (const name of ['amina', 'wanjiku'])
+    await createOperator({
+      database: own.database,
+      actor: testActor,
+      randomBytes,
+      name,
+      role: 'money',
+      password: null,
+    })
 })
 afterAll(() => own.close())
 beforeEach(() => own.database.deleteFrom('approvals').execute())
