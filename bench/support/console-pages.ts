@@ -93,6 +93,7 @@ const deliveryPages = (page: MakePage): ConsolePage[] => [
 
 const otherPages = (page: MakePage, statementId: bigint): ConsolePage[] => [
   page('/partners', 'all', () => '/partners'),
+  page('/partners/accounts', 'all', () => '/partners/accounts'),
   page('/partners/:id', 'one', ({ partner_id }) => `/partners/${partner_id}`),
   page('/traffic', 'an hour', () => '/traffic?last=hour'),
   page('/traffic', 'a day', () => '/traffic?last=day'),

@@ -38,6 +38,7 @@ export const fillConsole = async (test: TestConsole): Promise<string[]> => {
     '/deliveries/endpoints',
     `/deliveries/endpoint?${endpoint}`,
     `/partners/${partnerId}`,
+    '/partners/accounts',
     '/traffic?last=hour',
     '/traffic?last=week',
     '/statements/1',
