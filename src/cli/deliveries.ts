@@ -1,12 +1,16 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import { Command } from 'commander'
 import {
   AttemptSchema,
+  type Delivery,
   DeliverySchema,
   DeliveryService,
   EndpointSchema,
   EndpointState,
+  type ListDeliveriesRequestSchema,
 } from '../gen/mpesa/gateway/v1/deliveries_pb.js'
 import { COLUMNS, toRow, withHeldUntil } from '../runtime/message-row.ts'
+import type { OperatorClient } from '../runtime/operator-client.ts'
 import { useDeliveries } from './call-service.ts'
 import { addCancel, addFilter, addRetry, type FilterOptions, readFilter } from './deliveries-retry-cancel.ts'
 import type { Environment } from './environment.ts'
@@ -40,11 +44,13 @@ export const deliveriesCommand = (environment: Environment): Command => {
       '\nExamples:\n  gateway deliveries list --state dead --since 7d\n  gateway deliveries list --partner 7 --error-class tls --json',
     )
     .action(async (options: ListOptions) => {
-      const pageSize = readLimit(options.limit, MAX_LISTED)
+      const limit = readLimit(options.limit, MAX_LISTED)
       const before = optional(options.before, readId('value of --before'))
-      const request = { filter: readFilter(options), pageSize, before }
-      const found = await useDeliveries(environment, undefined, (service) => service.listDeliveries(request))
-      const rows = found.deliveries.map((delivery) => toRow(DeliverySchema, delivery))
+      const filter = readFilter(options)
+      const found = await useDeliveries(environment, undefined, (service) =>
+        listAll(service, { filter, limit, before }),
+      )
+      const rows = found.map((delivery) => toRow(DeliverySchema, delivery))
       const shown = options.json ? rows : rows.map(withHeldUntil)
       printRows(options, shown, { none: 'There are no such deliveries.', columns: COLUMNS.delivery })
     })
@@ -82,6 +88,21 @@ export const deliveriesCommand = (environment: Environment): Command => {
     .addHelpText('after', '\nExample:\n  gateway deliveries probe --partner 7 --host shop.co.ke')
     .action((options: EndpointOptions) => probe(environment, options))
   return deliveries
+}
+
+/** As many as were asked for, or all that fit: one call looks at so many deliveries only. */
+const listAll = async (
+  service: OperatorClient<typeof DeliveryService>,
+  asked: Pick<MessageInitShape<typeof ListDeliveriesRequestSchema>, 'filter' | 'before'> & { limit: number },
+): Promise<Delivery[]> => {
+  const { filter, limit } = asked
+  const found: Delivery[] = []
+  for (let { before } = asked; ; ) {
+    const page = await service.listDeliveries({ filter, pageSize: limit - found.length, before })
+    found.push(...page.deliveries)
+    if (page.nextBefore === undefined || found.length === limit) return found
+    before = page.nextBefore
+  }
 }
 
 const addEndpoint = (command: Command): Command =>

@@ -4,9 +4,9 @@ import { PLANNED_BY_INDEX, PLANNED_BY_SIZE } from './plan-settings.ts'
 import type { Schema } from './schema/schema.ts'
 
 /**
- * Runs `read` in a transaction that only reads, and whose statements are planned by size: for what looks through many
- * rows, or through as many as its filter says. On a connection of a process that plans by index it changes nothing
- * else.
+ * Runs `read` in a transaction that only reads, whose statements all see what was committed when it began, and are
+ * planned by size: for what looks through many rows, or through as many as its filter says. On a connection of a process
+ * that plans by index it changes nothing else.
  */
 export const planBySize = <Result>(
   database: Database,
@@ -27,6 +27,7 @@ const planBy = <Result>(
   database
     .transaction()
     .setAccessMode('read only')
+    .setIsolationLevel('repeatable read')
     .execute(async (transaction) => {
       const each = Object.entries(settings).map(([name, value]) => sql`set_config(${name}, ${value}, true)`)
       await sql`SELECT ${sql.join(each)}`.execute(transaction)

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { deliveriesCommand } from '../../src/cli/deliveries.ts'
 import type { Database } from '../../src/database/connect.ts'
@@ -43,6 +44,19 @@ describe('gateway deliveries', () => {
       { delivery_id: Number(id), partner_id: 7, is_under_way: false, held_at: null },
     ])
     expect(await runJson('list', '--until', '2020-01-01')).toEqual([])
+  })
+
+  it('lists all that fit, however far back they are', async () => {
+    await sql`
+      INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, host, body)
+      SELECT id, 7, 'msg_' || id, 'https://shop.co.ke/',
+             CASE WHEN id IN (2, 3, 5005) THEN 'rare.co.ke' ELSE 'shop.co.ke' END, '{}'
+      FROM generate_series(1, 5010) id
+    `.execute(database)
+    const paymentsOf = (rows: { payment_id: number }[]) => rows.map((row) => row.payment_id)
+    const rare = ['list', '--partner', '7', '--host', 'rare.co.ke']
+    expect(paymentsOf(await runJson(...rare))).toEqual([5005, 3, 2])
+    expect(paymentsOf(await runJson(...rare, '--limit', '2'))).toEqual([5005, 3])
   })
 
   it('shows one with its attempts, for a person and for a script', async () => {

@@ -42,6 +42,7 @@ export const listPage = async (call: Call): Promise<Page> => {
     ...(before !== null && { before }),
   })
   const next = listed.nextBefore === undefined ? null : String(listed.nextBefore)
+  const cut = cutOf(listed, PAGE_SIZE)
   return {
     title: 'Deliveries',
     liveSeconds: 10,
@@ -50,10 +51,19 @@ export const listPage = async (call: Call): Promise<Page> => {
       caption: 'The newest first',
       columns: columnsAt(call.now),
       rows: listed.deliveries,
-      none: 'No delivery fits.',
-    })}</div>${pager(call, { cursor: 'before', next, csv: true })}`,
+      none: cut === null ? 'No delivery fits.' : 'None of these fits.',
+    })}</div>${pager(call, { cursor: 'before', next, csv: true, cut })}`,
   }
 }
+
+/** How far it was looked, where a page is not full and there may be more all the same; null where it is, or there is not. */
+export const cutOf = (
+  { deliveries, nextBefore }: { deliveries: readonly Delivery[]; nextBefore?: bigint | undefined },
+  pageSize: number,
+): string | null =>
+  nextBefore === undefined || deliveries.length === pageSize
+    ? null
+    : `It was looked as far back as delivery ${nextBefore}: there may be more before it.`
 
 const readCursor = (query: URLSearchParams): bigint | null => {
   const text = query.get('before')

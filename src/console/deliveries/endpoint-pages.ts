@@ -10,11 +10,14 @@ import { ago, time } from '../page/time.ts'
 import { Refusal } from '../refusal.ts'
 import type { ActionCall, Call, Done } from '../route.ts'
 import { readPartner, textOf } from './delivery-filter.ts'
-import { columnsAt, tabs } from './delivery-list.ts'
+import { columnsAt, cutOf, tabs } from './delivery-list.ts'
 import { endpointAddress, endpointBadge, hostLink, isoOf, partnerText } from './delivery-words.ts'
 
 const PAGE_SIZE = 100
 const CSV_PAGE_SIZE = 1000
+
+/** Deliveries that the page of an endpoint shows. */
+const NEWEST = 10
 
 const readList = (query: URLSearchParams) => {
   const partnerId = readPartner(query)
@@ -89,6 +92,12 @@ const listAddress = (one: { partnerId: bigint; host: string; test: boolean }, st
   return `/deliveries?${query.toString()}`
 }
 
+const furtherBack = (named: { partnerId: bigint; host: string }, before: bigint | undefined): string => {
+  const query = new URLSearchParams({ partner: String(named.partnerId), host: named.host })
+  if (before !== undefined) query.set('before', String(before))
+  return `/deliveries?${query.toString()}`
+}
+
 /** The same as CSV. */
 export const endpointsCsv = ({ clients, query }: Call): CsvList => {
   const filter = readList(query)
@@ -154,9 +163,10 @@ export const endpointPage = async (call: Call): Promise<Page> => {
   const named = readEndpoint(query)
   const [{ endpoints }, newest] = await Promise.all([
     clients.deliveries.listEndpoints({ partnerId: named.partnerId, host: named.host, pageSize: 1 }),
-    clients.deliveries.listDeliveries({ filter: named, pageSize: 10 }),
+    clients.deliveries.listDeliveries({ filter: named, pageSize: NEWEST }),
   ])
   const [endpoint] = endpoints
+  const cut = cutOf(newest, NEWEST)
   return {
     title: named.host,
     liveSeconds: 5,
@@ -164,7 +174,11 @@ export const endpointPage = async (call: Call): Promise<Page> => {
 ${suffices(operator.role, 'mend') ? section('What can be done', verbs(named, endpoint), { live: 'verbs' }) : ''}
 ${section(
   'Its newest deliveries',
-  table({ caption: 'The newest first', columns: columnsAt(now), rows: newest.deliveries, none: 'None.' }),
+  html`${table({ caption: 'The newest first', columns: columnsAt(now), rows: newest.deliveries, none: 'None.' })}${
+    cut === null
+      ? ''
+      : html`<p class="none">${cut} ${link(furtherBack(named, newest.nextBefore), 'Look further back')}</p>`
+  }`,
   { live: 'deliveries' },
 )}`,
   }

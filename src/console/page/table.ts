@@ -46,15 +46,16 @@ export const withQuery = (
 /**
  * The links below a list that is read by keyset: back to its beginning, on to what comes after, and the whole of it as
  * CSV. `cursor` is the parameter that says where a page begins, `next` its value for the next one, null on the last.
+ * `cut`: what was looked through so far, where a page that is not full ends before all was.
  */
 export const pager = (
   call: { path: string; query: URLSearchParams },
-  options: { cursor: string; next: string | null; csv?: boolean },
+  options: { cursor: string; next: string | null; csv?: boolean; cut?: string | null },
 ): SafeHtml => {
-  const { cursor, next, csv = false } = options
-  return html`<nav class="pager" aria-label="Pages of the list">${
+  const { cursor, next, csv = false, cut = null } = options
+  return html`${cut === null ? '' : html`<p class="none">${cut}</p>`}<nav class="pager" aria-label="Pages of the list">${
     call.query.has(cursor) ? html`<a href="${withQuery(call, { [cursor]: null })}">First page</a>` : ''
-  }${next === null ? '' : html`<a rel="next" href="${withQuery(call, { [cursor]: next })}" accesskey="n">Next page</a>`}${
+  }${next === null ? '' : html`<a rel="next" href="${withQuery(call, { [cursor]: next })}" accesskey="n">${cut === null ? 'Next page' : 'Look further back'}</a>`}${
     csv ? html`<a href="${withQuery(call, { [cursor]: null, format: 'csv' })}" download>CSV</a>` : ''
   }</nav>`
 }

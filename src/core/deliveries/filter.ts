@@ -49,6 +49,22 @@ export const parseErrorClass = (text: string): Parsed<string> =>
  * or from its newest end.
  */
 export const matching = (filter: AnyFilter): RawBuilder<{ id: bigint }> => {
+  const tables = tablesOf(filter)
+  if (tables === null) return sql`SELECT d.id FROM deliveries d WHERE ${fits(filter)}`
+  const few = sql.join(
+    tables.map((table) => small(filter, table)),
+    sql` UNION ALL `,
+  )
+  if (saysAll(filter)) return sql`SELECT few.delivery_id AS id FROM (${few}) few`
+  // OFFSET 0 keeps the planner from reading the history in order of its ids until enough of the few have turned up.
+  return sql`
+    SELECT few.delivery_id AS id FROM (${few}) few
+    CROSS JOIN LATERAL (SELECT * FROM deliveries WHERE id = few.delivery_id OFFSET 0) d WHERE ${fits(filter)}
+  `
+}
+
+/** Whether a row of `deliveries`, as `d`, fits. */
+export const fits = (filter: AnyFilter): RawBuilder<unknown> => {
   const conditions = [
     ...ownerConditions(filter, 'd'),
     filter.createdSince && sql`d.created_at >= ${filter.createdSince}`,
@@ -57,17 +73,16 @@ export const matching = (filter: AnyFilter): RawBuilder<{ id: bigint }> => {
       filter.state !== 'undelivered' &&
       sql`d.state = ${filter.state === 'held' ? 'pending' : filter.state}`,
     filter.errorClass && sql`${lastErrorClass} = ${filter.errorClass}`,
-  ].filter((condition) => condition !== null && condition !== false)
-  const tables = tablesOf(filter)
-  const where = conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`
-  // OFFSET 0 keeps the planner from reading the history in order of its ids until enough of the few have turned up.
-  return tables === null
-    ? sql`SELECT d.id FROM deliveries d ${where}`
-    : sql`
-        SELECT few.delivery_id AS id FROM (${tables}) few
-        CROSS JOIN LATERAL (SELECT * FROM deliveries WHERE id = few.delivery_id OFFSET 0) d ${where}
-      `
+  ].filter((condition) => condition !== null && condition !== false && condition !== '')
+  return sql.join(conditions, sql` AND `)
 }
+
+/** Whether the small table alone tells what fits: every duty is of a delivery that is pending. */
+const saysAll = ({ state, errorClass, createdSince, createdUntil }: AnyFilter): boolean =>
+  (state === 'pending' || state === 'held') &&
+  errorClass === null &&
+  createdSince === null &&
+  createdUntil === null
 
 /** Why the last attempt of `d` that has ended failed; kept beside a dead delivery for longer than its attempts. */
 const lastErrorClass = sql`
@@ -81,39 +96,38 @@ const lastErrorClass = sql`
   )
 `
 
+/** A small table, and what its rows are to be. */
+export type SmallTable = { name: 'to_deliver' | 'dead_letters'; are: RawBuilder<unknown> | null }
+
+const DUTIES: SmallTable = { name: 'to_deliver', are: null }
+const DEAD_LETTERS: SmallTable = { name: 'dead_letters', are: null }
+
 /** The small tables that hold all that can fit; null where only the history does. */
-const tablesOf = (filter: AnyFilter): RawBuilder<unknown> | null => {
+export const tablesOf = (filter: Pick<AnyFilter, 'state' | 'errorClass'>): SmallTable[] | null => {
   switch (filter.state) {
     case 'pending':
-      return small(filter, 'to_deliver', sql`held_at IS NULL`)
+      return [{ ...DUTIES, are: sql`held_at IS NULL` }]
     case 'held':
-      return small(filter, 'to_deliver', sql`held_at IS NOT NULL`)
+      return [{ ...DUTIES, are: sql`held_at IS NOT NULL` }]
     case 'dead':
     case 'cancelled':
-      return small(filter, 'dead_letters')
+      return [DEAD_LETTERS]
     case 'undelivered':
-      return openOrEnded(filter)
+      return [DUTIES, DEAD_LETTERS]
     case 'delivered':
-      return null
+      // What was delivered ended without an error.
+      return filter.errorClass === null ? null : [{ ...DUTIES, are: sql`false` }]
     case null:
       // An error has only what is open or ended badly.
-      return filter.errorClass === null ? null : openOrEnded(filter)
+      return filter.errorClass === null ? null : [DUTIES, DEAD_LETTERS]
     default:
       return filter.state satisfies never
   }
 }
 
-const openOrEnded = (filter: AnyFilter): RawBuilder<unknown> =>
-  sql`${small(filter, 'to_deliver')} UNION ALL ${small(filter, 'dead_letters')}`
-
-const small = (
-  filter: AnyFilter,
-  table: 'to_deliver' | 'dead_letters',
-  ...more: RawBuilder<unknown>[]
-): RawBuilder<unknown> => {
-  const conditions = [...ownerConditions(filter, table), ...more].filter((condition) => condition !== null)
-  const where = conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`
-  return sql`SELECT delivery_id FROM ${sql.table(table)} ${where}`
+const small = (filter: AnyFilter, { name, are }: SmallTable): RawBuilder<unknown> => {
+  const conditions = [...ownerConditions(filter, name), are].filter((condition) => condition !== null)
+  return sql`SELECT delivery_id FROM ${sql.table(name)} WHERE ${sql.join(conditions, sql` AND `)}`
 }
 
 /** The condition on a column that names partners: one of them, or all with their real or their test payments. */

@@ -1,8 +1,9 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import { planBySize } from '../../database/plan-by-size.ts'
+import { planByIndex, planBySize } from '../../database/plan-by-size.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
 import { type DeliveryFilter, matching, type ShownDeliveryState } from './filter.ts'
+import { lookForDeliveries, type Sought } from './look.ts'
 
 /** A delivery as operators see it. */
 export type ListedDelivery = RowOf<
@@ -34,24 +35,23 @@ export type HeldBecause = 'paused' | 'down' | 'probing' | 'ramping'
 const MAX_ATTEMPTS = 200
 
 /**
- * At most `limit` deliveries with an id below `before` (null: the newest), newest first: a page costs the same however
- * far back it is, and nothing is skipped or shown twice while others come in.
+ * At most `limit` deliveries with an id below `before` (null: the newest), newest first, as one look finds them: a page
+ * costs the same however far back it is, and nothing is skipped or shown twice while others come in.
  */
-export const listDeliveries = async (options: {
-  database: Database
-  filter: DeliveryFilter
-  limit: number
-  before: bigint | null
-}): Promise<ListedDelivery[]> => {
-  const page = sql`
-    SELECT id FROM (${matching(options.filter)}) fitting
-    ${options.before === null ? sql`` : sql`WHERE id < ${options.before}`}
-    ORDER BY id DESC LIMIT ${options.limit}
-  `
-  const statement = sql<ListedDelivery>`${shown(page)} ORDER BY d.id DESC`
-  const { rows } = await planBySize(options.database, (transaction) => statement.execute(transaction))
-  return rows
-}
+export const listDeliveries = ({
+  database,
+  ...sought
+}: Sought & { database: Database }): Promise<{
+  deliveries: ListedDelivery[]
+  /** The id below which was not looked, though fewer than `limit` were found; null: they are all there is, or the page is full. */
+  lookedTo: bigint | null
+}> =>
+  planByIndex(database, async (transaction) => {
+    const { ids, lookedTo } = await lookForDeliveries(transaction, sought)
+    const named = sql`SELECT unnest(${ids}::bigint[]) AS id`
+    const { rows } = await sql<ListedDelivery>`${shown(named)} ORDER BY d.id DESC`.execute(transaction)
+    return { deliveries: rows, lookedTo }
+  })
 
 /** One delivery with its callback URL; undefined when there is none. */
 export const findDelivery = async (

@@ -56,11 +56,11 @@ const answerList: Methods['listDeliveries'] = async ({ database }, request) => {
   if (before !== null && before < 1n) throw wrongField('before', 'must be a positive delivery id')
   const filter = readFilter(request.filter)
   // One more than the page shows whether there is a next one.
-  const rows = await listDeliveries({ database, filter, limit: limit + 1, before })
-  const page = rows.slice(0, limit)
+  const { deliveries, lookedTo } = await listDeliveries({ database, filter, limit: limit + 1, before })
+  const page = deliveries.slice(0, limit)
   return {
     deliveries: page.map(toDeliveryMessage),
-    nextBefore: rows.length > limit ? page.at(-1)?.delivery_id : undefined,
+    nextBefore: deliveries.length > limit ? page.at(-1)?.delivery_id : (lookedTo ?? undefined),
   }
 }
 

@@ -25,7 +25,9 @@ afterAll(() => own.close())
 beforeEach(() => clear(database))
 
 const list = (filter: Partial<DeliveryFilter>, limit = 100, before: bigint | null = null) =>
-  listDeliveries({ database, filter: { ...EVERYTHING, ...filter }, limit, before })
+  listDeliveries({ database, filter: { ...EVERYTHING, ...filter }, limit, before }).then(
+    (found) => found.deliveries,
+  )
 
 const idsOf = async (filter: Partial<DeliveryFilter>): Promise<bigint[]> =>
   (await list(filter)).map((row) => row.delivery_id)

@@ -314,7 +314,9 @@ export declare type ListDeliveriesResponse = Message<"mpesa.gateway.v1.ListDeliv
   deliveries: Delivery[];
 
   /**
-   * Set when there may be more: what to send as `before`.
+   * Set when there may be more: what to send as `before`. Where hardly any fits, a page has fewer than were asked for, or none,
+   * and this all the same: one call looks at the newest 50,000 deliveries before its `before`, 5,000 of one partner's, 10,000 that are open or ended
+   * badly.
    *
    * @generated from field: optional int64 next_before = 2;
    */
