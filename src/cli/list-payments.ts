@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import { ownerOf, type PaymentRow } from '../core/payments/find.ts'
-import { listPayments, type PaymentFilter } from '../core/payments/list.ts'
+import { listPayments } from '../core/payments/list.ts'
+import type { PaymentFilter } from '../core/payments/payment-filter.ts'
 import { ARROWS, isPaymentState } from '../core/payments/states.ts'
 import { hashIdempotencyKey } from '../core/request/payment-request.ts'
 import { PaymentSchema } from '../gen/mpesa/gateway/v1/payments_pb.js'

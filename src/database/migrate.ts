@@ -35,6 +35,7 @@ import * as signals from './migrations/028-signals.ts'
 import * as statements from './migrations/029-statements.ts'
 import * as approvals from './migrations/030-approvals.ts'
 import * as approvalsWaiting from './migrations/031-approvals-waiting.ts'
+import * as findFailed from './migrations/032-find-failed.ts'
 import { ensurePartitions } from './partitions.ts'
 import { PLANNED_BY_SIZE } from './plan-settings.ts'
 
@@ -67,6 +68,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '029-statements': statements,
   '030-approvals': approvals,
   '031-approvals-waiting': approvalsWaiting,
+  '032-find-failed': findFailed,
   '028-signals': signals,
   '026-situation': situation,
 }

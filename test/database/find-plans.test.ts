@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findIdBounds } from '../../src/core/payments/id-bounds.ts'
-import { listPayments, NO_FILTER, type PaymentFilter } from '../../src/core/payments/list.ts'
+import { listPayments } from '../../src/core/payments/list.ts'
+import { NO_FILTER, type PaymentFilter } from '../../src/core/payments/payment-filter.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import type { Msisdn } from '../../src/values/msisdn.ts'
 import type { Receipt } from '../../src/values/receipt.ts'
@@ -76,6 +77,7 @@ describe('finding payments', () => {
       /reference_partner_id/,
     ],
     ['a state of what is open', () => ({ state: 'submitted' }), /to_(?:submit|query|confirm)/],
+    ['what failed', () => ({ state: 'failed' }), /deliveries_\d+_failed_idx/],
     ['what was missed', () => ({ undeliveredOnly: true }), /to_deliver|dead_letters/],
   ]
 

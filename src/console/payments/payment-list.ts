@@ -17,12 +17,18 @@ const PAGE_SIZE = 50
 export const paymentListPage = async (call: Call, said: SafeHtml | null = null): Promise<Page> => {
   const request = readPaymentFilter(call.query, { pageSize: PAGE_SIZE })
   const { payments, nextBefore } = await call.clients.payments.findPayments(request)
+  const next = nextBefore === undefined ? null : String(nextBefore)
+  const cut =
+    next === null || payments.length === PAGE_SIZE
+      ? null
+      : `It was looked as far back as payment ${next}: there may be more before it.`
+  const none = cut === null ? 'There are no such payments.' : 'None of these is such a payment.'
   return {
     title: 'Payments',
     liveSeconds: 15,
     body: html`${said}${pasteBox()}${filterForm('/payments', filterFields(call.query))}
-<div data-live="payments">${table({ caption: captionOf(call.query), columns: columnsAt(call.now), rows: payments, none: 'There are no such payments.' })}
-${pager(call, { cursor: 'before', next: nextBefore === undefined ? null : String(nextBefore), csv: true })}</div>`,
+<div data-live="payments">${table({ caption: captionOf(call.query), columns: columnsAt(call.now), rows: payments, none })}
+${pager(call, { cursor: 'before', next, csv: true, cut })}</div>`,
   }
 }
 

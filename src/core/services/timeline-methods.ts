@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { create } from '@bufbuild/protobuf'
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
+import { planByIndex } from '../../database/plan-by-size.ts'
 import type { TimelineEntrySchema } from '../../gen/mpesa/gateway/v1/payment_timeline_pb.js'
 import { ListPaymentsRequestSchema } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 import { parseMsisdn } from '../../values/msisdn.ts'
@@ -8,7 +9,8 @@ import { PAYMENTS_PAGE } from '../../values/page-size.ts'
 import { parseReference } from '../../values/reference.ts'
 import { revealMsisdn } from '../payers/reveal.ts'
 import { findPayment, ownerOf } from '../payments/find.ts'
-import { listPayments, type PaymentFilter } from '../payments/list.ts'
+import { lookForPayments } from '../payments/list.ts'
+import type { PaymentFilter } from '../payments/payment-filter.ts'
 import type { Entry } from '../timeline/entry.ts'
 import { readPaymentRecord } from '../timeline/read-payment-record.ts'
 import { toTimeline } from '../timeline/timeline.ts'
@@ -35,11 +37,13 @@ export const answerFind: Methods['findPayments'] = async (parts, request) => {
     throw wrongField('partner_id', 'must be that of the partner whose payments are read, or left out')
   const owner = ownerOf(reader === 'anybody' ? partnerId : reader.partnerId, query.test === true)
   // One more than the page shows whether there is a next one.
-  const rows = await listPayments(database, { owner, filter, limit: limit + 1, before })
-  const page = rows.slice(0, limit)
+  const { payments, lookedTo } = await planByIndex(database, (transaction) =>
+    lookForPayments(transaction, { owner, filter, limit: limit + 1, before }),
+  )
+  const page = payments.slice(0, limit)
   return {
     payments: page.map(toMaskedPayment),
-    nextBefore: rows.length > limit ? page.at(-1)?.id : undefined,
+    nextBefore: payments.length > limit ? page.at(-1)?.id : (lookedTo ?? undefined),
   }
 }
 

@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { findIdBounds } from '../../../src/core/payments/id-bounds.ts'
-import { listPayments, NO_FILTER } from '../../../src/core/payments/list.ts'
+import { listPayments } from '../../../src/core/payments/list.ts'
+import { NO_FILTER } from '../../../src/core/payments/payment-filter.ts'
 import { ensurePartitionsOf } from '../../../src/database/partitions.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 

@@ -104,7 +104,7 @@ export const HISTORY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a page begins with the last payment of the one before',
     law: 1,
-    file: LIST,
+    file: 'src/core/payments/list-in-order.ts',
     changes: [
       { find: '(payments.partner_id, payments.id) < (', replace: '(payments.partner_id, payments.id) <= (' },
     ],

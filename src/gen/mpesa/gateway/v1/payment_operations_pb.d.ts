@@ -406,7 +406,9 @@ export declare type FindPaymentsResponse = Message<"mpesa.gateway.v1.FindPayment
   payments: Payment[];
 
   /**
-   * Set when there may be more: what to send as `query.before`.
+   * Set when there may be more: what to send as `query.before`. Where hardly any fits, a page has fewer than were asked for, or
+   * none, and this all the same: one call looks at the newest 100,000 payments before `query.before`, 5,000 of one partner's, 1,000
+   * of each partner's with one reference. Payments that failed or are open are found without looking.
    *
    * @generated from field: optional int64 next_before = 2;
    */
