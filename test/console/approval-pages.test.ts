@@ -43,6 +43,17 @@ describe('the page Approvals', () => {
     expect((await (await test.as('look')).get('/approvals')).body).not.toContain('<th scope="col">Decide')
   })
 
+  it('is a list as CSV too, with a link to it', async () => {
+    const paymentId = await ask()
+    expect((await money.get('/approvals')).body).toContain('href="/approvals?format=csv"')
+    const { headers, body } = await (await test.as('look')).get('/approvals?format=csv')
+    expect(headers.get('content-disposition')).toContain('filename="approvals-')
+    expect(body).toContain('approval_id,kind,payment_id,what,reason,asked_by,asked_at,expires_at\n')
+    expect(body).toContain(
+      `,settle_payment,${paymentId},settle payment ${paymentId} as failed; its partner is told,on the statement,money,20`,
+    )
+  })
+
   it('makes what another asked for, or refuses it', async () => {
     const [first, second] = [await ask(), await ask()]
     await test.database.updateTable('approvals').set({ asked_by: 'amina' }).execute()

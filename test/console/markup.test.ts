@@ -161,7 +161,17 @@ it('no page shows markup of others as its own', async () => {
 it('nor do the lists as CSV begin a cell with what a spreadsheet would run', async () => {
   await sql`UPDATE payments SET reference = '=HYPERLINK("http://x")'`.execute(test.database)
   await sql`UPDATE partners SET name = '@SUM(1)' WHERE id = 7`.execute(test.database)
-  for (const path of ['/payments', '/partners', '/exceptions', '/deliveries', '/deliveries/endpoints']) {
+  await sql`UPDATE approvals SET asked_by = '+1', parameters = parameters || '{"reason":"=1+1"}'`.execute(
+    test.database,
+  )
+  for (const path of [
+    '/payments',
+    '/partners',
+    '/exceptions',
+    '/deliveries',
+    '/deliveries/endpoints',
+    '/approvals',
+  ]) {
     const { status, body } = await operator.get(`${path}?format=csv`)
     expect([path, status]).toEqual([path, 200])
     expect([path, /(?:^|,)"?[=@+]/m.test(body.replace('\uFEFF', ''))]).toEqual([path, false])

@@ -2,19 +2,25 @@ import { html } from '@remix-run/html-template'
 import type { FastifyInstance } from 'fastify'
 import type { Approval } from '../../gen/mpesa/gateway/v1/approvals_pb.js'
 import type { ConsoleParts } from '../console-parts.ts'
+import { everyPage } from '../csv.ts'
 import { link } from '../page/elements.ts'
 import { postForm } from '../page/form.ts'
 import type { Page } from '../page/page.ts'
 import { readId } from '../page/read-id.ts'
 import { pager, table } from '../page/table.ts'
-import { time } from '../page/time.ts'
+import { time, toDate } from '../page/time.ts'
 import { type ActionCall, addAction, addPage, type Call } from '../route.ts'
 
 const PATH = '/approvals'
 
 /** What waits for another operator: seen by everybody, decided by whoever may move money and did not ask. */
 export const addApprovalPages = (app: FastifyInstance, parts: ConsoleParts): void => {
-  addPage(app, parts, { path: PATH, needs: 'look', answer: (call) => listPage(call) })
+  addPage(app, parts, {
+    path: PATH,
+    needs: 'look',
+    answer: listPage,
+    csv: (call) => ({ name: 'approvals', columns: CSV_COLUMNS, rows: csvRows(call) }),
+  })
   addAction(app, parts, {
     path: `${PATH}/:id/approve`,
     needs: 'money',
@@ -62,7 +68,7 @@ const listPage = async (call: Call): Promise<Page> => {
     title: 'Approvals',
     body: html`<p>What one operator asked for and another with the role money decides, within a day.</p>
 ${table({ caption: `${approvals.length} waiting, oldest first`, columns, rows: approvals, none: 'Nothing waits.' })}
-${pager(call, { cursor: 'after', next: nextAfter === undefined ? null : String(nextAfter) })}`,
+${pager(call, { cursor: 'after', next: nextAfter === undefined ? null : String(nextAfter), csv: true })}`,
   }
 }
 
@@ -72,3 +78,25 @@ const decideForms = ({ approvalId: id }: Approval) =>
     button: `Approve ${id}`,
     tone: 'danger',
   })}${postForm({ action: `${PATH}/${id}/refuse`, button: `Refuse ${id}` })}`
+
+const CSV_COLUMNS = [
+  'approval_id',
+  'kind',
+  'payment_id',
+  'what',
+  'reason',
+  'asked_by',
+  'asked_at',
+  'expires_at',
+]
+
+const csvRows = async function* ({ clients }: Call) {
+  const all = everyPage(async (after: bigint | null) => {
+    const page = await clients.approvals.listApprovals({ pageSize: 1000, after: after ?? undefined })
+    return { rows: page.approvals, next: page.nextAfter ?? null }
+  })
+  for await (const one of all) {
+    const instants = [one.askedAt, one.expiresAt].map((at) => (at ? toDate(at) : null))
+    yield [one.approvalId, one.kind, one.paymentId, one.what, one.reason, one.askedBy, ...instants]
+  }
+}
