@@ -94,6 +94,7 @@ const OPERATOR_FILES = [
   'src/core/partners/',
   'src/core/restored/',
   'src/core/statements/',
+  'src/core/services/decide-approval.ts',
 ]
 
 /** Every crash point that the code names, with the way to it. */

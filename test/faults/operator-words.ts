@@ -117,6 +117,12 @@ const NEW_KEY_ID = createVault({
   .seal('', '')
   .split('.')[1]
 
+const addUnconfirmed = (database: Database): Promise<unknown> =>
+  sql`
+    INSERT INTO payments (id, partner_id, msisdn, amount_kes, callback_url, state, submit_by)
+    VALUES (1, 1, '254712345678', 150, 'https://shop.co.ke/callback', 'unconfirmed', now())
+  `.execute(database)
+
 const ENDPOINT = ['--partner', '1', '--host', 'shop.co.ke']
 
 /** By the name of their crash points. */
@@ -174,16 +180,35 @@ export const OPERATOR_WORDS: Readonly<Record<string, OperatorWord>> = {
   },
   settle_by_hand: {
     words: ['payments', 'settle', '1', '--outcome', 'failed', '--reason', 'a test'],
-    prepare: (database) =>
-      sql`
-        INSERT INTO payments (id, partner_id, msisdn, amount_kes, callback_url, state, submit_by)
-        VALUES (1, 1, '254712345678', 150, 'https://shop.co.ke/callback', 'unconfirmed', now())
-      `.execute(database),
+    prepare: addUnconfirmed,
     read: async (database) => [
       await database.selectFrom('payments').select('state').executeTakeFirst(),
       await database.selectFrom('deliveries').select('webhook_id').execute(),
     ],
     expected: [{ state: 'failed' }, [{ webhook_id: 'msg_1_failed' }]],
+  },
+  approve_change: {
+    words: ['approvals', 'approve', '1', '--by', 'wanjiku'],
+    prepare: async (database) => {
+      await addUnconfirmed(database)
+      await sql`INSERT INTO operators (name, role) VALUES ('wanjiku', 'money')`.execute(database)
+      await sql`
+        INSERT INTO approvals (kind, payment_id, parameters, asked_by) VALUES
+          ('settle_payment', 1, '{"outcome":"failed","receipt":null,"reason":"a test","anyway":false}', 'amina')
+      `.execute(database)
+    },
+    read: async (database) => [
+      await database.selectFrom('payments').select('state').execute(),
+      await database.selectFrom('deliveries').select('webhook_id').execute(),
+      await database.selectFrom('approvals').select(['decision', 'decided_by']).execute(),
+      await database.selectFrom('audit').select('action').orderBy('id').execute(),
+    ],
+    expected: [
+      [{ state: 'failed' }],
+      [{ webhook_id: 'msg_1_failed' }],
+      [{ decision: 'approved', decided_by: 'wanjiku' }],
+      [{ action: 'settled' }, { action: 'approval_approved' }],
+    ],
   },
   import_statement: {
     words: ['statement', 'import', join(import.meta.dirname, '../fixtures/statements/portal.csv')],

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Database } from '../../database/connect.ts'
 import { now } from '../../database/expressions.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
+import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { parseMsisdn } from '../../values/msisdn.ts'
 import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
@@ -40,8 +41,10 @@ export const approve = async ({ parts, id, actor }: Decision): Promise<string> =
     const row = await lockWaiting(transaction, id, actor)
     const done = await carryOut({ parts, transaction, row, actor })
     await decide({ transaction, row, actor, decision: 'approved' })
+    crashPoint('approve_change.before_commit')
     return done
   })
+  crashPoint('approve_change.after_commit')
   report()
   return said
 }

@@ -50,4 +50,33 @@ export const OPERATOR_MUTANTS: readonly Mutant[] = [
     ],
     killedBy: { file: 'test/dispatcher/endpoints/release-order.test.ts', test: 'by how long it is due' },
   },
+  {
+    name: 'who asked for a change approves it too',
+    law: 8,
+    file: 'src/core/services/decide-approval.ts',
+    changes: [{ find: 'row.asked_by === name', replace: "row.asked_by === ''" }],
+    killedBy: {
+      file: 'test/core/approvals/approvals.test.ts',
+      test: 'is not approved by the one who asked',
+    },
+  },
+  {
+    name: 'an approval is decided after its change is there',
+    law: 8,
+    file: 'src/core/services/decide-approval.ts',
+    changes: [
+      { find: 'const { said, report } = await', replace: 'const { said, report, row } = await' },
+      { find: "    await decide({ transaction, row, actor, decision: 'approved' })\n", replace: '' },
+      { find: '    return done\n', replace: '    return { ...done, row }\n' },
+      {
+        find: "  crashPoint('approve_change.after_commit')\n",
+        replace:
+          "  crashPoint('approve_change.after_commit')\n  await parts.database.transaction().execute((transaction) => decide({ transaction, row, actor, decision: 'approved' }))\n",
+      },
+    ],
+    killedBy: {
+      file: 'test/faults/operator-words.test.ts',
+      test: 'approve_change.after_commit',
+    },
+  },
 ]
