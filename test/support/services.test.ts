@@ -1,11 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { hasJetStream } from '../../src/local/nats-server.ts'
+import { startEmbeddedPostgres } from '../../src/local/postgres.ts'
 import { freePort } from './ports.ts'
 import { findNats, findPostgres, type Service } from './services.ts'
-import { runStatement } from './test-run.ts'
+import { onDatabase, runStatement } from './test-run.ts'
 
 let folder: string
 let found: Service[]
@@ -26,6 +28,21 @@ const keep = async (service: Promise<Service>): Promise<Service> => {
   const kept = await service
   found.push(kept)
   return kept
+}
+
+/** What a twin has in common with whom it stands in for. */
+const identityOf = async (url: string): Promise<unknown> => {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query(
+      `SELECT version(), datcollate, datctype, datlocprovider, lower('ÅÉ'), 'a' < 'B' AS mixed
+       FROM pg_database WHERE datname = 'template0'`,
+    )
+    return rows
+  } finally {
+    await client.end()
+  }
 }
 
 describe('services', () => {
@@ -59,6 +76,27 @@ describe('services', () => {
     await Promise.all([postgres.stop(), nats.stop()])
     await expect(runStatement(postgres.url, 'SELECT')).rejects.toThrow('ECONNREFUSED')
     expect(await hasJetStream(nats.url)).toBe(false)
+  })
+
+  it('are in memory another Postgres like the one that listens, which is left alone', async () => {
+    const hba = join(folder, 'hba.conf')
+    await writeFile(hba, 'host all all 127.0.0.1/32 trust')
+    const port = await freePort()
+    const listening = await startEmbeddedPostgres({
+      dataFolder: folder,
+      port,
+      settings: { hba_file: hba },
+      say,
+    })
+    found.push({ ...listening, origin: 'started' })
+    const options = { environment: {}, dataFolder: join(folder, 'memory'), standardPort: port, say }
+    const twin = await keep(findPostgres({ ...options, isInMemory: true }))
+    expect(twin.origin).toBe('started')
+    expect(await identityOf(twin.url)).toEqual(await identityOf(listening.url))
+    await runStatement(twin.url, 'CREATE DATABASE mine')
+    await expect(runStatement(onDatabase(listening.url, 'mine'), 'SELECT')).rejects.toThrow('does not exist')
+    const onDisk = await keep(findPostgres({ ...options, isInMemory: false }))
+    expect(onDisk).toMatchObject({ origin: 'found', url: `postgres://postgres@127.0.0.1:${port}/postgres` })
   })
 
   it('do not take a Postgres that refuses us for one of ours', async () => {

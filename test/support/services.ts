@@ -7,7 +7,8 @@ import {
   searchPathOf,
   startNatsServer,
 } from '../../src/local/nats-server.ts'
-import { startEmbeddedPostgres } from '../../src/local/postgres.ts'
+import { startEmbeddedPostgres, startPostgres } from '../../src/local/postgres.ts'
+import { findTwin } from './postgres-twin.ts'
 
 /** A service that can be used now. `stop` ends it if it is ours, and leaves it alone if it was there before us. */
 export type Service = {
@@ -48,25 +49,26 @@ const isUsablePostgres = async (databaseUrl: string): Promise<boolean> => {
 
 /**
  * A PostgreSQL to create databases on: that of `DATABASE_URL`, else one on the local standard port that takes the user
- * postgres, else our own with its data in `dataFolder`. `url` is that of its user's own database.
+ * postgres, else our own with its data in `dataFolder`. Where that is in memory, our own also stands in for the one on
+ * the standard port, as the same PostgreSQL. `url` is that of its user's own database.
  */
 export const findPostgres = async (options: {
   environment: Record<string, string | undefined>
   dataFolder: string
+  isInMemory?: boolean
   settings?: Record<string, string>
   standardPort?: number
   say: (text: string) => void
 }): Promise<Service> => {
-  const { standardPort = 5432 } = options
+  const { standardPort = 5432, isInMemory = false, say, settings = {} } = options
   const given = options.environment['DATABASE_URL']
   if (given) return leaveAlone(given, 'given')
   const standard = `postgres://postgres@127.0.0.1:${standardPort}/postgres`
-  if (await isUsablePostgres(standard)) return leaveAlone(standard, 'found')
-  const server = await startEmbeddedPostgres({
-    dataFolder: join(options.dataFolder, 'postgres'),
-    say: options.say,
-    ...(options.settings !== undefined && { settings: options.settings }),
-  })
+  const isFound = await isUsablePostgres(standard)
+  const twin = isFound && isInMemory ? await findTwin(standard) : null
+  if (isFound && twin === null) return leaveAlone(standard, 'found')
+  const own = { dataFolder: join(options.dataFolder, 'postgres'), say, settings }
+  const server = await (twin === null ? startEmbeddedPostgres(own) : startPostgres(twin, own))
   return { url: server.url, origin: 'started', stop: server.stop }
 }
 
