@@ -1,4 +1,7 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ALERTS } from '../../scripts/alerts/alerts.ts'
 import { createConsole } from '../../src/console/server.ts'
 import { OPERATOR_ROLES, type OperatorRole, suffices } from '../../src/values/operator-role.ts'
 import { openConsole, type TestBrowser, type TestConsole } from './harness.ts'
@@ -93,6 +96,20 @@ describe('who may ask the console for what', () => {
     await app.close()
     const known = routes.filter((route) => !route.startsWith('GET /assets/') && !route.startsWith('HEAD '))
     expect(known.toSorted()).toEqual(Object.keys(ROUTES).toSorted())
+  })
+
+  it('has the pages that alerts and runbooks lead to', async () => {
+    const folder = join(import.meta.dirname, '..', '..', 'docs', 'runbooks')
+    const names = await readdir(folder)
+    const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))
+    const named = texts.flatMap((text) =>
+      [...text.matchAll(/Console: ((?:`\/[^`]*`(?:, )?)+)/g)].flatMap(
+        ([, pages = '']) => pages.match(/\/[^`]*/g) ?? [],
+      ),
+    )
+    const led = [...named, ...ALERTS.map(({ console }) => console)]
+    expect(led.length).toBeGreaterThan(60)
+    expect([...new Set(led)].filter((path) => ROUTES[`GET ${path}`] === undefined)).toEqual([])
   })
 
   const ask = (browser: TestBrowser, route: string) => {
