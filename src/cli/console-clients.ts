@@ -30,6 +30,8 @@ import type { Log } from '../runtime/log.ts'
 import type { OperatorClient } from '../runtime/operator-client.ts'
 import type { Vault } from '../runtime/seal.ts'
 import { refuse } from './console-refusals.ts'
+import { createTestCallbacks } from './console-test-callbacks.ts'
+import type { SampleWay } from './send-samples.ts'
 import { readSituationAt } from './situation-here.ts'
 
 /** What the methods use that pages call. */
@@ -41,6 +43,10 @@ export type ConsoleClientParts = {
   spoolFolder: string
   overdueAfterMs: number
   fourEyes: boolean
+  /** Where test callbacks may go. */
+  sampleWay: SampleWay
+  /** After this no further one of them is begun, ms. */
+  samplesWithinMs: number
 } & Pick<AccountParts, 'defaultAccount' | 'checkAccount'> &
   Pick<StatementParts, 'openReferences'>
 
@@ -50,7 +56,8 @@ export type ConsoleClientParts = {
  */
 export const createClientsOf = (parts: ConsoleClientParts): ClientsOf => {
   const { database, log, vault, randomBytes, spoolFolder, overdueAfterMs, fourEyes } = parts
-  const { defaultAccount, checkAccount } = parts
+  const { defaultAccount, checkAccount, sampleWay, samplesWithinMs } = parts
+  const samples = { database, log, vault, sampleWay, samplesWithinMs }
   const nothing = (): void => undefined
   const partners = { database, vault, randomBytes, log }
   const deliveries = { database, log, onDeliveriesDue: nothing }
@@ -75,6 +82,7 @@ export const createClientsOf = (parts: ConsoleClientParts): ClientsOf => {
       overview: client(OverviewService, overviewMethods, { database, log, readSituation }, actor),
       payers: client(PayerService, payerMethods, { database, log, spoolFolder, fourEyes }, actor),
       approvals: client(ApprovalService, approvalMethods, approvals, actor),
+      testCallbacks: createTestCallbacks(samples, actor),
     }
   }
 }

@@ -29,6 +29,9 @@ import { readinessOf, showDatabase } from './readiness.ts'
 /** Its reads are heavy and few: they must not take connections from those who take payments. */
 const POOL_SIZE = 4
 
+/** For how long test callbacks are begun, ms: with the last of them a browser waits for some half a minute. */
+const SAMPLES_WITHIN_MS = 20_000
+
 /** How long it waits at its start for a database that is away, ms. */
 const DATABASE_PATIENCE_MS = 60_000
 
@@ -115,6 +118,8 @@ const clientsOf = (config: ConsoleConfig, environment: Environment, database: Da
     spoolFolder: config.spoolFolder,
     overdueAfterMs: config.operations.overdueAfterMs,
     fourEyes: config.operations.fourEyes,
+    sampleWay: config.callbacks,
+    samplesWithinMs: SAMPLES_WITHIN_MS,
     defaultAccount: () => readDefaultAccount(environment),
     checkAccount: checkAccountAt(config.daraja),
     openReferences: () => createGivenReferences(config.keys),

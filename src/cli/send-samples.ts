@@ -1,142 +1,112 @@
 import { randomBytes } from 'node:crypto'
-import { SAMPLE_NAMES, type SampleOutcome, sampleOutcomes } from '../core/outbox/sample-outcomes.ts'
-import { findPartner } from '../core/partners/partner.ts'
+import { type SampleOutcome } from '../core/outbox/sample-outcomes.ts'
+import { Refused } from '../core/services/refused.ts'
+import type { Database } from '../database/connect.ts'
 import { createPoster, type Poster, type PostResult } from '../dispatcher/deliver/post.ts'
-import { createSigner, type Sign, type ToSign } from '../dispatcher/deliver/sign.ts'
+import { createSigner, type ToSign } from '../dispatcher/deliver/sign.ts'
 import { createAddressGuard, ownAddresses } from '../dispatcher/network/guard-address.ts'
 import { createResolver } from '../dispatcher/network/resolve-host.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { readConfig } from '../runtime/config.ts'
-import { createLog } from '../runtime/log.ts'
-import { type CallbackUrl, parseCallbackUrl } from '../values/callback-url.ts'
-import { useDatabase, withRunningDatabase } from './database.ts'
-import type { Environment } from './environment.ts'
-import { optional, readId, required } from './options.ts'
-import { CommandError, printJson, printLine, printTable } from './output.ts'
-import type { TestOptions } from './test-callback.ts'
+import type { Log } from '../runtime/log.ts'
+import type { Vault } from '../runtime/seal.ts'
+import type { CallbackUrl, CallbackUrlPolicy } from '../values/callback-url.ts'
 
 /** What came of one sample. */
-type Row = { outcome: string; webhook_id: string; attempt: number } & Pick<
+export type SampleAnswer = { outcome: string; webhookId: string; attempt: number } & Pick<
   PostResult,
   'status' | 'errorClass' | 'durationMs' | 'address' | 'answer'
 >
 
-/** Sends sample deliveries to a partner's endpoint, and prints what came of them. */
-export const testCallback = async (environment: Environment, options: TestOptions): Promise<void> => {
-  const config = readConfig(await withRunningDatabase(environment), [
-    'CALLBACK_ALLOW_HTTP',
-    'CALLBACK_ALLOW_PRIVATE_NETWORKS',
-    'DELIVERY_NAME_SERVERS',
-  ])
-  const allowPrivateNetworks = config.CALLBACK_ALLOW_PRIVATE_NETWORKS
-  const policy = { allowHttp: config.CALLBACK_ALLOW_HTTP, allowPrivateNetworks }
-  const url = required('--url', parseCallbackUrl(options.url, policy))
-  const partnerId = optional(options.partner, readId('partner')) ?? null
-  const resolve = createResolver({ allowPrivateNetworks, nameServers: config.DELIVERY_NAME_SERVERS })
-  const poster = createPoster({
+/** Where samples may go, as deliveries may, and who is asked for names; null: the machine's own name servers. */
+export type SampleWay = CallbackUrlPolicy & { nameServers: readonly string[] | null }
+
+/** Signs a sample; throws `Refused` where the partner's secret cannot. */
+export type SignSample = (sample: Omit<ToSign, 'partner_id'>) => Promise<string>
+
+/** Makes what POSTs samples, as deliveries are: under the same limits, past the same guard. */
+export const createSamplePoster = ({ allowPrivateNetworks, nameServers }: SampleWay): Poster => {
+  const resolve = createResolver({ allowPrivateNetworks, nameServers })
+  return createPoster({
     guard: createAddressGuard({ allowPrivateNetworks, resolve, ownAddresses }),
     clock: systemClock,
-    nowMs: () => performance.now(),
+    nowMs,
   })
-  const samples = sampleOutcomes(options.outcome ?? SAMPLE_NAMES, systemClock())
-  try {
-    const send = (sign: Sign | null): Promise<Row[]> => sendAll({ url, samples, poster, sign, partnerId })
-    printAnswers(options, await (partnerId === null ? send(null) : withSigner(environment, partnerId, send)))
-  } finally {
-    await poster.close()
+}
+
+/** Makes what signs samples with a partner's secrets, which are read once: whatever follows needs no database. */
+export const createSampleSigner = (parts: {
+  database: Database
+  vault: Vault
+  log: Log
+  partnerId: bigint
+}): SignSample => {
+  const { database, vault, log, partnerId } = parts
+  const beganMs = nowMs()
+  const sign = createSigner({ database, vault, retryUntilStopped: (ask) => ask(), nowMs: () => beganMs, log })
+  return async (sample) => {
+    const signed = await sign({ ...sample, partner_id: partnerId })
+    if (signed.kind === 'signed') return signed.signature
+    throw new Refused(
+      'not_possible',
+      signed.kind === 'impossible'
+        ? `the signing secret of partner ${partnerId} cannot be opened: is SECRET_KEY right?`
+        : `partner ${partnerId} has no signing secret: gateway partners signing-secret rotate ${partnerId}`,
+    )
   }
 }
 
-/** Runs `work` with what signs for a partner; throws a message for a person when there is none such. */
-const withSigner = <Result>(
-  environment: Environment,
-  partnerId: bigint,
-  work: (sign: Sign) => Promise<Result>,
-): Promise<Result> =>
-  useDatabase(environment, async (database, openVault) => {
-    const vault = openVault()
-    const partner = await findPartner(database, partnerId)
-    if (!partner) throw new CommandError(`there is no partner ${partnerId}`)
-    const log = createLog({ name: 'gateway', level: 'error' })
-    const nowMs = () => performance.now()
-    return work(createSigner({ database, vault, retryUntilStopped: (ask) => ask(), nowMs, log }))
-  })
+const nowMs = (): number => performance.now()
 
-/** One after the other, so that what comes second for a payment comes second. */
-const sendAll = async (parts: {
+/**
+ * POSTs samples one after the other, so that what comes second for a payment comes second. Once `isOver` none is begun
+ * after the first: there are fewer answers then than samples.
+ */
+export const sendSamples = async (given: {
   url: CallbackUrl
   samples: readonly SampleOutcome[]
   poster: Poster
-  sign: Sign | null
-  partnerId: bigint | null
-}): Promise<Row[]> => {
-  const rows: Row[] = []
-  for (const sample of parts.samples) {
-    const last = rows.at(-1)
-    const webhookId = sample.attempt > 1 && last ? last.webhook_id : `test_${randomBytes(12).toString('hex')}`
+  /** Null: nothing is signed. */
+  sign: SignSample | null
+  isOver: () => boolean
+}): Promise<SampleAnswer[]> => {
+  const { url, samples, poster, sign, isOver } = given
+  const answers: SampleAnswer[] = []
+  for (const { name, body, attempt } of samples) {
+    if (answers.length > 0 && isOver()) break
+    const last = answers.at(-1)
+    const webhookId = attempt > 1 && last ? last.webhookId : `test_${randomBytes(12).toString('hex')}`
     const startedAt = systemClock()
-    const signature = await signatureOf(parts, {
-      webhook_id: webhookId,
-      started_at: startedAt,
-      body: sample.body,
-    })
-    const result = await parts.poster.post({
-      url: parts.url,
+    const signature = sign && (await sign({ webhook_id: webhookId, started_at: startedAt, body }))
+    const result = await poster.post({
+      url,
       headers: {
         'content-type': 'application/json',
         'user-agent': 'mpesa-gateway',
         'webhook-id': webhookId,
         'webhook-timestamp': String(Math.floor(startedAt.getTime() / 1000)),
-        'webhook-attempt': String(sample.attempt),
+        'webhook-attempt': String(attempt),
         ...(signature !== null && { 'webhook-signature': signature }),
-        'x-gateway-test': sample.name,
+        'x-gateway-test': name,
       },
-      body: sample.body,
+      body,
     })
-    const row = { outcome: sample.name, webhook_id: webhookId, attempt: sample.attempt, ...result }
-    rows.push(row)
+    answers.push({ outcome: name, webhookId, attempt, ...result })
   }
-  return rows
+  return answers
 }
 
-const signatureOf = async (
-  parts: { sign: Sign | null; partnerId: bigint | null },
-  message: Omit<ToSign, 'partner_id'>,
-): Promise<string | null> => {
-  if (parts.sign === null || parts.partnerId === null) return null
-  const { webhook_id, started_at, body } = message
-  const signed = await parts.sign({ webhook_id, started_at, body, partner_id: parts.partnerId })
-  if (signed.kind === 'impossible') {
-    throw new CommandError(
-      `the signing secret of partner ${parts.partnerId} cannot be opened: is SECRET_KEY right?`,
-    )
-  }
-  if (signed.kind === 'signed') return signed.signature
-  throw new CommandError(
-    `partner ${parts.partnerId} has no signing secret: gateway partners signing-secret rotate ${parts.partnerId}`,
-  )
-}
+/** How many of the samples that were sent failed. */
+export const failuresIn = (answers: readonly SampleAnswer[]): number =>
+  answers.filter(({ errorClass }) => errorClass !== null).length
 
-const printAnswers = (options: TestOptions, rows: readonly Row[]): void => {
-  const failures = rows.filter(({ errorClass }) => errorClass !== null).length
-  if (failures > 0) process.exitCode = 1
-  const shown = rows.map((row) => ({
-    outcome: row.outcome,
-    webhook_id: row.webhook_id,
-    attempt: row.attempt,
-    status: row.status,
-    error_class: row.errorClass,
-    duration_ms: row.durationMs,
-  }))
-  if (options.json) {
-    const answers = rows.map(({ address, answer }) => ({ address, answer }))
-    return printJson(shown.map((row, index) => ({ ...row, ...answers[index] })))
-  }
-  printTable(shown, '')
-  printLine('')
-  printLine(
-    failures === 0
-      ? `All ${rows.length} were answered with a 2xx.`
-      : `${failures} of ${rows.length} failed: each would be tried again as the schedule says.`,
-  )
+/** What came of them, in a sentence. */
+export const summaryOf = (answers: readonly SampleAnswer[]): string => {
+  const failures = failuresIn(answers)
+  if (answers.length === 1)
+    return failures === 0
+      ? 'It was answered with a 2xx.'
+      : 'It failed: it would be tried again as the schedule says.'
+  return failures === 0
+    ? `All ${answers.length} were answered with a 2xx.`
+    : `${failures} of ${answers.length} failed: each would be tried again as the schedule says.`
 }

@@ -19,6 +19,6 @@ export const testCallbackCommand = (environment: Environment): Command =>
     )
     .action(async (options: TestOptions) => {
       // It alone sends, and reading what sends takes longer than most commands of partners do.
-      const { testCallback } = await import('./send-samples.ts')
+      const { testCallback } = await import('./run-test-callback.ts')
       await testCallback(environment, options)
     })

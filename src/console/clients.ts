@@ -10,6 +10,7 @@ import type { PaymentOperationsService } from '../gen/mpesa/gateway/v1/payment_o
 import type { StatementService } from '../gen/mpesa/gateway/v1/statements_pb.js'
 import type { TokenService } from '../gen/mpesa/gateway/v1/tokens_pb.js'
 import type { OperatorClient } from '../runtime/operator-client.ts'
+import type { TestCallbacks } from './test-callbacks.ts'
 
 /**
  * What pages call: the methods that gRPC and the commands call, in the name of the operator who is signed in. They
@@ -32,6 +33,7 @@ export type ConsoleClients = {
     /** Takes away what was handed over of a file that nobody will import. */
     forget(uploadId: string): Promise<void>
   }
+  readonly testCallbacks: TestCallbacks
 }
 
 /** Makes the clients of one request: `name` is the operator's, `from` the address that the request came from. */

@@ -15,6 +15,12 @@ export const CONSOLE_SETTINGS = {
     overdueAfterMs: 'OPEN_PAYMENT_ALERT_AFTER_MS',
     fourEyes: 'FOUR_EYES',
   },
+  /** Where test callbacks may go. */
+  callbacks: {
+    allowHttp: 'CALLBACK_ALLOW_HTTP',
+    allowPrivateNetworks: 'CALLBACK_ALLOW_PRIVATE_NETWORKS',
+    nameServers: 'DELIVERY_NAME_SERVERS',
+  },
   /** The spool of this machine, which is looked through when a payer is erased. */
   spoolFolder: 'SPOOL_DIR',
   logLevel: 'LOG_LEVEL',

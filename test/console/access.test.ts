@@ -61,6 +61,7 @@ const ROUTES: Readonly<Record<string, OperatorRole | 'nobody'>> = {
   'POST /partners/:id/keys': 'money',
   'POST /partners/:id/keys/:key/rotate': 'money',
   'POST /partners/:id/keys/:key/revoke': 'mend',
+  'POST /partners/:id/test-callback': 'mend',
   'GET /traffic': 'look',
   'GET /statements': 'look',
   'POST /statements/import': 'mend',

@@ -81,6 +81,9 @@ export const openConsole = async (
     fourEyes?: boolean
     limits?: ConsoleLimits
     daraja?: DarajaSays
+    /** Test callbacks may go to this machine, by http. */
+    privateCallbacks?: boolean
+    samplesWithinMs?: number
   } = {},
 ): Promise<TestConsole> => {
   await using opening = new AsyncDisposableStack()
@@ -95,6 +98,12 @@ export const openConsole = async (
     spoolFolder,
     overdueAfterMs: 900_000,
     fourEyes: options.fourEyes ?? false,
+    sampleWay: {
+      allowHttp: options.privateCallbacks ?? false,
+      allowPrivateNetworks: options.privateCallbacks ?? false,
+      nameServers: null,
+    },
+    samplesWithinMs: options.samplesWithinMs ?? 20_000,
     defaultAccount: () => ACCOUNT,
     openReferences: () => () => [],
     checkAccount: async () => ({ problem: (options.daraja ?? noDaraja)() }),

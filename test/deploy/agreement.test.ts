@@ -208,6 +208,16 @@ describe('what deploys the gateway', () => {
       expect(pod.spec.containers[0].ports).toContainEqual(expect.objectContaining({ name: port }))
   })
 
+  it('lets what POSTs to partners reach public addresses alone: test callbacks go where deliveries go', () => {
+    const policies = parseAllDocuments(textOf('kubernetes/base/network-policies.yaml')).map((one) =>
+      one.toJS(),
+    )
+    const egressOf = (name: string) =>
+      policies.find(({ metadata }) => metadata.name === `gateway-${name}`).spec.egress
+    expect(egressOf('dispatch')[0].to[0].ipBlock.except).toContain('10.0.0.0/8')
+    expect(egressOf('console')).toEqual(egressOf('dispatch'))
+  })
+
   it('runs as nobody, on files that cannot be written', () => {
     for (const name of PROCESSES) {
       const pod = podOf(name)

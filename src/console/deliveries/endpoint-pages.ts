@@ -7,6 +7,7 @@ import { filterForm, hidden, postForm } from '../page/form.ts'
 import type { Page } from '../page/page.ts'
 import { type Column, pager, table } from '../page/table.ts'
 import { ago, time } from '../page/time.ts'
+import { lastUrl, testCallbackForm } from '../partners/test-callback.ts'
 import { Refusal } from '../refusal.ts'
 import type { ActionCall, Call, Done } from '../route.ts'
 import { readPartner, textOf } from './delivery-filter.ts'
@@ -172,6 +173,7 @@ export const endpointPage = async (call: Call): Promise<Page> => {
     liveSeconds: 5,
     body: html`${tabs()}<div data-live="facts">${facts(factsOf(named, endpoint, now))}</div>
 ${suffices(operator.role, 'mend') ? section('What can be done', verbs(named, endpoint), { live: 'verbs' }) : ''}
+${suffices(operator.role, 'mend') ? section('Test callbacks', await testForm(call, named)) : ''}
 ${section(
   'Its newest deliveries',
   html`${table({ caption: 'The newest first', columns: columnsAt(now), rows: newest.deliveries, none: 'None.' })}${
@@ -203,6 +205,11 @@ const factsOf = (
     ['Dead or cancelled', countLink(endpoint, 'dead', endpoint.dead)],
     ['Oldest outcome', endpoint.oldestCreatedAt === undefined ? null : ago(endpoint.oldestCreatedAt, now)],
   ]
+}
+
+const testForm = async ({ clients }: Call, named: { partnerId: bigint; host: string }): Promise<SafeHtml> => {
+  const url = (await lastUrl(clients, named)) ?? `https://${named.host}/`
+  return testCallbackForm(clients, { ...named, url, outcome: null })
 }
 
 const verbs = (named: { partnerId: bigint; host: string }, endpoint: Endpoint | undefined): SafeHtml => {

@@ -17,6 +17,7 @@ import { ACCOUNTS_PATH } from './accounts-page.ts'
 import { keyTable } from './key-table.ts'
 import { limitsForm } from './limits-form.ts'
 import { partnerBadge } from './partner-list.ts'
+import { lastUrl, testCallbackForm } from './test-callback.ts'
 
 /** How many of its payments are shown. */
 const LAST_PAYMENTS = 10
@@ -37,6 +38,7 @@ export const partnerPage = async (call: Call, refused: Refusal | null = null): P
 ${section('API keys', keySection(partnerId, keys, { role: operator.role, now }))}
 ${section('Bounds', limitsForm(partner, { role: operator.role, refused }))}
 ${section('Endpoints', endpointTable(endpoints, now))}
+${suffices(operator.role, 'mend') ? section('Test callbacks', await testForm(call, partnerId)) : ''}
 ${section('Account at Daraja', accountFacts(accounts))}
 ${section('Last payments', html`${paymentTable(payments, now)}<p>${link(`/payments?partner=${partnerId}`, 'All of its payments')}</p>`)}`,
   }
@@ -49,9 +51,13 @@ const aboutPartner = (partner: Partner, role: OperatorRole): SafeHtml => {
     ['State', partnerBadge(partner)],
     ['Since', time(createdAt)],
     ...(disabledAt === undefined ? [] : [['Disabled', time(disabledAt)] as const]),
-    ['Test callback', html`<code>gateway partners test-callback --help</code>`],
   ])
   return html`${about}${suffices(role, 'mend') ? stateForm(partner) : ''}`
+}
+
+const testForm = async ({ clients }: Call, partnerId: bigint): Promise<SafeHtml> => {
+  const url = (await lastUrl(clients, { partnerId })) ?? ''
+  return testCallbackForm(clients, { partnerId, url, host: null, outcome: null })
 }
 
 const stateForm = ({ partnerId, disabledAt }: Partner): SafeHtml =>

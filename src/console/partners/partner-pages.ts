@@ -9,6 +9,7 @@ import { ACCOUNTS_PATH, accountsPage, checkAccount } from './accounts-page.ts'
 import { setBounds } from './limits-form.ts'
 import { partnerCsv, partnerListPage } from './partner-list.ts'
 import { partnerPage } from './partner-page.ts'
+import { refusedTestCallbacks, sendTestCallbacks } from './test-callback.ts'
 
 /** Partners: who may ask for payments, with what keys and within what bounds. */
 export const addPartnerPages = (app: FastifyInstance, parts: ConsoleParts): void => {
@@ -42,6 +43,12 @@ export const addPartnerPages = (app: FastifyInstance, parts: ConsoleParts): void
     needs: 'mend',
     act: revokeKey,
     back: toPartner,
+  })
+  addAction(app, parts, {
+    path: '/partners/:id/test-callback',
+    needs: 'mend',
+    act: sendTestCallbacks,
+    onRefused: refusedTestCallbacks,
   })
 }
 
