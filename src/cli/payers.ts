@@ -3,10 +3,13 @@ import { type PayerRecord, PayerService } from '../gen/mpesa/gateway/v1/payers_p
 import { toRow } from '../runtime/message-row.ts'
 import { usePayers } from './call-service.ts'
 import type { Environment } from './environment.ts'
-import { type ByOptions, byOption } from './options.ts'
-import { print, printFields, printJson, printLine } from './output.ts'
+import { type ByOptions, byOption, readId } from './options.ts'
+import { CommandError, print, printFields, printJson, printLine } from './output.ts'
 
-type EraseOptions = ByOptions & { phone: string }
+type PayerOptions = ByOptions & { phone?: string; payment?: bigint }
+
+const PHONE = ['--phone <number>', 'the payer’s number, 12 digits'] as const
+const PAYMENT = ['--payment <id>', 'instead of it: the payer of this payment', readId('payment')] as const
 
 /** `payers …`: the people who pay. */
 export const payersCommand = (environment: Environment): Command => {
@@ -18,25 +21,43 @@ export const payersCommand = (environment: Environment): Command => {
     .description(
       'blank a payer’s number wherever it is kept; amounts, receipts and ids stay. There is no way back',
     )
-    .requiredOption('--phone <number>', 'the payer’s number, 12 digits')
+    .option(...PHONE)
+    .option(...PAYMENT)
     .addOption(byOption())
-    .addHelpText('after', '\nExample:\n  gateway payers erase --phone 2547XXXXXXXX')
-    .action((options: EraseOptions) => erase(environment, options))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  gateway payers erase --payment 17\n  gateway payers erase --phone 2547XXXXXXXX',
+    )
+    .action((options: PayerOptions) => erase(environment, options))
   payers
     .command('export')
     .description('print all that is held on a payer’s number, whole; the audit log keeps who asked')
-    .requiredOption('--phone <number>', 'the payer’s number, 12 digits')
+    .option(...PHONE)
+    .option(...PAYMENT)
     .addOption(byOption())
-    .addHelpText('after', '\nExample:\n  gateway payers export --phone 2547XXXXXXXX --json > held.json')
-    .action((options: EraseOptions) => exportAll(environment, options))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  gateway payers export --payment 17 --json > held.json\n  gateway payers export --phone 2547XXXXXXXX',
+    )
+    .action((options: PayerOptions) => exportAll(environment, options))
   return payers
 }
 
-const exportAll = async (environment: Environment, options: EraseOptions): Promise<void> => {
+/** Who is meant, by exactly one of the two. Throws a message for a person otherwise. */
+const readPayer = ({ phone, payment }: PayerOptions): { msisdn: string } | { paymentId: bigint } => {
+  if (phone !== undefined && payment !== undefined)
+    throw new CommandError('give --phone or --payment, not both')
+  if (payment !== undefined) return { paymentId: payment }
+  if (phone !== undefined) return { msisdn: phone }
+  throw new CommandError('give --phone NUMBER, or --payment ID for the payer of that payment')
+}
+
+const exportAll = async (environment: Environment, options: PayerOptions): Promise<void> => {
+  const payer = readPayer(options)
   const records = await usePayers(environment, options.by, async (service) => {
     const all: PayerRecord[] = []
     for (let after: bigint | undefined; ; ) {
-      const page = await service.exportPayer({ msisdn: options.phone, after })
+      const page = await service.exportPayer({ ...payer, after })
       for (const record of page.records) all.push(record)
       if (page.nextAfter === undefined) return all
       after = page.nextAfter
@@ -51,9 +72,9 @@ const exportAll = async (environment: Environment, options: EraseOptions): Promi
   }
 }
 
-const erase = async (environment: Environment, options: EraseOptions): Promise<void> => {
-  const msisdn = options.phone
-  const erased = await usePayers(environment, options.by, (service) => service.erasePayer({ msisdn }))
+const erase = async (environment: Environment, options: PayerOptions): Promise<void> => {
+  const payer = readPayer(options)
+  const erased = await usePayers(environment, options.by, (service) => service.erasePayer(payer))
   const { payments, callbacks, deliveries } = erased
   print(
     options,

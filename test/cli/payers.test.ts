@@ -127,6 +127,39 @@ describe('gateway payers erase', () => {
     expect(none).toMatchObject({ code: 0 })
   })
 
+  it('takes a payment in the place of the number, for the payer of it', async () => {
+    const id = await acceptPayment(database)
+    const change = { msisdn: '254722000001', state: 'failed' } as const
+    await database.updateTable('payments').set(change).where('id', '=', id).execute()
+    const payment = ['--payment', String(id)]
+    const held = await run(['payers', 'export', ...payment, '--json'])
+    expect(JSON.parse(held.stdout)).toMatchObject([
+      { kind: 'payment', fields: { id: Number(id), msisdn: '254722000001' } },
+    ])
+    expect(await run(['payers', 'erase', ...payment])).toMatchObject({
+      code: 0,
+      stdout: 'The number is blanked in 1 payments, 0 callbacks and 0 deliveries.\n',
+    })
+    expect(await run(['payers', 'erase', ...payment])).toMatchObject({
+      code: 2,
+      stderr: `the payer of payment ${id} was erased before\n`,
+    })
+  }, 120_000)
+
+  it.each([
+    [[], 'give --phone NUMBER, or --payment ID for the payer of that payment'],
+    [['--phone', NUMBER, '--payment', '1'], 'give --phone or --payment, not both'],
+    [['--payment', 'x'], 'the payment must be an id, a positive whole number, not x'],
+    [['--payment', '999999'], 'there is no payment 999999'],
+  ])(
+    'is told who is meant by exactly one of the two: %j',
+    async (words, problem) => {
+      for (const verb of ['erase', 'export'])
+        expect(await run(['payers', verb, ...words])).toMatchObject({ code: 2, stderr: `${problem}\n` })
+    },
+    120_000,
+  )
+
   it('does not repeat a number that is none', async () => {
     const refused = await run(['payers', 'erase', '--phone', '0712345678'])
     expect(refused).toMatchObject({

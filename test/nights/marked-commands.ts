@@ -41,7 +41,7 @@ export const typeMarkedCommands = async (stage: Stage, before: string): Promise<
       .replaceAll('revoke 12', 'revoke 1')
       .replaceAll('revoke 3', 'revoke 1')
       .replaceAll(/(show|settle) 18/g, `$1 ${unconfirmed}`)
-      .replaceAll(/(show|settle) 17/g, `$1 1`)
+      .replaceAll(/(show|settle|--payment) 17/g, `$1 1`)
   const typed: string[] = []
   for (const command of await markedCommands()) {
     const own = there(command)

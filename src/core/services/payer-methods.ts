@@ -1,6 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import type { Database } from '../../database/connect.ts'
-import type { ErasePayerRequest, PayerService } from '../../gen/mpesa/gateway/v1/payers_pb.js'
+import type { ExportPayerRequest, PayerService } from '../../gen/mpesa/gateway/v1/payers_pb.js'
 import type { Log } from '../../runtime/log.ts'
 import { type Msisdn, parseMsisdn } from '../../values/msisdn.ts'
 import type { Actor } from '../audit/record-audit.ts'
@@ -43,8 +43,10 @@ const answerErase: Methods['erasePayer'] = async (parts, request, actor) => {
 /** The number that is meant: as it was given, or that of the payer of a payment. */
 const readPayer = async (
   database: Database,
-  { msisdn: given, paymentId }: ErasePayerRequest,
+  { msisdn: given, paymentId }: Pick<ExportPayerRequest, 'msisdn' | 'paymentId'>,
 ): Promise<Msisdn> => {
+  if (paymentId === undefined && given === '')
+    throw wrongField('msisdn', 'must be given, or payment_id in its place')
   if (paymentId === undefined) return readMsisdn(given)
   if (given !== '') throw wrongField('payment_id', 'must be left out where the number is given')
   const payment = await findPayment(database, 'anybody', paymentId)
@@ -113,7 +115,7 @@ const refuseUnreadable = (error: unknown): never => {
 const answerExport: Methods['exportPayer'] = async ({ database, log, spoolFolder }, request, actor) => {
   const limit = readPageSize(request.pageSize, { usual: 50, max: 200 })
   const after = readAfterOrBefore('after', request.after)
-  const msisdn = readMsisdn(request.msisdn)
+  const msisdn = await readPayer(database, request)
   await requireNoneInSpool(spoolFolder, msisdn)
   const { records, nextAfter } = await exportPayer({ database, msisdn, after, limit, actor })
   log.info({ event: 'payer_exported', records: records.length })

@@ -363,6 +363,39 @@ describe.each(PROTOCOLS)('a payer, through %s', (protocol) => {
     expect(await payers().erasePayer({ msisdn }, { headers })).toMatchObject({ payments: 1n })
   })
 
+  it('is named by a payment as well, to be read and to be erased, and then not any more', async () => {
+    const paymentId = await makeUnconfirmed()
+    const msisdn = protocol === 'gRPC' ? '254700000003' : '254700000004'
+    const change = { msisdn, state: 'failed' } as const
+    await test.database.updateTable('payments').set(change).where('id', '=', paymentId).execute()
+    const { records } = await payers().exportPayer({ paymentId }, { headers })
+    expect(records[0]).toMatchObject({ kind: 'payment', fields: { id: Number(paymentId), msisdn } })
+    expect(records).toEqual((await payers().exportPayer({ msisdn }, { headers })).records)
+    expect(await payers().erasePayer({ paymentId }, { headers })).toMatchObject({ payments: 1n })
+    for (const again of [
+      payers().exportPayer({ paymentId }, { headers }),
+      payers().erasePayer({ paymentId }, { headers }),
+    ])
+      expect(await refusedWith(again)).toEqual([
+        Code.FailedPrecondition,
+        `the payer of payment ${paymentId} was erased before`,
+      ])
+  })
+
+  it.each([
+    [{}, Code.InvalidArgument, 'msisdn must be given, or payment_id in its place'],
+    [
+      { msisdn: '254712345678', paymentId: 1n },
+      Code.InvalidArgument,
+      'payment_id must be left out where the number is given',
+    ],
+    [{ paymentId: 0n }, Code.InvalidArgument, 'payment_id must be a positive whole number'],
+    [{ paymentId: 999_999n }, Code.NotFound, 'there is no payment 999999'],
+  ])('is named by exactly one of the two: %o', async (request, code, message) => {
+    expect(await refusedWith(payers().exportPayer(request, { headers }))).toEqual([code, message])
+    expect(await refusedWith(payers().erasePayer(request, { headers }))).toEqual([code, message])
+  })
+
   it('is not told a number that is none', async () => {
     const [code, message] = await refusedWith(payers().erasePayer({ msisdn: '0712345678' }, { headers }))
     expect([code, message]).toEqual([

@@ -35,6 +35,13 @@ export declare type ExportPayerRequest = Message<"mpesa.gateway.v1.ExportPayerRe
    * @generated from field: optional int64 after = 3;
    */
   after?: bigint | undefined;
+
+  /**
+   * Instead of `msisdn`: the payer of this payment.
+   *
+   * @generated from field: optional int64 payment_id = 4;
+   */
+  paymentId?: bigint | undefined;
 };
 
 /**
@@ -156,8 +163,8 @@ export declare const ErasePayerResponseSchema: GenMessage<ErasePayerResponse>;
 export declare const PayerService: GenService<{
   /**
    * Takes a payer's number out of all that is kept: zeros stand for it. There is no way back. Errors: NOT_FOUND for a payment
-   * that is not there; FAILED_PRECONDITION, and nothing is changed, while a payment of the payer is open, its outcome is not
-   * delivered, or the spool of the process that is asked holds a callback with the number.
+   * that is not there; FAILED_PRECONDITION, and nothing is changed, once the payer was erased, and while a payment of the payer is
+   * open, its outcome is not delivered, or the spool of the process that is asked holds a callback with the number.
    *
    * @generated from rpc mpesa.gateway.v1.PayerService.ErasePayer
    */
@@ -168,8 +175,8 @@ export declare const PayerService: GenService<{
   },
   /**
    * Reads all that is held on a payer, in pages; each call has its line in the audit log, with the number masked. Errors:
-   * FAILED_PRECONDITION while the spool of the process that is asked holds a callback with the number, which is in the database
-   * soon.
+   * NOT_FOUND for a payment that is not there; FAILED_PRECONDITION once the payer was erased, and while the spool of the process
+   * that is asked holds a callback with the number, which is in the database soon.
    *
    * @generated from rpc mpesa.gateway.v1.PayerService.ExportPayer
    */
