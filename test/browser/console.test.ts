@@ -18,6 +18,9 @@ const SCREENS = [
 /** A browser takes long while other tests run, ms. */
 const TIMEOUT_MS = 120_000
 
+/** The same for a walk through all pages, each of which is looked through from end to end. */
+const WALK_TIMEOUT_MS = 360_000
+
 /** Every page that somebody with all rights comes to without an id. */
 const PATHS = [...GROUPS.map(({ path }) => path), '/me', '/keys']
 
@@ -99,7 +102,7 @@ describe.skipIf(CHROMIUM === null)('the console in a browser', () => {
       expect(complaints).toEqual([])
       await close()
     },
-    TIMEOUT_MS,
+    WALK_TIMEOUT_MS,
   )
 
   it.each(SCREENS)(
@@ -151,6 +154,21 @@ describe.skipIf(CHROMIUM === null)('the console in a browser', () => {
       expect(await page.evaluate('document.activeElement.textContent')).toBe('To the content')
       await page.keyboard.press('Enter')
       expect(await page.evaluate('document.activeElement.id')).toBe('content')
+      await close()
+    },
+    TIMEOUT_MS,
+  )
+
+  it(
+    'says beside Approvals how many wait, and lets them be decided',
+    async () => {
+      const { page, complaints, close } = await open('/approvals', { width: 390 })
+      await page.getByRole('link', { name: 'Approvals 2 wait for you', exact: true }).waitFor()
+      await page.getByRole('button', { name: 'Refuse 2', exact: true }).click()
+      await page.getByText('Approval 2 is refused.').waitFor()
+      await page.getByRole('link', { name: 'Approvals 1 waits for you', exact: true }).waitFor()
+      expect(await wrongWith(page)).toEqual([])
+      expect(complaints).toEqual([])
       await close()
     },
     TIMEOUT_MS,

@@ -21,6 +21,7 @@ export const fillConsole = async (test: TestConsole): Promise<string[]> => {
   const key = { name: 'till', lifeMs: null, isTest: true, actor: testActor, randomBytes }
   await createKey({ database, partnerId, ...key })
   const unconfirmed = await addUnconfirmed(test, partnerId)
+  await addWaiting(test, unconfirmed)
   const deliveryId = await addHeldAndDead(test, partnerId)
   await addTraffic(test)
   await putPayment(database, { state: 'failed', at: '2026-11-25T09:00:00Z', partnerId })
@@ -62,6 +63,21 @@ const addUnconfirmed = async ({ database }: TestConsole, partnerId: bigint): Pro
     .values({ payment_id: id, kind: 'not_proven', detail: 'the callback has another amount: 15' })
     .execute()
   return id
+}
+
+/** What two other operators asked for about the payment: they wait for whoever may decide. */
+const addWaiting = async ({ database }: TestConsole, paymentId: bigint): Promise<void> => {
+  const parameters = {
+    outcome: 'successful',
+    receipt: 'TKP0000001',
+    reason: `on the statement, see INV-2026-11-0000000000000000000000000001 and ${LONG_HOST}`,
+    anyway: false,
+  }
+  await sql`
+    INSERT INTO approvals (kind, payment_id, parameters, asked_by) VALUES
+      ('settle_payment', ${paymentId}, ${JSON.stringify(parameters)}, 'Wanjiku wa Mwangi'),
+      ('erase_payer', ${paymentId}, '{}', 'amina')
+  `.execute(database)
 }
 
 /** An endpoint that is down, with what is held for it, and a delivery that is dead: its id. */
