@@ -44,20 +44,19 @@ export const payersCommand = (environment: Environment): Command => {
 }
 
 /** Who is meant, by exactly one of the two. Throws a message for a person otherwise. */
-const readPayer = ({ phone, payment }: PayerOptions): { msisdn: string } | { paymentId: bigint } => {
+const readPayer = ({ phone, payment }: PayerOptions): { msisdn: string; paymentId: bigint | undefined } => {
   if (phone !== undefined && payment !== undefined)
     throw new CommandError('give --phone or --payment, not both')
-  if (payment !== undefined) return { paymentId: payment }
-  if (phone !== undefined) return { msisdn: phone }
+  if (payment !== undefined || phone !== undefined) return { msisdn: phone ?? '', paymentId: payment }
   throw new CommandError('give --phone NUMBER, or --payment ID for the payer of that payment')
 }
 
 const exportAll = async (environment: Environment, options: PayerOptions): Promise<void> => {
-  const payer = readPayer(options)
+  const { msisdn, paymentId } = readPayer(options)
   const records = await usePayers(environment, options.by, async (service) => {
     const all: PayerRecord[] = []
     for (let after: bigint | undefined; ; ) {
-      const page = await service.exportPayer({ ...payer, after })
+      const page = await service.exportPayer({ msisdn, paymentId, after })
       for (const record of page.records) all.push(record)
       if (page.nextAfter === undefined) return all
       after = page.nextAfter

@@ -43,8 +43,8 @@ export const createSampleSigner = (parts: {
   const { database, vault, log, partnerId } = parts
   const beganMs = nowMs()
   const sign = createSigner({ database, vault, retryUntilStopped: (ask) => ask(), nowMs: () => beganMs, log })
-  return async (sample) => {
-    const signed = await sign({ ...sample, partner_id: partnerId })
+  return async ({ webhook_id, started_at, body }) => {
+    const signed = await sign({ webhook_id, started_at, body, partner_id: partnerId })
     if (signed.kind === 'signed') return signed.signature
     throw new Refused(
       'not_possible',
@@ -77,7 +77,7 @@ export const sendSamples = async (given: {
     const webhookId = attempt > 1 && last ? last.webhookId : `test_${randomBytes(12).toString('hex')}`
     const startedAt = systemClock()
     const signature = sign && (await sign({ webhook_id: webhookId, started_at: startedAt, body }))
-    const result = await poster.post({
+    const { status, errorClass, durationMs, address, answer } = await poster.post({
       url,
       headers: {
         'content-type': 'application/json',
@@ -90,7 +90,7 @@ export const sendSamples = async (given: {
       },
       body,
     })
-    answers.push({ outcome: name, webhookId, attempt, ...result })
+    answers.push({ outcome: name, webhookId, attempt, status, errorClass, durationMs, address, answer })
   }
   return answers
 }

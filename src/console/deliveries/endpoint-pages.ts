@@ -209,7 +209,7 @@ const factsOf = (
 
 const testForm = async ({ clients }: Call, named: { partnerId: bigint; host: string }): Promise<SafeHtml> => {
   const url = (await lastUrl(clients, named)) ?? `https://${named.host}/`
-  return testCallbackForm(clients, { ...named, url, outcome: null })
+  return testCallbackForm(clients, { partnerId: named.partnerId, host: named.host, url, outcome: null })
 }
 
 const verbs = (named: { partnerId: bigint; host: string }, endpoint: Endpoint | undefined): SafeHtml => {
