@@ -77,7 +77,7 @@ describe('finding payments', () => {
       /reference_partner_id/,
     ],
     ['a state of what is open', () => ({ state: 'submitted' }), /to_(?:submit|query|confirm)/],
-    ['what failed', () => ({ state: 'failed' }), /deliveries_\d+_failed_idx/],
+    ['what failed', () => ({ state: 'failed' }), /deliveries_\d+_(?:failed|partner_id_expr)_idx/],
     ['what was missed', () => ({ undeliveredOnly: true }), /to_deliver|dead_letters/],
   ]
 
