@@ -373,10 +373,10 @@ describe.each(PROTOCOLS)('a payer, through %s', (protocol) => {
     expect(records).toEqual((await payers().exportPayer({ msisdn }, { headers })).records)
     expect(await payers().erasePayer({ paymentId }, { headers })).toMatchObject({ payments: 1n })
     for (const again of [
-      payers().exportPayer({ paymentId }, { headers }),
-      payers().erasePayer({ paymentId }, { headers }),
+      () => payers().exportPayer({ paymentId }, { headers }),
+      () => payers().erasePayer({ paymentId }, { headers }),
     ])
-      expect(await refusedWith(again)).toEqual([
+      expect(await refusedWith(again())).toEqual([
         Code.FailedPrecondition,
         `the payer of payment ${paymentId} was erased before`,
       ])
