@@ -17,6 +17,9 @@ export type SeedResult = Comparison & {
 /** How long everything may take to finish once nothing goes wrong any more, ms. */
 const FINISH_MS = 60_000
 
+/** How much longer the play goes on until something was delivered, on a machine that is slow, at most, ms. */
+const FIRST_DELIVERY_MS = 30_000
+
 /** Longer than every lease and pause, seconds. */
 const LONG_SECONDS = 7_200
 
@@ -47,7 +50,7 @@ export const runSeed = async (options: {
   }
 }
 
-/** Resolves when the faults are over, with the requests: some are not answered yet. */
+/** Resolves when the faults are over and something was delivered, with the requests: some are not answered yet. */
 const playPlan = async (parts: {
   plan: Plan
   stage: FaultStage
@@ -59,6 +62,8 @@ const playPlan = async (parts: {
   const asked = wishes.map((wish) => pause(wish.atMs).then(() => stage.client.ask(wish)))
   const faults = plan.faults.map(({ atMs, fault }) => pause(atMs).then(() => commit(fault)))
   await Promise.all([...faults, pause(plan.seconds * 1000)])
+  const untilMs = performance.now() + FIRST_DELIVERY_MS
+  while (stage.world.receiver.received.length === 0 && performance.now() < untilMs) await pause(50)
   return asked
 }
 
