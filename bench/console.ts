@@ -38,6 +38,8 @@ export type ConsoleOptions = {
   perSecond: number
   seconds: number
   isFresh: boolean | undefined
+  /** Where the database stays, to be used again. */
+  keep: string | undefined
 }
 
 /** What a payment costs in one turn, ms. */
@@ -62,7 +64,7 @@ export const benchConsole = async (options: ConsoleOptions): Promise<void> => {
   const postgresSettings = { max_wal_size: '3GB' }
   const isFresh = options.isFresh === true
   const services = open.adopt(
-    await startDeliveryServices({ partners: 1, say, postgresSettings, isFresh }),
+    await startDeliveryServices({ partners: 1, say, postgresSettings, isFresh, keptFolder: options.keep }),
     (one) => one.stop(),
   )
   say(`makes ${options.payments} payments`)

@@ -35,6 +35,8 @@ export type GrowthOptions = {
   rounds: number
   perSecond: number
   seconds: number
+  /** Where the databases stay, to be used again. */
+  keep: string | undefined
 }
 
 /** What is measured in a turn, by its name: milliseconds of CPU for one and of waiting, and blocks. */
@@ -54,7 +56,12 @@ type Stage = { daraja: BenchDaraja; partner: BenchPartner; options: GrowthOption
  */
 export const benchGrowth = async (options: GrowthOptions): Promise<void> => {
   const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`)
-  const services = await startDeliveryServices({ partners: 1, say, postgresSettings: POSTGRES })
+  const services = await startDeliveryServices({
+    partners: 1,
+    say,
+    postgresSettings: POSTGRES,
+    keptFolder: options.keep,
+  })
   const daraja = await startBenchDaraja({ answerMs: 5, payerMs: 20 })
   const partner = await startBenchPartner()
   const all: GrownDatabase[] = []

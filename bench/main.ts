@@ -24,6 +24,8 @@ const wholeNumber = (text: string): number => {
   return value
 }
 
+const KEEP = 'where its databases stay, to be used again by later runs; by default they are removed'
+
 const wholeNumbers = (text: string): number[] => text.split(',').map(wholeNumber)
 
 const countFromZero = (text: string): number => (text === '0' ? 0 : wholeNumber(text))
@@ -158,6 +160,7 @@ program
   .option('--rounds <count>', 'how often each has its turn', wholeNumber, 3)
   .option('--per-second <count>', 'payments, and reads, a second', wholeNumber, 100)
   .option('--seconds <count>', 'how long each load is, seconds', wholeNumber, 15)
+  .option('--keep <folder>', KEEP)
   .action(benchGrowth)
 program
   .command('duties')
@@ -206,5 +209,6 @@ program
   .option('--per-second <count>', 'payments a second', wholeNumber, 100)
   .option('--seconds <count>', 'how long each turn is, seconds; 0: pages alone', countFromZero, 20)
   .option('--is-fresh', 'with a Postgres that has not run before: for a try, its times do not count')
+  .option('--keep <folder>', KEEP)
   .action(benchConsole)
 await program.parseAsync()

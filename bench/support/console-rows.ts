@@ -8,9 +8,11 @@ const DEAD = 1_000
 
 /**
  * Puts what pages show beside payments: a statement of M-PESA's of the newest payments, with what does not fit, and
- * deliveries that are dead. Resolves with the id of the statement.
+ * deliveries that are dead, where they are not there yet. Resolves with the id of the statement.
  */
 export const addConsoleRows = async (database: Database): Promise<bigint> => {
+  const kept = await database.selectFrom('statements').select('id').executeTakeFirst()
+  if (kept) return kept.id
   const { rows } = await sql<{ id: bigint }>`
     WITH statement AS (
       INSERT INTO statements (fingerprint, file_name, shortcode, covers_from, covers_to, imported_by)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPartner } from '../../src/core/partners/partner.ts'
@@ -17,6 +17,9 @@ export type DeliveryServices = {
   database: Database
   log: Log
   secretKey: Buffer
+  /** Where its files are, and whether they stay there for the next run. */
+  folder: string
+  isKept: boolean
   natsUrl: string
   /** For processes of the gateway. */
   environment: Record<string, string>
@@ -33,6 +36,9 @@ export type DeliveryServices = {
 /** Where `npm start` keeps a nats-server that it had to fetch. */
 const BIN_FOLDER = join(import.meta.dirname, '..', '..', '.data', 'bin')
 
+/** What files that stay are sealed with: they are of payments that never were. */
+const KEPT_SECRET_KEY = Buffer.alloc(32, 7)
+
 /** Starts both, durable as they are by default, and makes partners that have signing secrets. */
 export const startDeliveryServices = async (options: {
   partners: number
@@ -40,9 +46,12 @@ export const startDeliveryServices = async (options: {
   /** Settings of Postgres, beside the usual ones. */
   postgresSettings?: Record<string, string>
   isFresh?: boolean
+  /** Where the files stay, to be used again by a later run; by default they are removed. */
+  keptFolder?: string | undefined
 }): Promise<DeliveryServices> => {
-  const { say } = options
-  const folder = await mkdtemp(join(tmpdir(), 'gateway-bench-'))
+  const { say, keptFolder } = options
+  const folder = keptFolder ?? (await mkdtemp(join(tmpdir(), 'gateway-bench-')))
+  await mkdir(folder, { recursive: true })
   const program = await findNatsServer({ binFolder: BIN_FOLDER, searchPath: searchPathOf(process.env), say })
   const nats = await startNatsServer({ program, dataFolder: join(folder, 'nats'), say })
   const postgres = await startBenchPostgres({
@@ -54,17 +63,19 @@ export const startDeliveryServices = async (options: {
   const log = createLog({ name: 'bench', level: 'warn' })
   await migrateToLatest({ databaseUrl: postgres.url, log })
   const database = connectDatabase({ databaseUrl: postgres.url, poolSize: 4, log })
-  const secretKey = randomBytes(32)
+  const secretKey = keptFolder === undefined ? randomBytes(32) : KEPT_SECRET_KEY
   const stop = async (): Promise<void> => {
     await database.destroy()
     await Promise.all([postgres.stop(), nats.stop()])
-    await rm(folder, { recursive: true, force: true })
+    if (keptFolder === undefined) await rm(folder, { recursive: true, force: true })
   }
   const partners = await createPartners({ ...options, database, secretKey })
   return {
     database,
     log,
     secretKey,
+    folder,
+    isKept: keptFolder !== undefined,
     natsUrl: nats.url,
     environment: {
       DATABASE_URL: postgres.url,

@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { sql } from 'kysely'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
@@ -16,7 +18,12 @@ export type GrownDatabase = {
   services: Omit<DeliveryServices, 'stop'>
 }
 
-/** Makes a database with partners and `payments` payments that have ended, vacuumed as such a one is. */
+type Partners = { partnerId: bigint; apiKey: string }[]
+
+/**
+ * Makes a database with partners and `payments` payments that have ended, vacuumed as such a one is. One that is there
+ * because its files were kept is brought to the schema of today, and used as it is.
+ */
 export const growDatabase = async (
   services: DeliveryServices,
   { partners, payments }: { partners: number; payments: number },
@@ -25,10 +32,15 @@ export const growDatabase = async (
   const databaseUrl = await ensureDatabase(services.environment['DATABASE_URL'] ?? '', name)
   await migrateToLatest({ databaseUrl, log: services.log })
   const database = connectDatabase({ databaseUrl, poolSize: CONNECTIONS, log: services.log })
-  const made = await createPartners({ database, partners, secretKey: services.secretKey })
-  if (payments > 0) {
-    await loadHistory(database, { payments, partners, atOnce: CONNECTIONS })
-    await sql`VACUUM (ANALYZE)`.execute(database)
+  const keptFile = join(services.folder, `${name}.json`)
+  let made = services.isKept ? await readKept(keptFile) : null
+  if (made === null) {
+    made = await createPartners({ database, partners, secretKey: services.secretKey })
+    if (payments > 0) {
+      await loadHistory(database, { payments, partners, atOnce: CONNECTIONS })
+      await sql`VACUUM (ANALYZE)`.execute(database)
+    }
+    if (services.isKept) await writeKept(keptFile, made)
   }
   return {
     payments,
@@ -48,6 +60,17 @@ export const growDatabase = async (
     },
   }
 }
+
+/** The partners of a database that is there whole; null where it is not. */
+const readKept = async (file: string): Promise<Partners | null> => {
+  const text = await readFile(file, 'utf8').catch(() => null)
+  if (text === null) return null
+  const apiKeys = JSON.parse(text) as string[]
+  return apiKeys.map((apiKey, index) => ({ partnerId: BigInt(index + 1), apiKey }))
+}
+
+const writeKept = (file: string, partners: Partners): Promise<void> =>
+  writeFile(file, JSON.stringify(partners.map(({ apiKey }) => apiKey)))
 
 /** Pages of the tables that hold duties and of their indexes, kB: dead rows make them grow. */
 export const dutyKilobytes = async (database: Database): Promise<number> => {
