@@ -7,12 +7,6 @@ import { type Outcome, toOutcome } from './outcome.ts'
 import { runCommand } from './run-command.ts'
 
 /**
- * What the last release without a document of its own described, in that form: made once of its sources, without the
- * four paths that were never for partners (its pages, Daraja's callback, `/healthz`).
- */
-const LAST_WITHOUT = { version: '0.4.0', file: 'scripts/check/openapi-0.4.0.json' }
-
-/**
  * Holds the OpenAPI document against that of the last release: what a partner's program relies on may be added to, and
  * not taken away or narrowed (`redocly diff`). Skipped where the history does not reach that release.
  */
@@ -38,7 +32,6 @@ export const compareDocuments = async (root: string, released: string, present: 
 
 const readReleased = async (root: string): Promise<string | null> => {
   const release = await readLastRelease(root)
-  if (release?.version === LAST_WITHOUT.version) return readFile(join(root, LAST_WITHOUT.file), 'utf8')
   const { code, output } = await runCommand(root, 'git', ['show', `${release?.commit}:${API_DOCUMENT}`])
   return code === 0 ? output : null
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { latestBelow, presentVersion, readReleases } from './previous-release.ts'
 
-/** The versions of the headings of CHANGELOG.md, the latest first; the day of each, null while it is not released. */
+/** The versions of the headings of CHANGELOG.md, the latest first; the day of each, null where it has none. */
 const readChangelog = async (): Promise<{ version: string; day: string | null }[]> => {
   const text = await readFile(join(import.meta.dirname, '..', '..', 'CHANGELOG.md'), 'utf8')
   return [...text.matchAll(/^## \[([^\]]+)\](?: - (\d{4}-\d\d-\d\d))?$/gm)].map(([, version = '', day]) => ({
