@@ -23,6 +23,7 @@ export const fillConsole = async (test: TestConsole): Promise<string[]> => {
   const unconfirmed = await addUnconfirmed(test, partnerId)
   await addWaiting(test, unconfirmed)
   const deliveryId = await addHeldAndDead(test, partnerId)
+  await addPaused(test, partnerId)
   await addTraffic(test)
   await putPayment(database, { state: 'failed', at: '2026-11-25T09:00:00Z', partnerId })
   const at = '2026-11-25T09:00:20Z'
@@ -36,8 +37,12 @@ export const fillConsole = async (test: TestConsole): Promise<string[]> => {
     `/deliveries?state=dead`,
     `/deliveries/${deliveryId}`,
     '/deliveries/all/retry?state=dead',
+    '/deliveries/all/retry/done?state=dead&count=1',
+    '/deliveries/all/cancel?state=held',
+    '/deliveries/all/cancel/done?state=held&count=2',
     '/deliveries/endpoints',
     `/deliveries/endpoint?${endpoint}`,
+    `/deliveries/endpoint?partner=${partnerId}&host=paused.example`,
     `/partners/${partnerId}`,
     '/partners/accounts',
     '/traffic?last=hour',
@@ -85,7 +90,9 @@ const addHeldAndDead = async ({ database }: TestConsole, partnerId: bigint): Pro
   const urls = Array.from({ length: 3 }, () => `https://${LONG_HOST}/told`)
   const [dead = 0n] = await addDeliveries(database, urls, partnerId)
   await sql`DELETE FROM to_deliver WHERE delivery_id = ${dead}`.execute(database)
-  await sql`UPDATE deliveries SET state = 'dead', ended_at = now() WHERE id = ${dead}`.execute(database)
+  await sql`UPDATE deliveries SET state = 'dead', next_attempt_at = NULL, ended_at = now() WHERE id = ${dead}`.execute(
+    database,
+  )
   await sql`
     INSERT INTO dead_letters (delivery_id, partner_id, host, error_class, reason)
     VALUES (${dead}, ${partnerId}, ${LONG_HOST}, 'status', 'the last attempt failed')
@@ -96,6 +103,16 @@ const addHeldAndDead = async ({ database }: TestConsole, partnerId: bigint): Pro
     VALUES (${partnerId}, ${LONG_HOST}, 'open', 1, 5, now() + interval '4 minutes')
   `.execute(database)
   return dead
+}
+
+/** An endpoint that somebody paused, with what is held for it. */
+const addPaused = async ({ database }: TestConsole, partnerId: bigint): Promise<void> => {
+  const [held = 0n] = await addDeliveries(database, ['https://paused.example/told'], partnerId)
+  await sql`UPDATE to_deliver SET held_at = now() WHERE delivery_id = ${held}`.execute(database)
+  await sql`
+    INSERT INTO endpoints (partner_id, host, paused_at, paused_by)
+    VALUES (${partnerId}, 'paused.example', now(), 'Wanjiku wa Mwangi')
+  `.execute(database)
 }
 
 const addTraffic = async ({ database }: TestConsole): Promise<void> => {

@@ -59,6 +59,7 @@ const listPage = async (call: Call): Promise<Page> => {
       ? [
           {
             head: 'Decide',
+            kind: 'words' as const,
             cell: (one: Approval) => (one.askedBy === name ? 'by another' : decideForms(one)),
           },
         ]

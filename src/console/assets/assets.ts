@@ -19,11 +19,14 @@ export const STYLE = {
   icon: ICON.path,
 }
 
+/** What is different on paper. */
+export const PRINT_STYLE = asset(new URL('./print.css', import.meta.url), 'text/css; charset=utf-8')
+
 export const SCRIPT = asset(new URL('./console.js', import.meta.url), 'text/javascript; charset=utf-8')
 
 /** Serves them to whoever asks: nothing is in them that is not in every copy of the gateway. */
 export const addAssets = (app: FastifyInstance): void => {
-  for (const { path, type, bytes } of [ICON, STYLE, SCRIPT]) {
+  for (const { path, type, bytes } of [ICON, STYLE, PRINT_STYLE, SCRIPT]) {
     app.get(path, { config: { needs: 'nobody' } }, (_request, reply) =>
       reply
         .header('content-type', type)

@@ -70,7 +70,7 @@ export const endpointsPage = async (call: Call): Promise<Page> => {
 }
 
 const columnsOf = ({ now }: Call): Column<Endpoint>[] => [
-  { head: 'Host', cell: hostLink },
+  { head: 'Host', cell: hostLink, kind: 'words' },
   { head: 'Partner', cell: partnerText },
   { head: 'State', cell: endpointBadge },
   { head: 'Failures in a row', cell: ({ failures }) => failures, kind: 'number' },

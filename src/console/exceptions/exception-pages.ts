@@ -63,7 +63,7 @@ const columnsFor = (now: Date, role: OperatorRole): Column<Exception>[] => [
   { head: 'Payer', cell: ({ payment }) => (payment === undefined ? null : payerOf(payment)) },
   { head: 'Partner', cell: ({ payment }) => (payment === undefined ? null : partnerLink(payment.partnerId)) },
   { head: 'What', cell: ({ sentence }) => sentence },
-  { head: 'What ends it', cell: (exception) => verbsOf(exception, role) },
+  { head: 'What ends it', kind: 'words', cell: (exception) => verbsOf(exception, role) },
 ]
 
 /** What ends it, of what this operator may do. */

@@ -1,5 +1,5 @@
 import { html, type SafeHtml } from '@remix-run/html-template'
-import { SCRIPT, STYLE } from '../assets/assets.ts'
+import { PRINT_STYLE, SCRIPT, STYLE } from '../assets/assets.ts'
 import type { SignedIn } from '../sign-ins.ts'
 import { time } from './time.ts'
 
@@ -15,6 +15,9 @@ export const GROUPS = [
   { path: '/approvals', name: 'Approvals' },
   { path: '/operators', name: 'Operators' },
 ] as const
+
+/** The groups of pages whose address does not begin with their group's. */
+const ELSEWHERE: Readonly<Record<string, string>> = { '/statement-exceptions': '/statements' }
 
 /** What stands around every page. */
 export const renderLayout = (content: {
@@ -37,6 +40,7 @@ export const renderLayout = (content: {
 <title>${title} · M-PESA gateway</title>
 <link rel="icon" href="${STYLE.icon}">
 <link rel="stylesheet" href="${STYLE.path}">
+<link rel="stylesheet" href="${PRINT_STYLE.path}" media="print">
 <script src="${SCRIPT.path}" defer></script></head>
 <body><a class="skip" href="#content">To the content</a>
 <header>${operator === null ? html`<strong class="name">M-PESA gateway</strong>` : html`${navigation(address, operator)}${person(operator)}`}</header>
@@ -47,7 +51,7 @@ export const renderLayout = (content: {
 const navigation = (address: string, operator: SignedIn): SafeHtml => {
   const path = address.split('?', 1)[0] ?? '/'
   const isCurrent = (group: string): boolean =>
-    group === '/' ? path === '/' : path === group || path.startsWith(`${group}/`)
+    group === '/' ? path === '/' : path === group || path.startsWith(`${group}/`) || ELSEWHERE[path] === group
   return html`<nav aria-label="Console">${GROUPS.map(({ path, name }, index) => {
     const content = path === '/approvals' ? html`${name}${toDecide(operator)}` : name
     return isCurrent(path)

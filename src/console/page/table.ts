@@ -5,8 +5,8 @@ import type { Content } from './elements.ts'
 export type Column<Row> = {
   readonly head: string
   readonly cell: (row: Row) => Content
-  /** Numbers stand at the right. */
-  readonly kind?: 'number'
+  /** Numbers stand at the right; a column of words is never narrower than most words are. */
+  readonly kind?: 'number' | 'words'
 }
 
 /**

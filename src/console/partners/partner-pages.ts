@@ -59,9 +59,11 @@ const secretPage = (shown: {
   title: string
   secrets: readonly (readonly [string, string])[]
   back: string
+  /** What is to be known first; of a key alone when left out. */
+  warning?: string
 }): Page => ({
   title: shown.title,
-  body: html`${notice('warn', 'Copy it now: it is shown this once, and only its hash is kept.')}
+  body: html`${notice('warn', shown.warning ?? 'Copy it now: it is shown this once, and only its hash is kept.')}
 ${shown.secrets.map(([name, secret]) => html`<p>${name}</p><pre class="foreign" tabindex="0">${secret}</pre>`)}
 <p>${link(shown.back, 'To the partner')}</p>`,
 })
@@ -70,6 +72,8 @@ const create = async ({ clients, form }: ActionCall): Promise<Done> => {
   const made = await clients.partners.createPartner({ name: form.get('name') ?? '' })
   return secretPage({
     title: `Partner ${made.partnerId} is created`,
+    warning:
+      'Copy both now: they are shown this once. Of the key only its hash is kept; the secret is kept sealed, to sign with.',
     secrets: [
       ['Its API key', made.apiKey],
       ['What deliveries to it are signed with', made.signingSecret],

@@ -29,14 +29,7 @@ const body = async (call: Call): Promise<SafeHtml> => {
   const request = requestOf(call)
   const form = filterForm(PATH, [
     { name: 'from', label: 'First day, of Nairobi', kind: 'date', value: request.from, required: true },
-    {
-      name: 'to',
-      label: 'Last day',
-      kind: 'date',
-      value: request.to,
-      hint: 'At most 92 days in all.',
-      required: true,
-    },
+    { name: 'to', label: 'Last day, of at most 92', kind: 'date', value: request.to, required: true },
     { name: 'by', label: 'By', kind: 'select', value: request.by, options: BY.map((one) => [one, one]) },
   ])
   if (request.from === '' && request.to === '') return form
