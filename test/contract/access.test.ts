@@ -10,7 +10,7 @@ import { specsOf } from '../../src/core/server/services.ts'
 import { createFacade } from '../../src/facade/server.ts'
 import { SCOPES, type Scope } from '../../src/values/scope.ts'
 import { ask, openFacade, paymentBody, type TestFacade } from '../facade/harness.ts'
-import { type Authority, createAuthority } from '../support/certificates.ts'
+import { type Certificate, createAuthority } from '../support/certificates.ts'
 import { acceptUntouched } from '../support/payments.ts'
 import { paymentRequest } from '../support/requests.ts'
 import { makeCallers } from './callers.ts'
@@ -228,7 +228,9 @@ const statusOf = (caller: string, { partners }: Route): number => {
 let test: TestFacade
 let grpc: GrpcServer
 let connect: ConnectServer
-let authority: Authority
+/** What a caller trusts, and with what one who is let in at all proves who it is. */
+let ca: string
+let certified: Record<string, Transport>
 let callers: Record<string, Record<string, string>>
 let ours: bigint
 /** Where the reference has its script. */
@@ -237,7 +239,8 @@ let script: string
 beforeAll(async () => {
   test = await openFacade()
   script = `/${/docs\/reference-\w+\.js/.exec((await ask(test, 'GET /docs')).body)?.[0]}`
-  authority = await createAuthority()
+  const authority = await createAuthority()
+  ca = authority.cert
   const own = await authority.issue({ hosts: ['127.0.0.1'] })
   const tls = {
     cert: Buffer.from(own.cert),
@@ -247,6 +250,7 @@ beforeAll(async () => {
   const options = { services: test.core.services, host: '127.0.0.1', port: 0, tls }
   grpc = await startGrpcServer(options)
   connect = await startConnectServer(options)
+  certified = openTransports(await authority.issue({ hosts: [] }))
   callers = await makeCallers(test)
   ours = await acceptUntouched(test.database, test.partnerId)
 })
@@ -257,8 +261,8 @@ afterAll(async () => {
 })
 
 /** The servers as they are in production: with TLS, and a certificate asked of every caller. */
-const openTransports = async (isCertified: boolean): Promise<Record<string, Transport>> => {
-  const nodeOptions = { ca: authority.cert, ...(isCertified && (await authority.issue({ hosts: [] }))) }
+const openTransports = (own?: Certificate): Record<string, Transport> => {
+  const nodeOptions = { ca, ...own }
   return {
     gRPC: createGrpcTransport({ baseUrl: `https://127.0.0.1:${grpc.port}`, nodeOptions }),
     Connect: createConnectTransport({
@@ -353,7 +357,7 @@ describe.each(['gRPC', 'Connect'])('through %s', (name) => {
   it.each(Object.keys(METHODS))(
     '%s lets in whom it should, and answers all others why not',
     async (method) => {
-      const transport = (await openTransports(true))[name]
+      const transport = certified[name]
       const access = METHODS[method]
       if (!transport || !access) throw new Error('no such transport')
       const met: Record<string, string> = {}
@@ -370,7 +374,7 @@ describe.each(['gRPC', 'Connect'])('through %s', (name) => {
   )
 
   it.each(Object.keys(METHODS))('%s is out of reach without a client certificate', async (method) => {
-    const transport = (await openTransports(false))[name]
+    const transport = openTransports()[name]
     const access = METHODS[method]
     if (!transport || !access) throw new Error('no such transport')
     const { outcome } = await call(
