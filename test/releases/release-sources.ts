@@ -1,28 +1,70 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { z } from 'zod'
+import { takeLock } from '../../src/local/process-lock.ts'
+import { bundleGateway } from '../support/bundle-gateway.ts'
+import { eventually } from '../support/eventually.ts'
 import { TESTED_GATEWAY } from '../support/tested-gateway.ts'
 import type { Release } from './previous-release.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
+/** Releases that were taken out of git, by their commits. */
+const TAKEN = join(ROOT, '.data', 'test-releases')
+
+/** How long npm may take to install what a release depends on, ms. */
+const INSTALLED_WITHIN_MS = 170_000
+
 const run = promisify(execFile)
 
-/** The sources of a release in a folder of their own, with what they depend on. */
-export type Sources = { folder: string; main: string; delete(): Promise<void> }
+/** A release that can be started: `main` is its `gateway`. */
+export type Startable = { main: string }
 
-/** Takes the sources of a release out of git, and gives them their dependencies. */
-export const takeSources = async ({ commit, version }: Release): Promise<Sources> => {
-  const folder = await mkdtemp(join(tmpdir(), `release-${version}-`))
+/** Changed sources in a folder of their own, with what they depend on. */
+export type Sources = Startable & { folder: string; delete(): Promise<void> }
+
+/**
+ * Takes a release out of git, gives it its dependencies, and bundles it, as the suite's own gateway is. It is done once, and kept
+ * for the next run: a test file that needs it meanwhile waits.
+ */
+export const takeRelease = async ({ commit }: Release): Promise<Startable> => {
+  const folder = join(TAKEN, commit)
+  const release = await eventually(() => lock(`${folder}.lock`), INSTALLED_WITHIN_MS)
+  try {
+    if (!(await isWhole(folder))) await take(commit, folder)
+    return { main: await bundleGateway(folder, join(folder, '.data', 'test-gateway')) }
+  } finally {
+    release()
+  }
+}
+
+const lock = (file: string): (() => void) => {
+  const { release, heldBy } = takeLock(file)
+  if (release === null) throw new Error(`process ${heldBy} still has ${file}`)
+  return release
+}
+
+/** Written last. */
+const wholeMark = (folder: string): string => join(folder, '.whole')
+
+const isWhole = (folder: string): Promise<boolean> =>
+  stat(wholeMark(folder)).then(
+    () => true,
+    () => false,
+  )
+
+const take = async (commit: string, folder: string): Promise<void> => {
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
   const archive = join(folder, 'sources.tar')
   await run('git', ['archive', '--output', archive, commit], { cwd: ROOT })
   await run('tar', ['-xf', archive, '-C', folder])
   await rm(archive)
   await giveDependencies(folder)
-  return sourcesIn(folder)
+  await writeFile(wholeMark(folder), '')
 }
 
 /** Copies the present sources, to be changed. */
@@ -32,17 +74,15 @@ export const copyPresentSources = async (): Promise<Sources> => {
     await cp(join(ROOT, name), join(folder, name), { recursive: true })
   }
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-  return sourcesIn(folder)
+  return {
+    folder,
+    main: join(folder, 'src', 'cli', 'main.ts'),
+    delete: () => rm(folder, { recursive: true, force: true }),
+  }
 }
 
 /** The present release, where it is. */
-export const PRESENT: Omit<Sources, 'delete'> = { folder: ROOT, main: TESTED_GATEWAY }
-
-const sourcesIn = (folder: string): Sources => ({
-  folder,
-  main: join(folder, 'src', 'cli', 'main.ts'),
-  delete: () => rm(folder, { recursive: true, force: true }),
-})
+export const PRESENT: Startable = { main: TESTED_GATEWAY }
 
 /** Shares what is installed here where that is what the release has locked; else installs what it has. */
 const giveDependencies = async (folder: string): Promise<void> => {

@@ -3,27 +3,23 @@ import { eventually } from '../support/eventually.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { addTestKey } from '../support/partner.ts'
 import { type Found, findPreviousRelease } from './previous-release.ts'
-import { type Sources, takeSources } from './release-sources.ts'
+import { takeRelease } from './release-sources.ts'
 
 let found: Found
-let old: Sources | null = null
 let gateway: TestGateway
 
 beforeAll(async () => {
   found = await findPreviousRelease()
   if (found.kind === 'missing') return
-  old = await takeSources(found.release)
+  const { main } = await takeRelease(found.release)
   // Whose database is migrated by this release, and only the release before runs on it.
   gateway = await startTestGateway({
     serve: 1,
-    main: old.main,
+    main,
     settings: { RECONCILE_AFTER_MS: '200', SUBMIT_TTL_MS: '60000' },
   })
 }, 180_000)
-afterAll(async () => {
-  await gateway?.close()
-  await old?.delete()
-})
+afterAll(() => gateway?.close())
 
 it('the release before refuses a test key, and prompts nobody for test payments that are there', async (context) => {
   if (found.kind === 'missing') context.skip(found.reason)

@@ -11,7 +11,7 @@ import { gatewaySettings, type Settings, SHORT_TIMES } from '../support/settings
 import { createTestStream } from '../support/streams.ts'
 import { type DatabaseLink, openDatabaseLink, type TcpLink } from '../support/tcp-link.ts'
 import { openRecordingProxy, type RecordingProxy, type Replica } from './recording-proxy.ts'
-import type { Sources } from './release-sources.ts'
+import type { Startable } from './release-sources.ts'
 
 export type ReleaseName = 'old' | 'new'
 
@@ -42,7 +42,7 @@ export type Stage = Pick<KeptProcesses<ProcessName>, 'start' | 'stop' | 'kill'> 
 /** Which payments are asked for, and what is drawn for them: the same each time. */
 const SEED = 17
 
-export const openStage = async (sources: Record<ReleaseName, Pick<Sources, 'main'>>): Promise<Stage> => {
+export const openStage = async (sources: Record<ReleaseName, Startable>): Promise<Stage> => {
   await using opening = new AsyncDisposableStack()
   const { database, url: databaseUrl } = opening.adopt(
     await openTestDatabase({ poolSize: 2, on: await createUnmigratedDatabase() }),

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
+import { beforeAll, describe, expect, it, type TestContext } from 'vitest'
 import { connectDatabase } from '../../src/database/connect.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -7,7 +7,7 @@ import { runStatement } from '../support/test-run.ts'
 import { BREAKING_MIGRATIONS, withMigration } from './breaking-migrations.ts'
 import { playBreakingMigration, playTwoReleases } from './play-two-releases.ts'
 import { type Found, findPreviousRelease } from './previous-release.ts'
-import { PRESENT, type Sources, takeSources } from './release-sources.ts'
+import { PRESENT, type Startable, takeRelease } from './release-sources.ts'
 import { contractionsOf, readShape, type SchemaShape } from './schema-shape.ts'
 import { openStage, type Stage, startLoad } from './two-releases-stage.ts'
 
@@ -17,16 +17,15 @@ const ALWAYS_FULFILLED =
 
 describe('the release before and this one, on one database', { timeout: 600_000 }, () => {
   let found: Found
-  let old: Sources | null = null
+  let old: Startable | null = null
 
   beforeAll(async () => {
     found = await findPreviousRelease()
-    if (found.kind === 'found') old = await takeSources(found.release)
+    if (found.kind === 'found') old = await takeRelease(found.release)
   }, 180_000)
-  afterAll(() => old?.delete())
 
   /** The stage, with the release before on it; where its sources cannot be had, the report says why. */
-  const stageWith = (context: TestContext, next: Pick<Sources, 'main'>): Promise<Stage> => {
+  const stageWith = (context: TestContext, next: Startable): Promise<Stage> => {
     if (found.kind === 'missing') context.skip(found.reason)
     return openStage({ old: old ?? PRESENT, new: next })
   }
