@@ -1,5 +1,5 @@
 import type { TestCallbacks } from '../console/test-callbacks.ts'
-import { type Actor, recordAudit } from '../core/audit/record-audit.ts'
+import type { Actor } from '../core/audit/record-audit.ts'
 import { SAMPLE_NAMES, sampleOutcomes } from '../core/outbox/sample-outcomes.ts'
 import { findPartner } from '../core/partners/partner.ts'
 import { noSuchPartner, Refused, wrongField } from '../core/services/refused.ts'
@@ -11,6 +11,7 @@ import { leadsToHost } from '../values/callback-host.ts'
 import { type CallbackUrl, parseCallbackUrl } from '../values/callback-url.ts'
 import { endpointHost } from '../values/endpoint.ts'
 import { refuse } from './console-refusals.ts'
+import { recordSamples } from './record-samples.ts'
 import {
   createSamplePoster,
   createSampleSigner,
@@ -37,18 +38,8 @@ const send = async (parts: Parts, actor: Actor, given: Given): ReturnType<TestCa
   const samples = sampleOutcomes(outcome === null ? SAMPLE_NAMES : [outcome], systemClock())
   if (samples.length === 0) throw wrongField('outcome', `must be one of ${SAMPLE_NAMES.join(', ')}`)
   const sign = createSampleSigner({ database, vault, log, partnerId })
-  // Refused before a line is written where nothing can be signed.
-  await sign({ webhook_id: 'test_', started_at: systemClock(), body: '' })
-  await database.transaction().execute((transaction) =>
-    recordAudit(transaction, {
-      actor,
-      action: 'tested',
-      subject: { kind: 'endpoint', id: endpointHost(url) },
-      partnerId,
-      before: null,
-      after: { outcome: outcome ?? 'all' },
-    }),
-  )
+  const outcomes = outcome === null ? null : [outcome]
+  await recordSamples({ database, sign }, { actor, partnerId, url, outcomes })
   const poster = createSamplePoster(sampleWay)
   const startedMs = performance.now()
   const isOver = (): boolean => performance.now() - startedMs > samplesWithinMs

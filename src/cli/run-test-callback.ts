@@ -7,8 +7,9 @@ import { createLog } from '../runtime/log.ts'
 import { parseCallbackUrl } from '../values/callback-url.ts'
 import { useDatabase, withRunningDatabase } from './database.ts'
 import type { Environment } from './environment.ts'
-import { optional, readId, required } from './options.ts'
+import { optional, readId, required, toOperator } from './options.ts'
 import { CommandError, printJson, printLine, printTable } from './output.ts'
+import { recordSamples } from './record-samples.ts'
 import {
   createSamplePoster,
   createSampleSigner,
@@ -39,26 +40,37 @@ export const testCallback = async (environment: Environment, options: TestOption
   try {
     const send = (sign: SignSample | null): Promise<SampleAnswer[]> =>
       sendSamples({ url, samples, poster, sign, isOver: () => false })
-    printAnswers(options, await (partnerId === null ? send(null) : withSigner(environment, partnerId, send)))
+    if (partnerId === null) return printAnswers(options, await send(null))
+    const outcomes = options.outcome ?? null
+    const sent = { actor: toOperator(options.by), partnerId, url, outcomes }
+    printAnswers(options, await withSigner(environment, sent, send))
   } finally {
     await poster.close()
   }
 }
 
-/** Runs `work` with what signs for a partner; throws a message for a person when there is none such. */
+/**
+ * Runs `work` with what signs for a partner, once the audit log says who has what `sent` where; throws a message for a
+ * person when there is none such.
+ */
 const withSigner = <Result>(
   environment: Environment,
-  partnerId: bigint,
+  sent: Parameters<typeof recordSamples>[1],
   work: (sign: SignSample) => Promise<Result>,
 ): Promise<Result> =>
   useDatabase(environment, async (database, openVault) => {
+    const { partnerId } = sent
     const vault = openVault()
     const partner = await findPartner(database, partnerId)
     if (!partner) throw new CommandError(`there is no partner ${partnerId}`)
     const log = createLog({ name: 'gateway', level: 'error' })
-    return work(createSampleSigner({ database, vault, log, partnerId })).catch((error: unknown) => {
+    const sign = createSampleSigner({ database, vault, log, partnerId })
+    try {
+      await recordSamples({ database, sign }, sent)
+    } catch (error) {
       throw error instanceof Refused ? new CommandError(error.message) : error
-    })
+    }
+    return work(sign)
   })
 
 const printAnswers = (options: TestOptions, answers: readonly SampleAnswer[]): void => {

@@ -1,9 +1,9 @@
 import { Command, Option } from 'commander'
 import { SAMPLE_NAMES } from '../core/outbox/sample-outcomes.ts'
 import type { Environment } from './environment.ts'
-import type { JsonOption } from './options.ts'
+import { type ByOptions, byOption } from './options.ts'
 
-export type TestOptions = JsonOption & { url: string; partner?: string; outcome?: string[] }
+export type TestOptions = ByOptions & { url: string; partner?: string; outcome?: string[] }
 
 /** `partners test-callback`: sends sample deliveries to a partner's endpoint. */
 export const testCallbackCommand = (environment: Environment): Command =>
@@ -12,6 +12,7 @@ export const testCallbackCommand = (environment: Environment): Command =>
     .requiredOption('--url <url>', 'where to, as in callback_url')
     .option('--partner <id>', 'signs with this partner’s secret; without, nothing is signed')
     .addOption(new Option('--outcome <names...>', 'only these').choices(SAMPLE_NAMES))
+    .addOption(byOption())
     .option('--json', 'print one line of JSON, with the answers')
     .addHelpText(
       'after',

@@ -75,6 +75,34 @@ describe('gateway partners test-callback', () => {
     expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(received.length - 1)
   })
 
+  it('leaves a line in the audit log with the operator’s name, before anything is sent to a partner’s endpoint', async () => {
+    const { partnerId } = await createPartner({
+      database,
+      name: 'Duka la pili',
+      vault: testVault,
+      randomBytes,
+      actor: AMINA,
+    })
+    const url = `${receiver.url}/callback`
+    const by = ['--partner', String(partnerId), '--by', 'Wanjikũ']
+    expect(await run('--url', url, ...by, '--outcome', 'cancelled', 'told-twice')).toMatchObject({ code: 0 })
+    receiver.behave(answerWith(503, 'busy'))
+    expect(await run('--url', url, ...by)).toMatchObject({ code: 1 })
+    const lines = await database
+      .selectFrom('audit')
+      .select(['actor_kind', 'actor_name', 'action', 'subject_kind', 'subject_id', 'after'])
+      .where('partner_id', '=', partnerId)
+      .where('action', '=', 'tested')
+      .orderBy('id')
+      .execute()
+    const who = { actor_kind: 'operator', actor_name: 'Wanjikũ', action: 'tested' }
+    const line = { ...who, subject_kind: 'endpoint', subject_id: new URL(url).host }
+    expect(lines).toEqual([
+      { ...line, after: { outcome: 'cancelled told-twice' } },
+      { ...line, after: { outcome: 'all' } },
+    ])
+  })
+
   it('reports what failed and how, and exits with 1', async () => {
     receiver.behave((one, response) =>
       answerWith(one.headers['x-gateway-test'] === 'cancelled' ? 503 : 200, 'busy')(one, response),
