@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
+import { sumTotals } from '../src/core/totals/sum-totals.ts'
 import { type ConsolePage, consolePages } from './support/console-pages.ts'
 import { type BenchConsole, startBenchConsole } from './support/console-process.ts'
 import { addConsoleRows } from './support/console-rows.ts'
@@ -73,6 +74,9 @@ export const benchConsole = async (options: ConsoleOptions): Promise<void> => {
     one.database.destroy(),
   )
   const statementId = await addConsoleRows(grown.database)
+  // As `serve` does, which is started later.
+  while ((await sumTotals(grown.database))?.is_filled === false);
+  await sumTotals(grown.database)
   await sql`VACUUM (ANALYZE)`.execute(grown.database)
   const daraja = open.adopt(await startBenchDaraja({ answerMs: 5, payerMs: 20 }), (one) => one.stop())
   const partner = open.adopt(await startBenchPartner(), (one) => one.stop())

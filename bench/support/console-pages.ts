@@ -11,7 +11,7 @@ type Drawn = {
   partner_id: bigint
   minute: string
   day: string
-  quarter: string
+  year: string
 }
 
 /** Pages that show nothing of the database: who is not signed in sees them, or programs do. */
@@ -101,11 +101,12 @@ const otherPages = (page: MakePage, statementId: bigint): ConsolePage[] => [
   page('/traffic', 'a week of a partner', ({ partner_id }) => `/traffic?last=week&partner=${partner_id}`),
   page('/statements', 'all', () => '/statements'),
   page('/statements/:id', 'one', () => `/statements/${statementId}`),
+  page('/statements/totals', 'a month', () => '/statements/totals'),
   page('/statements/totals', 'a day', ({ day }) => `/statements/totals?from=${day}&to=${day}&by=partner`),
   page(
     '/statements/totals',
-    'a quarter',
-    ({ quarter, day }) => `/statements/totals?from=${quarter}&to=${day}`,
+    'a year by account',
+    ({ year, day }) => `/statements/totals?from=${year}&to=${day}&by=account`,
   ),
   page('/statement-exceptions', 'all', () => '/statement-exceptions'),
   page(
@@ -128,7 +129,7 @@ const drawPayments = async (database: Database, draws: number): Promise<Drawn[]>
       SELECT payments.id, deliveries.id AS delivery_id, payments.partner_id,
              to_char(payments.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI') AS minute,
              to_char(payments.created_at AT TIME ZONE 'Africa/Nairobi', 'YYYY-MM-DD') AS day,
-             to_char(payments.created_at AT TIME ZONE 'Africa/Nairobi' - interval '91 days', 'YYYY-MM-DD') AS quarter
+             to_char(payments.created_at AT TIME ZONE 'Africa/Nairobi' - interval '365 days', 'YYYY-MM-DD') AS year
       FROM payments JOIN deliveries ON deliveries.payment_id = payments.id
       WHERE payments.id > (random() * 0.95 * last)::bigint + 0 * number ORDER BY payments.id LIMIT 1
     ) AS found

@@ -18,6 +18,7 @@ import { startPulling } from './reconcile/pull-transactions.ts'
 import { startReconciling } from './reconcile/reconcile.ts'
 import { startSignalling } from './signals/signal.ts'
 import { startSubmitting } from './submit/submit.ts'
+import { startSummingTotals } from './totals/sum-totals.ts'
 import type { CoreTraces } from './traces.ts'
 import { startCountingTraffic } from './traffic/count-traffic.ts'
 
@@ -73,6 +74,7 @@ export const startLoops = (options: CoreOptions, shared: Shared): CoreLoops => {
     startPartitioning({ database, keepDays: config.keepDays, log }),
     startForgettingCounts({ database, log }),
     startCountingTraffic({ database, log }),
+    startSummingTotals({ database, log }),
     startForgettingStrangers({
       database,
       list: config.callbacks.sources.list,

@@ -36,6 +36,7 @@ import * as statements from './migrations/029-statements.ts'
 import * as approvals from './migrations/030-approvals.ts'
 import * as approvalsWaiting from './migrations/031-approvals-waiting.ts'
 import * as findFailed from './migrations/032-find-failed.ts'
+import * as dailyTotals from './migrations/033-daily-totals.ts'
 import { ensurePartitions } from './partitions.ts'
 import { PLANNED_BY_SIZE } from './plan-settings.ts'
 
@@ -69,6 +70,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '030-approvals': approvals,
   '031-approvals-waiting': approvalsWaiting,
   '032-find-failed': findFailed,
+  '033-daily-totals': dailyTotals,
   '028-signals': signals,
   '026-situation': situation,
 }

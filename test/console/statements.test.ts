@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { importFile, putPayment, referencesOf, statementOf } from '../core/statements/importing.ts'
+import { sumAll } from '../support/sum-all.ts'
 import { openConsole, type TestConsole } from './harness.ts'
 
 describe('the pages about statements', () => {
@@ -106,11 +107,18 @@ describe('the pages about statements', () => {
     expect(stranger.status).toBe(422)
   })
 
-  it('sum what was paid, and ask for days first', async () => {
+  it('sum what was paid, of the last 31 days where none are given', async () => {
     const looking = await test.as('look')
-    expect((await looking.get('/statements/totals')).body).not.toContain('<table>')
+    expect((await looking.get('/statements/totals')).body).toContain('is still being summed by serve')
+    await sumAll(test.database)
+    const usual = await looking.get('/statements/totals')
+    expect(usual.body).toContain('payments, KES')
+    const [from = '', to = ''] = [...usual.body.matchAll(/type="date" value="([\d-]+)"/g)].map(
+      ([, day]) => day,
+    )
+    expect((Date.parse(to) - Date.parse(from)) / 86_400_000).toBe(30)
     const address = '/statements/totals?from=2026-11-25&to=2026-11-25&by=day'
-    expect((await looking.get(address)).body).toContain('1 payments, KES 150 in all')
+    expect((await looking.get(address)).body).toMatch(/1 payments, KES 150 in all.*Summed up to /s)
     expect((await looking.get(`${address}&format=csv`)).body).toContain('2026-11-25,1,150')
     expect((await looking.get('/statements/totals?from=2026-11-25&to=2026-11-01')).status).toBe(422)
   })

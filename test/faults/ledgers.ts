@@ -4,6 +4,7 @@ import type { Database } from '../../src/database/connect.ts'
 import { type OutsideWorld, type Prompted, paymentOf } from '../support/outside-world.ts'
 import type { Received } from '../support/receiver.ts'
 import type { PartnerClient } from './partner-client.ts'
+import { wrongTotals } from './totals.ts'
 
 /** The ledgers outside the system beside what Postgres says, as numbers; `problems` names every broken law. */
 export type Comparison = {
@@ -71,6 +72,7 @@ export const compareLedgers = async (parts: {
       ...unsettled(payments, prompts),
       ...undelivered({ payments, deliveries, received }),
       ...deliveredDifferently(deliveries, received),
+      ...(await wrongTotals(database)),
     ],
   }
 }

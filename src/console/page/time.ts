@@ -16,9 +16,11 @@ export const toDate = (instant: Exclude<Instant, null | undefined>): Date =>
 export const time = (instant: Instant): SafeHtml => {
   if (!instant) return html`–`
   const utc = toDate(instant)
-  const east = new Date(utc.getTime() + EAST_AFRICA_MS)
-  return html`<time datetime="${utc.toISOString()}">${textOf(utc)} UTC <span class="east">${textOf(east)} EAT</span></time>`
+  return html`<time datetime="${utc.toISOString()}">${textOf(utc)} UTC <span class="east">${eastAfrican(utc)} EAT</span></time>`
 }
+
+/** An instant in East Africa Time: `2026-11-25 00:03:07`. */
+export const eastAfrican = (instant: Date): string => textOf(new Date(instant.getTime() + EAST_AFRICA_MS))
 
 const textOf = (date: Date): string => date.toISOString().slice(0, 19).replace('T', ' ')
 

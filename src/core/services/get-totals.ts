@@ -1,12 +1,13 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import type { Database } from '../../database/connect.ts'
 import type { GetTotalsRequest } from '../../gen/mpesa/gateway/v1/statements_pb.js'
 import { fromDarajaTimestamp } from '../../values/instant.ts'
 import type { DarajaAccount } from '../daraja/account.ts'
 import { readTotals, TOTALS_BY, type TotalRow, type TotalsBy } from '../totals/read-totals.ts'
-import { wrongField } from './refused.ts'
+import { Refused, wrongField } from './refused.ts'
 
-/** Days that are summed at once: what is read grows with them. */
-const MOST_DAYS = 92
+/** Days that are asked for at once: one row is read for each, for each partner and account that were paid on it. */
+const MOST_DAYS = 366
 const DAY_MS = 24 * 3_600_000
 
 /** Reads what was paid of some days of Nairobi. Throws `Refused`. */
@@ -14,20 +15,29 @@ export const answerTotals = async (
   parts: { database: Database; defaultAccount: () => Pick<DarajaAccount, 'shortcode'> },
   request: GetTotalsRequest,
 ) => {
-  const from = readDay('from', request.from)
-  const to = new Date(readDay('to', request.to).getTime() + DAY_MS)
-  if (from >= to) throw wrongField('to', 'must not be before from')
-  if (to.getTime() - from.getTime() > MOST_DAYS * DAY_MS)
+  const { from, to } = request
+  const first = readDay('from', from)
+  const days = 1 + (readDay('to', to).getTime() - first.getTime()) / DAY_MS
+  if (days < 1) throw wrongField('to', 'must not be before from')
+  if (days > MOST_DAYS)
     throw wrongField('to', `must be at most ${MOST_DAYS} days from the first: sum a longer time in parts`)
-  const by = readBy(request.by)
-  const rows = await readTotals(parts.database, { from, to, by })
-  const sum = (field: 'payments' | 'amount_kes'): bigint => rows.reduce((all, row) => all + row[field], 0n)
+  const read = await readTotals(parts.database, { from, to, by: readBy(request.by) })
+  if (read.kind === 'filling') throw stillFilling(read.percent)
+  const sum = (field: 'payments' | 'amount_kes'): bigint =>
+    read.totals.reduce((all, row) => all + row[field], 0n)
   return {
-    totals: rows.map((row) => toTotal(row, parts.defaultAccount)),
+    totals: read.totals.map((row) => toTotal(row, parts.defaultAccount)),
     payments: sum('payments'),
     amountKes: sum('amount_kes'),
+    summedTo: timestampFromDate(read.summedTo),
   }
 }
+
+const stillFilling = (percent: number): Refused =>
+  new Refused(
+    'not_possible',
+    `what was paid before is still being summed by serve, ${percent} % of it so far: ask again in a few minutes`,
+  )
 
 const readDay = (field: 'from' | 'to', text: string): Date => {
   const day = /^\d{4}-\d\d-\d\d$/.test(text) ? fromDarajaTimestamp(`${text.replaceAll('-', '')}000000`) : null

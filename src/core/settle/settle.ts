@@ -11,6 +11,7 @@ import {
 } from './decide.ts'
 import type { Evidence } from './evidence.ts'
 import { type Finding, recordFindings } from './findings.ts'
+import { noteRedated } from './note-redated.ts'
 import { claimReceipts, type ReceiptHolders } from './receipts.ts'
 import { writeLocked } from './write-outcomes.ts'
 
@@ -31,10 +32,9 @@ export const settle = async (
     evidence.map((one) => one.paymentId),
   )
   const { decided } = await decideAll({ transaction, locked, evidence })
-  await writeLocked(
-    transaction,
-    decided.flatMap(({ change }) => change ?? []),
-  )
+  const changes = decided.flatMap(({ change }) => change ?? [])
+  await writeLocked(transaction, changes)
+  await noteRedated(transaction, changes, locked)
   const fresh = await recordFindings(
     transaction,
     decided.flatMap(({ findings }) => findings),

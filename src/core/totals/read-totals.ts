@@ -1,8 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import { anyOf } from '../../database/given-rows.ts'
 import { planBySize } from '../../database/plan-by-size.ts'
-import { findIdBounds } from '../payments/id-bounds.ts'
 
 export const TOTALS_BY = ['day', 'partner', 'account'] as const
 export type TotalsBy = (typeof TOTALS_BY)[number]
@@ -18,60 +16,46 @@ export type TotalRow = {
   amount_kes: bigint
 }
 
-/**
- * How long a payment may be made before it is paid, ms, so that it is read without anybody having settled it by hand: what
- * is asked of Daraja for days is far less.
- */
-const PAID_LATER_MS = 7 * 24 * 3_600_000
+/** Totals, with all that was committed before `summedTo`; or how much is summed yet of what was there before sums were. */
+export type Totals =
+  | { kind: 'summed'; summedTo: Date; totals: TotalRow[] }
+  | { kind: 'filling'; percent: number }
 
 /**
- * What was paid from `from` on and before `to`, by when the money moved; of what was settled without that being known, by
- * when it was settled. Test payments do not count. It reads the payments that were made in that time and seven days
- * before, and those that operators settled in it, and no others.
+ * What was paid on the days of Nairobi from `from` to `to` (`2026-11-25`), by when the money moved; of what was settled
+ * without that being known, by when it was settled. Test payments do not count. It reads the sums of these days, and no payments.
  */
-export const readTotals = async (
+export const readTotals = (
   database: Database,
-  { from, to, by }: { from: Date; to: Date; by: TotalsBy },
-): Promise<TotalRow[]> => {
-  const createdFrom = new Date(from.getTime() - PAID_LATER_MS)
-  const { from: firstId, below } = await findIdBounds(database, { createdFrom, createdTo: to })
-  if (firstId === null || below === null) return []
-  return planBySize(database, async (transaction) => {
-    const settled = await findSettledByHand(transaction, { from, to, below: firstId })
-    const isPaid = sql`state = 'successful' AND partner_id > 0 AND transaction_date >= ${from} AND transaction_date < ${to}`
+  { from, to, by }: { from: string; to: string; by: TotalsBy },
+): Promise<Totals> =>
+  planBySize(database, async (transaction) => {
+    const state = await readState(transaction)
+    if (state === undefined) return { kind: 'filling', percent: 0 }
+    if (state.summed_to === null || !state.is_filled) return { kind: 'filling', percent: state.percent }
     const { rows } = await sql<TotalRow>`
-      SELECT ${KEYS[by]}, count(*) AS payments, sum(amount_kes)::bigint AS amount_kes
-      FROM (
-        SELECT transaction_date, partner_id, account_id, amount_kes FROM payments
-        WHERE id >= ${firstId} AND id < ${below} AND ${isPaid}
-        UNION ALL
-        SELECT transaction_date, partner_id, account_id, amount_kes FROM payments
-        WHERE id = ${anyOf('payments.id', settled)} AND ${isPaid}
-      ) paid
+      SELECT ${KEYS[by]}, sum(paid.payments)::bigint AS payments, sum(paid.amount_kes)::bigint AS amount_kes
+      FROM daily_totals paid
       ${JOINS[by]}
-      GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 4
+      WHERE day BETWEEN ${from}::date AND ${to}::date
+      GROUP BY 1, 2, 3, 4, 5 HAVING sum(paid.payments) > 0 ORDER BY 1, 2, 4
     `.execute(transaction)
-    return rows
+    return { kind: 'summed', summedTo: state.summed_to, totals: rows }
   })
-}
 
-/** Payments with smaller ids that operators settled then: the audit log has each. */
-const findSettledByHand = async (
-  database: Database,
-  { from, to, below }: { from: Date; to: Date; below: bigint },
-): Promise<bigint[]> => {
-  const { rows } = await sql<{ id: bigint }>`
-    SELECT DISTINCT subject_id::bigint AS id FROM audit
-    WHERE subject_kind = 'payment' AND action = 'settled' AND at >= ${from} AND at < ${to}::timestamptz + interval '1 hour'
+const readState = async (database: Database) => {
+  const { rows } = await sql<{ summed_to: Date | null; is_filled: boolean; percent: number }>`
+    SELECT summed_to, filled_to >= fill_end AS is_filled,
+           floor(100.0 * filled_to / greatest(fill_end, 1))::integer AS percent
+    FROM totals_summed
   `.execute(database)
-  return rows.map(({ id }) => id).filter((id) => id < below)
+  return rows[0]
 }
 
 const none = (type: 'text' | 'bigint') => sql`NULL::${sql.raw(type)}`
-const DAY = sql`to_char(paid.transaction_date AT TIME ZONE 'Africa/Nairobi', 'YYYY-MM-DD')`
 
 const KEYS: Readonly<Record<TotalsBy, RawBuilder<unknown>>> = {
-  day: sql`${DAY} AS day, ${none('bigint')} AS partner_id, ${none('text')} AS partner,
+  day: sql`to_char(paid.day, 'YYYY-MM-DD') AS day, ${none('bigint')} AS partner_id, ${none('text')} AS partner,
     ${none('bigint')} AS account_id, ${none('text')} AS shortcode`,
   partner: sql`${none('text')} AS day, paid.partner_id AS partner_id, partners.name AS partner,
     ${none('bigint')} AS account_id, ${none('text')} AS shortcode`,

@@ -63,6 +63,13 @@ export const COLUMNS = {
     body: 'bytea',
     nonce: 'text null',
   },
+  daily_totals: {
+    day: 'date',
+    partner_id: 'int8',
+    account_id: 'int8',
+    payments: 'int8',
+    amount_kes: 'int8',
+  },
   daraja_accounts: {
     shortcode: 'text',
     held_until: 'timestamptz default',
@@ -243,6 +250,10 @@ export const COLUMNS = {
     payment_id: 'int8',
     receipt: 'text',
   },
+  redated_payments: {
+    payment_id: 'int8',
+    paid_at: 'timestamptz',
+  },
   service_tokens: {
     id: 'int8 default',
     name: 'text',
@@ -369,6 +380,16 @@ export const COLUMNS = {
     submit_by: 'timestamptz default',
     takes: 'int4 default',
     account_id: 'int8 default',
+  },
+  totals_summed: {
+    only_one: 'bool default',
+    begun_position: 'int8',
+    events_to: 'int8',
+    filled_to: 'int8',
+    fill_end: 'int8',
+    mark_position: 'int8',
+    mark_at: 'timestamptz',
+    summed_to: 'timestamptz null',
   },
   traffic_counted: {
     only_one: 'bool default',

@@ -41,6 +41,7 @@ import type {
   StatementsTable,
   StatementUploadsTable,
 } from './statements.ts'
+import type { DailyTotalsTable, RedatedPaymentsTable, TotalsSummedTable } from './totals.ts'
 import type { TrafficCountedTable, TrafficCountsTable } from './traffic.ts'
 
 /** Every table, as the newest migration leaves it. */
@@ -86,6 +87,9 @@ export type Schema = {
   signal_pace: SignalPaceTable
   traffic_counts: TrafficCountsTable
   traffic_counted: TrafficCountedTable
+  daily_totals: DailyTotalsTable
+  totals_summed: TotalsSummedTable
+  redated_payments: RedatedPaymentsTable
 }
 
 /** Columns of a row as a statement returns them, by the names that the schema has for them. */

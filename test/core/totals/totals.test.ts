@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { settleByHand } from '../../../src/core/settle/settle-by-hand.ts'
 import { BY_HAND } from '../../support/actor.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
+import { sumAll } from '../../support/sum-all.ts'
 import { putPayment, SHORTCODE, statementsOf } from '../statements/importing.ts'
 
 describe('what was paid', () => {
@@ -24,6 +25,7 @@ describe('what was paid', () => {
     await paid('2026-11-25T20:59:00Z', 10_000)
     await paid('2026-11-25T12:00:00Z', 7, { partnerId: -1n, accountId: -1n })
     await putPayment(database, { state: 'failed', at: '2026-11-25T12:00:00Z' })
+    await sumAll(database)
   })
   afterAll(() => own.close())
 
@@ -56,10 +58,9 @@ describe('what was paid', () => {
       at: '2026-09-01T12:00:00Z',
       amountKes: 99,
     })
-    // One of today, so that there is what is read.
-    await putPayment(own.database, { state: 'failed', at: new Date().toISOString() })
     const settled = { ...BY_HAND, paymentId: id, outcome: 'successful', receipt: 'TKP0000001' } as const
     expect((await settleByHand(own.database, settled)).kind).toBe('settled')
+    await sumAll(own.database)
     const { rows } = await sql<{ day: string }>`
       SELECT to_char(now() AT TIME ZONE 'Africa/Nairobi', 'YYYY-MM-DD') AS day
     `.execute(own.database)
@@ -67,11 +68,15 @@ describe('what was paid', () => {
     expect(await totals({ from: day, to: day })).toMatchObject({ totals: [{ day, amountKes: 99n }] })
   })
 
+  it('is read for a year and a day', async () => {
+    expect(await totals({ from: '2025-11-25', to: '2026-11-25' })).toMatchObject({ payments: 4n })
+  })
+
   it.each([
     [{ from: 'today', to: '2026-11-25' }, /^from must be a day of Nairobi, like/],
     [{ from: '2026-11-25', to: '2026-11-31' }, /^to must be a day of Nairobi/],
     [{ from: '2026-11-25', to: '2026-11-24' }, /^to must not be before from/],
-    [{ from: '2026-01-01', to: '2026-11-24' }, /^to must be at most 92 days/],
+    [{ from: '2025-11-24', to: '2026-11-25' }, /^to must be at most 366 days/],
     [{ from: '2026-11-25', to: '2026-11-25', by: 'year' }, /^by must be one of day, partner, account/],
   ])('%j is refused, and it is said why', async (request, problem) => {
     await expect(totals(request)).rejects.toThrow(problem)

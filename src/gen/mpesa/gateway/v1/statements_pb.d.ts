@@ -572,7 +572,7 @@ export declare const AcknowledgeStatementExceptionsResponseSchema: GenMessage<Ac
  */
 export declare type GetTotalsRequest = Message<"mpesa.gateway.v1.GetTotalsRequest"> & {
   /**
-   * Days of Nairobi, like `2026-11-25`: the first, and the last. At most 92.
+   * Days of Nairobi, like `2026-11-25`: the first, and the last. At most 366.
    *
    * @generated from field: string from = 1;
    */
@@ -617,6 +617,13 @@ export declare type GetTotalsResponse = Message<"mpesa.gateway.v1.GetTotalsRespo
    * @generated from field: int64 amount_kes = 3;
    */
   amountKes: bigint;
+
+  /**
+   * Whatever was settled before this instant is in the sums, and what was settled since may be.
+   *
+   * @generated from field: google.protobuf.Timestamp summed_to = 4;
+   */
+  summedTo?: Timestamp | undefined;
 };
 
 /**
@@ -750,7 +757,8 @@ export declare const StatementService: GenService<{
     output: typeof AcknowledgeStatementExceptionsResponseSchema;
   },
   /**
-   * Sums the paid payments of some days. Test payments do not count.
+   * Reads what was paid on some days. Test payments do not count. Sums are brought up to date once a minute. Errors:
+   * FAILED_PRECONDITION while what was paid before there were sums is still being summed, some minutes after an upgrade.
    *
    * @generated from rpc mpesa.gateway.v1.StatementService.GetTotals
    */
