@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { ownerOf, type PaymentRow } from '../core/payments/find.ts'
-import { listPayments } from '../core/payments/list.ts'
+import { listByLooks } from '../core/payments/list-by-looks.ts'
 import type { PaymentFilter } from '../core/payments/payment-filter.ts'
 import { ARROWS, isPaymentState } from '../core/payments/states.ts'
 import { hashIdempotencyKey } from '../core/request/payment-request.ts'
@@ -141,7 +141,7 @@ const findSome = async (environment: Environment, options: ListOptions, limit: n
     limit,
     before,
   }
-  return (await useDatabase(environment, (database) => listPayments(database, page))).map(toListed)
+  return (await useDatabase(environment, (database) => listByLooks(database, page))).map(toListed)
 }
 
 const readFilter = (options: FilterOptions): PaymentFilter => {
