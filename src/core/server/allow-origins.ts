@@ -8,6 +8,7 @@ const OUR_HEADERS = [
   'x-api-key',
   'x-partner-id',
   'x-operator',
+  'x-operator-bin',
   'x-request-id',
   'traceparent',
   'tracestate',

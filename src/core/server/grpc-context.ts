@@ -4,6 +4,7 @@ import {
   type ContextValues,
   createContextValues,
   createHandlerContext,
+  encodeBinaryHeader,
   type HandlerContext,
 } from '@connectrpc/connect'
 import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js'
@@ -102,6 +103,6 @@ const remainingMs = (deadline: Date | number): number | undefined => {
 const toHeaders = (metadata: Metadata): Headers => {
   const headers = new Headers()
   for (const [name, value] of Object.entries(metadata.getMap()))
-    if (typeof value === 'string') headers.set(name, value)
+    headers.set(name, typeof value === 'string' ? value : encodeBinaryHeader(value))
   return headers
 }

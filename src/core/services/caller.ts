@@ -9,6 +9,7 @@ import type { CallerChecks } from './caller-checks.ts'
 import { invalidField, tooOften } from './errors.ts'
 import { callerAddress, isFromFacade, requireFacade } from './facade-proof.ts'
 import { failure } from './failure.ts'
+import { namedOperator } from './named-operator.ts'
 
 /** Who reads payments: a partner its own, a service with `payments:read` everybody's. */
 export type Reader = { partnerId: CallingPartner['partnerId'] } | 'anybody'
@@ -203,7 +204,7 @@ export const requireScope = async (
         tokenId: check.tokenId,
         name: check.name,
         scopes: check.scopes,
-        operator: operatorOf(context),
+        operator: namedOperator(context),
         from: context.values.get(clientAddress),
       }
     case 'unknown':
@@ -224,14 +225,4 @@ export const requireCallbackBringer = async (
 ): Promise<void> => {
   if (isFromFacade(context)) await requireFacade(context, checks, 'callbacks:write')
   else await requireScope(context, checks, 'callbacks:write')
-}
-
-/** The person whom a service names as the one behind its call. */
-const operatorOf = (context: HandlerContext): string | null => {
-  const given = context.requestHeader.get('x-operator')?.trim()
-  if (given === undefined || given === '') return null
-  if (given.length > 100 || !/^[\x20-\x7e]+$/.test(given)) {
-    throw invalidField('x-operator', 'must be at most 100 printable ASCII characters')
-  }
-  return given
 }

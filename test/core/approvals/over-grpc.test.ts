@@ -1,4 +1,4 @@
-import { Code } from '@connectrpc/connect'
+import { Code, encodeBinaryHeader } from '@connectrpc/connect'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createOperator } from '../../../src/core/operators/operator.ts'
 import { ErrorInfoSchema } from '../../../src/gen/google/rpc/error_details_pb.js'
@@ -26,6 +26,7 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'] as const)('approvals over %s', (pr
     const roles: [string, OperatorRole][] = [
       ['amina', 'money'],
       ['wanjiku', 'money'],
+      ['Wanjikũ', 'money'],
       ['juma', 'mend'],
     ]
     const { randomBytes } = test.options
@@ -96,13 +97,42 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'] as const)('approvals over %s', (pr
     const { done } = await approvals().approveChange({ approvalId }, as('wanjiku'))
     expect(done).toBe(`Payment ${paymentId} is failed. Its partner is notified.`)
     expect((await readPayment(test.database, paymentId)).state).toBe('failed')
-    const query = test.database.selectFrom('audit').select(['action', 'operator', 'actor_kind'])
+    const query = test.database
+      .selectFrom('audit')
+      .select(['action', 'operator', 'actor_kind'])
+      .where('subject_kind', '=', 'payment')
     const lines = await query.where('subject_id', '=', String(paymentId)).orderBy('id').execute()
     expect(lines).toEqual([
       { action: 'approval_asked', operator: 'amina', actor_kind: 'service' },
       { action: 'settled', operator: 'wanjiku', actor_kind: 'service' },
       { action: 'approval_approved', operator: 'wanjiku', actor_kind: 'service' },
     ])
+  })
+
+  it('are approved by an operator whose name is not ASCII, in metadata that gRPC encodes', async () => {
+    const { paymentId, approvalId } = await ask()
+    const named = encodeBinaryHeader(new TextEncoder().encode('Wanjikũ'))
+    const headers = { ...deciding, 'x-operator-bin': named }
+    const both = { ...headers, 'x-operator': 'wanjiku' }
+    expect(await refusedWith(approvals().approveChange({ approvalId }, { headers: both }))).toEqual([
+      Code.InvalidArgument,
+      'x-operator-bin must name the same operator as x-operator, or one of them be left out',
+    ])
+    await approvals().approveChange({ approvalId }, { headers })
+    const query = test.database.selectFrom('audit').select('operator').where('action', '=', 'settled')
+    const line = await query.where('subject_id', '=', String(paymentId)).executeTakeFirst()
+    expect(line).toEqual({ operator: 'Wanjikũ' })
+  })
+
+  it.each([
+    ['no UTF-8', encodeBinaryHeader(Uint8Array.of(0xc3))],
+    ['a control character', encodeBinaryHeader(new TextEncoder().encode('wan\u0000jiku'))],
+    ['101 characters', encodeBinaryHeader(new TextEncoder().encode('ũ'.repeat(101)))],
+  ])('are decided by nobody where the metadata is %s', async (_what, value) => {
+    const headers = { ...deciding, 'x-operator-bin': value }
+    const [code, message] = await refusedWith(approvals().approveChange({ approvalId: 1n }, { headers }))
+    expect(code).toBe(Code.InvalidArgument)
+    expect(message).toContain('x-operator-bin must be 1 to 100 printable characters in UTF-8')
   })
 
   it('are refused by the operator whom the service names, and not approved then', async () => {

@@ -188,7 +188,7 @@ export const RevokeKeyResponseSchema = /*@__PURE__*/
 
 /**
  * Manages partners. Callers are internal services whose token has the scope `partners:manage`. Metadata `x-operator`, up to 100
- * printable ASCII characters, names the person behind a call in the audit log.
+ * printable ASCII characters, names the person behind a call in the audit log; `x-operator-bin` does where the name has others, in UTF-8.
  *
  * @generated from service mpesa.gateway.v1.PartnerService
  */
