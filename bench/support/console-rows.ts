@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { noteFound } from '../../src/core/statements/count-found.ts'
 import type { Database } from '../../src/database/connect.ts'
 
 /** Lines of a statement that are of payments, and those that are of none; deliveries that are dead. */
@@ -43,5 +44,11 @@ export const addConsoleRows = async (database: Database): Promise<bigint> => {
   `.execute(database)
   const id = rows[0]?.id
   if (id === undefined) throw new Error('no statement was put')
+  const { lines } = await database
+    .selectFrom('statement_lines')
+    .select((builder) => builder.fn.countAll<bigint>().as('lines'))
+    .where('statement_id', '=', id)
+    .executeTakeFirstOrThrow()
+  await noteFound(database, id, Number(lines))
   return id
 }

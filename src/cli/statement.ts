@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { basename } from 'node:path'
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import { Command, Option } from 'commander'
 import { EXCEPTION_KINDS, type ExceptionKind } from '../core/statements/exceptions.ts'
 import { MOST_PART_BYTES } from '../core/statements/uploads.ts'
 import {
   type ImportStatementResponse,
+  type ListStatementExceptionsRequestSchema,
   type StatementException,
+  type StatementExceptionCount,
   StatementExceptionCountSchema,
   StatementExceptionSchema,
   StatementSchema,
@@ -119,12 +122,18 @@ const importFile = async (environment: Environment, file: string, options: Impor
   )
   if (statement !== undefined) printFields({}, maskRow(toRow(StatementSchema, statement)))
   printLine('')
-  printTable(
-    exceptions.map((count) => toRow(StatementExceptionCountSchema, count)),
-    'Everything fits.',
-  )
+  printCounts(exceptions)
   if (exceptions.some(({ open }) => open > 0))
     printLine(`gateway statement exceptions --open --statement ${id}`)
+}
+
+const printCounts = (counts: readonly StatementExceptionCount[]): void => {
+  const rows = counts.map(({ kind, exceptions, open, openOrMore }) => ({
+    kind,
+    exceptions,
+    open: openOrMore ? `${open} or more` : open,
+  }))
+  printTable(rows, 'Everything fits.')
 }
 
 const importedRow = ({ statement, alreadyImported, exceptions }: ImportStatementResponse) => ({
@@ -193,20 +202,34 @@ const show = async (environment: Environment, statementId: bigint, options: Json
   if (options.json) return printJson(whole)
   printFields({}, row)
   printLine('')
-  printTable(counts, 'Everything fits.')
+  printCounts(exceptions)
+}
+
+/** As many as were asked for, or all that fit: one call looks at so many only. */
+const listAll = async (
+  service: StatementClient,
+  asked: MessageInitShape<typeof ListStatementExceptionsRequestSchema>,
+  limit: number,
+): Promise<StatementException[]> => {
+  const found: StatementException[] = []
+  for (let { before } = asked; ; ) {
+    const request = { ...asked, pageSize: limit - found.length, before }
+    const page = await service.listStatementExceptions(request)
+    found.push(...page.exceptions)
+    if (page.nextBefore === undefined || found.length === limit) return found
+    before = page.nextBefore
+  }
 }
 
 const listExceptions = async (environment: Environment, options: ExceptionsOptions): Promise<void> => {
-  const request = {
-    pageSize: readLimit(options.limit, MAX_LISTED),
+  const asked = {
     before: optional(options.before, readId('value of --before')),
     statementId: optional(options.statement, readId('value of --statement')),
     kind: options.kind,
     openOnly: options.open === true,
   }
-  const { exceptions } = await useStatements(environment, undefined, (service) =>
-    service.listStatementExceptions(request),
-  )
+  const limit = readLimit(options.limit, MAX_LISTED)
+  const exceptions = await useStatements(environment, undefined, (service) => listAll(service, asked, limit))
   if (options.json) return printJson(exceptions.map((one) => maskRow(toRow(StatementExceptionSchema, one))))
   if (exceptions.length === 0) printLine(options.open ? 'Nothing is open.' : 'Everything fits.')
   for (const one of exceptions) printLines(one)

@@ -37,6 +37,7 @@ import * as approvals from './migrations/030-approvals.ts'
 import * as approvalsWaiting from './migrations/031-approvals-waiting.ts'
 import * as findFailed from './migrations/032-find-failed.ts'
 import * as dailyTotals from './migrations/033-daily-totals.ts'
+import * as statementCounts from './migrations/034-statement-counts.ts'
 import { ensurePartitions } from './partitions.ts'
 import { PLANNED_BY_SIZE } from './plan-settings.ts'
 
@@ -71,6 +72,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '031-approvals-waiting': approvalsWaiting,
   '032-find-failed': findFailed,
   '033-daily-totals': dailyTotals,
+  '034-statement-counts': statementCounts,
   '028-signals': signals,
   '026-situation': situation,
 }

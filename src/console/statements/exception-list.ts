@@ -75,6 +75,10 @@ const listBody = async (call: Call): Promise<SafeHtml> => {
   const filter = filterOf(call)
   const request = { pageSize: PAGE_SIZE, before: readCursor(call, 'before'), ...filter }
   const { exceptions, nextBefore } = await call.clients.statements.listStatementExceptions(request)
+  const cut =
+    nextBefore === undefined || exceptions.length === PAGE_SIZE
+      ? null
+      : `It was looked as far back as exception ${nextBefore}: there may be more before it.`
   return html`<p>What ${link('/statements', 'statements')} and payments do not agree on. What payments do not agree on with
 themselves is under ${link('/exceptions', 'Exceptions')}.</p>${filters(call)}${table({
     caption: 'What does not fit, newest first',
@@ -90,8 +94,8 @@ themselves is under ${link('/exceptions', 'Exceptions')}.</p>${filters(call)}${t
       { head: 'What is done', cell: verbs },
     ],
     rows: exceptions,
-    none: filter.openOnly ? 'Nothing is open.' : 'Everything fits.',
-  })}${pager(call, { cursor: 'before', next: nextBefore === undefined ? null : String(nextBefore), csv: true })}${all(filter)}`
+    none: cut === null ? (filter.openOnly ? 'Nothing is open.' : 'Everything fits.') : 'None of these is.',
+  })}${pager(call, { cursor: 'before', next: nextBefore === undefined ? null : String(nextBefore), csv: true, cut })}${all(filter)}`
 }
 
 const filters = ({ query }: Call): SafeHtml =>

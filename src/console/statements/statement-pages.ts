@@ -100,12 +100,15 @@ const countsTable = (statementId: bigint, counts: readonly StatementExceptionCou
         cell: ({ kind }) =>
           link(`/statement-exceptions?statement=${statementId}&kind=${kind}`, kind.replace('_', ' ')),
       },
-      { head: 'In all', kind: 'number', cell: ({ exceptions }) => exceptions },
-      { head: 'Open', kind: 'number', cell: ({ open }) => open },
+      { head: 'In all', kind: 'number', cell: ({ exceptions }) => exceptions.toLocaleString('en-US') },
+      { head: 'Open', kind: 'number', cell: openText },
     ],
     rows: counts,
     none: 'Everything fits.',
   })
+
+const openText = ({ open, openOrMore }: StatementExceptionCount): string =>
+  `${open.toLocaleString('en-US')}${openOrMore ? ' or more' : ''}`
 
 const CSV_COLUMNS = [
   'statement_id',

@@ -1,5 +1,6 @@
 import { PaymentState } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 import { PAYMENT_STATES } from '../../values/payment-state.ts'
+import type { ExceptionCount } from '../statements/count-found.ts'
 import { describeException } from '../statements/describe-exception.ts'
 import type { ExceptionRow } from '../statements/list-exceptions.ts'
 import type { StatementRow } from '../statements/list-statements.ts'
@@ -57,3 +58,10 @@ export const toExceptionMessage = (row: ExceptionRow) => {
     note: row.note ?? undefined,
   }
 }
+
+export const toCountMessage = ({ kind, exceptions, open, open_or_more }: ExceptionCount) => ({
+  kind,
+  exceptions,
+  open,
+  openOrMore: open_or_more,
+})

@@ -1,4 +1,5 @@
 import type { Database } from '../../database/connect.ts'
+import { planByIndex } from '../../database/plan-by-size.ts'
 import type {
   AcknowledgeStatementExceptionsRequest,
   StatementService,
@@ -9,10 +10,11 @@ import { toVisibleLine } from '../../values/visible-text.ts'
 import type { DarajaAccount } from '../daraja/account.ts'
 import { parseReason } from '../deliveries/reason.ts'
 import { type Acknowledged, acknowledge, isException } from '../statements/acknowledge.ts'
+import { countExceptions, countMatched } from '../statements/count-found.ts'
 import { EXCEPTION_KINDS, type ExceptionKind, isExceptionKind } from '../statements/exceptions.ts'
 import { type Imported, importStatement } from '../statements/import-statement.ts'
-import { countExceptions, listExceptions } from '../statements/list-exceptions.ts'
-import { countMatched, findStatement, listStatements } from '../statements/list-statements.ts'
+import { lookForExceptions } from '../statements/list-exceptions.ts'
+import { findStatement, listStatements } from '../statements/list-statements.ts'
 import type { GivenReference, Referred } from '../statements/match-payments.ts'
 import { StatementError } from '../statements/statement-error.ts'
 import { addPart, MOST_PART_BYTES } from '../statements/uploads.ts'
@@ -20,7 +22,7 @@ import { answerTotals } from './get-totals.ts'
 import { readAfterOrBefore, readPageSize } from './message-fields.ts'
 import type { OperatorMethods } from './operator-client.ts'
 import { Refused, wrongField } from './refused.ts'
-import { toExceptionMessage, toStatementMessage } from './statement-message.ts'
+import { toCountMessage, toExceptionMessage, toStatementMessage } from './statement-message.ts'
 
 /** What the methods about statements use. */
 export type StatementParts = {
@@ -107,7 +109,12 @@ const readShortcode = (text: string | undefined): string | null => {
 const readOne = async (database: Database, statementId: bigint) => {
   const row = await findStatement(database, statementId)
   if (row === undefined) throw new Refused('not_found', `there is no statement ${statementId}`)
-  return { statement: toStatementMessage(row), exceptions: await countExceptions(database, statementId) }
+  const counts = await countExceptions(database, row)
+  return {
+    row,
+    statement: toStatementMessage(row),
+    exceptions: counts.map(toCountMessage),
+  }
 }
 
 const answerList: Methods['listStatements'] = async ({ database }, request) => {
@@ -122,23 +129,26 @@ const answerList: Methods['listStatements'] = async ({ database }, request) => {
 }
 
 const answerGet: Methods['getStatement'] = async ({ database }, { statementId }) => {
-  const { statement, exceptions } = await readOne(database, statementId)
-  return { statement, exceptions, matchedLines: await countMatched(database, statementId) }
+  const { row, statement, exceptions } = await readOne(database, statementId)
+  return { statement, exceptions, matchedLines: await countMatched(database, row) }
 }
 
 const answerListExceptions: Methods['listStatementExceptions'] = async ({ database }, request) => {
   const limit = readPageSize(request.pageSize, { usual: 100, max: 1000 })
-  const rows = await listExceptions(database, {
+  const look = {
     statementId: request.statementId ?? null,
     kind: request.kind === undefined ? null : readKind(request.kind),
     openOnly: request.openOnly,
     before: readAfterOrBefore('before', request.before) ?? NO_ID_YET,
     limit: limit + 1,
-  })
-  const page = rows.slice(0, limit)
+  }
+  const { exceptions, lookedTo } = await planByIndex(database, (transaction) =>
+    lookForExceptions(transaction, look),
+  )
+  const page = exceptions.slice(0, limit)
   return {
     exceptions: page.map(toExceptionMessage),
-    nextBefore: rows.length > limit ? page.at(-1)?.id : undefined,
+    nextBefore: exceptions.length > limit ? page.at(-1)?.id : (lookedTo ?? undefined),
   }
 }
 

@@ -4,6 +4,7 @@ import type { Database } from '../../database/connect.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
+import { noteFound } from './count-found.ts'
 import { recordUnknown } from './exceptions.ts'
 import { type GivenReference, matchPayments, type Referred } from './match-payments.ts'
 import { openRows } from './open-rows.ts'
@@ -109,6 +110,7 @@ const importNew = async (
     referencesOf,
   })
   await recordUnknown(transaction, statementId, counts.lastLine)
+  await noteFound(transaction, statementId, counts.storedLines)
   await recordAudit(transaction, {
     actor,
     action: 'imported',

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
 
@@ -15,6 +14,8 @@ const COLUMNS = [
   'paid_cents',
   'withdrawn_cents',
   'known_lines',
+  'matched_lines',
+  'exception_counts',
 ] as const
 
 export type StatementRow = RowOf<'statements', (typeof COLUMNS)[number]>
@@ -35,12 +36,3 @@ export const listStatements = (
 /** One statement; undefined when there is none. */
 export const findStatement = (database: Database, id: bigint): Promise<StatementRow | undefined> =>
   database.selectFrom('statements').select(COLUMNS).where('id', '=', id).executeTakeFirst()
-
-/** How many lines that a statement was the first to bring are of a payment here. */
-export const countMatched = async (database: Database, statementId: bigint): Promise<number> => {
-  const { rows } = await sql<{ matched: number }>`
-    SELECT (count(*) FILTER (WHERE payment_id IS NOT NULL))::integer AS matched FROM statement_lines
-    WHERE statement_id = ${statementId}
-  `.execute(database)
-  return rows[0]?.matched ?? 0
-}

@@ -12,14 +12,15 @@ type KnownLine = RowOf<'statement_lines', 'receipt' | 'statement_id' | 'line' | 
 
 /**
  * Stores lines that paid something in, each with the payment that its receipt proves, and keeps those whose amount is
- * another than was asked for. A receipt that another statement brought is left as it is. Resolves with how many were.
+ * another than was asked for. A receipt that another statement brought is left as it is. Resolves with how many were stored,
+ * and how many of the others another statement brought.
  */
 export const storeLines = async (
   transaction: Transaction<Schema>,
   statement: StoredStatement,
   lines: readonly StatementLine[],
-): Promise<{ known: number }> => {
-  if (lines.length === 0) return { known: 0 }
+): Promise<{ stored: number; known: number }> => {
+  if (lines.length === 0) return { stored: 0, known: 0 }
   const proven = await findProven(transaction, lines)
   const stored = await insertLines(transaction, statement, lines, proven)
   const others = lines.filter(({ line }) => !stored.has(line))
@@ -29,6 +30,7 @@ export const storeLines = async (
     ...others.flatMap((line) => twice(line, known, statement)),
   ])
   return {
+    stored: stored.size,
     known: others.filter((line) => known.get(line.receipt)?.statement_id !== statement.statementId).length,
   }
 }

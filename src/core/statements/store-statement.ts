@@ -17,6 +17,8 @@ export type Counts = {
   paidLines: number
   paidCents: number
   withdrawnCents: number
+  /** Lines that it is the first to bring, and those that another statement brought. */
+  storedLines: number
   knownLines: number
   /** When the first and the last completed, ms since 1970. */
   firstMs: number
@@ -79,7 +81,9 @@ const storeAll = async (
   let paid: StatementLine[] = []
   let reversals: StatementLine[] = []
   const flush = async (): Promise<void> => {
-    counts.knownLines += (await storeLines(transaction, stored, paid)).known
+    const done = await storeLines(transaction, stored, paid)
+    counts.storedLines += done.stored
+    counts.knownLines += done.known
     await recordReversals(transaction, stored.statementId, reversals)
     paid = []
     reversals = []
@@ -101,6 +105,7 @@ const newCounts = (): Counts => ({
   paidLines: 0,
   paidCents: 0,
   withdrawnCents: 0,
+  storedLines: 0,
   knownLines: 0,
   firstMs: Number.POSITIVE_INFINITY,
   lastMs: Number.NEGATIVE_INFINITY,

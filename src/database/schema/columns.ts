@@ -333,6 +333,8 @@ export const COLUMNS = {
     paid_cents: 'int8 default',
     withdrawn_cents: 'int8 default',
     known_lines: 'int4 default',
+    matched_lines: 'int4 null',
+    exception_counts: 'jsonb null',
   },
   stranger_callbacks: {
     id: 'uuid',

@@ -21,6 +21,10 @@ export type StatementsTable = {
   withdrawn_cents: Generated<bigint>
   /** How many lines that paid something in stood in a statement before. */
   known_lines: Generated<number>
+  /** How many lines that it was the first to bring are of a payment here; null: imported by a release before. */
+  matched_lines: ColumnType<number | null, never, number>
+  /** How many exceptions of each kind it has; null likewise. */
+  exception_counts: ColumnType<Record<string, number> | null, never, string>
 }
 
 /** What was paid in by M-PESA's statements, each receipt once; append only but for the payment. */

@@ -218,11 +218,16 @@ export declare type StatementExceptionCount = Message<"mpesa.gateway.v1.Statemen
   exceptions: number;
 
   /**
-   * How many of them are open.
+   * How many of them are open; where `open_or_more`, of the newest 1,000 of the kind that nobody has acknowledged.
    *
    * @generated from field: int32 open = 3;
    */
   open: number;
+
+  /**
+   * @generated from field: bool open_or_more = 4;
+   */
+  openOrMore: boolean;
 };
 
 /**
@@ -379,7 +384,8 @@ export declare type ListStatementExceptionsResponse = Message<"mpesa.gateway.v1.
   exceptions: StatementException[];
 
   /**
-   * Set when there may be more: what to send as `before`.
+   * Set when there may be more: what to send as `before`. Where hardly any fits, a page has fewer than were asked for, or none,
+   * and this all the same: one call looks at 5,000 exceptions, the newest before `before`.
    *
    * @generated from field: optional int64 next_before = 2;
    */
