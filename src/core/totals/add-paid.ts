@@ -12,7 +12,7 @@ export const addPaid = async (transaction: Transaction<Schema>, from: Summed, to
   await sql`
     ${INTO}
     SELECT ${dayOf(KNOWN_AT)}, partner_id, account_id, count(*), sum(amount_kes)
-    FROM (${succeeded(from, to)} UNION ALL ${succeededBefore(from, to)}) paid
+    FROM ((${succeeded(from, to)}) UNION ALL (${succeededBefore(from, to)})) paid
     WHERE partner_id > 0
     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
     ${ADD}
@@ -72,10 +72,14 @@ const succeeded = (from: Summed, to: To): RawBuilder<unknown> => sql`
     AND moves.to_state = 'successful'
 `
 
-/** Also those that succeeded before there were events. */
+/**
+ * Also those that succeeded before there were events. OFFSET 0 keeps whose they are out of it: else Postgres takes the index
+ * on (partner_id, id), and reads all of it.
+ */
 const succeededBefore = (from: Summed, to: To): RawBuilder<unknown> => sql`
   SELECT id, partner_id, account_id, amount_kes, ${PAID_AT} AS at
   FROM payments
   WHERE id >= ${from.filled_to}::bigint AND id < ${to.filled_to}::bigint AND state = 'successful'
     AND (event_position IS NULL OR event_position < ${from.begun_position}::bigint)
+  OFFSET 0
 `

@@ -13,7 +13,7 @@ import { statementsOf } from '../statements/importing.ts'
 const PAYMENTS = Number(process.env['PAYMENTS'] ?? 20_000)
 
 /** Blocks that a round may touch which sums nothing, and that a year of three partners takes: a row of sums, one at most. */
-const BLOCKS_FOR_ITSELF = 200
+const BLOCKS_FOR_ITSELF = 40
 const BLOCKS_TO_READ = 1_200
 
 const GROWING = /^(?:payments|payment_history|daily_totals)(?:_\d|$)/
