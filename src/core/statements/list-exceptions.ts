@@ -48,6 +48,7 @@ export const lookForExceptions = async (
   page: ExceptionFilter & { before: bigint; limit: number; most?: number },
 ): Promise<{ exceptions: ExceptionRow[]; lookedTo: bigint | null }> => {
   const { limit, most = MOST_LOOKED_AT } = page
+  const { within, order } = orderOf(page)
   const { rows } = await sql<ExceptionRow>`
     SELECT listed.id, listed.statement_id, listed.kind, listed.receipt, listed.other_receipt, listed.payment_id,
       listed.paid_cents, listed.other_cents, listed.completed_at, listed.reference, listed.acknowledged_at,
@@ -60,9 +61,9 @@ export const lookForExceptions = async (
       FROM (
         SELECT id, statement_id, kind, receipt, other_receipt, payment_id, paid_cents, other_cents, completed_at,
           reference, acknowledged_at, acknowledged_by, note
-        FROM statement_exceptions WHERE ${within(page)} ORDER BY id DESC LIMIT ${most}
+        FROM statement_exceptions WHERE ${within} ORDER BY ${order} LIMIT ${most}
       ) listed
-      WHERE ${fits(page)} ORDER BY listed.id DESC LIMIT ${limit}
+      WHERE ${fits(page)} ORDER BY ${aboveOf(page)} LIMIT ${limit}
     ) listed
     LEFT JOIN LATERAL (
       SELECT state, amount_kes, partner_id FROM payments WHERE payments.id = listed.payment_id OFFSET 0
@@ -71,25 +72,46 @@ export const lookForExceptions = async (
   `.execute(transaction)
   if (rows.length === limit) return { exceptions: rows, lookedTo: null }
   const { rows: ends } = await sql<RowOf<'statement_exceptions', 'id'>>`
-    SELECT id FROM statement_exceptions WHERE ${within(page)} ORDER BY id DESC OFFSET ${most - 1} LIMIT 1
+    SELECT id FROM statement_exceptions WHERE ${within} ORDER BY ${order} OFFSET ${most - 1} LIMIT 1
   `.execute(transaction)
   return { exceptions: rows, lookedTo: ends[0]?.id ?? null }
 }
 
-/** What an index leads to, in the order of the list. */
-const within = ({
+/**
+ * What an index leads to, and its order. A statement is compared with together with what comes after it in the index, and
+ * not by `=`: else the index on the id alone would do for that order, and the exceptions of later statements be passed over.
+ */
+const orderOf = ({
   before,
   statementId,
   kind,
   openOnly,
-}: ExceptionFilter & { before: bigint }): RawBuilder<unknown> => {
-  const conditions = [
-    sql`id < ${before}`,
-    statementId !== null && sql`statement_id = ${statementId}`,
-    statementId !== null && kind !== null && openOnly && sql`kind = ${kind}`,
-    (statementId === null || kind !== null) && openOnly && sql`acknowledged_at IS NULL`,
-  ].filter((condition) => condition !== false)
-  return sql.join(conditions, sql` AND `)
+}: ExceptionFilter & { before: bigint }): { within: RawBuilder<unknown>; order: RawBuilder<unknown> } => {
+  if (statementId === null)
+    return {
+      within: openOnly ? sql`id < ${before} AND acknowledged_at IS NULL` : sql`id < ${before}`,
+      order: sql`id DESC`,
+    }
+  if (kind === null || !openOnly)
+    return {
+      within: sql`statement_id >= ${statementId} AND (statement_id, id) < (${statementId}, ${before})`,
+      order: sql`statement_id DESC, id DESC`,
+    }
+  return {
+    within: sql`
+      (statement_id, kind) >= (${statementId}, ${kind}) AND (statement_id, kind, id) < (${statementId}, ${kind}, ${before})
+      AND acknowledged_at IS NULL
+    `,
+    order: sql`statement_id DESC, kind DESC, id DESC`,
+  }
+}
+
+/** The same order above the look, so that no more of it is judged than the page takes. */
+const aboveOf = ({ statementId, kind, openOnly }: ExceptionFilter): RawBuilder<unknown> => {
+  if (statementId === null) return sql`listed.id DESC`
+  return kind === null || !openOnly
+    ? sql`listed.statement_id DESC, listed.id DESC`
+    : sql`listed.statement_id DESC, listed.kind DESC, listed.id DESC`
 }
 
 const fits = ({ kind, openOnly }: ExceptionFilter): RawBuilder<unknown> => {
