@@ -75,8 +75,7 @@ export const benchConsole = async (options: ConsoleOptions): Promise<void> => {
   )
   const statementId = await addConsoleRows(grown.database)
   // As `serve` does, which is started later.
-  while ((await sumTotals(grown.database))?.is_filled === false);
-  await sumTotals(grown.database)
+  while (!isSummed(await sumTotals(grown.database)));
   await sql`VACUUM (ANALYZE)`.execute(grown.database)
   const daraja = open.adopt(await startBenchDaraja({ answerMs: 5, payerMs: 20 }), (one) => one.stop())
   const partner = open.adopt(await startBenchPartner(), (one) => one.stop())
@@ -95,6 +94,9 @@ export const benchConsole = async (options: ConsoleOptions): Promise<void> => {
   )
   await reportCost({ grown, system, partner, daraja, console }, options)
 }
+
+const isSummed = (round: Awaited<ReturnType<typeof sumTotals>>): boolean =>
+  round !== null && round.is_filled && round.summed_to !== null
 
 const reportPages = async (console: BenchConsole, pages: readonly ConsolePage[]): Promise<void> => {
   const rows: Record<string, string>[] = []
