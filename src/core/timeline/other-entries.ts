@@ -76,7 +76,12 @@ export const toHandEntry = (line: AuditLine): Entry | null => {
   }
 }
 
-const TOLD: Readonly<Record<string, string>> = { revealed: 'looked at the whole number' }
+const TOLD: Readonly<Record<string, string>> = {
+  revealed: 'looked at the whole number',
+  approval_asked: 'asked another operator to approve a change of',
+  approval_approved: 'approved a change of',
+  approval_refused: 'refused a change of',
+}
 
 /** What the gateway is still to do; null where it is no use any more. Pure. */
 export const toDutyEntry = ({ duty, due_at: at, times }: OpenDuty, payment: PaymentRow): Entry | null => {
