@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { findIdBounds } from '../payments/id-bounds.ts'
+import { settleDoubts } from './doubts.ts'
 import { type NewException, recordExceptions } from './exceptions.ts'
 
 /** What Daraja may have been given as a payment's AccountReference; `isUnique`: only this payment has it. */
@@ -166,8 +167,10 @@ const judge = (payment: PaymentRow, line: FoundLine): NewException[] => {
   }
   const isPaid = payment.state === 'successful'
   const isWholeAmount = exception.paidCents === payment.amount_kes * 100
-  // What a partner calls a payment, its buyers may pay by hand too.
-  if (!line.is_unique) return isPaid || !isWholeAmount ? [] : [{ ...exception, kind: 'paid_there' }]
+  // What a partner calls a payment, its buyers may pay by hand too. One that is paid by a receipt that nobody knows may be
+  // meant as well: `settleDoubts` takes it out again.
+  const mayBeMeant = isWholeAmount && !(isPaid && payment.receipt !== null)
+  if (!line.is_unique) return mayBeMeant ? [{ ...exception, kind: 'paid_there' }] : []
   if (isPaid && payment.receipt !== null)
     return [{ ...exception, kind: 'paid_again', otherReceipt: payment.receipt }]
   if (!isWholeAmount) return [{ ...exception, kind: 'different_amount' }]
@@ -183,21 +186,5 @@ const assign = async (transaction: Transaction<Schema>, lines: readonly FoundLin
   await sql`
     UPDATE statement_lines SET payment_id = given.id FROM ${given}
     WHERE statement_lines.receipt = given.receipt AND statement_lines.payment_id IS NULL
-  `.execute(transaction)
-}
-
-/** A line that is said to have paid several payments has paid none; one that is said to have paid one is that one's. */
-const settleDoubts = async (transaction: Transaction<Schema>, statementId: bigint): Promise<void> => {
-  await sql`
-    DELETE FROM statement_exceptions
-    WHERE statement_id = ${statementId} AND kind = 'paid_there' AND receipt IN (
-      SELECT receipt FROM statement_exceptions
-      WHERE statement_id = ${statementId} AND kind = 'paid_there' GROUP BY receipt HAVING count(*) > 1
-    )
-  `.execute(transaction)
-  await sql`
-    UPDATE statement_lines SET payment_id = known.payment_id FROM statement_exceptions known
-    WHERE known.statement_id = ${statementId} AND known.kind = 'paid_there'
-      AND statement_lines.receipt = known.receipt AND statement_lines.payment_id IS NULL
   `.execute(transaction)
 }

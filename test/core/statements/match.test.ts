@@ -95,6 +95,25 @@ describe('a statement held against the payments', () => {
     expect(await found()).toEqual(['unknown_here  TKP0000001'])
   })
 
+  it('never guesses between one that failed and one that is paid by a receipt that nobody told us', async () => {
+    const one = { reference: 'INV1', amountKes: 500 }
+    await putPayment(own.database, { ...one, state: 'failed', at: '2026-11-25T08:50:00Z' })
+    await putPayment(own.database, { ...one, state: 'successful', at: AT })
+    await importFile(own.database, statementOf([paid('TKP0000001', { account: 'INV1', paidIn: '500' })]))
+    expect(await found()).toEqual(['unknown_here  TKP0000001'])
+  })
+
+  it('gives a line to the only payment that has its reference, paid by a receipt that nobody told us', async () => {
+    await putPayment(own.database, { state: 'successful', at: AT, reference: 'INV1' })
+    const { statement } = await importFile(
+      own.database,
+      statementOf([paid('TKP0000001', { account: 'INV1' })]),
+    )
+    expect(await found()).toEqual([])
+    const shown = await statementsOf(own.database).getStatement({ statementId: statement?.statementId ?? 0n })
+    expect(shown).toMatchObject({ matchedLines: 1 })
+  })
+
   it('names what is there and not here, until its receipt is of a payment', async () => {
     await importFile(own.database, statementOf([paid('TKP0000001', { account: 'rent' })]))
     expect(await exceptions(true)).toMatchObject([
