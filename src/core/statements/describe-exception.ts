@@ -30,12 +30,14 @@ export const describeException = (one: Described): Description => {
   const [payment, receipt, paid] = [`Payment ${one.paymentId}`, one.receipt ?? '', toKes(one.paidCents)]
   switch (one.kind) {
     case 'paid_there':
+      if (one.otherReceipt !== null) return describeGivenBack(one, acknowledge)
       return {
         sentence: `${payment} is ${one.state ?? 'unknown'} here, but M-PESA has ${paid} for it under ${receipt}${at(one)}.`,
         advice: 'Settle it with that receipt: its partner is told that it is paid.',
         command: `gateway payments settle ${one.paymentId} --outcome successful --receipt ${receipt} --reason "on M-PESA's statement"`,
       }
     case 'unknown_here':
+      if (one.otherReceipt !== null) return describeGivenBack(one, acknowledge)
       return {
         sentence: `M-PESA has ${paid} under ${receipt}${at(one)}, and no payment here has that receipt or account number.`,
         advice:
@@ -68,6 +70,7 @@ export const describeException = (one: Described): Description => {
         command: acknowledge,
       }
     case 'reversed':
+      if (one.paymentId === null || one.state !== 'successful') return describeGivenBack(one, acknowledge)
       return {
         sentence: `${payment} is paid here by ${receipt}, and M-PESA gave ${paid} of it back by ${one.otherReceipt}${at(one)}.`,
         advice: 'Its partner was told that it is paid: tell it of the reversal, then say so in a note.',
@@ -77,6 +80,14 @@ export const describeException = (one: Described): Description => {
       return one.kind satisfies never
   }
 }
+
+/** What was given back of a receipt that proves no payment here: nobody is told to settle one with it. */
+const describeGivenBack = (one: Described, acknowledge: string): Description => ({
+  sentence: `M-PESA gave ${toKes(one.kind === 'reversed' ? one.paidCents : one.otherCents)} back of what ${one.receipt ?? ''} paid, by ${one.otherReceipt ?? ''}${one.kind === 'reversed' ? at(one) : ''}.`,
+  advice:
+    'Settle no payment as paid with that receipt. If only a part went back, agree with the partner on the rest, and say it in a note.',
+  command: acknowledge,
+})
 
 const toKes = (cents: bigint | null): string => kesOf(cents === null ? null : Number(cents) / 100)
 

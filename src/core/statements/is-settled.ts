@@ -1,13 +1,23 @@
 import { sql } from 'kysely'
 
+/** That all of what its receipt, `listed` in the statement, paid was given back, as some statement says. */
+const isGivenBack = sql<boolean>`EXISTS (
+  SELECT FROM statement_exceptions given_back
+  WHERE given_back.kind = 'reversed' AND coalesce(given_back.receipt, '') = listed.receipt
+    AND given_back.paid_cents >= listed.paid_cents
+)`
+
 /**
- * That what an exception says, `listed` in the statement, is no longer so: its receipt proves a payment here by now, or
- * stands in a statement by now. Derived, so that whatever mends it ends it.
+ * That what an exception says, `listed` in the statement, is not so, or no longer: its receipt proves a payment here by now,
+ * stands in a statement by now, or was given back; what was given back was paid here only if its receipt proves a payment.
+ * Derived, so that whatever mends it ends it.
  */
 export const isSettled = sql<boolean>`CASE listed.kind
   WHEN 'paid_there' THEN EXISTS (
     SELECT FROM receipts WHERE receipts.receipt = listed.receipt AND receipts.payment_id = listed.payment_id
-  )
-  WHEN 'unknown_here' THEN EXISTS (SELECT FROM receipts WHERE receipts.receipt = listed.receipt)
+  ) OR ${isGivenBack}
+  WHEN 'unknown_here' THEN EXISTS (SELECT FROM receipts WHERE receipts.receipt = listed.receipt) OR ${isGivenBack}
+  WHEN 'paid_again' THEN ${isGivenBack}
+  WHEN 'reversed' THEN NOT EXISTS (SELECT FROM receipts WHERE receipts.receipt = listed.receipt)
   WHEN 'missing_there' THEN EXISTS (SELECT FROM statement_lines WHERE statement_lines.receipt = listed.receipt)
   ELSE false END`

@@ -50,8 +50,9 @@ export const lookForExceptions = async (
   const { limit, most = MOST_LOOKED_AT } = page
   const { within, order } = orderOf(page)
   const { rows } = await sql<ExceptionRow>`
-    SELECT listed.id, listed.statement_id, listed.kind, listed.receipt, listed.other_receipt, listed.payment_id,
-      listed.paid_cents, listed.other_cents, listed.completed_at, listed.reference, listed.acknowledged_at,
+    SELECT listed.id, listed.statement_id, listed.kind, listed.receipt,
+      coalesce(listed.other_receipt, given_back.other_receipt) AS other_receipt, holder.payment_id, listed.paid_cents,
+      coalesce(listed.other_cents, given_back.paid_cents) AS other_cents, listed.completed_at, listed.reference, listed.acknowledged_at,
       listed.acknowledged_by, listed.note, listed.exception_state, payments.state, payments.amount_kes,
       payments.partner_id
     FROM (
@@ -66,7 +67,20 @@ export const lookForExceptions = async (
       WHERE ${fits(page)} ORDER BY ${aboveOf(page)} LIMIT ${limit}
     ) listed
     LEFT JOIN LATERAL (
-      SELECT state, amount_kes, partner_id FROM payments WHERE payments.id = listed.payment_id OFFSET 0
+      SELECT other_receipt, paid_cents FROM statement_exceptions
+      WHERE listed.kind IN ('paid_there', 'unknown_here') AND statement_exceptions.kind = 'reversed'
+        AND coalesce(receipt, '') = listed.receipt
+      LIMIT 1
+    ) given_back ON true
+    CROSS JOIN LATERAL (
+      SELECT coalesce(
+        listed.payment_id,
+        (SELECT payment_id FROM receipts WHERE receipts.receipt = listed.receipt)
+      ) AS payment_id
+      OFFSET 0
+    ) holder
+    LEFT JOIN LATERAL (
+      SELECT state, amount_kes, partner_id FROM payments WHERE payments.id = holder.payment_id OFFSET 0
     ) payments ON true
     ORDER BY listed.id DESC
   `.execute(transaction)

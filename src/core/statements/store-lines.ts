@@ -36,9 +36,9 @@ export const storeLines = async (
 }
 
 /** The payments that the receipts prove, with what was asked for; test payments are none. */
-const findProven = async (
+export const findProven = async (
   transaction: Transaction<Schema>,
-  lines: readonly StatementLine[],
+  lines: readonly Pick<StatementLine, 'receipt'>[],
 ): Promise<Map<string, Proven>> => {
   const rows = await transaction
     .selectFrom('receipts')
@@ -50,7 +50,7 @@ const findProven = async (
   return new Map(rows.map((row) => [row.receipt, row]))
 }
 
-const receiptOf = ({ receipt }: StatementLine): string => receipt
+const receiptOf = ({ receipt }: Pick<StatementLine, 'receipt'>): string => receipt
 
 /** The numbers of the lines that were new. */
 const insertLines = async (
@@ -116,30 +116,3 @@ const about = (line: StatementLine) => ({
   completedAt: line.completedAt,
   reference: line.reference,
 })
-
-/** Keeps what was given back of what is paid here: a line that withdrew, and names the receipt that it reverses. */
-export const recordReversals = async (
-  transaction: Transaction<Schema>,
-  statementId: bigint,
-  lines: readonly StatementLine[],
-): Promise<void> => {
-  if (lines.length === 0) return
-  const reversed = lines.map((line) => ({ ...line, receipt: line.linkedReceipt ?? '' }))
-  const proven = await findProven(transaction, reversed)
-  const exceptions = lines.flatMap((line): NewException[] => {
-    const payment = proven.get(line.linkedReceipt ?? '')
-    if (payment === undefined) return []
-    return [
-      {
-        kind: 'reversed',
-        receipt: payment.receipt,
-        otherReceipt: line.receipt,
-        paymentId: payment.payment_id,
-        paidCents: line.withdrawnCents,
-        completedAt: line.completedAt,
-        reference: line.reference,
-      },
-    ]
-  })
-  await recordExceptions(transaction, statementId, exceptions)
-}

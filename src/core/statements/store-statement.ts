@@ -2,8 +2,9 @@ import type { Transaction } from 'kysely'
 import type { Schema } from '../../database/schema/schema.ts'
 import type { StatementHead } from './head.ts'
 import type { Statement, StatementLine } from './read-statement.ts'
+import { isReversal, type Reversal, recordReversals } from './reversals.ts'
 import { StatementError } from './statement-error.ts'
-import { recordReversals, storeLines } from './store-lines.ts'
+import { storeLines } from './store-lines.ts'
 
 /** Lines that are stored by one statement of SQL. */
 const BATCH = 1_000
@@ -79,7 +80,7 @@ const storeAll = async (
 ): Promise<Counts> => {
   const counts = newCounts()
   let paid: StatementLine[] = []
-  let reversals: StatementLine[] = []
+  let reversals: Reversal[] = []
   const flush = async (): Promise<void> => {
     const done = await storeLines(transaction, stored, paid)
     counts.storedLines += done.stored
@@ -121,9 +122,6 @@ const count = (counts: Counts, line: StatementLine): void => {
   counts.firstMs = Math.min(counts.firstMs, line.completedAt.getTime())
   counts.lastMs = Math.max(counts.lastMs, line.completedAt.getTime())
 }
-
-const isReversal = ({ isCompleted, withdrawnCents, linkedReceipt, reason }: StatementLine): boolean =>
-  isCompleted && withdrawnCents > 0 && linkedReceipt !== null && /revers/i.test(reason ?? '')
 
 const requireWithin = ({ from, to }: StatementHead, { line, completedAt }: StatementLine): void => {
   const isWithin =

@@ -187,6 +187,60 @@ describe('a statement held against the payments', () => {
     expect((await found()).toSorted()).toEqual([`paid_again ${id} TKP0000002`, `twice ${id} TKP0000001`])
   })
 
+  const back = (receipt: string, linked: string, withdrawn = '-150.00'): GivenLine =>
+    paid(receipt, { paidIn: '', withdrawn, reason: 'Payment Reversal', linked })
+
+  const settleWith = (paymentId: bigint, receipt: string) =>
+    settleByHand(own.database, { ...BY_HAND, paymentId, outcome: 'successful', receipt, anyway: true })
+
+  it.each([
+    ['in one statement', 0],
+    ['in the one before', 1],
+    ['in the one after', 2],
+  ])(
+    'asks nobody to settle with what was given back, %s, and names it once somebody did',
+    async (_, which) => {
+      const id = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+      const [line, reversal] = [
+        paid('TKP0000001', { account: uniqueOf(id) }),
+        back('TKP0000008', 'TKP0000001'),
+      ]
+      const files = [[[line, reversal]], [[reversal], [line]], [[line], [reversal]]][which] ?? []
+      for (const lines of files) await importFile(own.database, statementOf(lines))
+      await importFile(own.database, statementOf([line, reversal, paid('TKP0000007', { status: 'Failed' })]))
+      expect(await found(true)).toEqual([])
+      expect(JSON.stringify((await exceptions()).map(({ command }) => command))).not.toContain('settle')
+      expect(await settleWith(id, 'TKP0000001')).toMatchObject({ kind: 'settled' })
+      expect(await exceptions(true)).toMatchObject([
+        {
+          kind: 'reversed',
+          paymentId: id,
+          sentence: expect.stringContaining('is paid here by TKP0000001, and M-PESA gave KES 150 of it back'),
+        },
+      ])
+    },
+  )
+
+  it('keeps open what was given back in part, and asks nobody to settle with it', async () => {
+    const id = await putPayment(own.database, { state: 'failed', at: AT })
+    const lines = [paid('TKP0000001', { account: uniqueOf(id) }), back('TKP0000008', 'TKP0000001', '-50')]
+    await importFile(own.database, statementOf(lines))
+    const [one] = await exceptions(true)
+    expect(one).toMatchObject({
+      kind: 'paid_there',
+      paymentId: id,
+      sentence: 'M-PESA gave KES 50 back of what TKP0000001 paid, by TKP0000008.',
+    })
+    expect(one?.command).not.toContain('settle')
+  })
+
+  it('says no longer that a payment was paid once more when that was given back', async () => {
+    const id = await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000001' })
+    const lines = [paid('TKP0000001'), paid('TKP0000002', { account: uniqueOf(id) })]
+    await importFile(own.database, statementOf([...lines, back('TKP0000008', 'TKP0000002')]))
+    expect(await found(true)).toEqual([])
+  })
+
   it('names what was given back, and takes what it cost for nothing of the kind', async () => {
     const id = await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000001' })
     const lines = [
