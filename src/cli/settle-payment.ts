@@ -30,7 +30,10 @@ export const addSettle = (environment: Environment, payments: Command): Command 
     .option('--receipt <receipt>', 'M-PESA’s receipt, ten letters and digits; needed for a success')
     .requiredOption('--reason <reason>', 'why, for whoever asks later; kept in the payment’s history')
     .option('--dry-run', 'change nothing: say what would be delivered to whom, or why it is refused')
-    .option('--anyway', 'also while its payer may still be prompted, or Daraja asked for its outcome')
+    .option(
+      '--anyway',
+      'also while its payer may still be prompted or Daraja be asked, and where a statement has another amount',
+    )
     .addOption(byOption())
     .addHelpText(
       'after',

@@ -147,6 +147,12 @@ export const toRefusal = (
       return notPossible(
         `${receipt} is the receipt of payment ${settled.paymentId} already, and one receipt proves one payment`,
       )
+    case 'other_amount': {
+      const paid = Number(settled.paidCents) / 100
+      return notPossible(
+        `a statement of M-PESA has ${paid} KES under ${receipt}, and payment ${paymentId} asked for ${settled.askedKes}: look whether it is the right receipt, or say that it is settled anyway`,
+      )
+    }
     case 'may_settle_itself': {
       const at = settled.dueAt.toISOString()
       const what =

@@ -20,7 +20,7 @@ export type HandSettlement = {
   actor: Actor
   /** Why, for whoever asks later; kept in the history with the operator's name. */
   reason: string
-  /** Also while the gateway itself may still settle it. */
+  /** Also while the gateway itself may still settle it, and where a statement has another amount under the receipt. */
   anyway: boolean
   /** All of it is done, and rolled back. */
   isRehearsal: boolean
@@ -34,6 +34,8 @@ export type HandSettled =
   | { kind: 'unchanged'; state: PaymentStateName | null }
   /** Nothing was changed, since the receipt proves another payment. */
   | { kind: 'receipt_taken'; paymentId: bigint }
+  /** Nothing was changed, since a statement of M-PESA has another amount under the receipt than was asked for. */
+  | { kind: 'other_amount'; paidCents: bigint; askedKes: number }
   /** Nothing was changed, since its payer may still be prompted, or Daraja be asked at that time. */
   | { kind: 'may_settle_itself'; duty: 'push' | 'query'; dueAt: Date }
 
@@ -85,15 +87,33 @@ export const settleWithin = async (
 
 const settleOne = async (transaction: Transaction<Schema>, request: HandSettlement): Promise<HandSettled> => {
   const { paymentId, owner } = request
-  if ((await findPayment(transaction, owner, paymentId)) === undefined) {
-    return { kind: 'unchanged', state: null }
-  }
+  const asked = await findPayment(transaction, owner, paymentId)
+  if (asked === undefined) return { kind: 'unchanged', state: null }
+  const otherCents = request.anyway ? null : await findOtherAmount(transaction, request, asked)
+  if (otherCents !== null) return { kind: 'other_amount', paidCents: otherCents, askedKes: asked.amount_kes }
   // Before it is settled, which ends its duties.
   const duty = request.anyway ? null : await findDuty(transaction, paymentId)
   const [settlement] = await settle(transaction, [toEvidence(request)])
   const payment = await findPayment(transaction, owner, paymentId)
   if (settlement?.decision.kind !== 'move' || payment === undefined) return toRefusal(settlement)
   return duty === null ? { kind: 'settled', settlement, payment } : { kind: 'may_settle_itself', ...duty }
+}
+
+/** What a statement has under the receipt, where that is not what was asked for, in cents; null: none says so. */
+const findOtherAmount = async (
+  transaction: Transaction<Schema>,
+  { receipt }: HandSettlement,
+  { amount_kes: amountKes }: PaymentRow,
+): Promise<bigint | null> => {
+  if (receipt === null) return null
+  const line = await transaction
+    .selectFrom('statement_lines')
+    .select('paid_cents')
+    .where('receipt', '=', receipt)
+    .where('paid_cents', '!=', BigInt(amountKes) * 100n)
+    .limit(1)
+    .executeTakeFirst()
+  return line?.paid_cents ?? null
 }
 
 /** By what the gateway itself may settle a payment yet, and when. */

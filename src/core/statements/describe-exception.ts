@@ -38,6 +38,13 @@ export const describeException = (one: Described): Description => {
       }
     case 'unknown_here':
       if (one.otherReceipt !== null) return describeGivenBack(one, acknowledge)
+      if (isOfOther(one))
+        return {
+          sentence: `${payment} asked for ${kesOf(one.askedKes)} and is paid here by ${receipt}, but M-PESA has ${paid} under it${at(one)}.`,
+          advice:
+            'Was another receipt meant when it was settled? Agree with its partner who owes what to whom, then say it in a note.',
+          command: acknowledge,
+        }
       return {
         sentence: `M-PESA has ${paid} under ${receipt}${at(one)}, and no payment here has that receipt or account number.`,
         advice:
@@ -80,6 +87,10 @@ export const describeException = (one: Described): Description => {
       return one.kind satisfies never
   }
 }
+
+/** Whether its receipt proves a payment here that asked for another amount. */
+const isOfOther = ({ askedKes, paidCents }: Described): boolean =>
+  askedKes !== null && paidCents !== null && BigInt(askedKes) * 100n !== paidCents
 
 /** What was given back of a receipt that proves no payment here: nobody is told to settle one with it. */
 const describeGivenBack = (one: Described, acknowledge: string): Description => ({

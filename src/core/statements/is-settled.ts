@@ -7,6 +7,13 @@ const isGivenBack = sql<boolean>`EXISTS (
     AND given_back.paid_cents >= listed.paid_cents
 )`
 
+/** That its receipt proves a payment, and not one that asked for another amount. */
+const isProven = sql<boolean>`EXISTS (SELECT FROM receipts WHERE receipts.receipt = listed.receipt) AND NOT EXISTS (
+  SELECT FROM payments
+  WHERE payments.id = (SELECT receipts.payment_id FROM receipts WHERE receipts.receipt = listed.receipt)
+    AND payments.amount_kes::bigint * 100 <> listed.paid_cents
+)`
+
 /**
  * That what an exception says, `listed` in the statement, is not so, or no longer: its receipt proves a payment here by now,
  * stands in a statement by now, or was given back; what was given back was paid here only if its receipt proves a payment.
@@ -16,7 +23,7 @@ export const isSettled = sql<boolean>`CASE listed.kind
   WHEN 'paid_there' THEN EXISTS (
     SELECT FROM receipts WHERE receipts.receipt = listed.receipt AND receipts.payment_id = listed.payment_id
   ) OR ${isGivenBack}
-  WHEN 'unknown_here' THEN EXISTS (SELECT FROM receipts WHERE receipts.receipt = listed.receipt) OR ${isGivenBack}
+  WHEN 'unknown_here' THEN ${isProven} OR ${isGivenBack}
   WHEN 'paid_again' THEN ${isGivenBack}
   WHEN 'reversed' THEN NOT EXISTS (SELECT FROM receipts WHERE receipts.receipt = listed.receipt)
   WHEN 'missing_there' THEN EXISTS (SELECT FROM statement_lines WHERE statement_lines.receipt = listed.receipt)

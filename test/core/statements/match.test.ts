@@ -187,6 +187,31 @@ describe('a statement held against the payments', () => {
     expect((await found()).toSorted()).toEqual([`paid_again ${id} TKP0000002`, `twice ${id} TKP0000001`])
   })
 
+  it('refuses to settle with a receipt that a statement has with another amount, and stays open where that was done', async () => {
+    const id = await putPayment(own.database, { state: 'unconfirmed', at: AT, amountKes: 5_000 })
+    await importFile(own.database, statementOf([paid('TKP0000009', { paidIn: '50.00' })]))
+    const settled = {
+      ...BY_HAND,
+      paymentId: id,
+      outcome: 'successful',
+      receipt: 'TKP0000009',
+      anyway: false,
+    } as const
+    expect(await settleByHand(own.database, settled)).toEqual({
+      kind: 'other_amount',
+      paidCents: 5_000n,
+      askedKes: 5_000,
+    })
+    expect(await settleWith(id, 'TKP0000009')).toMatchObject({ kind: 'settled' })
+    expect(await exceptions(true)).toMatchObject([
+      {
+        kind: 'unknown_here',
+        paymentId: id,
+        sentence: `Payment ${id} asked for KES 5,000 and is paid here by TKP0000009, but M-PESA has KES 50 under it at 2026-11-25T09:00:20Z.`,
+      },
+    ])
+  })
+
   const back = (receipt: string, linked: string, withdrawn = '-150.00'): GivenLine =>
     paid(receipt, { paidIn: '', withdrawn, reason: 'Payment Reversal', linked })
 

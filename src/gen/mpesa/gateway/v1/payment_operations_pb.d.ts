@@ -323,7 +323,8 @@ export declare type SettlePaymentRequest = Message<"mpesa.gateway.v1.SettlePayme
   validateOnly: boolean;
 
   /**
-   * Also while the gateway may still prompt the payer, or ask Daraja for the outcome.
+   * Also while the gateway may still prompt the payer, or ask Daraja for the outcome, and where a statement of M-PESA has
+   * another amount under the receipt.
    *
    * @generated from field: bool settle_anyway = 6;
    */
@@ -702,7 +703,8 @@ export declare const PaymentOperationsService: GenService<{
   /**
    * Settles an open payment by hand, as M-PESA's statement shows it; its partner gets the outcome as always. Errors: NOT_FOUND;
    * FAILED_PRECONDITION, and nothing is changed, where no arrow leads to that outcome, where the receipt proves another
-   * payment, and, without `settle_anyway`, where the gateway itself may still settle it.
+   * payment, and, without `settle_anyway`, where the gateway itself may still settle it, or where a statement of M-PESA has
+   * another amount under the receipt.
    *
    * @generated from rpc mpesa.gateway.v1.PaymentOperationsService.SettlePayment
    */
