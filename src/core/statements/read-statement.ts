@@ -59,6 +59,7 @@ async function* linesOf(
   columns: Columns,
   leastCells: number,
 ): AsyncGenerator<StatementLine> {
+  let usualCells: number | null = null
   for await (const row of rows) {
     const { line, cells } = row
     if (cells.every((cell) => cell.trim() === '')) continue
@@ -66,8 +67,22 @@ async function* linesOf(
       const problem = `has ${cells.length} cells and the row of columns ${leastCells}: is the file cut short?`
       throw new StatementError(problem, { line })
     }
+    usualCells ??= cells.length
+    if (leastCells > 0) refuseShifted(row, leastCells, usualCells)
     yield toLine(row, columns)
   }
+}
+
+/**
+ * An amount with commas that is in no quotes is two cells or three, and moves all that follow it. A delimiter more at the end
+ * of every line is none.
+ */
+const refuseShifted = ({ line, cells }: StatementRow, columns: number, usualCells: number): void => {
+  if (cells.length === usualCells && cells.slice(columns).every((cell) => cell.trim() === '')) return
+  throw new StatementError(
+    `has ${cells.length} cells, the row of columns ${columns} and the first line ${usualCells}: amounts with commas must be in quotes, like "1,500.00"`,
+    { line },
+  )
 }
 
 const toLine = ({ line, cells }: StatementRow, columns: Columns): StatementLine => {

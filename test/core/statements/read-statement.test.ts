@@ -122,6 +122,16 @@ describe('a statement in CSV', () => {
       /^line 2: has 4 cells/,
     ],
     [
+      'amounts with commas in no quotes',
+      csv(COLUMNS, 'TKP5AY9DLN,25-11-2026 21:45:13,Completed,1,500.00,,Pay Utility'),
+      /^line 2: has 7 cells, the row of columns 6 .*: amounts with commas must be in quotes, like "1,500.00"$/,
+    ],
+    [
+      'amounts with commas in no quotes, and nothing beyond the columns',
+      csv(COLUMNS, LINE, 'TKP5AY9DLN,25-11-2026 21:45:13,Completed,1,500.00,,'),
+      /^line 3: has 7 cells, .* and the first line 6: amounts with commas must be in quotes/,
+    ],
+    [
       'no status',
       csv(COLUMNS, 'TKP5AY9DLN,25-11-2026 21:45:13,,15,,'),
       /^line 2, Transaction Status: is empty/,
@@ -135,6 +145,11 @@ describe('a statement in CSV', () => {
     const said = await problemOf(bytes)
     expect(said).not.toContain('254721000108')
     expect(said).toMatch(problem)
+  })
+
+  it('takes a delimiter more at the end of every line', async () => {
+    const { lines } = await readWhole(csv(COLUMNS, `${LINE},`, `${LINE},`))
+    expect(lines).toHaveLength(2)
   })
 
   it.each(['1', '1.00', '1,500', '1,500.00', '-1,500.00', 'KES 1500', '', '-'])(
