@@ -7,6 +7,13 @@ const isGivenBack = sql<boolean>`EXISTS (
     AND given_back.paid_cents >= listed.paid_cents
 )`
 
+/** That as much was given back of what paid the payment before. */
+const isFirstGivenBack = sql<boolean>`EXISTS (
+  SELECT FROM statement_exceptions given_back
+  WHERE given_back.kind = 'reversed' AND coalesce(given_back.receipt, '') = listed.other_receipt
+    AND given_back.paid_cents >= listed.paid_cents
+)`
+
 /** That its receipt proves a payment, and not one that asked for another amount. */
 const isProven = sql<boolean>`EXISTS (SELECT FROM receipts WHERE receipts.receipt = listed.receipt) AND NOT EXISTS (
   SELECT FROM payments
@@ -24,7 +31,7 @@ export const isSettled = sql<boolean>`CASE listed.kind
     SELECT FROM receipts WHERE receipts.receipt = listed.receipt AND receipts.payment_id = listed.payment_id
   ) OR ${isGivenBack}
   WHEN 'unknown_here' THEN ${isProven} OR ${isGivenBack}
-  WHEN 'paid_again' THEN ${isGivenBack}
+  WHEN 'paid_again' THEN ${isGivenBack} OR ${isFirstGivenBack}
   WHEN 'reversed' THEN NOT EXISTS (SELECT FROM receipts WHERE receipts.receipt = listed.receipt)
   WHEN 'missing_there' THEN EXISTS (SELECT FROM statement_lines WHERE statement_lines.receipt = listed.receipt)
   ELSE false END`

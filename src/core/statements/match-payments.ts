@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { findIdBounds } from '../payments/id-bounds.ts'
+import { assignLines, recordPaidAgain } from './assign-lines.ts'
 import { settleDoubts } from './doubts.ts'
 import { type NewException, recordExceptions } from './exceptions.ts'
 
@@ -150,10 +151,16 @@ const recordPaid = async (
     return payment === undefined ? [] : judge(payment, row)
   })
   await recordExceptions(transaction, statementId, exceptions)
-  await assign(
-    transaction,
-    rows.filter((row) => row.is_unique),
-  )
+  const isProven = (row: FoundLine): boolean => byId.get(row.id)?.receipt === row.receipt
+  const theirs = rows.filter((row) => row.is_unique || isProven(row))
+  await assignLines(transaction, theirs)
+  const isPaidByUnknown = ({ state, receipt }: PaymentRow): boolean =>
+    state === 'successful' && receipt === null
+  const paidByUnknown = theirs.flatMap(({ id }) => {
+    const payment = byId.get(id)
+    return payment !== undefined && isPaidByUnknown(payment) ? [id] : []
+  })
+  await recordPaidAgain(transaction, statementId, paidByUnknown)
 }
 
 /** What it means that a line has a payment's reference. */
@@ -167,6 +174,9 @@ const judge = (payment: PaymentRow, line: FoundLine): NewException[] => {
   }
   const isPaid = payment.state === 'successful'
   const isWholeAmount = exception.paidCents === payment.amount_kes * 100
+  // Its receipt came here after the line was stored.
+  if (payment.receipt === line.receipt)
+    return isWholeAmount ? [] : [{ ...exception, kind: 'different_amount' }]
   // What a partner calls a payment, its buyers may pay by hand too. One that is paid by a receipt that nobody knows may be
   // meant as well: `settleDoubts` takes it out again.
   const mayBeMeant = isWholeAmount && !(isPaid && payment.receipt !== null)
@@ -175,16 +185,4 @@ const judge = (payment: PaymentRow, line: FoundLine): NewException[] => {
     return [{ ...exception, kind: 'paid_again', otherReceipt: payment.receipt }]
   if (!isWholeAmount) return [{ ...exception, kind: 'different_amount' }]
   return isPaid ? [] : [{ ...exception, kind: 'paid_there' }]
-}
-
-const assign = async (transaction: Transaction<Schema>, lines: readonly FoundLine[]): Promise<void> => {
-  if (lines.length === 0) return
-  const given = givenRows(lines, {
-    receipt: ['statement_lines.receipt', ({ receipt }) => receipt],
-    id: ['payments.id', ({ id }) => id],
-  })
-  await sql`
-    UPDATE statement_lines SET payment_id = given.id FROM ${given}
-    WHERE statement_lines.receipt = given.receipt AND statement_lines.payment_id IS NULL
-  `.execute(transaction)
 }

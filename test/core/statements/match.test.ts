@@ -187,6 +187,60 @@ describe('a statement held against the payments', () => {
     expect((await found()).toSorted()).toEqual([`paid_again ${id} TKP0000002`, `twice ${id} TKP0000001`])
   })
 
+  it.each([true, false])(
+    'says nothing of a line whose receipt came to its payment during the import, by a reference of its own: %s',
+    async (isUnique) => {
+      const given = { at: AT, reference: 'INV1' }
+      await putPayment(own.database, { ...given, state: 'failed', at: '2026-11-25T08:50:00Z' })
+      const id = await putPayment(own.database, { ...given, state: 'unconfirmed' })
+      await settleOnceStored(id, 'TKP0000001')
+      const account = isUnique ? uniqueOf(id) : 'INV1'
+      await importFile(own.database, statementOf([paid('TKP0000001', { account })]))
+      await sql`DROP FUNCTION settle_once_stored CASCADE`.execute(own.database)
+      expect(await found()).toEqual([])
+    },
+  )
+
+  /** As a callback that is committed after the line was stored, and before payments are looked at. */
+  const settleOnceStored = async (id: bigint, receipt: string): Promise<void> => {
+    await sql`
+      CREATE FUNCTION settle_once_stored() RETURNS trigger LANGUAGE plpgsql AS ${sql.lit(`BEGIN
+        UPDATE payments SET state = 'successful', receipt = '${receipt}', transaction_date = now() WHERE id = ${id};
+        INSERT INTO receipts (receipt, payment_id) VALUES ('${receipt}', ${id});
+        RETURN NULL;
+      END`)}
+    `.execute(own.database)
+    await sql`
+      CREATE TRIGGER settle_once_stored AFTER INSERT ON statement_lines EXECUTE FUNCTION settle_once_stored()
+    `.execute(own.database)
+  }
+
+  it('names a payment whose receipt nobody told us when two lines paid it, in one statement or in two', async () => {
+    const one = await putPayment(own.database, { state: 'successful', at: AT })
+    const lines = [1, 2, 3].map((second) =>
+      paid(`TKP000000${second}`, { account: uniqueOf(one), at: `2026-11-25T09:00:0${second}Z` }),
+    )
+    await importFile(own.database, statementOf(lines.slice(0, 1)))
+    expect(await found()).toEqual([])
+    await importFile(own.database, statementOf(lines))
+    expect((await found()).toSorted()).toEqual([
+      `paid_again ${one} TKP0000002`,
+      `paid_again ${one} TKP0000003`,
+    ])
+    await importFile(
+      own.database,
+      statementOf([back('TKP0000008', 'TKP0000001'), back('TKP0000009', 'TKP0000003')]),
+    )
+    expect(await found(true)).toEqual([])
+  })
+
+  it('gives two lines to no payment by its partner’s reference, where one of them is the payment’s', async () => {
+    await putPayment(own.database, { state: 'successful', at: AT, reference: 'INV1' })
+    const lines = [paid('TKP0000001', { account: 'INV1' }), paid('TKP0000002', { account: 'INV1' })]
+    await importFile(own.database, statementOf(lines))
+    expect(await found()).toEqual(['unknown_here  TKP0000001', 'unknown_here  TKP0000002'])
+  })
+
   it('refuses to settle with a receipt that a statement has with another amount, and stays open where that was done', async () => {
     const id = await putPayment(own.database, { state: 'unconfirmed', at: AT, amountKes: 5_000 })
     await importFile(own.database, statementOf([paid('TKP0000009', { paidIn: '50.00' })]))

@@ -1,0 +1,48 @@
+import { sql, type Transaction } from 'kysely'
+import { anyOf, givenRows } from '../../database/given-rows.ts'
+import type { Schema } from '../../database/schema/schema.ts'
+
+/** Says of lines whose payment nobody knew which payment each is of. */
+export const assignLines = async (
+  transaction: Transaction<Schema>,
+  lines: readonly { receipt: string; id: bigint }[],
+): Promise<void> => {
+  if (lines.length === 0) return
+  const given = givenRows(lines, {
+    receipt: ['statement_lines.receipt', ({ receipt }) => receipt],
+    id: ['payments.id', ({ id }) => id],
+  })
+  await sql`
+    UPDATE statement_lines SET payment_id = given.id FROM ${given}
+    WHERE statement_lines.receipt = given.receipt AND statement_lines.payment_id IS NULL
+  `.execute(transaction)
+}
+
+/**
+ * Keeps, of payments that are paid by a receipt that nobody told us, all lines but the first that was not given back: each
+ * is paid once.
+ */
+export const recordPaidAgain = async (
+  transaction: Transaction<Schema>,
+  statementId: bigint,
+  paymentIds: readonly bigint[],
+): Promise<void> => {
+  if (paymentIds.length === 0) return
+  await sql`
+    INSERT INTO statement_exceptions (statement_id, kind, receipt, other_receipt, payment_id, paid_cents, completed_at,
+      reference)
+    SELECT ${statementId}, 'paid_again', receipt, first_receipt, payment_id, paid_cents, completed_at, reference
+    FROM (
+      SELECT receipt, payment_id, paid_cents, completed_at, reference,
+        first_value(receipt) OVER (PARTITION BY payment_id ORDER BY completed_at, receipt) AS first_receipt
+      FROM statement_lines
+      WHERE payment_id = ${anyOf('payments.id', paymentIds)} AND NOT EXISTS (
+        SELECT FROM statement_exceptions given_back
+        WHERE given_back.kind = 'reversed' AND coalesce(given_back.receipt, '') = statement_lines.receipt
+          AND given_back.paid_cents >= statement_lines.paid_cents
+      )
+    ) lines
+    WHERE receipt <> first_receipt
+    ON CONFLICT DO NOTHING
+  `.execute(transaction)
+}
