@@ -51,9 +51,12 @@ const settle = async (environment: Environment, paymentId: bigint, options: Sett
     validateOnly: options.dryRun === true,
     settleAnyway: options.anyway === true,
   }
-  const { payment, fromState } = await usePaymentOperations(environment, options.by, (service) =>
-    service.settlePayment(request),
+  const { payment, fromState, receiptFilledIn } = await usePaymentOperations(
+    environment,
+    options.by,
+    (service) => service.settlePayment(request),
   )
+  if (receiptFilledIn) return printFilledIn(options, paymentId, receipt ?? '')
   if (!options.dryRun) {
     const value = { payment_id: paymentId, state: outcome }
     return print(options, value, `Payment ${paymentId} is ${outcome}. Its partner is notified.`)
@@ -69,4 +72,15 @@ const settle = async (environment: Environment, paymentId: bigint, options: Sett
       'Nothing was changed: leave out --dry-run to go on.',
     ],
   )
+}
+
+const printFilledIn = (options: SettleOptions, paymentId: bigint, receipt: string): void => {
+  const value = { payment_id: paymentId, state: 'successful', receipt_filled_in: receipt }
+  const said = 'Its partner is not notified: it knows that it is paid.'
+  if (!options.dryRun)
+    return print(options, value, `Payment ${paymentId} has the receipt ${receipt} now. ${said}`)
+  print(options, { ...value, dry_run: true }, [
+    `Payment ${paymentId} is successful and has no receipt: ${receipt} would be filled in. ${said}`,
+    'Nothing was changed: leave out --dry-run to go on.',
+  ])
 }

@@ -131,6 +131,22 @@ describe('gateway payments', () => {
     expect((await run(['settle', id, ...settleWith('UE4A11B2D7'), '--anyway'])).code).toBe(0)
   })
 
+  it('fills in the receipt of a paid one by hand, and says that nobody is told', async () => {
+    const id = await makeUnconfirmed()
+    await sql`UPDATE payments SET state = 'successful', transaction_date = now() WHERE id = ${id}`.execute(
+      database,
+    )
+    const looked = await run(['settle', id, ...settleWith('UE4A11B2E1'), '--dry-run'])
+    expect(looked.stdout).toContain(
+      'has no receipt: UE4A11B2E1 would be filled in. Its partner is not notified',
+    )
+    expect(await run(['settle', id, ...settleWith('UE4A11B2E1')])).toMatchObject({
+      code: 0,
+      stdout: `Payment ${id} has the receipt UE4A11B2E1 now. Its partner is not notified: it knows that it is paid.\n`,
+    })
+    expect(await readBodies(database, BigInt(id))).toEqual([])
+  })
+
   it('lists what did not fit', async () => {
     const id = await makeUnconfirmed()
     const finding = { payment_id: BigInt(id), kind: 'different_amount', detail: '151 instead of 150' }

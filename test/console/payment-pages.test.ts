@@ -197,6 +197,20 @@ describe('a payment', () => {
     expect((await money.get(`/payments/${id}`)).body).not.toContain(`href="/payments/${id}/settle"`)
   })
 
+  it('has its receipt filled in by hand when it is paid and has none', async () => {
+    const id = await makeUnconfirmed()
+    await sql`UPDATE payments SET state = 'successful', transaction_date = now() WHERE id = ${id}`.execute(
+      test.database,
+    )
+    expect((await money.get(`/payments/${id}`)).body).toContain(`href="/payments/${id}/settle"`)
+    expect((await money.get(`/payments/${id}/settle`)).body).not.toContain('not paid')
+    const given = { outcome: 'successful', receipt: 'UE4A11B2X7', reason: 'on the statement' }
+    const look = await money.post(`/payments/${id}/settle`, given)
+    expect(look.body).toContain('is not told: it knows that it is paid')
+    expect((await money.post(`/payments/${id}/settle`, { ...given, confirmed: 'yes' })).status).toBe(303)
+    expect((await money.get(`/payments/${id}`)).body).not.toContain(`href="/payments/${id}/settle"`)
+  })
+
   it('has its outcome sent again', async () => {
     const deliveryId = await addDelivery(test.database, 'https://shop.example/paid', partnerId)
     const { payment_id: id } = await test.database

@@ -61,7 +61,9 @@ const factsOf = (payment: Payment, revealed: Revealed | null): SafeHtml => {
 }
 
 /** A failed one was paid all the same, if M-PESA's statement shows it; a paid one stays paid. */
-const maySettle = ({ state }: Payment): boolean => state !== PaymentState.SUCCESSFUL
+/** What a paid one may lack is its receipt. */
+const maySettle = ({ state, receipt }: Payment): boolean =>
+  state !== PaymentState.SUCCESSFUL || receipt === undefined
 
 const hasEnded = ({ state }: Payment): boolean =>
   state === PaymentState.SUCCESSFUL || state === PaymentState.FAILED

@@ -34,7 +34,7 @@ ${postForm({
       value: given.get('outcome'),
       options: [
         ['successful', 'paid'],
-        ...(payment.state === PaymentState.FAILED ? [] : [['failed', 'not paid'] as const]),
+        ...(isFailedOrPaid(payment) ? [] : [['failed', 'not paid'] as const]),
       ],
     }),
     field({
@@ -70,6 +70,10 @@ const anywayField = (): SafeHtml =>
     ],
   })
 
+/** One that failed may be found paid, and of one that is paid the receipt be filled in; neither is made failed. */
+const isFailedOrPaid = ({ state }: Payment): boolean =>
+  state === PaymentState.FAILED || state === PaymentState.SUCCESSFUL
+
 /** Shows what it would do; does it once that was confirmed. */
 export const settle = async (call: ActionCall): Promise<Done> => {
   const { form, clients } = call
@@ -78,7 +82,7 @@ export const settle = async (call: ActionCall): Promise<Done> => {
   const outcome = parsePaymentState(form.get('outcome') ?? '') ?? PaymentState.UNSPECIFIED
   const receipt = filled(form, 'receipt')?.toUpperCase()
   const isConfirmed = form.get('confirmed') === 'yes'
-  const { payment } = await clients.payments.settlePayment({
+  const { payment, receiptFilledIn } = await clients.payments.settlePayment({
     paymentId,
     outcome,
     receipt,
@@ -91,13 +95,23 @@ export const settle = async (call: ActionCall): Promise<Done> => {
   if (isConfirmed)
     return {
       goTo: `/payments/${paymentId}`,
-      said: `Payment ${paymentId} is ${name}. Its partner is notified.`,
+      said: receiptFilledIn
+        ? `Payment ${paymentId} has the receipt ${receipt} now. Its partner is not notified: it knows that it is paid.`
+        : `Payment ${paymentId} is ${name}. Its partner is notified.`,
     }
-  return confirmPage({ before, after: payment, form })
+  return confirmPage({ before, after: payment, form, receiptFilledIn })
 }
 
-const confirmPage = (looked: { before: Payment; after: Payment; form: URLSearchParams }): Page => {
-  const { before, after, form } = looked
+const confirmPage = (looked: {
+  before: Payment
+  after: Payment
+  form: URLSearchParams
+  receiptFilledIn: boolean
+}): Page => {
+  const { before, after, form, receiptFilledIn } = looked
+  const told = receiptFilledIn
+    ? `${before.partnerId} is not told: it knows that it is paid`
+    : `${before.partnerId} is told`
   const carried = ['outcome', 'receipt', 'reason', 'anyway'].map((name) => hidden(name, form.get(name) ?? ''))
   return {
     title: `Settle payment ${before.paymentId}?`,
@@ -107,7 +121,7 @@ ${facts([
   ['From', toPaymentStateName(before.state)],
   ['To', toPaymentStateName(after.state)],
   ['Receipt', after.receipt ?? null],
-  ['Partner', `${before.partnerId} is told`],
+  ['Partner', told],
   ['At', before.callbackUrl],
   ['Result', `${after.resultCode ?? ''} ${after.resultDesc ?? ''}`],
   ['Why', form.get('reason')],

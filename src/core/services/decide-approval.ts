@@ -11,7 +11,7 @@ import { eraseWithin } from '../payers/erase.ts'
 import { findPayments } from '../payers/find-payments.ts'
 import { findPayment } from '../payments/find.ts'
 import type { Settlement } from '../settle/decide.ts'
-import { settleWithin } from '../settle/settle-by-hand.ts'
+import { isFilledIn, settleWithin } from '../settle/settle-by-hand.ts'
 import { requireOperator } from './known-operator.ts'
 import { openMessage, requireNoneInSpool } from './payer-methods.ts'
 import { toRefusal } from './payment-operations-methods.ts'
@@ -126,7 +126,9 @@ const settleApproved = async (change: Decided & { parts: ApprovalParts }): Promi
     isRehearsal: false,
   })
   if (settled.kind !== 'settled') throw toRefusal(settled, { paymentId, outcome, receipt })
-  const said = `Payment ${paymentId} is ${outcome}. Its partner is notified.`
+  const said = isFilledIn(settled.settlement)
+    ? `Payment ${paymentId} has the receipt ${receipt} now. Its partner is not notified: it knows that it is paid.`
+    : `Payment ${paymentId} is ${outcome}. Its partner is notified.`
   return { said, report: () => parts.onSettled(settled.settlement) }
 }
 

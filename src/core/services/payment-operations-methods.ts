@@ -13,7 +13,7 @@ import {
   ownerOf,
 } from '../payments/find.ts'
 import { FINDING_KINDS, isFindingKind } from '../settle/findings.ts'
-import { type HandSettled, settleByHand } from '../settle/settle-by-hand.ts'
+import { type HandSettled, isFilledIn, settleByHand } from '../settle/settle-by-hand.ts'
 import { askApproval } from './ask-approval.ts'
 import { answerCancelByHand } from './cancel-by-hand.ts'
 import { answerAcknowledge, answerListExceptions } from './exception-methods.ts'
@@ -112,6 +112,7 @@ const answerSettle: Methods['settlePayment'] = async (parts, request, actor) => 
   return {
     payment: toPaymentMessage(payment),
     fromState: settlement.from === null ? PaymentState.UNSPECIFIED : PAYMENT_STATES[settlement.from],
+    receiptFilledIn: isFilledIn(settlement),
   }
 }
 

@@ -28,7 +28,7 @@ export type HandSettlement = {
 
 /** What came of it. */
 export type HandSettled =
-  /** Or would be; `payment` as it is then. */
+  /** Or would be, or has the receipt filled in that it lacked; `payment` as it is then. */
   | { kind: 'settled'; settlement: Settlement; payment: PaymentRow }
   /** Nothing was changed, since no arrow leads there from the payment's state (null: none such). */
   | { kind: 'unchanged'; state: PaymentStateName | null }
@@ -57,7 +57,8 @@ class RolledBack extends Error {
 /**
  * Settles a payment on an operator's statement: the only way out for one that neither a callback, nor the query, nor
  * M-PESA's records settle; one that they may settle yet is left to them, unless the operator says otherwise. Its partner
- * gets a delivery as always, and the audit log a line. Only along an arrow, so a paid payment stays paid.
+ * gets a delivery as always, and the audit log a line. Only along an arrow, so a paid payment stays paid; the receipt that
+ * one lacks is filled in, with a line of the audit log, and no delivery: its partner knows that it is paid.
  */
 export const settleByHand = async (database: Database, request: HandSettlement): Promise<HandSettled> => {
   try {
@@ -95,9 +96,15 @@ const settleOne = async (transaction: Transaction<Schema>, request: HandSettleme
   const duty = request.anyway ? null : await findDuty(transaction, paymentId)
   const [settlement] = await settle(transaction, [toEvidence(request)])
   const payment = await findPayment(transaction, owner, paymentId)
-  if (settlement?.decision.kind !== 'move' || payment === undefined) return toRefusal(settlement)
+  if (settlement === undefined || !isDone(settlement) || payment === undefined) return toRefusal(settlement)
   return duty === null ? { kind: 'settled', settlement, payment } : { kind: 'may_settle_itself', ...duty }
 }
+
+const isDone = ({ decision }: Settlement): boolean => decision.kind === 'move' || isFilledIn({ decision })
+
+/** Whether a payment was paid before, and only the receipt that it lacked is filled in: nobody is told. */
+export const isFilledIn = ({ decision }: Pick<Settlement, 'decision'>): boolean =>
+  decision.kind === 'fill_in_receipt'
 
 /** What a statement has under the receipt, where that is not what was asked for, in cents; null: none says so. */
 const findOtherAmount = async (

@@ -56,7 +56,9 @@ const stateOf = async (paymentId: bigint): Promise<string | undefined> =>
 
 const receiptOf = (paymentId: bigint): string => `R${String(paymentId).padStart(9, '0')}`
 
-const countOf = async (table: 'audit' | 'service_tokens' | 'partner_accounts'): Promise<number> => {
+const countOf = async (
+  table: 'audit' | 'deliveries' | 'service_tokens' | 'partner_accounts',
+): Promise<number> => {
   const { rows } = await sql<{ count: bigint }>`SELECT count(*) FROM ${sql.table(table)}`.execute(
     test.database,
   )
@@ -166,6 +168,27 @@ describe.each(PROTOCOLS)('payments, by operators through %s', (protocol) => {
     expect(await refusedWith(operations().settlePayment(failed, { headers }))).toEqual([
       Code.FailedPrecondition,
       `payment ${paymentId} is successful and cannot become failed; nothing was changed`,
+    ])
+  })
+
+  it('that are paid have the receipt filled in that they lack, and nobody is told', async () => {
+    const paymentId = await makeUnconfirmed()
+    const paid = { state: 'successful' as const, result_code: '0', transaction_date: new Date() }
+    await test.database.updateTable('payments').set(paid).where('id', '=', paymentId).execute()
+    const [receipt, lines, told] = [receiptOf(paymentId), await countOf('audit'), await countOf('deliveries')]
+    const request = { paymentId, outcome: PaymentState.SUCCESSFUL, receipt, reason: 'on the statement' }
+    const looked = await operations().settlePayment({ ...request, validateOnly: true }, { headers })
+    expect(looked).toMatchObject({ receiptFilledIn: true, payment: { receipt } })
+    expect(await countOf('audit')).toBe(lines)
+    expect(await operations().settlePayment(request, { headers })).toMatchObject({
+      receiptFilledIn: true,
+      fromState: PaymentState.SUCCESSFUL,
+      payment: { state: PaymentState.SUCCESSFUL, receipt },
+    })
+    expect([await countOf('audit'), await countOf('deliveries')]).toEqual([lines + 1, told])
+    expect(await refusedWith(operations().settlePayment(request, { headers }))).toEqual([
+      Code.FailedPrecondition,
+      `payment ${paymentId} is successful and cannot become successful; nothing was changed`,
     ])
   })
 

@@ -354,6 +354,13 @@ export declare type SettlePaymentResponse = Message<"mpesa.gateway.v1.SettlePaym
    * @generated from field: mpesa.gateway.v1.PaymentState from_state = 2;
    */
   fromState: PaymentState;
+
+  /**
+   * It was paid before, without a receipt, and only that is filled in: its partner is not told.
+   *
+   * @generated from field: bool receipt_filled_in = 3;
+   */
+  receiptFilledIn: boolean;
 };
 
 /**
@@ -704,7 +711,7 @@ export declare const PaymentOperationsService: GenService<{
    * Settles an open payment by hand, as M-PESA's statement shows it; its partner gets the outcome as always. Errors: NOT_FOUND;
    * FAILED_PRECONDITION, and nothing is changed, where no arrow leads to that outcome, where the receipt proves another
    * payment, and, without `settle_anyway`, where the gateway itself may still settle it, or where a statement of M-PESA has
-   * another amount under the receipt.
+   * another amount under the receipt. Of a payment that is paid and has no receipt, that is filled in, and nobody is told.
    *
    * @generated from rpc mpesa.gateway.v1.PaymentOperationsService.SettlePayment
    */
