@@ -77,9 +77,11 @@ const settle = async (environment: Environment, paymentId: bigint, options: Sett
 const printFilledIn = (options: SettleOptions, paymentId: bigint, receipt: string): void => {
   const value = { payment_id: paymentId, state: 'successful', receipt_filled_in: receipt }
   const said = 'Its partner is not notified: it knows that it is paid.'
-  if (!options.dryRun)
-    return print(options, value, `Payment ${paymentId} has the receipt ${receipt} now. ${said}`)
-  print(options, { ...value, dry_run: true }, [
+  if (!options.dryRun) {
+    print(options, value, `Payment ${paymentId} has the receipt ${receipt} now. ${said}`)
+    return
+  }
+  print(options, { payment_id: paymentId, state: 'successful', receipt_filled_in: receipt, dry_run: true }, [
     `Payment ${paymentId} is successful and has no receipt: ${receipt} would be filled in. ${said}`,
     'Nothing was changed: leave out --dry-run to go on.',
   ])

@@ -45,7 +45,8 @@ const digitsOf = (parts: Readonly<Record<string, string | undefined>>): string |
 const toHourOfDay = (hour: number, half: string): number | null =>
   hour < 1 || hour > 12 ? null : (hour % 12) + (half === 'P' ? 12 : 0)
 
-const AMOUNT = /^(-?)(?:KES ?)?(-?)(\d{1,3}(?:,\d{3})+|\d{1,12})(?:\.(\d{1,2})\d*)?$/i
+/** Twelve digits at most: more would be no safe integer of cents. */
+const AMOUNT = /^(-?)(?:KES ?)?(-?)(\d{1,3}(?:,\d{3}){1,3}|\d{1,12})(?:\.(\d{1,2})\d*)?$/i
 
 /** Parses an amount of KES as a statement has it, `1,500.00`, into cents; nothing and `-` are 0. */
 export const parseStatementAmount = (text: string): Parsed<number> => {

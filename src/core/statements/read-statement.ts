@@ -63,6 +63,11 @@ async function* linesOf(
   for await (const row of rows) {
     const { line, cells } = row
     if (cells.every((cell) => cell.trim() === '')) continue
+    if (cells.some((cell) => cell.includes('\0'))) {
+      throw new StatementError('has a character that is none, of code 0: export the statement again', {
+        line,
+      })
+    }
     if (cells.length < leastCells) {
       const problem = `has ${cells.length} cells and the row of columns ${leastCells}: is the file cut short?`
       throw new StatementError(problem, { line })

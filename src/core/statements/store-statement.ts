@@ -119,6 +119,11 @@ const count = (counts: Counts, line: StatementLine): void => {
   counts.paidLines += line.paidInCents > 0 ? 1 : 0
   counts.paidCents += line.paidInCents
   counts.withdrawnCents += line.withdrawnCents
+  if (counts.paidCents + counts.withdrawnCents > Number.MAX_SAFE_INTEGER) {
+    throw new StatementError('brings the sum above what any account holds: is it a statement?', {
+      line: line.line,
+    })
+  }
   counts.firstMs = Math.min(counts.firstMs, line.completedAt.getTime())
   counts.lastMs = Math.max(counts.lastMs, line.completedAt.getTime())
 }

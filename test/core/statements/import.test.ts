@@ -62,6 +62,11 @@ describe('importing a statement', () => {
       /not the account that payers pay into/,
     ],
     [
+      'of sums that no account holds',
+      statementOf(Array.from({ length: 100 }, (_one, index) => line(index, { paidIn: '999999999999' }))),
+      /^line 9\d: brings the sum above what any account holds/,
+    ],
+    [
       'of another paybill',
       statementOf([line(1)]).replace('600123', '999999'),
       /^no account here has the shortcode 999999/,

@@ -112,6 +112,16 @@ describe('a statement in CSV', () => {
       /^line 2, Paid In: must not be/,
     ],
     [
+      'more digits than an amount has',
+      csv(COLUMNS, `TKP5AY9DLM,25-11-2026 21:45:13,Completed,"1${',000'.repeat(120)}",,`),
+      /^line 2, Paid In: must be an amount/,
+    ],
+    [
+      'a character that is none',
+      csv(COLUMNS, ...Array.from({ length: 2_000 }, () => LINE), `${LINE}\0`),
+      /^line 2002: has a character that is none, of code 0/,
+    ],
+    [
       'a line cut short',
       csv(COLUMNS, LINE, 'TKP5AY9DLN,25-11-2026 21:4'),
       /^line 3: has 2 cells and the row of columns 6/,

@@ -42,6 +42,12 @@ describe('a statement in XLSX', () => {
     expect(xlsx.lines[0]).toEqual(text.lines[0])
   })
 
+  it.each(['\0', '&#0;'])('with a character that is none in a cell, %j, says so', async (character) => {
+    const strings = String(await statementFixture('xlsx/sharedStrings.xml'))
+    const bytes = await portalXlsx({ 'xl/sharedStrings.xml': strings.replace('ORD1042', `ORD${character}`) })
+    expect(await problemOf(bytes)).toMatch(/code 0|XML/)
+  })
+
   it('that is cut short, or no workbook, says so', async () => {
     const whole = await portalXlsx()
     const broken = /^the XLSX is broken or cut short/
