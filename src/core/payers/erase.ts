@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { anyOf } from '../../database/expressions.ts'
+import { holdImportsOff } from '../../database/import-lock.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { type Msisdn, maskMsisdn } from '../../values/msisdn.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
@@ -9,14 +10,17 @@ import { findPayments } from './find-payments.ts'
 
 /**
  * What came of it; `payments` are those that keep the number from being erased, since they or their deliveries are
- * open.
+ * open. `importing`: a statement is being imported, whose lines nobody sees yet.
  */
-export type Erasure = { kind: 'erased'; rows: ErasedRows } | { kind: 'open'; payments: bigint[] }
+export type Erasure =
+  | { kind: 'erased'; rows: ErasedRows }
+  | { kind: 'open'; payments: bigint[] }
+  | { kind: 'importing' }
 
 /**
  * Takes a payer's number out of everything that is kept: zeros stand for it afterwards, and there is no way back.
  * Amounts, receipts, ids, partners and states stay, for the books need them. Nothing is done while a payment of the
- * payer is open, or its outcome not delivered yet: both need the number. One transaction, with its row in the audit
+ * payer is open, or its outcome not delivered yet: both need the number; nor while a statement is imported. One transaction, with its row in the audit
  * log, which names the payer by the masked number.
  */
 export const erasePayer = async (options: {
@@ -37,6 +41,7 @@ export const eraseWithin = async (options: {
   actor: Actor
 }): Promise<Erasure> => {
   const { transaction, msisdn, ids, actor } = options
+  if (!(await holdImportsOff(transaction))) return { kind: 'importing' }
   const open = await lockAndFindOpen(transaction, ids)
   if (open.length > 0) return { kind: 'open', payments: open }
   const rows = await blankEverywhere(transaction, toNineDigits(msisdn), ids)

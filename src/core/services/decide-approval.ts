@@ -13,7 +13,7 @@ import { findPayment } from '../payments/find.ts'
 import type { Settlement } from '../settle/decide.ts'
 import { isFilledIn, settleWithin } from '../settle/settle-by-hand.ts'
 import { requireOperator } from './known-operator.ts'
-import { openMessage, requireNoneInSpool } from './payer-methods.ts'
+import { requireNoneInSpool, toRefusedErasure } from './payer-methods.ts'
 import { toRefusal } from './payment-operations-methods.ts'
 import { Refused } from './refused.ts'
 
@@ -142,7 +142,7 @@ const eraseApproved = async (change: Decided & { parts: ApprovalParts }): Promis
   await requireNoneInSpool(parts.spoolFolder, msisdn)
   const ids = await findPayments(transaction, msisdn)
   const erasure = await eraseWithin({ transaction, msisdn, ids, actor })
-  if (erasure.kind === 'open') throw new Refused('not_possible', openMessage(erasure.payments))
+  if (erasure.kind !== 'erased') throw toRefusedErasure(erasure)
   const { payments, deliveries, callbacks } = erasure.rows
   const said = `The payer is erased from ${payments} payments, ${deliveries} deliveries and ${callbacks} callbacks.`
   return { said, report: () => parts.log.info({ event: 'payer_erased', payments, deliveries, callbacks }) }

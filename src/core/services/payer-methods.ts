@@ -4,7 +4,7 @@ import type { ExportPayerRequest, PayerService } from '../../gen/mpesa/gateway/v
 import type { Log } from '../../runtime/log.ts'
 import { type Msisdn, parseMsisdn } from '../../values/msisdn.ts'
 import type { Actor } from '../audit/record-audit.ts'
-import { erasePayer, lockAndFindOpen } from '../payers/erase.ts'
+import { type Erasure, erasePayer, lockAndFindOpen } from '../payers/erase.ts'
 import { exportPayer, type PayerRecord } from '../payers/export.ts'
 import { findPayments } from '../payers/find-payments.ts'
 import { findSpooled, listSpool, SpoolUnreadable } from '../payers/find-spooled.ts'
@@ -34,7 +34,7 @@ const answerErase: Methods['erasePayer'] = async (parts, request, actor) => {
   await requireNoneInSpool(spoolFolder, msisdn)
   if (parts.fourEyes) throw await askErasure(database, { msisdn, actor })
   const erasure = await erasePayer({ database, msisdn, actor })
-  if (erasure.kind === 'open') throw new Refused('not_possible', openMessage(erasure.payments))
+  if (erasure.kind !== 'erased') throw toRefusedErasure(erasure)
   const { payments, deliveries, callbacks } = erasure.rows
   log.info({ event: 'payer_erased', payments, deliveries, callbacks })
   return { payments: BigInt(payments), deliveries: BigInt(deliveries), callbacks: BigInt(callbacks) }
@@ -82,8 +82,17 @@ const readMsisdn = (text: string): Msisdn => {
   return parsed.value
 }
 
+/** Why a payer was not erased. */
+export const toRefusedErasure = (erasure: Exclude<Erasure, { kind: 'erased' }>): Refused =>
+  new Refused(
+    'not_possible',
+    erasure.kind === 'open'
+      ? openMessage(erasure.payments)
+      : 'nothing was changed: a statement is being imported, which may hold the number. Repeat the command when that is done',
+  )
+
 /** Why the payer of these open payments is not erased. */
-export const openMessage = (payments: readonly bigint[]): string => {
+const openMessage = (payments: readonly bigint[]): string => {
   const named = payments.slice(0, NAMED).join(', ')
   const more = payments.length > NAMED ? ` and ${payments.length - NAMED} more` : ''
   return (

@@ -76,7 +76,10 @@ const answerImport: Methods['importStatement'] = async (parts, request, actor) =
   if (imported.kind === 'no_upload')
     throw new Refused('not_found', 'no file was handed over under this upload_id, or it was imported since')
   if (imported.kind === 'busy')
-    throw new Refused('not_possible', 'another statement is being imported: import this one when it is done')
+    throw new Refused(
+      'not_possible',
+      'another statement is being imported, or a payer erased: import this one when that is done',
+    )
   const { statementId } = imported
   if (imported.kind === 'imported')
     log.info({ event: 'statement_imported', statement_id: Number(statementId) })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { isAloneImporting } from '../../database/import-lock.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
@@ -63,7 +64,7 @@ const importOnce = async (
   fingerprint: Buffer,
 ): Promise<Imported> => {
   const imported = await options.database.transaction().execute(async (transaction): Promise<Imported> => {
-    if (!(await isAlone(transaction))) return { kind: 'busy' }
+    if (!(await isAloneImporting(transaction))) return { kind: 'busy' }
     const known = await transaction
       .selectFrom('statements')
       .select('id')
@@ -76,14 +77,6 @@ const importOnce = async (
   })
   crashPoint('import_statement.after_commit')
   return imported
-}
-
-/** Two that overlap would wait for each other's lines. */
-const isAlone = async (transaction: Transaction<Schema>): Promise<boolean> => {
-  const { rows } = await sql<{ is_alone: boolean }>`
-    SELECT pg_try_advisory_xact_lock(hashtext('mpesa-gateway statements')) AS is_alone
-  `.execute(transaction)
-  return rows[0]?.is_alone === true
 }
 
 const importNew = async (

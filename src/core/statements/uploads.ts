@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { MOST_STATEMENT_BYTES } from '../../values/statement-size.ts'
+import { StatementError } from './statement-error.ts'
 import type { RandomAccess } from './xlsx-rows.ts'
 
 // A file is handed over in parts, each a call of its own, whichever process takes it: nothing waits in the memory of one,
@@ -88,7 +89,7 @@ export const openUpload = async (database: Database, uploadId: string): Promise<
         .orderBy('at', 'desc')
         .limit(1)
         .executeTakeFirst()
-      if (part === undefined) throw new Error(`upload ${uploadId} is gone`)
+      if (part === undefined) throw new StatementError('the file is gone meanwhile: hand it over again')
       const begin = at - Number(part.at)
       const bytes = part.content.subarray(begin, begin + below - at)
       if (bytes.length === 0) throw new Error(`upload ${uploadId} is shorter than it was`)

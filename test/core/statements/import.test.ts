@@ -159,6 +159,17 @@ describe('importing a statement', () => {
     await wrong({ exceptionId, note: '' }).toThrow(/^note /)
   })
 
+  it('a payer is not erased while a statement is imported, whose lines nobody sees yet', async () => {
+    const msisdn = parseMsisdn('254711222444')
+    if (!msisdn.ok) throw new Error(msisdn.problem)
+    const erase = () => erasePayer({ database: own.database, msisdn: msisdn.value, actor: testActor })
+    await own.database.transaction().execute(async (transaction) => {
+      await sql`SELECT pg_advisory_xact_lock(hashtext('mpesa-gateway statements'))`.execute(transaction)
+      expect(await erase()).toEqual({ kind: 'importing' })
+    })
+    expect(await erase()).toMatchObject({ kind: 'erased' })
+  })
+
   it('a payer’s number that somebody typed as an account number, or in a note, goes when the payer is erased', async () => {
     const number = '254711222333'
     await putPayment(own.database, { state: 'failed', at: '2026-11-20T09:00:00Z' })

@@ -164,7 +164,8 @@ export declare const PayerService: GenService<{
   /**
    * Takes a payer's number out of all that is kept: zeros stand for it. There is no way back. Errors: NOT_FOUND for a payment
    * that is not there; FAILED_PRECONDITION, and nothing is changed, once the payer was erased, and while a payment of the payer is
-   * open, its outcome is not delivered, or the spool of the process that is asked holds a callback with the number.
+   * open, its outcome is not delivered, a statement is being imported, or the spool of the process that is asked holds a
+   * callback with the number.
    *
    * @generated from rpc mpesa.gateway.v1.PayerService.ErasePayer
    */
