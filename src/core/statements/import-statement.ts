@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { isAloneImporting } from '../../database/import-lock.ts'
 import type { Schema } from '../../database/schema/schema.ts'
@@ -9,7 +9,7 @@ import { noteFound } from './count-found.ts'
 import { recordUnknown } from './exceptions.ts'
 import { type GivenReference, matchPayments, type Referred } from './match-payments.ts'
 import { openRows } from './open-rows.ts'
-import { readStatement } from './read-statement.ts'
+import { readStatement, type Statement } from './read-statement.ts'
 import { StatementError } from './statement-error.ts'
 import { type Counts, storeStatement } from './store-statement.ts'
 import { forgetUpload, openUpload } from './uploads.ts'
@@ -63,7 +63,23 @@ const importOnce = async (
   file: RandomAccess,
   fingerprint: Buffer,
 ): Promise<Imported> => {
+  // What an XLSX shares among its cells is read here, which takes a while, and not while the transaction is open.
+  const open = await openRows(file)
+  try {
+    return await importPrepared(options, await readStatement(open), fingerprint)
+  } finally {
+    await open.rows.return(undefined)
+  }
+}
+
+const importPrepared = async (
+  options: StatementImport,
+  statement: Statement,
+  fingerprint: Buffer,
+): Promise<Imported> => {
   const imported = await options.database.transaction().execute(async (transaction): Promise<Imported> => {
+    // Between two statements of SQL rows are read, for longer than any other transaction may be idle.
+    await sql`SET LOCAL idle_in_transaction_session_timeout = 0`.execute(transaction)
     if (!(await isAloneImporting(transaction))) return { kind: 'busy' }
     const known = await transaction
       .selectFrom('statements')
@@ -71,7 +87,7 @@ const importOnce = async (
       .where('fingerprint', '=', fingerprint)
       .executeTakeFirst()
     if (known !== undefined) return { kind: 'known', statementId: known.id }
-    const statementId = await importNew(transaction, options, file, fingerprint)
+    const statementId = await importNew(transaction, options, statement, fingerprint)
     crashPoint('import_statement.before_commit')
     return { kind: 'imported', statementId }
   })
@@ -82,11 +98,10 @@ const importOnce = async (
 const importNew = async (
   transaction: Transaction<Schema>,
   options: StatementImport,
-  file: RandomAccess,
+  statement: Statement,
   fingerprint: Buffer,
 ): Promise<bigint> => {
   const { fileName, referencesOf, actor } = options
-  const statement = await readStatement(await openRows(file))
   const shortcode = shortcodeOf(options.shortcode, statement.head.shortcode)
   const accountIds = await findAccounts(transaction, shortcode, options.defaultAccount)
   const { statementId, counts, period } = await storeStatement(transaction, statement, {

@@ -2,12 +2,16 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { erasePayer } from '../../../src/core/payers/erase.ts'
+import { importStatement } from '../../../src/core/statements/import-statement.ts'
+import { addPart } from '../../../src/core/statements/uploads.ts'
+import { connectDatabase } from '../../../src/database/connect.ts'
 import { parseMsisdn } from '../../../src/values/msisdn.ts'
 import { testActor } from '../../support/actor.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { dumpDatabase, tablesWith } from '../../support/dump.ts'
+import { quietLog } from '../../support/quiet-log.ts'
 import { portalXlsx, statementFixture } from '../../support/statements.ts'
-import { importFile, putPayment, statementOf, statementsOf } from './importing.ts'
+import { importFile, putPayment, SHORTCODE, statementOf, statementsOf } from './importing.ts'
 
 const line = (number: number, more: object = {}) => ({
   receipt: `TKQ${String(number).padStart(7, '0')}`,
@@ -113,6 +117,33 @@ describe('importing a statement', () => {
     await expect(service.importStatement({ uploadId, fileName: 'x.csv' })).rejects.toThrow(
       /^no file was handed over/,
     )
+  })
+
+  it('may read for longer between two statements of SQL than any other transaction', async () => {
+    const database = connectDatabase({
+      databaseUrl: own.url,
+      poolSize: 2,
+      log: quietLog,
+      settings: { idle_in_transaction_session_timeout: '100ms' },
+    })
+    const [uploadId, account] = [randomUUID(), { shortcode: SHORTCODE, partyB: SHORTCODE }]
+    await putPayment(database, { state: 'failed', at: '2026-11-25T09:00:00Z' })
+    await addPart(database, { uploadId, at: 0, content: Buffer.from(statementOf([line(8_000)])) })
+    const referencesOf = () => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
+      return []
+    }
+    const imported = importStatement({
+      database,
+      uploadId,
+      fileName: 'statement.csv',
+      shortcode: null,
+      defaultAccount: account,
+      referencesOf,
+      actor: testActor,
+    })
+    expect(await imported).toMatchObject({ kind: 'imported' })
+    await database.destroy()
   })
 
   it('is refused while another is being imported', async () => {
