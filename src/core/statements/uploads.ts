@@ -29,11 +29,14 @@ export const addPart = async (
     const size = await sizeOf(transaction, uploadId)
     if (at > size || at + content.length > MOST_STATEMENT_BYTES) return { kind: 'elsewhere', size }
     if (at < size) return repeatedPart(transaction, part, size)
-    await transaction
+    const added = await transaction
       .insertInto('statement_uploads')
       .values({ upload_id: uploadId, at: BigInt(at), content })
-      .execute()
-    return { kind: 'added', size: at + content.length }
+      .onConflict((conflict) => conflict.columns(['upload_id', 'at']).doNothing())
+      .executeTakeFirst()
+    if (added.numInsertedOrUpdatedRows === 1n) return { kind: 'added', size: at + content.length }
+    // The same part came at the same time in another call.
+    return repeatedPart(transaction, part, await sizeOf(transaction, uploadId))
   })
 }
 

@@ -119,6 +119,22 @@ describe('importing a statement', () => {
     )
   })
 
+  it('takes a part that comes several times at once, and no other in its place', async () => {
+    const service = statementsOf(own.database)
+    for (let round = 0; round < 5; round += 1) {
+      const uploadId = randomUUID()
+      const part = (text: string) =>
+        service.uploadStatementPart({ uploadId, at: 0n, content: Buffer.from(text) })
+      expect(await Promise.all(['abc', 'abc', 'abc'].map(part))).toMatchObject([
+        { size: 3n },
+        { size: 3n },
+        { size: 3n },
+      ])
+      await expect(part('abd')).rejects.toThrow('the next part of the file begins at 3: nothing was changed')
+    }
+    await own.database.deleteFrom('statement_uploads').execute()
+  })
+
   it('may read for longer between two statements of SQL than any other transaction', async () => {
     const database = connectDatabase({
       databaseUrl: own.url,
