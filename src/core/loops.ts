@@ -17,6 +17,7 @@ import type { KeyUse } from './partners/key-use.ts'
 import { startPulling } from './reconcile/pull-transactions.ts'
 import { startReconciling } from './reconcile/reconcile.ts'
 import { startSignalling } from './signals/signal.ts'
+import { startForgettingUploads } from './statements/forget-uploads.ts'
 import { startSubmitting } from './submit/submit.ts'
 import { startSummingTotals } from './totals/sum-totals.ts'
 import type { CoreTraces } from './traces.ts'
@@ -81,6 +82,7 @@ export const startLoops = (options: CoreOptions, shared: Shared): CoreLoops => {
       keepDays: config.keepDays.strangers,
       log,
     }),
+    startForgettingUploads({ database, log }),
     ...startSignalling({
       database,
       url: config.signals.url,

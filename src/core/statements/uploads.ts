@@ -16,8 +16,7 @@ export const MOST_PART_BYTES = 128 * 1024
 export type AddedPart = { kind: 'added'; size: number } | { kind: 'elsewhere'; size: number }
 
 /**
- * Keeps a part of a file that begins at `at`, where the file ends so far; the same part again changes nothing. With the
- * first part of a file, files go that nobody imported within a day.
+ * Keeps a part of a file that begins at `at`, where the file ends so far; the same part again changes nothing.
  */
 export const addPart = async (
   database: Database,
@@ -25,7 +24,6 @@ export const addPart = async (
 ): Promise<AddedPart> => {
   const { uploadId, at, content } = part
   return database.transaction().execute(async (transaction): Promise<AddedPart> => {
-    if (at === 0) await forgetOldUploads(transaction)
     const size = await sizeOf(transaction, uploadId)
     if (at > size || at + content.length > MOST_STATEMENT_BYTES) return { kind: 'elsewhere', size }
     if (at < size) return repeatedPart(transaction, part, size)
@@ -55,8 +53,9 @@ const repeatedPart = async (
   return { kind: isSame ? 'added' : 'elsewhere', size }
 }
 
-const forgetOldUploads = async (transaction: Transaction<Schema>): Promise<void> => {
-  await transaction
+/** Takes files away that nobody imported within a day. */
+export const forgetOldUploads = async (database: Database): Promise<void> => {
+  await database
     .deleteFrom('statement_uploads')
     .where('uploaded_at', '<', sql<Date>`now() - interval '1 day'`)
     .execute()

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { erasePayer } from '../../../src/core/payers/erase.ts'
+import { startForgettingUploads } from '../../../src/core/statements/forget-uploads.ts'
 import { importStatement } from '../../../src/core/statements/import-statement.ts'
 import { addPart } from '../../../src/core/statements/uploads.ts'
 import { connectDatabase } from '../../../src/database/connect.ts'
@@ -113,7 +114,10 @@ describe('importing a statement', () => {
     await expect(service.uploadStatementPart({ uploadId: 'x' })).rejects.toThrow(/^upload_id must be a UUID/)
     await sql`UPDATE statement_uploads SET uploaded_at = now() - interval '25 hours'`.execute(own.database)
     await service.uploadStatementPart({ uploadId: randomUUID(), at: 0n, content: Buffer.from('z') })
-    expect(await counts()).toMatchObject({ parts: 1 })
+    // As `serve` does, whether or not anybody hands over another.
+    const forgetting = startForgettingUploads({ database: own.database, log: quietLog })
+    await vi.waitFor(async () => expect(await counts()).toMatchObject({ parts: 1 }))
+    await forgetting.stop()
     await expect(service.importStatement({ uploadId, fileName: 'x.csv' })).rejects.toThrow(
       /^no file was handed over/,
     )
