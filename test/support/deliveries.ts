@@ -14,7 +14,7 @@ export const addDeliveries = async (
   const { rows } = await sql<{ id: bigint }>`
     WITH added AS (
       INSERT INTO deliveries (payment_id, partner_id, webhook_id, callback_url, host, body)
-      SELECT 1000 + number, coalesce(${partnerId === 'own' ? null : partnerId}::bigint, number), 'msg_' || gen_random_uuid(), url, host, '{"transaction_id":' || number || '}'
+      SELECT greatest(1000, (SELECT max(payment_id) FROM deliveries)) + number, coalesce(${partnerId === 'own' ? null : partnerId}::bigint, number), 'msg_' || gen_random_uuid(), url, host, '{"transaction_id":' || number || '}'
       FROM unnest(${callbackUrls}::text[], ${callbackUrls.map(endpointHost)}::text[])
         WITH ORDINALITY AS given (url, host, number)
       RETURNING id, partner_id, host

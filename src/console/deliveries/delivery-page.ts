@@ -128,6 +128,8 @@ const SAID: Readonly<Record<ChangeOutcome, string>> = {
   [ChangeOutcome.ALREADY_ENDED]: 'Left alone: it has ended already.',
   [ChangeOutcome.NOT_FOUND]: 'There is no such delivery.',
   [ChangeOutcome.WAITING]: 'Left alone: it is due as soon.',
+  [ChangeOutcome.OUTDATED]:
+    'Left alone: its payment succeeded after this failure, and its partner is told of that.',
 }
 
 const doneWith = (deliveryId: bigint, changes: readonly DeliveryChange[]): Done => ({

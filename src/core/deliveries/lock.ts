@@ -16,6 +16,8 @@ export type LockedDelivery = {
   hasDuty: boolean
   /** When it is due, from now, seconds; null without a duty. */
   dueInSeconds: number | null
+  /** Its payment has a later outcome, with a delivery of its own: a success after this failure. */
+  isOutdated: boolean
 }
 
 /** Where it stands, as it is shown (`filter.ts`). */
@@ -31,9 +33,14 @@ export type ChangeOutcome =
   | 'under_way'
   | 'already_delivered'
   | 'already_ended'
+  | 'outdated'
   | 'not_found'
 
 export type DeliveryChange = { deliveryId: bigint; outcome: ChangeOutcome }
+
+const hasLater = sql<boolean>`EXISTS (
+  SELECT FROM deliveries later WHERE later.payment_id = deliveries.payment_id AND later.id > deliveries.id
+)`
 
 /**
  * Locks deliveries, first their duties and then themselves, each in the order of the ids, as a dispatcher does: so
@@ -53,14 +60,14 @@ export const lockDeliveries = async (
     .execute()
   const deliveries = await transaction
     .selectFrom('deliveries')
-    .select(['id', 'partner_id', 'state'])
+    .select(['id', 'partner_id', 'state', hasLater.as('is_outdated')])
     .where('id', '=', anyOf(ids))
     .orderBy('id')
     .forUpdate()
     .execute()
   const dutyOf = new Map(duties.map((duty) => [duty.delivery_id, duty]))
   return new Map(
-    deliveries.map(({ id, partner_id, state }) => {
+    deliveries.map(({ id, partner_id, state, is_outdated }) => {
       const duty = dutyOf.get(id)
       return [
         id,
@@ -71,6 +78,7 @@ export const lockDeliveries = async (
           isHeld: (duty?.held_at ?? null) !== null,
           hasDuty: duty !== undefined,
           dueInSeconds: duty?.due_in_seconds ?? null,
+          isOutdated: is_outdated,
         },
       ]
     }),

@@ -30,7 +30,8 @@ export type RetryOptions = {
  * Makes deliveries due, in one transaction, and resolves with what became of each, in their order. One that waits for
  * its next attempt gets this one instead, in its place in the schedule; held, it stays held until its endpoint lets it
  * go. One that has ended becomes pending again under its `webhook-id`, its schedule from the start. One whose attempt
- * is under way is left alone: what becomes of it is that attempt's to say.
+ * is under way is left alone: what becomes of it is that attempt's to say. So is one whose payment has a later outcome: a
+ * partner that was told of a success is not told of the failure before it.
  */
 export const retryDeliveries = async (options: RetryOptions): Promise<DeliveryChange[]> => {
   const changes = await options.database.transaction().execute(async (transaction) => {
@@ -87,6 +88,7 @@ export const decideRetry = (
 ): { outcome: ChangeOutcome; isDue: boolean } => {
   if (delivery === undefined) return { outcome: 'not_found', isDue: false }
   if (delivery.isUnderWay) return { outcome: 'under_way', isDue: false }
+  if (delivery.isOutdated) return { outcome: 'outdated', isDue: false }
   if (delivery.isHeld) return { outcome: 'held', isDue: !isSoonEnough }
   if (delivery.state === 'delivered' && !sendDeliveredAgain)
     return { outcome: 'already_delivered', isDue: false }

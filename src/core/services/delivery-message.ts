@@ -47,6 +47,7 @@ export const CHANGE_OUTCOMES: Readonly<Record<ChangeOutcomeName, ChangeOutcome>>
   cancelled: ChangeOutcome.CANCELLED,
   under_way: ChangeOutcome.UNDER_WAY,
   already_delivered: ChangeOutcome.ALREADY_DELIVERED,
+  outdated: ChangeOutcome.OUTDATED,
   already_ended: ChangeOutcome.ALREADY_ENDED,
   not_found: ChangeOutcome.NOT_FOUND,
   waiting: ChangeOutcome.WAITING,

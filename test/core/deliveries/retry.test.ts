@@ -53,6 +53,16 @@ const readDeadLetters = async (): Promise<bigint[]> => {
 }
 
 describe('a retry', () => {
+  it('of a failure leaves alone what a later success of its payment has outlived', async () => {
+    const [failed = 0n, successful = 0n] = await addDeliveries(database, [URL, URL])
+    const { payment_id } = await readDelivery(database, failed)
+    await database.updateTable('deliveries').set({ payment_id }).where('id', '=', successful).execute()
+    await end(database, failed, 'dead')
+    await end(database, successful, 'delivered')
+    expect(await retry([failed, successful], true)).toEqual(['outdated', 'retried'])
+    expect(await readDelivery(database, failed)).toMatchObject({ state: 'dead' })
+  })
+
   it('of one that waits takes the place of its next attempt, and of nothing else', async () => {
     const id = await addDelivery(database, URL)
     await attempted(database, id, { status: 503, errorClass: 'status' })

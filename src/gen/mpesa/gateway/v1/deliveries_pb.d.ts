@@ -942,6 +942,13 @@ export enum ChangeOutcome {
    * @generated from enum value: CHANGE_OUTCOME_WAITING = 8;
    */
   WAITING = 8,
+
+  /**
+   * Left alone: its payment succeeded after this failure, and has a delivery of its own for that.
+   *
+   * @generated from enum value: CHANGE_OUTCOME_OUTDATED = 9;
+   */
+  OUTDATED = 9,
 }
 
 /**
