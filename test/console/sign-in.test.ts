@@ -91,6 +91,24 @@ describe('a sign-in to the console', () => {
       expect(rows[0]?.kept).not.toContain(secret)
   })
 
+  it('leads to a page of the console and nowhere else, however its address is written', async () => {
+    const anne = { name: 'anne', password: PASSWORD }
+    await addAnne()
+    for (const next of [
+      '//evil.example/',
+      '/.//evil.example/x',
+      '//console//evil.example',
+      '/\\evil.example',
+      '/\t/evil.example',
+      'https://evil.example/',
+    ]) {
+      const signedIn = await test.stranger().post('/sign-in', { ...anne, next })
+      expect([next, signedIn.status, signedIn.location]).toEqual([next, 303, '/'])
+    }
+    const signedIn = await test.stranger().post('/sign-in', { ...anne, next: '/payments?state=failed' })
+    expect(signedIn.location).toBe('/payments?state=failed')
+  })
+
   it('takes no session that the browser brought with it', async () => {
     await addAnne(null)
     const browser = test.stranger()

@@ -79,7 +79,9 @@ const nextOf = (request: FastifyRequest): string | null =>
 /** Where a sign-in leads: a page of the console and nothing else, whatever the address said. */
 export const localPath = (next: string | null): string => {
   const url = next?.startsWith('/') === true ? URL.parse(next, 'http://console') : null
-  return url?.origin === 'http://console' ? `${url.pathname}${url.search}` : '/'
+  // Two slashes at the beginning are the name of another host: `/.//evil.example` becomes that.
+  const isLocal = url?.origin === 'http://console' && !url.pathname.startsWith('//')
+  return isLocal ? `${url.pathname}${url.search}` : '/'
 }
 
 const passwordPage = (options: { name?: string; next: string | null; problem: string | null }): Page => ({
