@@ -34,7 +34,7 @@ describe('the page Approvals', () => {
     const paymentId = await ask()
     const { body } = await money.get('/approvals')
     expect(body).toContain('1 waiting, oldest first')
-    expect(body).toContain(`settle payment ${paymentId} as failed`)
+    expect(body).toContain(`settle payment ${paymentId} (KES `)
     expect(body).toContain('by another')
     expect(body).not.toContain('/approve"')
     const own = await money.post(`/approvals/${await idOf(paymentId)}/approve`)
@@ -49,8 +49,9 @@ describe('the page Approvals', () => {
     const { headers, body } = await (await test.as('look')).get('/approvals?format=csv')
     expect(headers.get('content-disposition')).toContain('filename="approvals-')
     expect(body).toContain('approval_id,kind,payment_id,what,reason,asked_by,asked_at,expires_at\n')
+    expect(body).toContain(`,settle_payment,${paymentId},"settle payment ${paymentId} (KES `)
     expect(body).toContain(
-      `,settle_payment,${paymentId},settle payment ${paymentId} as failed; its partner is told,on the statement,money,20`,
+      ') as failed, whatever the gateway warns of; its partner is told",on the statement,money,20',
     )
   })
 

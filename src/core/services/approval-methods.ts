@@ -1,12 +1,11 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
-import type { Database } from '../../database/connect.ts'
-import { now } from '../../database/expressions.ts'
-import type { RowOf } from '../../database/schema/schema.ts'
 import type { ApprovalSchema, ApprovalService } from '../../gen/mpesa/gateway/v1/approvals_pb.js'
-import { type ApprovalParts, approve, describe, refuse } from './decide-approval.ts'
+import { type ApprovalParts, approve, refuse } from './decide-approval.ts'
+import { maskedOrUnset } from './masked.ts'
 import { readAfterOrBefore, readPageSize } from './message-fields.ts'
 import type { OperatorMethods } from './operator-client.ts'
+import { describe, selectWaiting, type WaitingApproval } from './waiting-approvals.ts'
 
 type Methods = OperatorMethods<typeof ApprovalService, ApprovalParts>
 
@@ -14,7 +13,11 @@ const answerList: Methods['listApprovals'] = async ({ database }, request) => {
   const limit = readPageSize(request.pageSize, { usual: 100, max: 1000 })
   const after = readAfterOrBefore('after', request.after) ?? 0n
   // One more than the page shows whether there is a next one.
-  const found = await listWaiting(database, { after, limit: limit + 1 })
+  const found = await selectWaiting(database)
+    .where('approvals.id', '>', after)
+    .orderBy('approvals.id')
+    .limit(limit + 1)
+    .execute()
   const page = found.slice(0, limit)
   return {
     approvals: page.map(toMessage),
@@ -22,32 +25,14 @@ const answerList: Methods['listApprovals'] = async ({ database }, request) => {
   }
 }
 
-const COLUMNS = ['id', 'kind', 'payment_id', 'parameters', 'asked_by', 'asked_at', 'expires_at'] as const
-
-const listWaiting = (
-  database: Database,
-  page: { after: bigint; limit: number },
-): Promise<RowOf<'approvals', (typeof COLUMNS)[number]>[]> =>
-  database
-    .selectFrom('approvals')
-    .select(COLUMNS)
-    .where('decision', 'is', null)
-    .where('expires_at', '>', now)
-    .where('id', '>', page.after)
-    .orderBy('id')
-    .limit(page.limit)
-    .execute()
-
-const toMessage = (
-  row: RowOf<'approvals', (typeof COLUMNS)[number]>,
-): MessageInitShape<typeof ApprovalSchema> => {
+const toMessage = (row: WaitingApproval): MessageInitShape<typeof ApprovalSchema> => {
   const { what, reason } = describe(row)
   return {
     approvalId: row.id,
     kind: row.kind,
     paymentId: row.payment_id,
     what,
-    reason: reason ?? undefined,
+    reason: maskedOrUnset(reason),
     askedBy: row.asked_by,
     askedAt: timestampFromDate(row.asked_at),
     expiresAt: timestampFromDate(row.expires_at),

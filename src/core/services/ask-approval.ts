@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { now } from '../../database/expressions.ts'
@@ -5,6 +6,7 @@ import type { Schema } from '../../database/schema/schema.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
 import { requireOperator } from './known-operator.ts'
 import { Refused } from './refused.ts'
+import { describe, selectWaiting } from './waiting-approvals.ts'
 
 type Asked = {
   kind: 'settle_payment' | 'erase_payer'
@@ -57,21 +59,30 @@ export const askApproval = async (database: Database, asked: Asked): Promise<Ref
   })
 }
 
+/** What waits is the same change, or another one, which must be decided first: both cannot be made. */
 const waitsAlready = async (
   transaction: Transaction<Schema>,
-  { kind, paymentId }: Asked,
+  { kind, paymentId, parameters }: Asked,
 ): Promise<Refused> => {
-  const known = await transaction
-    .selectFrom('approvals')
-    .select('id')
-    .where('kind', '=', kind)
-    .where('payment_id', '=', paymentId)
-    .where('decision', 'is', null)
+  const known = await selectWaiting(transaction)
+    .where('approvals.kind', '=', kind)
+    .where('approvals.payment_id', '=', paymentId)
     .executeTakeFirst()
   if (known === undefined) return new Refused('not_possible', 'it was decided just now: look again')
+  if (!isSameChange(known.parameters, parameters))
+    return new Refused(
+      'not_possible',
+      `another change waits for an approval, as ${known.id}, asked for by ${known.asked_by}: ${describe(known).what}. Have that refused first: gateway approvals refuse ${known.id}`,
+    )
   return new Refused(
     'approval_needed',
     `it waits for an approval already, as ${known.id}: gateway approvals list`,
     { approvalId: known.id },
   )
 }
+
+/** The same but for why. */
+const isSameChange = (one: Asked['parameters'], other: Asked['parameters']): boolean =>
+  isDeepStrictEqual(withoutReason(one), withoutReason(other))
+
+const withoutReason = ({ reason: _why, ...change }: Asked['parameters']): Asked['parameters'] => change

@@ -1,8 +1,7 @@
 import type { Transaction } from 'kysely'
-import { z } from 'zod'
 import type { Database } from '../../database/connect.ts'
 import { now } from '../../database/expressions.ts'
-import type { RowOf, Schema } from '../../database/schema/schema.ts'
+import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { parseMsisdn } from '../../values/msisdn.ts'
@@ -16,6 +15,7 @@ import { requireOperator } from './known-operator.ts'
 import { requireNoneInSpool, toRefusedErasure } from './payer-methods.ts'
 import { toRefusal } from './payment-operations-methods.ts'
 import { Refused } from './refused.ts'
+import { settlement } from './waiting-approvals.ts'
 
 /** What the methods about approvals use. */
 export type ApprovalParts = {
@@ -55,28 +55,6 @@ export const refuse = ({ parts, id, actor }: Decision): Promise<void> =>
     const row = await lockWaiting(transaction, id, actor)
     await decide({ transaction, row, actor, decision: 'refused' })
   })
-
-const settlement = z.object({
-  outcome: z.enum(['successful', 'failed']),
-  receipt: z.string().nullable(),
-  reason: z.string(),
-  anyway: z.boolean(),
-})
-
-type Asked = RowOf<'approvals', 'kind' | 'payment_id' | 'parameters'>
-
-/** What will happen, as a sentence, and why in the words of who asked. */
-export const describe = ({
-  kind,
-  payment_id,
-  parameters,
-}: Asked): { what: string; reason: string | null } => {
-  if (kind === 'erase_payer')
-    return { what: `erase the payer of payment ${payment_id}: there is no way back`, reason: null }
-  const { outcome, receipt, reason } = settlement.parse(parameters)
-  const proof = receipt === null ? '' : ` with receipt ${receipt}`
-  return { what: `settle payment ${payment_id} as ${outcome}${proof}; its partner is told`, reason }
-}
 
 type Row = Awaited<ReturnType<typeof lockWaiting>>
 

@@ -4,6 +4,7 @@ import type { ExceptionCount } from '../statements/count-found.ts'
 import { describeException } from '../statements/describe-exception.ts'
 import type { ExceptionRow } from '../statements/list-exceptions.ts'
 import type { StatementRow } from '../statements/list-statements.ts'
+import { maskedOrUnset } from './masked.ts'
 import { toTimestamp } from './message-fields.ts'
 
 /** A statement as a message. */
@@ -52,10 +53,10 @@ export const toExceptionMessage = (row: ExceptionRow) => {
     amountKes: row.amount_kes ?? undefined,
     paidCents: row.paid_cents ?? undefined,
     completedAt: toTimestamp(row.completed_at),
-    reference: row.reference ?? undefined,
+    reference: maskedOrUnset(row.reference),
     acknowledgedAt: toTimestamp(row.acknowledged_at),
     acknowledgedBy: row.acknowledged_by ?? undefined,
-    note: row.note ?? undefined,
+    note: maskedOrUnset(row.note),
   }
 }
 

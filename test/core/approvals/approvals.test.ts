@@ -1,3 +1,4 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import { Code } from '@connectrpc/connect'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -6,7 +7,10 @@ import { approvalMethods } from '../../../src/core/services/approval-methods.ts'
 import { createOperatorClient } from '../../../src/core/services/operator-client.ts'
 import { ApprovalService } from '../../../src/gen/mpesa/gateway/v1/approvals_pb.js'
 import { PayerService } from '../../../src/gen/mpesa/gateway/v1/payers_pb.js'
-import { PaymentOperationsService } from '../../../src/gen/mpesa/gateway/v1/payment_operations_pb.js'
+import {
+  PaymentOperationsService,
+  type SettlePaymentRequestSchema,
+} from '../../../src/gen/mpesa/gateway/v1/payment_operations_pb.js'
 import { PaymentState } from '../../../src/gen/mpesa/gateway/v1/payments_pb.js'
 import { type OperatorRole } from '../../../src/values/operator-role.ts'
 import { SCOPES } from '../../../src/values/scope.ts'
@@ -83,7 +87,7 @@ describe('a change that needs four eyes', () => {
     return paymentId
   }
 
-  const settle = (paymentId: bigint, otherwise: { validateOnly?: boolean; reason?: string } = {}) => {
+  const settle = (paymentId: bigint, otherwise: MessageInitShape<typeof SettlePaymentRequestSchema> = {}) => {
     const request = { paymentId, outcome: PaymentState.FAILED, reason: 'on the statement', ...otherwise }
     return clientOver(transports, PaymentOperationsService, 'gRPC').settlePayment(request, { headers })
   }
@@ -114,7 +118,11 @@ describe('a change that needs four eyes', () => {
     const id = await ask(settle(paymentId))
     expect(await stateOf(paymentId)).toBe('unconfirmed')
     expect(await as('juma').list()).toMatchObject([
-      { approvalId: id, what: expect.stringContaining(`payment ${paymentId} as failed`), askedBy: 'amina' },
+      {
+        approvalId: id,
+        what: expect.stringContaining(`settle payment ${paymentId} (KES `),
+        askedBy: 'amina',
+      },
     ])
     expect(await as('wanjiku').approve(id)).toContain('is failed')
     expect(await stateOf(paymentId)).toBe('failed')
@@ -134,6 +142,28 @@ describe('a change that needs four eyes', () => {
     await expect(settle(paymentId)).rejects.toThrow('waits for an approval already')
     await expect(settle(999_999n)).rejects.toThrow('there is no payment')
     expect(await as('juma').list()).toHaveLength(1)
+  })
+
+  it('is not taken for another one of the same payment that waits already', async () => {
+    const paymentId = await makeUnconfirmed()
+    const id = await ask(settle(paymentId))
+    const paid = settle(paymentId, { outcome: PaymentState.SUCCESSFUL, receipt: 'UE00000017' })
+    await expect(paid).rejects.toThrow(
+      `another change waits for an approval, as ${id}, asked for by amina: settle payment ${paymentId} (KES`,
+    )
+    expect(await as('juma').list()).toHaveLength(1)
+  })
+
+  it('says whom it concerns and how much, and shows no whole number', async () => {
+    const paymentId = await makeUnconfirmed()
+    const { amount_kes } = await readPayment(test.database, paymentId)
+    await ask(settle(paymentId, { reason: '0712345678 called', settleAnyway: true }))
+    const [waiting] = await as('juma').list()
+    expect(waiting?.what).toMatch(
+      new RegExp(`\\(KES ${amount_kes}, .+\\) as failed, whatever the gateway warns of`),
+    )
+    expect(waiting?.reason).toMatch(/ called$/)
+    expect(waiting?.reason).not.toContain('0712345678')
   })
 
   it('is not approved by the one who asked, nor by another role, nor by a name that is no operator', async () => {
