@@ -12,6 +12,9 @@ const PARTNERS = 10
 
 const PUSHES_AT_ONCE = 64
 
+/** From one address, at most: it has no more at once. */
+const CONNECTIONS = 64
+
 const PARTS = 10
 
 /** Room for what the processes keep, and little more: without a limit V8 lets a heap grow that need not. */
@@ -45,7 +48,7 @@ export const benchMemory = async (options: {
       url: system.url,
       apiKeys: system.apiKeys,
       addresses: 1,
-      connections: options.clients,
+      connections: Math.min(CONNECTIONS, options.clients),
       repeatForMs: 0,
       clients: { count: Math.ceil(options.payments / PARTS), atOnce: options.clients },
     }
