@@ -1,11 +1,14 @@
-import { sql, type Transaction } from 'kysely'
+import { type RawBuilder, sql, type Transaction } from 'kysely'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { PATHS } from './links.ts'
 import { begun, counted, countOf, instantOf, lengthOf, MOST_COUNTED, verb } from './phrases.ts'
 import { type Sentence, sentence } from './sentence.ts'
 
-/** Payments of each kind of duty that are looked up at most: each is a look at the history. */
+/** Open payments of each kind of duty that are looked up at most: each is a look at the history. */
 const MOST_LOOKED_UP = 50
+
+/** Duties among which those are looked for that are to be confirmed: a paid payment has one too while its receipt is looked for, for two days. */
+const MOST_DUTIES = 2_000
 
 /** How long a callback may wait to be interpreted, seconds. */
 const LATE_SECONDS = 60
@@ -45,22 +48,42 @@ export const readPayments = async (
   newestAt: await readNewest(transaction),
 })
 
+const OPEN = sql`('accepted', 'submitting', 'submitted', 'unconfirmed')`
+
 type Candidates = { ids: bigint[]; isMore: boolean }
 
-/** Ids grow with time, so the oldest open payments are those with the least ids among the duties. */
+/**
+ * Ids grow with time, so the oldest open payments are those with the least ids among the duties. Those that are pushed and
+ * asked for are open; of those that are looked for in M-PESA's records the open ones are found by their state.
+ */
 const readCandidates = async (transaction: Transaction<Schema>): Promise<Candidates> => {
-  const oldest = (table: 'to_submit' | 'to_query' | 'to_confirm') =>
-    sql`(SELECT payment_id FROM ${sql.table(table)} WHERE account_id >= 0 ORDER BY payment_id LIMIT ${MOST_LOOKED_UP + 1})`
-  const tables = ['to_submit', 'to_query', 'to_confirm'] as const
   const ids: bigint[] = []
   let isMore = false
-  for (const table of tables) {
-    const { rows } = await sql<RowOf<'to_submit', 'payment_id'>>`${oldest(table)}`.execute(transaction)
+  for (const duties of [
+    oldest('to_submit', AT_MOST),
+    oldest('to_query', AT_MOST),
+    openAmong(oldest('to_confirm', MOST_DUTIES)),
+  ]) {
+    const { rows } = await sql<RowOf<'to_submit', 'payment_id'>>`${duties} LIMIT ${AT_MOST}`.execute(
+      transaction,
+    )
     isMore ||= rows.length > MOST_LOOKED_UP
     ids.push(...rows.slice(0, MOST_LOOKED_UP).map(({ payment_id }) => payment_id))
   }
   return { ids: [...new Set(ids)], isMore }
 }
+
+/** One more than is looked up shows whether there are more. */
+const AT_MOST = MOST_LOOKED_UP + 1
+
+const oldest = (table: 'to_submit' | 'to_query' | 'to_confirm', atMost: number): RawBuilder<unknown> =>
+  sql`SELECT payment_id FROM (
+    SELECT payment_id FROM ${sql.table(table)} WHERE account_id >= 0 ORDER BY payment_id LIMIT ${atMost}
+  ) duties`
+
+const openAmong = (duties: RawBuilder<unknown>): RawBuilder<unknown> => sql`
+  ${duties} CROSS JOIN LATERAL (SELECT state FROM payments WHERE id = payment_id OFFSET 0) payment WHERE state IN ${OPEN}
+`
 
 const readOverdue = async (
   transaction: Transaction<Schema>,
@@ -73,7 +96,7 @@ const readOverdue = async (
       FROM unnest(${ids}::bigint[]) AS given (id) CROSS JOIN LATERAL (
         SELECT partner_id, state, created_at FROM payments WHERE id = given.id OFFSET 0
       ) open
-      WHERE partner_id > 0 AND state IN ('accepted', 'submitting', 'submitted', 'unconfirmed')
+      WHERE partner_id > 0 AND state IN ${OPEN}
         AND created_at < now() - make_interval(secs => ${afterMs / 1000})
       GROUP BY partner_id, state = 'unconfirmed'
     ) old LEFT JOIN partners ON partners.id = old.partner_id

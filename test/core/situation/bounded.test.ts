@@ -17,7 +17,7 @@ const OPEN = Number(process.env['OPEN'] ?? 10_000)
 const ENDPOINTS = 40
 
 /** Blocks that a whole look may touch, in the worst of nights. */
-const BLOCKS = 1_200
+const BLOCKS = 1_400
 
 /** The same while nothing is wrong. */
 const BLOCKS_WHEN_WELL = 250

@@ -136,6 +136,32 @@ it('payments_unconfirmed: nobody knows whether the payer was prompted; gone when
   await allWell()
 })
 
+it('payments_unconfirmed: also behind paid ones whose receipts are looked for', async () => {
+  await allWell()
+  await test.database.transaction().execute(async (transaction) => {
+    const paid = await transaction
+      .insertInto('payments')
+      .values(
+        Array.from({ length: 120 }, (_one, index) => ({
+          partner_id: test.partnerId,
+          msisdn: '254712345678',
+          amount_kes: 150,
+          callback_url: 'https://shop.co.ke/',
+          state: index < 119 ? ('successful' as const) : ('unconfirmed' as const),
+          created_at: new Date(Date.now() - 3_600_000),
+          submit_by: new Date(),
+        })),
+      )
+      .returning('id')
+      .execute()
+    const duties = paid.map(({ id }) => ({ payment_id: id, due_at: new Date(Date.now() + 3_600_000) }))
+    await transaction.insertInto('to_confirm').values(duties).execute()
+  })
+  expect(await toldOf(test.database, 'payments_unconfirmed')).toMatchObject([{ count: 1, isMore: false }])
+  await test.database.deleteFrom('to_confirm').execute()
+  await allWell()
+})
+
 it('payments_overdue: open for too long; gone when the callback comes', async () => {
   const release = receiver.hold()
   const id = await ask()
