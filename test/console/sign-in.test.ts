@@ -109,6 +109,12 @@ describe('a sign-in to the console', () => {
     expect(signedIn.location).toBe('/payments?state=failed')
   })
 
+  it('with a name that nobody can have is wrong, and no defect', async () => {
+    await addAnne()
+    for (const name of ['\0', 'anne\0', ' ', 'a'.repeat(10_000)])
+      expect((await typePassword(test.stranger(), PASSWORD, name)).status).toBe(401)
+  })
+
   it('takes no session that the browser brought with it', async () => {
     await addAnne(null)
     const browser = test.stranger()

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Log } from '../../runtime/log.ts'
 import { recordAudit } from '../audit/record-audit.ts'
+import { parsePartnerName } from '../partners/partner.ts'
 import {
   countGuess,
   forgetGuesses,
@@ -57,7 +58,10 @@ const byPassword = async (
   given: { name: string; password: string; visitor: Visitor },
 ): Promise<Outcome> => {
   const { database } = parts
-  const { name, password, visitor } = given
+  const { password, visitor } = given
+  // What no operator can be called is nobody's name, and wrong as any other.
+  const parsed = parsePartnerName(given.name)
+  const name = parsed.ok ? parsed.value : ''
   const guessers = [guesserByAddress(visitor.address), guesserByName(name)]
   for (const guesser of guessers) {
     const seconds = await countGuess(database, guesser)
