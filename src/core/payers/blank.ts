@@ -49,7 +49,9 @@ export const blankEverywhere = async (
   await run(sql`UPDATE attempts SET ${blank('answer')} WHERE ${ofDeliveries}`)
   await run(sql`UPDATE dead_letters SET ${blank('reason')} WHERE ${ofDeliveries}`)
   await run(sql`UPDATE payment_history SET ${blank('detail')} WHERE payment_id = ANY(${ids})`)
-  await run(sql`UPDATE payment_findings SET ${blank('detail')} WHERE payment_id = ANY(${ids})`)
+  await run(
+    sql`UPDATE payment_findings SET ${blank('detail')}, ${blank('note')} WHERE payment_id = ANY(${ids})`,
+  )
   await run(sql`DELETE FROM payer_prompts WHERE msisdn = ${`254${number.digits}`}`)
   await run(sql`
     UPDATE idempotency_keys SET fingerprint = sha256(uuid_send(gen_random_uuid())) WHERE payment_id = ANY(${ids})

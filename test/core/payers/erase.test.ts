@@ -238,6 +238,28 @@ describe('erasing a payer', () => {
       expect(callback.body.toString('latin1')).toBe(zeros(body.toString('latin1')))
   })
 
+  it('finds it however it is written in the payment of another payer, and in what somebody noted of a finding', async () => {
+    const number = '254711555777'
+    const ids: bigint[] = []
+    for (const written of ['00254711555777', '711555777', '%20711555777'])
+      ids.push(await pay({ msisdn: '254722000111', reference: `for ${written}` }))
+    await reportPartners()
+    const note = {
+      payment_id: ids[0] ?? 0n,
+      kind: 'different_amount',
+      detail: '',
+      note: '0711555777 paid twice',
+    }
+    await test.database.insertInto('payment_findings').values(note).execute()
+
+    expect((await erase(number)).kind).toBe('erased')
+
+    for (const id of ids)
+      expect((await readPayment(test.database, id)).reference).toMatch(/^for .*000000000$/)
+    const noted = test.database.selectFrom('payment_findings').select('note').where('note', 'is not', null)
+    expect(await noted.execute()).toEqual([{ note: '0000000000 paid twice' }])
+  })
+
   it('is written down, with the masked number', async () => {
     const rows = await test.database
       .selectFrom('audit')
