@@ -103,16 +103,15 @@ export const changeAll = async (verb: Verb, call: ActionCall): Promise<Done> => 
     const done = await clients.deliveries.retryDeliveries({ filter, perSecond: readRate(form) })
     const held =
       done.held > 0n ? ` ${done.held} of them are held, and go out when their endpoints are back.` : ''
-    const said = `${counted(done.retried)} retried.${leftAlone(done.found - done.retried)}${held}`
+    const said = `${counted(done.retried)} retried.${leftAlone(done.found - done.retried, 'an attempt is under way, or their payment has succeeded since')}${held}`
     return { goTo: progressAddress(verb, { query, state, count: done.retried }), said }
   }
   const done = await clients.deliveries.cancelDeliveries({ filter, reason: form.get('reason') ?? '' })
-  const said = `${counted(done.cancelled)} cancelled.${leftAlone(done.found - done.cancelled)}`
+  const said = `${counted(done.cancelled)} cancelled.${leftAlone(done.found - done.cancelled, 'an attempt is under way')}`
   return { goTo: progressAddress(verb, { query, state, count: done.cancelled }), said }
 }
 
-const leftAlone = (count: bigint): string =>
-  count > 0n ? ` ${count} left alone: an attempt is under way.` : ''
+const leftAlone = (count: bigint, why: string): string => (count > 0n ? ` ${count} left alone: ${why}.` : '')
 
 const readRate = (form: URLSearchParams): number => {
   const text = textOf(form, 'rate')
