@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Log } from '../../runtime/log.ts'
+import { parseName } from '../../values/name.ts'
 import { recordAudit } from '../audit/record-audit.ts'
-import { parsePartnerName } from '../partners/partner.ts'
 import {
   countGuess,
   forgetGuesses,
@@ -60,7 +60,7 @@ const byPassword = async (
   const { database } = parts
   const { password, visitor } = given
   // What no operator can be called is nobody's name, and wrong as any other.
-  const parsed = parsePartnerName(given.name)
+  const parsed = parseName(given.name)
   const name = parsed.ok ? parsed.value : ''
   const guessers = [guesserByAddress(visitor.address), guesserByName(name)]
   for (const guesser of guessers) {

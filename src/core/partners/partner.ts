@@ -3,7 +3,6 @@ import type { Database } from '../../database/connect.ts'
 import { isNotOver } from '../../database/expressions.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
 import type { Vault } from '../../runtime/seal.ts'
-import { invalid, type Parsed, valid } from '../../values/parsed.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
 import { addKey } from './api-key.ts'
 import {
@@ -24,12 +23,6 @@ export type Partner = {
   /** The first characters of its keys that work. */
   keyPrefixes: string[]
 }
-
-/** Parses a partner's name: 1 to 100 printable characters, not blank at either end. */
-export const parsePartnerName = (text: string): Parsed<string> =>
-  /^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]{1,100}$/u.test(text) && text.trim() === text
-    ? valid(text)
-    : invalid('must be 1 to 100 printable characters, without blanks at either end')
 
 /**
  * Creates a partner with its first API key and its signing secret, in one transaction. Both are returned this once: the

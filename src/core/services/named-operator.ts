@@ -1,5 +1,5 @@
 import { decodeBinaryHeader, type HandlerContext } from '@connectrpc/connect'
-import { parsePartnerName } from '../partners/partner.ts'
+import { parseName } from '../../values/name.ts'
 import { invalidField } from './errors.ts'
 
 // Metadata is printable ASCII, which has not every name of a person: `Wanjikũ`. What gRPC has for the rest is a key that
@@ -31,7 +31,7 @@ const readPlain = (text: string): string | null => {
 
 const readBinary = (base64: string): string | null => {
   if (base64 === '') return null
-  const name = parsePartnerName(decode(base64)?.trim() ?? '')
+  const name = parseName(decode(base64)?.trim() ?? '')
   if (!name.ok)
     throw invalidField(BINARY_KEY, `must be 1 to ${MOST_CHARACTERS} printable characters in UTF-8`)
   return name.value

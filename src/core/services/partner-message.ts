@@ -5,6 +5,7 @@ import type {
   PartnerSchema,
   PartnerSettings as PartnerSettingsMessage,
 } from '../../gen/mpesa/gateway/v1/partners_pb.js'
+import { parseName } from '../../values/name.ts'
 import type { Parsed } from '../../values/parsed.ts'
 import type { ApiKey } from '../partners/api-key.ts'
 import type { PartnerSettings } from '../partners/calling-partner.ts'
@@ -14,7 +15,7 @@ import {
   parseMaxPaymentKes,
   parseRequestsPerSecond,
 } from '../partners/parse-settings.ts'
-import { type Partner, parsePartnerName } from '../partners/partner.ts'
+import type { Partner } from '../partners/partner.ts'
 import { toTimestamp } from './message-fields.ts'
 import { wrongField } from './refused.ts'
 
@@ -48,7 +49,7 @@ export const toKeyMessage = (key: ApiKey): MessageInitShape<typeof ApiKeySchema>
 
 /** Reads what a partner or a key is called. */
 export const readName = (text: string): string => {
-  const name = parsePartnerName(text)
+  const name = parseName(text)
   if (!name.ok) throw wrongField('name', name.problem)
   return name.value
 }
