@@ -69,3 +69,20 @@ export const rowsOf = ({ plan }: Explained): number => {
   })
   return Math.max(...[plan, ...counted].map((node) => node['Actual Rows'] * node['Actual Loops']))
 }
+
+/** The texts of the statements that read all of a table whose name fits. */
+export const readWhole = (explained: readonly Explained[], tables: RegExp): string[] =>
+  explained
+    .filter(({ plan }) =>
+      nodesOf(plan).some(
+        (node) => node['Node Type'] === 'Seq Scan' && tables.test(node['Relation Name'] ?? ''),
+      ),
+    )
+    .map(({ text }) => text)
+
+/** The blocks of all of them; where it was asked for so many payments they are printed. */
+export const sumOfBlocks = (explained: readonly Explained[]): number => {
+  const blocks = explained.reduce((sum, one) => sum + blocksOf(one), 0)
+  if (process.env['PAYMENTS'] !== undefined) process.stdout.write(`${blocks} blocks\n`)
+  return blocks
+}

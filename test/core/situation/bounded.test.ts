@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { PLANNED_BY_SIZE } from '../../../src/database/plan-settings.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
-import { blocksOf, collectPlans, EXPLAIN_ALL, nodesOf } from '../../support/explain.ts'
+import { blocksOf, collectPlans, EXPLAIN_ALL, readWhole } from '../../support/explain.ts'
 import { loadHistory } from '../../support/history.ts'
 import { addPartner } from '../../support/partner.ts'
 import { quietLog } from '../../support/quiet-log.ts'
@@ -56,17 +56,12 @@ describe.each([
       explained.length = 0
       const { sentences } = await readTold(database)
       const statements = [...explained]
-      const whole = statements.filter(({ plan }) =>
-        nodesOf(plan).some(
-          (node) => node['Node Type'] === 'Seq Scan' && GROWING.test(node['Relation Name'] ?? ''),
-        ),
-      )
       const blocks = statements.reduce((sum, one) => sum + blocksOf(one), 0)
       if (process.env['PAYMENTS'] !== undefined)
         process.stdout.write(
           `${blocks} blocks: ${statements.map((one) => `${blocksOf(one)} ${/FROM \W*(\w+)/.exec(one.text)?.[1]}`).join(', ')}\n`,
         )
-      return { sentences, blocks, whole: whole.map(({ text }) => text) }
+      return { sentences, blocks, whole: readWhole(statements, GROWING) }
     }
 
     /** The oldest payments are open, each with a duty of every kind; deliveries wait, are late, or died. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { sumTotals } from '../../../src/core/totals/sum-totals.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
-import { blocksOf, collectPlans, EXPLAIN_ALL, nodesOf } from '../../support/explain.ts'
+import { collectPlans, EXPLAIN_ALL, readWhole, sumOfBlocks } from '../../support/explain.ts'
 import { loadHistory } from '../../support/history.ts'
 import { quietLog } from '../../support/quiet-log.ts'
 import { readBothTotals, sumAll } from '../../support/sum-all.ts'
@@ -33,15 +33,8 @@ afterAll(async () => {
 
 /** Nothing that grows was read whole, and no more than so many blocks; then it is forgotten. */
 const judge = (most: number): void => {
-  const whole = explained.filter(({ plan }) =>
-    nodesOf(plan).some(
-      (node) => node['Node Type'] === 'Seq Scan' && GROWING.test(node['Relation Name'] ?? ''),
-    ),
-  )
-  expect(whole.map(({ text }) => text)).toEqual([])
-  const blocks = explained.reduce((sum, one) => sum + blocksOf(one), 0)
-  if (process.env['PAYMENTS'] !== undefined) process.stdout.write(`${blocks} blocks\n`)
-  expect(blocks).toBeLessThan(most)
+  expect(readWhole(explained, GROWING)).toEqual([])
+  expect(sumOfBlocks(explained)).toBeLessThan(most)
   explained.length = 0
 }
 

@@ -4,7 +4,7 @@ import { countTraffic } from '../../../src/core/traffic/count-traffic.ts'
 import { readTraffic } from '../../../src/core/traffic/read-traffic.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
-import { blocksOf, collectPlans, EXPLAIN_ALL, nodesOf } from '../../support/explain.ts'
+import { collectPlans, EXPLAIN_ALL, readWhole, sumOfBlocks } from '../../support/explain.ts'
 import { loadHistory } from '../../support/history.ts'
 import { quietLog } from '../../support/quiet-log.ts'
 
@@ -34,15 +34,8 @@ afterAll(async () => {
 })
 
 const judge = (most: number): void => {
-  const whole = explained.filter(({ plan }) =>
-    nodesOf(plan).some(
-      (node) => node['Node Type'] === 'Seq Scan' && GROWING.test(node['Relation Name'] ?? ''),
-    ),
-  )
-  expect(whole.map(({ text }) => text)).toEqual([])
-  const blocks = explained.reduce((sum, one) => sum + blocksOf(one), 0)
-  if (process.env['PAYMENTS'] !== undefined) process.stdout.write(`${blocks} blocks\n`)
-  expect(blocks).toBeLessThan(most)
+  expect(readWhole(explained, GROWING)).toEqual([])
+  expect(sumOfBlocks(explained)).toBeLessThan(most)
 }
 
 const countAll = async (): Promise<void> => {
