@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { sumTotals } from '../src/core/totals/sum-totals.ts'
@@ -57,7 +58,8 @@ type Stage = {
 /**
  * `npm run bench console`: how long each page of the console takes on a database with so many payments, one page after
  * the other; then what a payment costs at a steady load while ten operators have a page open that refreshes itself,
- * beside what it costs while nobody looks, in turns. Printed are medians of the turns. A page above the aim ends it with 1.
+ * beside what it costs while nobody looks, in turns whose order changes from round to round. Printed are medians, and
+ * each round's ratio. A page above the aim ends it with 1.
  */
 export const benchConsole = async (options: ConsoleOptions): Promise<void> => {
   const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`)
@@ -121,38 +123,41 @@ const reportPages = async (console: BenchConsole, pages: readonly ConsolePage[])
 }
 
 const reportCost = async (stage: Stage, options: ConsoleOptions): Promise<void> => {
-  const turns: { alone: Cost[]; watched: Cost[]; consoleMs: number[] } = {
-    alone: [],
-    watched: [],
-    consoleMs: [],
-  }
-  // The first turn warms, and is not counted.
-  for (let round = 0; round <= options.rounds; round += 1) {
-    const alone = await takeTurn(stage, options, `a${round}x`)
+  const pairs: { alone: Cost; watched: Cost }[] = []
+  const consoleMs: number[] = []
+  // A database that is kept has the payments of the runs before.
+  const run = randomBytes(1).toString('hex')
+  const takeAlone = (round: number) => takeTurn(stage, options, `${run}a${round}x`)
+  const takeWatched = async (round: number): Promise<Cost> => {
     const before = await cpuSeconds(stage.console.pid)
-    const [watched] = await whileWatched(stage.console, () => takeTurn(stage, options, `b${round}x`))
+    const [cost] = await whileWatched(stage.console, () => takeTurn(stage, options, `${run}b${round}x`))
     const after = await cpuSeconds(stage.console.pid)
-    if (round === 0) continue
-    turns.alone.push(alone)
-    turns.watched.push(watched)
-    if (before !== null && after !== null) turns.consoleMs.push(((after - before) * 1000) / options.seconds)
+    if (before !== null && after !== null) consoleMs.push(((after - before) * 1000) / options.seconds)
+    return cost
+  }
+  // Nobody looks first in one round, and last in the next. The first round warms, and is not counted.
+  for (let round = 0; round <= options.rounds; round += 1) {
+    const isAloneFirst = round % 2 === 0
+    const early = isAloneFirst ? await takeAlone(round) : await takeWatched(round)
+    const late = isAloneFirst ? await takeWatched(round) : await takeAlone(round)
+    if (round > 0)
+      pairs.push(isAloneFirst ? { alone: early, watched: late } : { alone: late, watched: early })
   }
   const names: (keyof Cost)[] = ['Postgres’ CPU a payment', 'serve’s', 'dispatch’s', 'accepted p99']
   printTable(
     names.map((name) => {
-      const [alone, watched] = [turns.alone, turns.watched].map((costs) =>
-        median(costs.map((cost) => cost[name])),
-      )
+      const ratios = pairs.map(({ alone, watched }) => watched[name] / alone[name])
       return {
-        'ms, of medians': name,
-        'nobody looks': alone?.toFixed(3) ?? '',
-        [`${OPERATORS} operators look`]: watched?.toFixed(3) ?? '',
-        ratio: ((watched ?? Number.NaN) / (alone ?? Number.NaN)).toFixed(2),
+        'ms, medians': name,
+        'nobody looks': median(pairs.map(({ alone }) => alone[name])).toFixed(3),
+        [`${OPERATORS} operators look`]: median(pairs.map(({ watched }) => watched[name])).toFixed(3),
+        'ratio, median of rounds': median(ratios).toFixed(2),
+        rounds: ratios.map((ratio) => ratio.toFixed(2)).join(' '),
       }
     }),
   )
   process.stdout.write(
-    `aim: at most ${AIM_COST}; the console’s own CPU: ${median(turns.consoleMs).toFixed(1)} ms a second\n`,
+    `aim: at most ${AIM_COST}; the console’s own CPU: ${median(consoleMs.slice(1)).toFixed(1)} ms a second\n`,
   )
 }
 
