@@ -62,7 +62,7 @@ ${postForm({
 const anywayField = (): SafeHtml =>
   field({
     name: 'anyway',
-    label: 'The gateway may still settle it by itself, or a statement has another amount under the receipt',
+    label: 'The gateway may still settle it by itself, or a statement speaks against the receipt',
     kind: 'select',
     options: [
       ['', 'then leave it'],

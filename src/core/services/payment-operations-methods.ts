@@ -148,6 +148,12 @@ export const toRefusal = (
       return notPossible(
         `${receipt} is the receipt of payment ${settled.paymentId} already, and one receipt proves one payment`,
       )
+    case 'reversed': {
+      const { statementId, by, backCents, at } = settled
+      return notPossible(
+        `statement ${statementId} of M-PESA says that ${receipt} was reversed: its line ${by} gave ${Number(backCents) / 100} KES back at ${at.toISOString()}, and a reversed receipt proves no payment: settle it with a receipt that was not, or as failed, or say that it is settled anyway`,
+      )
+    }
     case 'other_amount': {
       const paid = Number(settled.paidCents) / 100
       return notPossible(

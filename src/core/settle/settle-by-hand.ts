@@ -7,6 +7,7 @@ import { type Actor, type AuditEntry, nameOf, recordAudit } from '../audit/recor
 import { findPayment, type Owner, type PaymentRow } from '../payments/find.ts'
 import type { Settlement } from './decide.ts'
 import type { Evidence } from './evidence.ts'
+import { findReceiptDoubt, type ReceiptDoubt } from './receipt-doubts.ts'
 import { settle } from './settle.ts'
 
 /** An operator's settlement of a payment. */
@@ -20,7 +21,7 @@ export type HandSettlement = {
   actor: Actor
   /** Why, for whoever asks later; kept in the history with the operator's name. */
   reason: string
-  /** Also while the gateway itself may still settle it, and where a statement has another amount under the receipt. */
+  /** Also while the gateway itself may still settle it, and where a statement speaks against the receipt. */
   anyway: boolean
   /** All of it is done, and rolled back. */
   isRehearsal: boolean
@@ -34,8 +35,8 @@ export type HandSettled =
   | { kind: 'unchanged'; state: PaymentStateName | null }
   /** Nothing was changed, since the receipt proves another payment. */
   | { kind: 'receipt_taken'; paymentId: bigint }
-  /** Nothing was changed, since a statement of M-PESA has another amount under the receipt than was asked for. */
-  | { kind: 'other_amount'; paidCents: bigint; askedKes: number }
+  /** Nothing was changed, since a statement of M-PESA speaks against the receipt. */
+  | ReceiptDoubt
   /** Nothing was changed, since its payer may still be prompted, or Daraja be asked at that time. */
   | { kind: 'may_settle_itself'; duty: 'push' | 'query'; dueAt: Date }
 
@@ -90,10 +91,11 @@ const settleOne = async (transaction: Transaction<Schema>, request: HandSettleme
   const { paymentId, owner } = request
   const asked = await findPayment(transaction, owner, paymentId)
   if (asked === undefined) return { kind: 'unchanged', state: null }
-  const otherCents = request.anyway ? null : await findOtherAmount(transaction, request, asked)
-  if (otherCents !== null) return { kind: 'other_amount', paidCents: otherCents, askedKes: asked.amount_kes }
+  const { receipt, anyway } = request
+  const doubt = anyway ? null : await findReceiptDoubt(transaction, { receipt, askedKes: asked.amount_kes })
+  if (doubt !== null) return doubt
   // Before it is settled, which ends its duties.
-  const duty = request.anyway ? null : await findDuty(transaction, paymentId)
+  const duty = anyway ? null : await findDuty(transaction, paymentId)
   const [settlement] = await settle(transaction, [toEvidence(request)])
   const payment = await findPayment(transaction, owner, paymentId)
   if (settlement === undefined || !isDone(settlement) || payment === undefined) return toRefusal(settlement)
@@ -105,23 +107,6 @@ const isDone = ({ decision }: Settlement): boolean => decision.kind === 'move' |
 /** Whether a payment was paid before, and only the receipt that it lacked is filled in: nobody is told. */
 export const isFilledIn = ({ decision }: Pick<Settlement, 'decision'>): boolean =>
   decision.kind === 'fill_in_receipt'
-
-/** What a statement has under the receipt, where that is not what was asked for, in cents; null: none says so. */
-const findOtherAmount = async (
-  transaction: Transaction<Schema>,
-  { receipt }: HandSettlement,
-  { amount_kes: amountKes }: PaymentRow,
-): Promise<bigint | null> => {
-  if (receipt === null) return null
-  const line = await transaction
-    .selectFrom('statement_lines')
-    .select('paid_cents')
-    .where('receipt', '=', receipt)
-    .where('paid_cents', '!=', BigInt(amountKes) * 100n)
-    .limit(1)
-    .executeTakeFirst()
-  return line?.paid_cents ?? null
-}
 
 /** By what the gateway itself may settle a payment yet, and when. */
 const findDuty = async (

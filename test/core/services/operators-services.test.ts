@@ -14,6 +14,7 @@ import { startTestCore, type TestCore } from '../../support/core.ts'
 import { addPartner } from '../../support/partner.ts'
 import { acceptUntouched } from '../../support/payments.ts'
 import { startTransports, type Transports } from '../../support/transports.ts'
+import { importFile, statementOf } from '../statements/importing.ts'
 
 // What operators do through internal services: each method once over native gRPC and over Connect, and what is wrong in each
 // of its fields.
@@ -204,6 +205,38 @@ describe.each(PROTOCOLS)('payments, by operators through %s', (protocol) => {
     expect(await stateOf(paymentId)).toBe('unconfirmed')
     await operations().settlePayment({ ...request, settleAnyway: true }, { headers })
     expect(await stateOf(paymentId)).toBe('failed')
+  })
+
+  it('are not settled with a receipt that was reversed, as a statement says, unless they are anyway', async () => {
+    const paymentId = await makeUnconfirmed()
+    const receipt = receiptOf(paymentId)
+    const { statement } = await importFile(
+      test.database,
+      statementOf([
+        { receipt, at: '2026-11-25T09:00:20Z' },
+        {
+          receipt: 'TKP0000008',
+          at: '2026-11-25T09:30:00Z',
+          paidIn: '',
+          withdrawn: '-150.00',
+          reason: 'Payment Reversal',
+          linked: receipt,
+        },
+      ]),
+    )
+    const request = { paymentId, outcome: PaymentState.SUCCESSFUL, receipt, reason: 'on the statement' }
+    const refused = [
+      Code.FailedPrecondition,
+      `statement ${statement?.statementId} of M-PESA says that ${receipt} was reversed: its line TKP0000008 gave 150 KES back at 2026-11-25T09:30:00.000Z, and a reversed receipt proves no payment: settle it with a receipt that was not, or as failed, or say that it is settled anyway; nothing was changed`,
+    ]
+    for (const validateOnly of [true, false]) {
+      expect(
+        await refusedWith(operations().settlePayment({ ...request, validateOnly }, { headers })),
+      ).toEqual(refused)
+    }
+    expect(await stateOf(paymentId)).toBe('unconfirmed')
+    await operations().settlePayment({ ...request, settleAnyway: true }, { headers })
+    expect(await stateOf(paymentId)).toBe('successful')
   })
 
   it.each([

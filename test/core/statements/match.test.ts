@@ -269,8 +269,35 @@ describe('a statement held against the payments', () => {
   const back = (receipt: string, linked: string, withdrawn = '-150.00'): GivenLine =>
     paid(receipt, { paidIn: '', withdrawn, reason: 'Payment Reversal', linked })
 
-  const settleWith = (paymentId: bigint, receipt: string) =>
-    settleByHand(own.database, { ...BY_HAND, paymentId, outcome: 'successful', receipt, anyway: true })
+  const settleWith = (paymentId: bigint, receipt: string, anyway = true) =>
+    settleByHand(own.database, { ...BY_HAND, paymentId, outcome: 'successful', receipt, anyway })
+
+  it.each([
+    ['all of', '-150.00', 15_000n],
+    ['a part of', '-50', 5_000n],
+  ])(
+    'refuses to settle with a receipt of which a statement gave back %s what it paid',
+    async (_, given, cents) => {
+      const id = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+      const lines = [paid('TKP0000001', { account: uniqueOf(id) }), back('TKP0000008', 'TKP0000001', given)]
+      const { statement } = await importFile(own.database, statementOf(lines))
+      expect(await settleWith(id, 'TKP0000001', false)).toEqual({
+        kind: 'reversed',
+        statementId: statement?.statementId,
+        by: 'TKP0000008',
+        backCents: cents,
+        at: new Date(PAID_AT),
+      })
+    },
+  )
+
+  it('refuses it also where the reversal was acknowledged, and fills it in nowhere', async () => {
+    const id = await putPayment(own.database, { state: 'successful', at: AT })
+    await importFile(own.database, statementOf([back('TKP0000008', 'TKP0000001')]))
+    await sql`UPDATE statement_exceptions SET acknowledged_at = now(), note = 'seen'`.execute(own.database)
+    expect(await settleWith(id, 'TKP0000001', false)).toMatchObject({ kind: 'reversed' })
+    expect(await settleWith(id, 'TKP0000002', false)).toMatchObject({ kind: 'settled' })
+  })
 
   it.each([
     ['in one statement', 0],
