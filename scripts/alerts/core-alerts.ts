@@ -76,6 +76,16 @@ export const DATABASE_ALERTS: readonly Alert[] = [
       'The database is older than what was given out: payments may be missing, and be asked for a second time.',
     console: '/',
   },
+  {
+    name: 'GatewayTotalsBehind',
+    page: 'database',
+    severity: 'ticket',
+    // An import of a large statement holds them back for some minutes.
+    expr: 'max(gateway_totals_age_seconds) > 900',
+    for: '5m',
+    summary: `What was paid is summed up to ${DURATION} ago only: totals lack what was settled since, and watchers hear of it late.`,
+    console: '/statements/totals',
+  },
 ]
 
 export const CALLBACK_ALERTS: readonly Alert[] = [

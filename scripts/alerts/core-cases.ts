@@ -128,6 +128,23 @@ export const CORE_CASES: readonly AlertCase[] = [
     clearsAt: '13m',
   },
   {
+    // The same whichever process is asked; none of one that cannot ask Postgres.
+    alert: 'GatewayTotalsBehind',
+    series: {
+      [`gateway_totals_age_seconds{${SERVE}}`]: '60+60x39 30x9',
+      [`gateway_totals_age_seconds{${OTHER}}`]: '60x5 stale _x40',
+    },
+    silentAt: '19m',
+    firesAt: '20m',
+    says: [
+      {
+        summary:
+          'What was paid is summed up to 21m 0s ago only: totals lack what was settled since, and watchers hear of it late.',
+      },
+    ],
+    clearsAt: '41m',
+  },
+  {
     alert: 'GatewayCallbacksLost',
     series: { [`gateway_callbacks_not_kept_total{${SERVE}}`]: '0x5 4x30' },
     silentAt: '5m',

@@ -131,6 +131,11 @@ const DATABASE: Row = {
       unit: 'short',
       lines: [['max(gateway_database_restored)', 'restored']],
     },
+    {
+      title: 'Age of the totals',
+      unit: 's',
+      lines: [['max(gateway_totals_age_seconds)', 'summed up to so long ago']],
+    },
   ],
 }
 

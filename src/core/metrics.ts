@@ -9,6 +9,7 @@ import { failureOf } from './payments/failures.ts'
 import { countOverduePayments } from './payments/find.ts'
 import type { Cause } from './payments/states.ts'
 import { FINDING_KINDS, type FindingKind } from './settle/findings.ts'
+import { addTotalsAge } from './totals/show-age.ts'
 
 export type CoreMetrics = {
   /** Counts a request for a payment that was answered. */
@@ -111,6 +112,7 @@ export const createCoreMetrics = (registry: Registry, database: Database): CoreM
   for (const reason of FAILURE_REASON_NAMES) failures.inc({ reason }, 0)
   for (const kind of FINDING_KINDS) findings.inc({ kind }, 0)
   addOpenDuties(registry, database)
+  addTotalsAge(registry, database)
   let overload = (): OverloadState => ({ accounts: 0, expectedMs: 0 })
   addOverload(registry, () => overload())
   return {

@@ -23,6 +23,7 @@ export const scrapeAll = async (
 /** What has samples only once it has happened. */
 const WAITED_FOR = [
   'gateway_log_errors_total',
+  'gateway_totals_age_seconds',
   'gateway_endpoint_held_age_seconds',
   'gateway_delivery_attempt_duration_seconds_count',
 ]

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { showDatabase } from '../../src/cli/readiness.ts'
 import { createCallbackMetrics } from '../../src/core/callback/callback-metrics.ts'
 import { addOverduePayments, createCoreMetrics } from '../../src/core/metrics.ts'
+import { sumTotals } from '../../src/core/totals/sum-totals.ts'
 import { showBacklog } from '../../src/dispatcher/backlog.ts'
 import { createDispatcherMetrics } from '../../src/dispatcher/metrics.ts'
 import { createReporter } from '../../src/dispatcher/report.ts'
@@ -57,6 +58,8 @@ const addWork = async (): Promise<void> => {
   `.execute(database)
   await sql`INSERT INTO to_interpret (callback_id, received_at, due_at)
     VALUES (gen_random_uuid(), now(), now() - interval '500 seconds')`.execute(database)
+  await sumTotals(database)
+  await sql`UPDATE totals_summed SET summed_to = now() - interval '400 seconds'`.execute(database)
   await writeFile(join(folder.path, 'torn.aside'), 'torn')
 }
 
@@ -95,6 +98,7 @@ describe('a process whose metrics are read for the first time', () => {
       'gateway_open_duties{duty="interpret"}': 1,
       'gateway_oldest_due_duty_age_seconds{duty="interpret"}': 500,
       'gateway_oldest_due_duty_age_seconds{duty="submit"}': 0,
+      gateway_totals_age_seconds: 400,
       gateway_spool_files_aside: 1,
       gateway_spooled_callbacks: 0,
       gateway_overdue_payments: 0,
