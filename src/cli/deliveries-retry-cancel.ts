@@ -104,8 +104,8 @@ const retry = async (environment: Environment, texts: string[], options: RetryOp
   }
   await change(environment, { selections, options, verb: 'retried' }, async (service, selection) => {
     const request = { ...selection, perSecond, sendDeliveredAgain }
-    const { found, retried, changes, held } = await service.retryDeliveries(request)
-    return { found, changed: retried, changes, held }
+    const { retried, ...others } = await service.retryDeliveries(request)
+    return Object.assign(others, { changed: retried })
   })
 }
 
@@ -113,8 +113,8 @@ const cancel = async (environment: Environment, texts: string[], options: Cancel
   const selections = readSelections(texts, options, CANCELLED_STATES)
   await change(environment, { selections, options, verb: 'cancelled' }, async (service, selection) => {
     const request = { ...selection, reason: options.reason }
-    const { found, cancelled, changes } = await service.cancelDeliveries(request)
-    return { found, changed: cancelled, changes, held: 0n }
+    const { cancelled, ...others } = await service.cancelDeliveries(request)
+    return Object.assign(others, { changed: cancelled, held: 0n })
   })
 }
 
@@ -145,8 +145,17 @@ const readSelections = (
   return starts.map((start) => ({ deliveryIds: ids.slice(start, start + MAX_NAMED) }))
 }
 
-/** `held`: how many of those that were changed wait for their endpoints. */
-type Changed = { found: bigint; changed: bigint; changes: DeliveryChange[]; held: bigint }
+/**
+ * `held`: how many of those that were changed wait for their endpoints. `foundOrMore`: there are more than were looked at,
+ * so that more may fit.
+ */
+type Changed = {
+  found: bigint
+  foundOrMore: boolean
+  changed: bigint
+  changes: DeliveryChange[]
+  held: bigint
+}
 
 /** Counts what fits, or changes it; whatever is named by its id is changed at once. */
 const change = async (
@@ -155,17 +164,23 @@ const change = async (
   ask: (service: OperatorClient<typeof DeliveryService>, selection: Selection) => Promise<Changed>,
 ): Promise<void> => {
   const { selections, options, verb } = what
-  const all: Changed = { found: 0n, changed: 0n, changes: [], held: 0n }
+  const all: Changed = { found: 0n, foundOrMore: false, changed: 0n, changes: [], held: 0n }
   await useDeliveries(environment, options.by, async (service) => {
     for (const selection of selections) {
-      const { found, changed, changes, held } = await ask(service, selection)
+      const { found, foundOrMore, changed, changes, held } = await ask(service, selection)
       all.found += found
+      all.foundOrMore ||= foundOrMore
       all.changed += changed
       all.held += held
       all.changes.push(...changes)
     }
   })
-  const value = { found: all.found, [verb]: all.changed, ...(verb === 'retried' && { held: all.held }) }
+  const value = {
+    found: all.found,
+    ...(all.foundOrMore && { found_or_more: true }),
+    [verb]: all.changed,
+    ...(verb === 'retried' && { held: all.held }),
+  }
   const [first] = selections
   if (first === undefined || 'deliveryIds' in first) {
     if (all.changed === 0n) process.exitCode = 1
@@ -177,7 +192,7 @@ const change = async (
   }
   const leftAlone = all.found - all.changed
   const line = first.validateOnly
-    ? `${deliveries(all.found)} would be ${verb}. Nothing was changed: add --yes to go on.`
+    ? `${deliveries(all.found)}${all.foundOrMore ? ' or more' : ''} would be ${verb}. Nothing was changed: add --yes to go on.`
     : `${deliveries(all.changed)} ${verb}.${leftAlone > 0n ? ` ${leftAlone} left alone: an attempt is under way.` : ''}`
   print(options, value, all.held > 0n ? [line, heldLine(all.held)] : line)
 }

@@ -9,7 +9,7 @@ import {
   EndpointState,
   type ListDeliveriesRequestSchema,
 } from '../gen/mpesa/gateway/v1/deliveries_pb.js'
-import { COLUMNS, toRow, withHeldUntil } from '../runtime/message-row.ts'
+import { COLUMNS, toRow, withHeldUntil, withOrMore } from '../runtime/message-row.ts'
 import type { OperatorClient } from '../runtime/operator-client.ts'
 import { useDeliveries } from './call-service.ts'
 import { addCancel, addFilter, addRetry, type FilterOptions, readFilter } from './deliveries-retry-cancel.ts'
@@ -71,7 +71,7 @@ export const deliveriesCommand = (environment: Environment): Command => {
       const request = { partnerId, host, pausedOnly: paused, pageSize: MAX_LISTED, test }
       const found = await useDeliveries(environment, undefined, (service) => service.listEndpoints(request))
       const rows = found.endpoints.map((endpoint) => toRow(EndpointSchema, endpoint))
-      printRows(options, rows, { none: 'There are no such endpoints.' })
+      printRows(options, options.json ? rows : rows.map(withOrMore), { none: 'There are no such endpoints.' })
     })
   addEndpoint(deliveries.command('pause'))
     .description('hold back everything for an endpoint until it is resumed; nothing is lost')
@@ -137,11 +137,13 @@ const pause = async (environment: Environment, options: EndpointOptions): Promis
 const resume = async (environment: Environment, options: EndpointOptions): Promise<void> => {
   const endpoint = readEndpoint(options)
   const { partnerId, host } = endpoint
-  const { held } = await useDeliveries(environment, options.by, (service) => service.resumeEndpoint(endpoint))
+  const { held, heldOrMore } = await useDeliveries(environment, options.by, (service) =>
+    service.resumeEndpoint(endpoint),
+  )
   print(
     options,
-    { partner_id: partnerId, host, held },
-    `Endpoint ${host} of partner ${partnerId} is resumed. ${held} held deliveries are let go, a little a second and then more.`,
+    { partner_id: partnerId, host, held, ...(heldOrMore && { held_or_more: true }) },
+    `Endpoint ${host} of partner ${partnerId} is resumed. ${held}${heldOrMore ? ' or more' : ''} held deliveries are let go, a little a second and then more.`,
   )
 }
 
@@ -150,10 +152,11 @@ const probe = async (environment: Environment, options: EndpointOptions): Promis
   const { partnerId, host } = endpoint
   const probed = await useDeliveries(environment, options.by, (service) => service.probeEndpoint(endpoint))
   const { state, held } = toRow(DeliveryService.method.probeEndpoint.output, probed)
+  const { heldOrMore } = probed
   print(
     options,
-    { partner_id: partnerId, host, state, held },
-    `Endpoint ${host} of partner ${partnerId} ${PROBED[probed.state]} ${toText(held)} deliveries are held for it.`,
+    { partner_id: partnerId, host, state, held, ...(heldOrMore && { held_or_more: true }) },
+    `Endpoint ${host} of partner ${partnerId} ${PROBED[probed.state]} ${toText(held)}${heldOrMore ? ' or more' : ''} deliveries are held for it.`,
   )
 }
 

@@ -38,6 +38,7 @@ import * as approvalsWaiting from './migrations/031-approvals-waiting.ts'
 import * as findFailed from './migrations/032-find-failed.ts'
 import * as dailyTotals from './migrations/033-daily-totals.ts'
 import * as statementCounts from './migrations/034-statement-counts.ts'
+import * as deadByEndpoint from './migrations/035-dead-by-endpoint.ts'
 import { ensurePartitions } from './partitions.ts'
 import { PLANNED_BY_SIZE } from './plan-settings.ts'
 
@@ -73,6 +74,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '032-find-failed': findFailed,
   '033-daily-totals': dailyTotals,
   '034-statement-counts': statementCounts,
+  '035-dead-by-endpoint': deadByEndpoint,
   '028-signals': signals,
   '026-situation': situation,
 }

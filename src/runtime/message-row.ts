@@ -30,8 +30,11 @@ export const COLUMNS = {
   ],
 } as const
 
-/** What is real, as nearly everything is, is not said to be so. */
-const shownIfTest = (test: unknown): Row => (test === true ? { test } : {})
+/** What is real, as nearly everything is, is not said to be so; nor is what was counted to the end. */
+const shownIfTrue =
+  (name: string) =>
+  (value: unknown): Row =>
+    value === true ? { [name]: value } : {}
 
 /** Where what is shown differs from the message: by message and field, what is shown in the place of the field. */
 const DIFFERENT: Readonly<Record<string, (value: unknown) => Row>> = {
@@ -41,9 +44,12 @@ const DIFFERENT: Readonly<Record<string, (value: unknown) => Row>> = {
   'Account.transaction_type': (type) => ({
     transaction_type: type === 'till' ? 'CustomerBuyGoodsOnline' : 'CustomerPayBillOnline',
   }),
-  'ApiKey.test': shownIfTest,
-  'Delivery.test': shownIfTest,
-  'Endpoint.test': shownIfTest,
+  'ApiKey.test': shownIfTrue('test'),
+  'Delivery.test': shownIfTrue('test'),
+  'Endpoint.test': shownIfTrue('test'),
+  'Endpoint.pending_or_more': shownIfTrue('pending_or_more'),
+  'Endpoint.held_or_more': shownIfTrue('held_or_more'),
+  'Endpoint.dead_or_more': shownIfTrue('dead_or_more'),
   'Delivery.under_way': (isUnderWay) => ({ is_under_way: isUnderWay }),
   'Delivery.callback_url': (url) => (url === null ? {} : { callback_url: url }),
   'Partner.settings': (settings) => ({ ...Object(settings) }),
@@ -60,6 +66,14 @@ export const withHeldUntil = (row: Row): Row => {
   const isAhead = until instanceof Date && until.getTime() > Date.now()
   return { ...row, next_attempt_at: isAhead ? `held until ${until.toISOString()}` : `held: endpoint ${why}` }
 }
+
+/** An endpoint's row with what a person reads where there are more deliveries than were counted. */
+export const withOrMore = ({ pending_or_more, held_or_more, dead_or_more, ...row }: Row): Row => ({
+  ...row,
+  ...(pending_or_more === true && { pending: `${String(row['pending'])} or more` }),
+  ...(held_or_more === true && { held: `${String(row['held'])} or more` }),
+  ...(dead_or_more === true && { dead: `${String(row['dead'])} or more` }),
+})
 
 /** A message as it is shown; what is unset is null. */
 export const toRow = <Schema extends DescMessage>(schema: Schema, message: MessageShape<Schema>): Row =>

@@ -85,6 +85,38 @@ describe('all that fit', () => {
     expect(new Set(await statesOf(ids))).toEqual(new Set(['dead']))
   })
 
+  it('are counted no further than 10,000 in a list, and all of them before they are changed', async () => {
+    await kill(await add(10_001))
+    const list = await mending.get('/deliveries?state=dead')
+    expect(list.body).toContain('<strong>10000 deliveries or more</strong> fit.')
+    const asked = await mending.get('/deliveries/all/retry?state=dead')
+    expect(asked.body).toContain('<strong>10001 deliveries</strong> fit, and nothing is changed yet.')
+    const progress = await mending.get('/deliveries/all/retry/done?state=dead&count=1')
+    expect(progress.body).toContain('10000 or more')
+    expect((await looking.get('/deliveries/endpoints')).body).toContain('10000 or more')
+  })
+
+  it('are said to be at least so many where they are too many to look at each, and are all changed then', async () => {
+    await sql`
+      INSERT INTO dead_letters (delivery_id, partner_id, host, reason)
+      SELECT nextval('deliveries_id_seq'), 7, 'gone.example', 'gone' FROM generate_series(1, 100000)
+    `.execute(test.database)
+    const [dead = 0n] = await add(1)
+    await kill([dead])
+    const asked = await mending.get('/deliveries/all/retry?state=dead')
+    expect(asked.body).toContain('<strong>1 delivery or more</strong> fit, and nothing is changed yet.')
+    expect(asked.body).toContain('There are too many to look at each: whatever fits is to be retried.')
+    const one = { ...hiddenOf(asked.body), counted: '1', rate: '10' }
+    const refused = await mending.post('/deliveries/all/retry', one)
+    expect(refused).toMatchObject({
+      status: 409,
+      body: expect.stringContaining('1 or more fit now, 1 were counted.'),
+    })
+    expect(await statesOf([dead])).toEqual(['dead'])
+    await mending.post('/deliveries/all/retry', { ...hiddenOf(asked.body), rate: '10' })
+    expect(await statesOf([dead])).toEqual(['pending'])
+  })
+
   it('that were cancelled are brought back by the link on the page that says so', async () => {
     const ids = await add(3)
     const asked = await mending.get('/deliveries/all/cancel?state=pending')

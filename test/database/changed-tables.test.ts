@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listAudit } from '../../src/core/audit/list-audit.ts'
-import { countDeliveries, findAttempts, findDelivery } from '../../src/core/deliveries/find.ts'
+import { countDeliveries } from '../../src/core/deliveries/count.ts'
+import { findAttempts, findDelivery } from '../../src/core/deliveries/find.ts'
 import { takeUnpublished } from '../../src/core/outbox/publish.ts'
 import { listKeys } from '../../src/core/partners/api-key.ts'
 import { findPartner, listPartners } from '../../src/core/partners/partner.ts'
@@ -56,7 +57,7 @@ describe('a table that gets a column while the processes of the release before r
     ['the findings of a payment', () => findFindings(database, 1n)],
     ['a delivery', () => findDelivery(database, 1n)],
     ['the attempts of a delivery', () => findAttempts(database, 1n)],
-    ['how many deliveries fit', () => countDeliveries(database, ALL_DELIVERIES)],
+    ['how many deliveries fit', () => countDeliveries(database, ALL_DELIVERIES, 100)],
     ['deliveries to publish', () => takeUnpublished(database, FROM_BEGINNING)],
     ['deliveries to attempt', () => claimDeliveries(database, [1n])],
     [

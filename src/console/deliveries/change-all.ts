@@ -5,11 +5,12 @@ import type { Page } from '../page/page.ts'
 import { Refusal } from '../refusal.ts'
 import type { ActionCall, Call, Done } from '../route.ts'
 import { type Filter, filterOf, readFilter, readState, textOf } from './delivery-filter.ts'
-import { tabs } from './delivery-list.ts'
-import { CANCELLED, counted, RETRIED, STATES, type StateName } from './delivery-words.ts'
+import { MOST_LOOKED_AT, tabs } from './delivery-list.ts'
+import { CANCELLED, counted, countText, RETRIED, STATES, type StateName } from './delivery-words.ts'
 
 // All that fit a filter are counted first, by the same method that then changes them. What is counted is what is changed:
-// outcomes that become known later are left out, and where more fit than were counted nothing is changed.
+// outcomes that become known later are left out, and where more fit than were counted nothing is changed. Where there are
+// too many to look at each, the page says at least how many fit, and that all of them are changed.
 
 /** What is done to all that fit. */
 export type Verb = 'retry' | 'cancel'
@@ -27,10 +28,13 @@ const checkState = (verb: Verb, query: URLSearchParams): StateName => {
   return state
 }
 
-/** Counts by a dry run of what would change them. */
-const countOf = async ({ clients }: Call, filter: Filter): Promise<bigint> => {
-  const { found } = await clients.deliveries.retryDeliveries({ filter, validateOnly: true })
-  return found
+/** How many fit; `orMore`: of those that were looked at, and there are others. */
+type Count = { found: bigint; orMore: boolean }
+
+/** Counts by a dry run of what would change them; `lookAtMost`: 0 for as many as the method looks at. */
+const countOf = async ({ clients }: Call, filter: Filter, lookAtMost = 0): Promise<Count> => {
+  const counted = await clients.deliveries.retryDeliveries({ filter, validateOnly: true, lookAtMost })
+  return { found: counted.found, orMore: counted.foundOrMore }
 }
 
 /** `/deliveries/all/:verb`: how many it would be, and what is to be known before. */
@@ -38,17 +42,24 @@ export const askPage = async (verb: Verb, call: Call, problem: string | null = n
   checkState(verb, call.query)
   const query = filterOf(call.query)
   if (!query.has('until')) query.set('until', call.now.toISOString())
-  const found = await countOf(call, readFilter(query))
+  const count = await countOf(call, readFilter(query))
   const shown = [...query].map(([name, value]) => [NAMES[name] ?? name, value] as const)
   const body =
-    found === 0n
+    count.found === 0n && !count.orMore
       ? html`<p>No delivery fits: there is nothing to ${verb}.</p>`
-      : html`<p><strong>${counted(found)}</strong> ${found === 1n ? 'fits' : 'fit'}, and nothing is changed yet.</p>${facts(shown)}${askForm(verb, { query, found, problem })}`
+      : html`${countedText(verb, count)}${facts(shown)}${askForm(verb, { query, count })}`
   return {
     title: verb === 'retry' ? 'Retry all that fit' : 'Cancel all that fit',
     body: html`${tabs()}${problem === null ? '' : notice('bad', `Nothing was changed: ${problem}`)}${body}<p>${link(`/deliveries?${filterOf(call.query).toString()}`, 'Back to the list')}</p>`,
   }
 }
+
+const countedText = (verb: Verb, { found, orMore }: Count): SafeHtml =>
+  html`<p><strong>${counted(found, orMore)}</strong> ${found === 1n && !orMore ? 'fits' : 'fit'}, and nothing is changed yet.${
+    orMore ? ` There are too many to look at each: whatever fits is to be ${PAST[verb]}.` : ''
+  }</p>`
+
+const PAST: Record<Verb, string> = { retry: 'retried', cancel: 'cancelled' }
 
 const NAMES: Readonly<Record<string, string>> = {
   state: 'State',
@@ -60,17 +71,14 @@ const NAMES: Readonly<Record<string, string>> = {
   test: 'Test payments',
 }
 
-const askForm = (
-  verb: Verb,
-  { query, found }: { query: URLSearchParams; found: bigint; problem: string | null },
-): SafeHtml =>
+const askForm = (verb: Verb, { query, count }: { query: URLSearchParams; count: Count }): SafeHtml =>
   postForm({
     action: `/deliveries/all/${verb}`,
-    button: `${verb === 'retry' ? 'Retry' : 'Cancel'} ${counted(found)}`,
+    button: `${verb === 'retry' ? 'Retry' : 'Cancel'} ${counted(count.found, count.orMore)}`,
     tone: verb === 'cancel' ? 'danger' : 'plain',
     fields: [
       ...[...query].map(([name, value]) => hidden(name, value)),
-      hidden('counted', String(found)),
+      hidden('counted', count.orMore ? OR_MORE : String(count.found)),
       verb === 'retry'
         ? field({
             kind: 'number',
@@ -89,16 +97,16 @@ const askForm = (
     ],
   })
 
-/** Changes all that fit, if no more do than were counted. */
+/** What a form carries where not all that fit were counted. */
+const OR_MORE = 'or_more'
+
+/** Changes all that fit, if no more do than were counted, or whoever asks was told that more may. */
 export const changeAll = async (verb: Verb, call: ActionCall): Promise<Done> => {
   const { form, clients } = call
   const query = filterOf(form)
   const state = checkState(verb, query)
   const filter = readFilter(query)
-  const expected = /^\d{1,12}$/.exec(textOf(form, 'counted'))?.[0]
-  const found = await countOf(call, filter)
-  if (expected === undefined || found > BigInt(expected))
-    throw new Refusal('not_possible', `${found} fit now, ${expected ?? 'none'} were counted.`)
+  if (textOf(form, 'counted') !== OR_MORE) await requireNoMore(call, filter)
   if (verb === 'retry') {
     const done = await clients.deliveries.retryDeliveries({ filter, perSecond: readRate(form) })
     const held =
@@ -109,6 +117,16 @@ export const changeAll = async (verb: Verb, call: ActionCall): Promise<Done> => 
   const done = await clients.deliveries.cancelDeliveries({ filter, reason: form.get('reason') ?? '' })
   const said = `${counted(done.cancelled)} cancelled.${leftAlone(done.found - done.cancelled, 'an attempt is under way')}`
   return { goTo: progressAddress(verb, { query, state, count: done.cancelled }), said }
+}
+
+const requireNoMore = async (call: ActionCall, filter: Filter): Promise<void> => {
+  const expected = /^\d{1,12}$/.exec(textOf(call.form, 'counted'))?.[0]
+  const { found, orMore } = await countOf(call, filter)
+  if (expected === undefined || orMore || found > BigInt(expected))
+    throw new Refusal(
+      'not_possible',
+      `${countText(found, orMore)} fit now, ${expected ?? 'none'} were counted.`,
+    )
 }
 
 const leftAlone = (count: bigint, why: string): string => (count > 0n ? ` ${count} left alone: ${why}.` : '')
@@ -148,11 +166,12 @@ export const progressPage = async (verb: Verb, call: Call): Promise<Page> => {
   const count = /^\d{1,12}$/.exec(textOf(call.query, 'count'))?.[0] ?? '0'
   const filter = readFilter(query)
   const filters = LEFT.map((state) => Object.assign({}, filter, { state: STATES[state] }))
-  const counts = await Promise.all(filters.map((each) => countOf(call, each)))
+  const counts = await Promise.all(filters.map((each) => countOf(call, each, MOST_LOOKED_AT)))
   const rows = LEFT.map((state, index) => {
     const list = new URLSearchParams(query)
     list.set('state', state)
-    return [state, link(`/deliveries?${list.toString()}`, String(counts[index] ?? 0n))] as const
+    const { found, orMore } = counts[index] ?? { found: 0n, orMore: false }
+    return [state, link(`/deliveries?${list.toString()}`, countText(found, orMore))] as const
   })
   const undo = new URLSearchParams(query)
   undo.set('state', verb === 'retry' ? 'pending' : 'cancelled')

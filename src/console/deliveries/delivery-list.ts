@@ -27,6 +27,9 @@ import {
 const PAGE_SIZE = 50
 const CSV_PAGE_SIZE = 1000
 
+/** Deliveries that a page which refreshes itself looks at at most, to say how many fit. */
+export const MOST_LOOKED_AT = 10_000
+
 /** The pages of the group, above each of them. */
 export const tabs = (): SafeHtml =>
   html`<p class="tabs">${link('/deliveries', 'Deliveries')} · ${link('/deliveries/endpoints', 'Endpoints')} · ${link('/deliveries?state=held', 'Held')} · ${link('/deliveries?state=dead', 'Dead')}</p>`
@@ -77,7 +80,11 @@ const changeLinks = async (call: Call): Promise<SafeHtml | null> => {
   const state = readState(call.query)
   if (state === null || !RETRIED.includes(state)) return null
   const filter = readFilter(call.query)
-  const { found } = await call.clients.deliveries.retryDeliveries({ filter, validateOnly: true })
+  const { found, foundOrMore } = await call.clients.deliveries.retryDeliveries({
+    filter,
+    validateOnly: true,
+    lookAtMost: MOST_LOOKED_AT,
+  })
   const verbs = [
     ...(RETRIED.includes(state) ? (['retry'] as const) : []),
     ...(CANCELLED.includes(state) ? (['cancel'] as const) : []),
@@ -86,8 +93,8 @@ const changeLinks = async (call: Call): Promise<SafeHtml | null> => {
     (verb) =>
       html` ${link(`/deliveries/all/${verb}?${filterOf(call.query).toString()}`, verb === 'retry' ? 'Retry all that fit…' : 'Cancel all that fit…')}`,
   )
-  const may = suffices(call.operator.role, 'mend') && found > 0n
-  return html`<p data-live="count"><strong>${counted(found)}</strong> ${found === 1n ? 'fits' : 'fit'}.${may ? links : ''}</p>`
+  const may = suffices(call.operator.role, 'mend') && (found > 0n || foundOrMore)
+  return html`<p data-live="count"><strong>${counted(found, foundOrMore)}</strong> ${found === 1n && !foundOrMore ? 'fits' : 'fit'}.${may ? links : ''}</p>`
 }
 
 export const columnsAt = (now: Date): Column<Delivery>[] => [

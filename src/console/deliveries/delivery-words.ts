@@ -108,5 +108,11 @@ export const isoOf = (instant: Timestamp | undefined): string | null =>
     ? null
     : new Date(Number(instant.seconds) * 1000 + Math.trunc(instant.nanos / 1e6)).toISOString()
 
-export const counted = (count: bigint | number): string =>
-  Number(count) === 1 ? '1 delivery' : `${count} deliveries`
+/** `orMore`: these are of those that were looked at, and there are others. */
+export const counted = (count: bigint | number, orMore = false): string => {
+  const text = Number(count) === 1 ? '1 delivery' : `${count} deliveries`
+  return orMore ? `${text} or more` : text
+}
+
+/** `10000 or more`, where there may be more than were counted. */
+export const countText = (count: bigint, orMore: boolean): string => `${count}${orMore ? ' or more' : ''}`

@@ -12,7 +12,7 @@ import { Refusal } from '../refusal.ts'
 import type { ActionCall, Call, Done } from '../route.ts'
 import { readPartner, textOf } from './delivery-filter.ts'
 import { columnsAt, cutOf, tabs } from './delivery-list.ts'
-import { endpointAddress, endpointBadge, hostLink, isoOf, partnerText } from './delivery-words.ts'
+import { countText, endpointAddress, endpointBadge, hostLink, isoOf, partnerText } from './delivery-words.ts'
 
 const PAGE_SIZE = 100
 const CSV_PAGE_SIZE = 1000
@@ -75,17 +75,21 @@ const columnsOf = ({ now }: Call): Column<Endpoint>[] => [
   { head: 'State', cell: endpointBadge },
   { head: 'Failures in a row', cell: ({ failures }) => failures, kind: 'number' },
   { head: 'Asked next', cell: ({ openUntil }) => (openUntil === undefined ? null : time(openUntil)) },
-  { head: 'Waiting', cell: (one) => countLink(one, 'pending', one.pending), kind: 'number' },
-  { head: 'Held', cell: (one) => countLink(one, 'held', one.held), kind: 'number' },
-  { head: 'Dead or cancelled', cell: (one) => countLink(one, 'dead', one.dead), kind: 'number' },
+  { head: 'Waiting', cell: waitingOf, kind: 'number' },
+  { head: 'Held', cell: heldOf, kind: 'number' },
+  { head: 'Dead or cancelled', cell: deadOf, kind: 'number' },
   {
     head: 'Oldest',
     cell: ({ oldestCreatedAt }) => (oldestCreatedAt === undefined ? null : ago(oldestCreatedAt, now)),
   },
 ]
 
-const countLink = (one: Endpoint, state: string, count: bigint): Content =>
-  count === 0n ? '0' : link(listAddress(one, state), String(count))
+const waitingOf = (one: Endpoint): Content => countLink(one, 'pending', one.pending, one.pendingOrMore)
+const heldOf = (one: Endpoint): Content => countLink(one, 'held', one.held, one.heldOrMore)
+const deadOf = (one: Endpoint): Content => countLink(one, 'dead', one.dead, one.deadOrMore)
+
+const countLink = (one: Endpoint, state: string, count: bigint, orMore: boolean): Content =>
+  count === 0n && !orMore ? '0' : link(listAddress(one, state), countText(count, orMore))
 
 const listAddress = (one: { partnerId: bigint; host: string; test: boolean }, state: string): string => {
   const query = new URLSearchParams({ state, partner: String(one.partnerId), host: one.host })
@@ -143,9 +147,9 @@ const toCells = (one: Endpoint) => [
   isoOf(one.openUntil),
   isoOf(one.pausedAt),
   one.pausedBy,
-  one.pending,
-  one.held,
-  one.dead,
+  countText(one.pending, one.pendingOrMore),
+  countText(one.held, one.heldOrMore),
+  countText(one.dead, one.deadOrMore),
   isoOf(one.oldestCreatedAt),
 ]
 
@@ -200,9 +204,9 @@ const factsOf = (
     ['Paused', endpoint.pausedAt === undefined ? null : html`${time(endpoint.pausedAt)}${pausedBy}`],
     ['Failures in a row', endpoint.failures],
     ['Asked next', endpoint.openUntil === undefined ? null : time(endpoint.openUntil)],
-    ['Waiting', countLink(endpoint, 'pending', endpoint.pending)],
-    ['Held', countLink(endpoint, 'held', endpoint.held)],
-    ['Dead or cancelled', countLink(endpoint, 'dead', endpoint.dead)],
+    ['Waiting', waitingOf(endpoint)],
+    ['Held', heldOf(endpoint)],
+    ['Dead or cancelled', deadOf(endpoint)],
     ['Oldest outcome', endpoint.oldestCreatedAt === undefined ? null : ago(endpoint.oldestCreatedAt, now)],
   ]
 }
@@ -242,16 +246,16 @@ export const pauseEndpoint = async (call: ActionCall): Promise<Done> => {
 
 export const resumeEndpoint = async (call: ActionCall): Promise<Done> => {
   const named = readEndpoint(call.form)
-  const { held } = await call.clients.deliveries.resumeEndpoint(named)
-  return { goTo: endpointAddress(named), said: `It is resumed. Held for it: ${held}.` }
+  const { held, heldOrMore } = await call.clients.deliveries.resumeEndpoint(named)
+  return { goTo: endpointAddress(named), said: `It is resumed. Held for it: ${countText(held, heldOrMore)}.` }
 }
 
 export const probeEndpoint = async (call: ActionCall): Promise<Done> => {
   const named = readEndpoint(call.form)
-  const { state, held } = await call.clients.deliveries.probeEndpoint(named)
+  const { state, held, heldOrMore } = await call.clients.deliveries.probeEndpoint(named)
   const said =
     state === EndpointState.OPEN
-      ? `It is asked now, by one of ${held} that are held.`
+      ? `It is asked now, by one of ${countText(held, heldOrMore)} that are held.`
       : 'It is not down, or is being asked already.'
   return { goTo: endpointAddress(named), said }
 }

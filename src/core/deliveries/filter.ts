@@ -78,7 +78,7 @@ export const fits = (filter: AnyFilter): RawBuilder<unknown> => {
 }
 
 /** Whether the small table alone tells what fits: every duty is of a delivery that is pending. */
-const saysAll = ({ state, errorClass, createdSince, createdUntil }: AnyFilter): boolean =>
+export const saysAll = ({ state, errorClass, createdSince, createdUntil }: AnyFilter): boolean =>
   (state === 'pending' || state === 'held') &&
   errorClass === null &&
   createdSince === null &&

@@ -117,15 +117,6 @@ export const findAttempts = async (database: Database, deliveryId: bigint, limit
   return newestFirst.toReversed()
 }
 
-/** How many deliveries fit. */
-export const countDeliveries = async (database: Database, filter: DeliveryFilter): Promise<number> => {
-  const statement = sql<{ count: number }>`
-    SELECT count(*)::int AS count FROM (${matching(filter)}) fitting
-  `
-  const { rows } = await planBySize(database, (transaction) => statement.execute(transaction))
-  return rows[0]?.count ?? 0
-}
-
 /** At most `limit` ids of deliveries that fit, above `after`, oldest first. */
 export const findDeliveryIds = async (options: {
   database: Database

@@ -13,7 +13,7 @@ import { type DeliveryFilter, fits, ownedBy, type SmallTable, tablesOf } from '.
 const MOST_LOOKED_AT = { everybodys: 50_000, ofPartner: 5_000, small: 10_000 }
 
 /** Above every id. */
-const NO_ID_YET = 2n ** 63n - 1n
+export const NO_ID_YET = 2n ** 63n - 1n
 
 /** What is looked for: at most `limit` with ids below `before` (null: the newest). */
 export type Sought = {
@@ -65,20 +65,30 @@ type Passed = {
 
 type Reach = { below: bigint; most: number }
 
+/** From `from` on and below `below`, the newest `most`. */
+type Range = Reach & { from: bigint }
+
 /**
- * All of the history, by its key; or one partner's, by the index on (partner_id, id): compared with and ordered by both,
- * and `partner_id` not by `=`, else the index on the id alone would do for that order.
+ * Columns of the newest of all the history, by its key; or of one partner's, by the index on (partner_id, id): compared
+ * with and ordered by both, and `partner_id` not by `=`, else the index on the id alone would do for that order.
  */
+export const newestOfHistory = (
+  columns: RawBuilder<unknown>,
+  partnerId: bigint | null,
+  { from, below, most }: Range,
+): RawBuilder<unknown> =>
+  partnerId === null
+    ? sql`SELECT ${columns} FROM deliveries WHERE id >= ${from} AND id < ${below} ORDER BY id DESC LIMIT ${most}`
+    : sql`
+        SELECT ${columns} FROM deliveries
+        WHERE (partner_id, id) >= (${partnerId}, ${from}) AND (partner_id, id) < (${partnerId}, ${below})
+        ORDER BY partner_id DESC, id DESC LIMIT ${most}
+      `
+
 const inHistory = (filter: DeliveryFilter, { below, most }: Reach): Passed => {
   const { partnerId } = filter
   const newest = (columns: RawBuilder<unknown>): RawBuilder<unknown> =>
-    partnerId === null
-      ? sql`SELECT ${columns} FROM deliveries WHERE id < ${below} ORDER BY id DESC LIMIT ${most}`
-      : sql`
-          SELECT ${columns} FROM deliveries
-          WHERE partner_id >= ${partnerId} AND (partner_id, id) < (${partnerId}, ${below})
-          ORDER BY partner_id DESC, id DESC LIMIT ${most}
-        `
+    newestOfHistory(columns, partnerId, { from: 0n, below, most })
   const deliveries = sql`(${newest(sql`id, partner_id, host, state, created_at`)}) d`
   const order = partnerId === null ? sql`d.id DESC` : sql`d.partner_id DESC, d.id DESC`
   return { newest: newest(sql`id`), deliveries, order, most }

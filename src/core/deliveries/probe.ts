@@ -4,9 +4,10 @@ import type { EndpointStateName } from '../../database/schema/endpoints.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Endpoint } from '../../values/endpoint.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
+import { type Held, heldFor, toHeld } from './list-endpoints.ts'
 
-/** What came of having an endpoint asked; `held`: how many deliveries are held for it. Null: it is not in trouble. */
-export type Probed = { state: EndpointStateName; isPaused: boolean; held: number } | null
+/** What came of having an endpoint asked, and how many deliveries are held for it. Null: it is not in trouble. */
+export type Probed = ({ state: EndpointStateName; isPaused: boolean } & Held) | null
 
 /**
  * Has an endpoint that is down asked now whether it is back: the time for which nothing passes ends, and the dispatcher
@@ -22,10 +23,8 @@ export const probeEndpoint = async (
       open_until: Date | null
       held: number
     }>`
-      SELECT state, paused_at IS NOT NULL AS is_paused, open_until, (
-        SELECT count(*)::int FROM to_deliver
-        WHERE partner_id = endpoints.partner_id AND host = endpoints.host AND held_at IS NOT NULL
-      ) AS held
+      SELECT state, paused_at IS NOT NULL AS is_paused, open_until,
+             (SELECT count(*)::int FROM (${heldFor('endpoints')}) held) AS held
       FROM endpoints WHERE partner_id = ${options.partner_id} AND host = ${options.host} FOR UPDATE
     `.execute(transaction)
     const [row] = rows
@@ -46,7 +45,7 @@ export const probeEndpoint = async (
       })
     }
     crashPoint('probe_endpoint.before_commit')
-    return { state: row.state, isPaused: row.is_paused, held: row.held }
+    return { state: row.state, isPaused: row.is_paused, ...toHeld(row.held) }
   })
   crashPoint('probe_endpoint.after_commit')
   return probed

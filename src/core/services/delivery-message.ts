@@ -11,7 +11,6 @@ import {
   EndpointState,
 } from '../../gen/mpesa/gateway/v1/deliveries_pb.js'
 import { isTestId, partnerIdOf, testIdOf } from '../../values/test-partner.ts'
-import type { ListedEndpoint } from '../deliveries/endpoints.ts'
 import {
   DELIVERY_STATES,
   type DeliveryFilter,
@@ -20,6 +19,7 @@ import {
   type ShownDeliveryState,
 } from '../deliveries/filter.ts'
 import type { findAttempts, ListedDelivery } from '../deliveries/find.ts'
+import type { ListedEndpoint } from '../deliveries/list-endpoints.ts'
 import type { ChangeOutcome as ChangeOutcomeName } from '../deliveries/lock.ts'
 import { toTimestamp } from './message-fields.ts'
 import { wrongField } from './refused.ts'
@@ -105,6 +105,9 @@ export const toEndpointMessage = (row: ListedEndpoint): MessageInitShape<typeof 
   pending: BigInt(row.pending),
   held: BigInt(row.held),
   dead: BigInt(row.dead),
+  pendingOrMore: row.pending_or_more,
+  heldOrMore: row.held_or_more,
+  deadOrMore: row.dead_or_more,
   oldestCreatedAt: toTimestamp(row.oldest_created_at),
 })
 

@@ -16,9 +16,11 @@ import {
   retryMany,
   type Selection,
 } from '../deliveries/change-many.ts'
-import { listEndpoints, pauseEndpoint, resumeEndpoint } from '../deliveries/endpoints.ts'
+import { countDeliveries } from '../deliveries/count.ts'
+import { pauseEndpoint, resumeEndpoint } from '../deliveries/endpoints.ts'
 import { parseHost, type ShownDeliveryState } from '../deliveries/filter.ts'
-import { countDeliveries, findAttempts, findDelivery, listDeliveries } from '../deliveries/find.ts'
+import { findAttempts, findDelivery, listDeliveries } from '../deliveries/find.ts'
+import { listEndpoints } from '../deliveries/list-endpoints.ts'
 import { probeEndpoint } from '../deliveries/probe.ts'
 import { parseReason } from '../deliveries/reason.ts'
 import {
@@ -46,6 +48,9 @@ type Methods = OperatorMethods<typeof DeliveryService, DeliveryParts>
 
 /** Deliveries that a request names at most. */
 export const MAX_NAMED = 1000
+
+/** Deliveries that are looked at at most to say how many fit: some hundred thousand blocks, where each is looked up. */
+export const MOST_LOOKED_AT = 100_000
 
 /** Deliveries that a retry makes due in a second at most. */
 export const MAX_PER_SECOND = 1000
@@ -77,7 +82,7 @@ const answerRetry: Methods['retryDeliveries'] = async (parts, request, actor) =>
   const states = sendDeliveredAgain ? ([...RETRIED_STATES, 'delivered'] as const) : RETRIED_STATES
   const selection = readSelection(request, states)
   const perSecond = readPerSecond(request.perSecond)
-  if (request.validateOnly) return { found: await count(database, selection) }
+  if (request.validateOnly) return await count(database, selection, readLookAtMost(request.lookAtMost))
   const done = await retryMany({ database, actor, selection, sendDeliveredAgain, perSecond })
   parts.onDeliveriesDue()
   log.info({ event: 'deliveries_retried', found: done.found, retried: done.changed })
@@ -89,7 +94,7 @@ const answerCancel: Methods['cancelDeliveries'] = async ({ database, log }, requ
   const selection = readSelection(request, CANCELLED_STATES)
   const reason = parseReason(request.reason)
   if (!reason.ok) throw wrongField('reason', reason.problem)
-  if (request.validateOnly) return { found: await count(database, selection) }
+  if (request.validateOnly) return await count(database, selection, readLookAtMost(request.lookAtMost))
   const done = await cancelMany({ database, actor, selection, reason: reason.value })
   log.info({ event: 'deliveries_cancelled', found: done.found, cancelled: done.changed })
   return { found: BigInt(done.found), cancelled: BigInt(done.changed), changes: toChanges(done) }
@@ -121,8 +126,21 @@ const readPerSecond = (perSecond: number): number | null => {
   return perSecond === 0 ? null : perSecond
 }
 
-const count = async (database: Database, selection: Selection): Promise<bigint> =>
-  BigInt('ids' in selection ? new Set(selection.ids).size : await countDeliveries(database, selection.filter))
+const readLookAtMost = (most: number): number => {
+  if (most < 0 || most > MOST_LOOKED_AT)
+    throw wrongField('look_at_most', `must be a whole number from 0 to ${MOST_LOOKED_AT}`)
+  return most === 0 ? MOST_LOOKED_AT : most
+}
+
+const count = async (
+  database: Database,
+  selection: Selection,
+  most: number,
+): Promise<{ found: bigint; foundOrMore: boolean }> => {
+  if ('ids' in selection) return { found: BigInt(new Set(selection.ids).size), foundOrMore: false }
+  const { found, isMore } = await countDeliveries(database, selection.filter, most)
+  return { found: BigInt(found), foundOrMore: isMore }
+}
 
 const toChanges = ({ changes }: Changed) =>
   changes.map(({ deliveryId, outcome }) => ({ deliveryId, outcome: CHANGE_OUTCOMES[outcome] }))
@@ -177,9 +195,9 @@ const answerProbe: Methods['probeEndpoint'] = async ({ database, log }, request,
   if (probed.isPaused) {
     throw new Refused('not_possible', `${name} is paused: resume it, and what is held for it is let go`)
   }
-  const { state, held } = probed
+  const { state, held, isMore } = probed
   if (state === 'open') log.info({ event: 'endpoint_probed', partner_id: Number(partner_id), host, held })
-  return { state: ENDPOINT_STATES[state], held: BigInt(held) }
+  return { state: ENDPOINT_STATES[state], held: BigInt(held), heldOrMore: isMore }
 }
 
 const answerResume: Methods['resumeEndpoint'] = async ({ database, log }, request, actor) => {
@@ -189,7 +207,7 @@ const answerResume: Methods['resumeEndpoint'] = async ({ database, log }, reques
     throw new Refused('not_found', `endpoint ${host} of partner ${partner_id} is not paused`)
   }
   log.info({ event: 'endpoint_resumed', partner_id: Number(partner_id), host, held: resumed.held })
-  return { held: BigInt(resumed.held) }
+  return { held: BigInt(resumed.held), heldOrMore: resumed.isMore }
 }
 
 /** DeliveryService. */

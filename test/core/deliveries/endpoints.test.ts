@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { listEndpoints, pauseEndpoint, resumeEndpoint } from '../../../src/core/deliveries/endpoints.ts'
+import { pauseEndpoint, resumeEndpoint } from '../../../src/core/deliveries/endpoints.ts'
+import { listEndpoints } from '../../../src/core/deliveries/list-endpoints.ts'
 import type { Database } from '../../../src/database/connect.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery, readDelivery } from '../../support/deliveries.ts'
@@ -63,7 +64,7 @@ describe('an endpoint', () => {
     await pause()
     const ids = await addDeliveries(database, [URL, URL, URL], partnerId)
     for (const id of ids.slice(1)) await hold(database, id)
-    expect(await resume()).toEqual({ held: 2 })
+    expect(await resume()).toEqual({ held: 2, isMore: false })
     expect(await readEndpoint()).toMatchObject({
       state: 'ramping',
       paused_at: null,
@@ -136,5 +137,17 @@ describe('endpoints', () => {
     expect(await list({ partnerId: 999_999n })).toEqual([])
     expect(await list({ limit: 1 })).toEqual([down])
     expect(await list({ after: { partner_id: partnerId, host: 'down.co.ke' } })).toEqual([shop])
+  })
+
+  it('say that there are more where not all of their deliveries were counted', async () => {
+    const ids = await addDeliveries(database, [URL, URL, URL, URL, URL, URL, URL], partnerId)
+    for (const id of ids.slice(0, 2)) await hold(database, id)
+    for (const id of ids.slice(2, 5)) await end(database, id, 'dead')
+    const [all] = await list({ most: 3 })
+    expect(all).toMatchObject({ pending: 2, held: 2, dead: 3 })
+    expect(all).toMatchObject({ pending_or_more: false, held_or_more: false, dead_or_more: false })
+    const [some] = await list({ most: 1 })
+    expect(some).toMatchObject({ held: 1, dead: 1, held_or_more: true, dead_or_more: true })
+    expect(some).toMatchObject({ pending_or_more: true, oldest_created_at: expect.any(Date) })
   })
 })

@@ -1,13 +1,9 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { cancelDeliveries } from '../../../src/core/deliveries/cancel.ts'
+import { countDeliveries } from '../../../src/core/deliveries/count.ts'
 import { type DeliveryFilter, matching, parseHost } from '../../../src/core/deliveries/filter.ts'
-import {
-  countDeliveries,
-  findAttempts,
-  findDelivery,
-  listDeliveries,
-} from '../../../src/core/deliveries/find.ts'
+import { findAttempts, findDelivery, listDeliveries } from '../../../src/core/deliveries/find.ts'
 import type { Database } from '../../../src/database/connect.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery } from '../../support/deliveries.ts'
@@ -73,8 +69,25 @@ describe('deliveries', () => {
     ]
     for (const [filter, ids] of cases) {
       expect([filter, await idsOf(filter)]).toEqual([filter, ids])
-      expect(await countDeliveries(database, { ...EVERYTHING, ...filter })).toBe(ids.length)
+      const counted = await countDeliveries(database, { ...EVERYTHING, ...filter }, 6)
+      expect([filter, counted]).toEqual([filter, { found: ids.length, isMore: false }])
     }
+  })
+
+  it('are counted of so many that could fit, the newest, and it is said that there are more', async () => {
+    const ids = await addDeliveries(database, [URL, URL, URL, URL, URL])
+    await hold(database, ids[0] ?? 0n)
+    const count = (filter: Partial<DeliveryFilter>, most: number) =>
+      countDeliveries(database, { ...EVERYTHING, ...filter }, most)
+    expect(await count({ state: 'pending' }, 3)).toEqual({ found: 3, isMore: true })
+    expect(await count({ state: 'pending', partnerId: 7n, createdSince: new Date(0) }, 4)).toEqual({
+      found: 4,
+      isMore: true,
+    })
+    expect(await count({ state: 'held' }, 3)).toEqual({ found: 0, isMore: true })
+    expect(await count({ state: 'held' }, 5)).toEqual({ found: 1, isMore: false })
+    expect(await count({ state: 'dead' }, 4)).toEqual({ found: 0, isMore: false })
+    expect(await count({ state: 'delivered' }, 4)).toEqual({ found: 0, isMore: true })
   })
 
   it('that are held have no attempt ahead, but say what their endpoint is, and until when', async () => {

@@ -406,6 +406,13 @@ export declare type RetryDeliveriesRequest = Message<"mpesa.gateway.v1.RetryDeli
    * @generated from field: bool send_delivered_again = 5;
    */
   sendDeliveredAgain: boolean;
+
+  /**
+   * With `validate_only`: of the newest that could fit so many are looked at, 1 to 100000; 0 stands for 100000.
+   *
+   * @generated from field: int32 look_at_most = 6;
+   */
+  lookAtMost: number;
 };
 
 /**
@@ -445,6 +452,13 @@ export declare type RetryDeliveriesResponse = Message<"mpesa.gateway.v1.RetryDel
    * @generated from field: int64 held = 4;
    */
   held: bigint;
+
+  /**
+   * With `validate_only`: there are more than were looked at, so that more may fit.
+   *
+   * @generated from field: bool found_or_more = 5;
+   */
+  foundOrMore: boolean;
 };
 
 /**
@@ -484,6 +498,13 @@ export declare type CancelDeliveriesRequest = Message<"mpesa.gateway.v1.CancelDe
    * @generated from field: string reason = 4;
    */
   reason: string;
+
+  /**
+   * As in RetryDeliveriesRequest.
+   *
+   * @generated from field: int32 look_at_most = 5;
+   */
+  lookAtMost: number;
 };
 
 /**
@@ -514,6 +535,13 @@ export declare type CancelDeliveriesResponse = Message<"mpesa.gateway.v1.CancelD
    * @generated from field: repeated mpesa.gateway.v1.DeliveryChange changes = 3;
    */
   changes: DeliveryChange[];
+
+  /**
+   * As in RetryDeliveriesResponse.
+   *
+   * @generated from field: bool found_or_more = 4;
+   */
+  foundOrMore: boolean;
 };
 
 /**
@@ -591,7 +619,8 @@ export declare type Endpoint = Message<"mpesa.gateway.v1.Endpoint"> & {
   pausedBy?: string | undefined;
 
   /**
-   * How many of its deliveries wait for an attempt or have one under way, are held, and are dead or cancelled.
+   * How many of its deliveries wait for an attempt or have one under way, are held, and are dead or cancelled. No more than
+   * 10,000 of its held ones, of its dead ones, and of all that wait are counted.
    *
    * @generated from field: int64 pending = 8;
    */
@@ -608,11 +637,28 @@ export declare type Endpoint = Message<"mpesa.gateway.v1.Endpoint"> & {
   dead: bigint;
 
   /**
-   * When the oldest of those that are pending or held was created; unset when there is none.
+   * When the oldest of those pending or held that were counted was created; unset when there is none.
    *
    * @generated from field: google.protobuf.Timestamp oldest_created_at = 11;
    */
   oldestCreatedAt?: Timestamp | undefined;
+
+  /**
+   * There may be more than were counted.
+   *
+   * @generated from field: bool pending_or_more = 12;
+   */
+  pendingOrMore: boolean;
+
+  /**
+   * @generated from field: bool held_or_more = 13;
+   */
+  heldOrMore: boolean;
+
+  /**
+   * @generated from field: bool dead_or_more = 14;
+   */
+  deadOrMore: boolean;
 
   /**
    * For test payments, whose endpoints are apart.
@@ -776,11 +822,18 @@ export declare type ProbeEndpointResponse = Message<"mpesa.gateway.v1.ProbeEndpo
   state: EndpointState;
 
   /**
-   * How many deliveries are held for it.
+   * How many deliveries are held for it; no more than 10,000 are counted.
    *
    * @generated from field: int64 held = 2;
    */
   held: bigint;
+
+  /**
+   * There are more than were counted.
+   *
+   * @generated from field: bool held_or_more = 3;
+   */
+  heldOrMore: boolean;
 };
 
 /**
@@ -815,11 +868,18 @@ export declare const ResumeEndpointRequestSchema: GenMessage<ResumeEndpointReque
  */
 export declare type ResumeEndpointResponse = Message<"mpesa.gateway.v1.ResumeEndpointResponse"> & {
   /**
-   * How many deliveries were held and are let go now.
+   * How many deliveries were held and are let go now; no more than 10,000 are counted.
    *
    * @generated from field: int64 held = 1;
    */
   held: bigint;
+
+  /**
+   * There are more than were counted.
+   *
+   * @generated from field: bool held_or_more = 2;
+   */
+  heldOrMore: boolean;
 };
 
 /**
