@@ -45,8 +45,11 @@ const digitsOf = (parts: Readonly<Record<string, string | undefined>>): string |
 const toHourOfDay = (hour: number, half: string): number | null =>
   hour < 1 || hour > 12 ? null : (hour % 12) + (half === 'P' ? 12 : 0)
 
-/** Twelve digits at most: more would be no safe integer of cents. */
-const AMOUNT = /^(-?)(?:KES ?)?(-?)(\d{1,3}(?:,\d{3}){1,3}|\d{1,12})(?:\.(\d{1,2})\d*)?$/i
+/**
+ * Twelve digits at most: more would be no safe integer of cents. None begins with a 0 that more follow, as what stands behind
+ * the comma of an amount does: `000.00` of `2,000.00`.
+ */
+const AMOUNT = /^(-?)(?:KES ?)?(-?)([1-9]\d{0,2}(?:,\d{3}){1,3}|[1-9]\d{0,11}|0)(?:\.(\d{1,2})\d*)?$/i
 
 /** Parses an amount of KES as a statement has it, `1,500.00`, into cents; nothing and `-` are 0. */
 export const parseStatementAmount = (text: string): Parsed<number> => {
@@ -56,6 +59,14 @@ export const parseStatementAmount = (text: string): Parsed<number> => {
   const amount = Number(whole.replaceAll(',', '')) * 100 + Number(cents.padEnd(2, '0'))
   return valid(sign === '-' || innerSign === '-' ? -amount : amount)
 }
+
+/** Parses what became of a line: M-PESA's words are not listed anywhere, but none has a digit. */
+export const parseStatementStatus = (text: string): Parsed<string> => {
+  if (text === '') return invalid('is empty: is the file cut short?')
+  return STATUS.test(text) ? valid(text) : invalid('must be a word of letters, like Completed')
+}
+
+const STATUS = /^\p{L}[\p{L} ]{1,31}$/u
 
 /** What M-PESA gives: a letter, then letters and digits, ten in all today. No number of a payer is one. */
 const RECEIPT = /^[A-Z][A-Z0-9]{5,19}$/

@@ -1,13 +1,18 @@
 import type { StatementRow } from './rows.ts'
 import { StatementError } from './statement-error.ts'
 
-/** The columns that are read, by the names that exports have for them; all others are passed over. */
+/**
+ * The columns that are read, by the names that exports have for them; all others are passed over. Of when it was begun and
+ * of the balance only the form is looked at: what has another shows that cells stand under other columns than their own.
+ */
 const NAMES = {
   receipt: ['Receipt No.', 'Receipt', 'Receipt Number'],
   completedAt: ['Completion Time'],
+  initiatedAt: ['Initiation Time'],
   status: ['Transaction Status', 'Status'],
   paidIn: ['Paid In'],
   withdrawn: ['Withdrawn'],
+  balance: ['Balance'],
   reason: ['Reason Type', 'Transaction Type'],
   linked: ['Linked Transaction ID'],
   account: ['A/C No.', 'Account No.', 'Account Number'],

@@ -1,5 +1,10 @@
 import type { Parsed } from '../../values/parsed.ts'
-import { parseStatementAmount, parseStatementReceipt, parseStatementTime } from './cells.ts'
+import {
+  parseStatementAmount,
+  parseStatementReceipt,
+  parseStatementStatus,
+  parseStatementTime,
+} from './cells.ts'
 import { type ColumnName, type Columns, findColumns, NEEDED_TITLES } from './columns.ts'
 import { readHead, type StatementHead } from './head.ts'
 import type { OpenRows } from './open-rows.ts'
@@ -92,27 +97,40 @@ const refuseShifted = ({ line, cells }: StatementRow, columns: number, usualCell
 
 const toLine = ({ line, cells }: StatementRow, columns: Columns): StatementLine => {
   const textOf = (name: ColumnName): string => cells[columns[name]?.at ?? -1]?.trim() ?? ''
+  const refuse = (name: ColumnName, problem: string): never => {
+    throw new StatementError(problem, { line, column: columns[name]?.title ?? name })
+  }
   const read = <Value>(name: ColumnName, parse: (text: string) => Parsed<Value>): Value => {
     const parsed = parse(textOf(name))
-    if (parsed.ok) return parsed.value
-    throw new StatementError(parsed.problem, { line, column: columns[name]?.title ?? name })
+    return parsed.ok ? parsed.value : refuse(name, parsed.problem)
   }
-  const paidInCents = read('paidIn', parseStatementAmount)
-  if (paidInCents < 0) throw new StatementError('must not be below 0', { line, column: columns.paidIn.title })
-  if (textOf('status') === '') {
-    throw new StatementError('is empty: is the file cut short?', { line, column: columns.status.title })
+  const moved = {
+    isCompleted: read('status', parseStatementStatus).toLowerCase() === 'completed',
+    paidInCents: read('paidIn', parseStatementAmount),
+    // Exports write what was withdrawn with a minus and without.
+    withdrawnCents: Math.abs(read('withdrawn', parseStatementAmount)),
   }
+  if (moved.paidInCents < 0) refuse('paidIn', 'must not be below 0')
+  if (moved.paidInCents > 0 && moved.withdrawnCents > 0) refuse('withdrawn', BOTH_WAYS)
+  read('balance', parseStatementAmount)
+  if (columns.balance !== undefined && moved.isCompleted && textOf('balance') === '')
+    refuse('balance', NO_BALANCE)
+  if (textOf('initiatedAt') !== '') read('initiatedAt', parseStatementTime)
   const linked = parseStatementReceipt(textOf('linked'))
   return {
     line,
     receipt: read('receipt', parseStatementReceipt),
     completedAt: read('completedAt', parseStatementTime),
-    isCompleted: textOf('status').toLowerCase() === 'completed',
-    paidInCents,
-    // Exports write what was withdrawn with a minus and without.
-    withdrawnCents: Math.abs(read('withdrawn', parseStatementAmount)),
+    ...moved,
     reference: textOf('account').slice(0, KEPT_CHARACTERS) || null,
     reason: textOf('reason').slice(0, KEPT_CHARACTERS) || null,
     linkedReceipt: linked.ok ? linked.value : null,
   }
 }
+
+// What is so only where the cells of a line stand under other columns than their own, which no single cell may show.
+
+const BOTH_WAYS =
+  'stands beside an amount that was paid in, and a line moves money one way: is each cell under its own column, and each amount with commas in quotes, like "1,500.00"?'
+const NO_BALANCE =
+  'is empty, and a completed line has a balance: is each cell under its own column? Where balances were taken out, take out their column'

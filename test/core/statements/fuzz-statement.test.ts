@@ -17,15 +17,31 @@ type Meant = {
 
 const receipts = fc.stringMatching(/^[A-Z][A-Z0-9]{9}$/)
 const cents = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 30_000_000 }))
+/** A line moves money one way. */
+const moved = fc
+  .record({ amount: cents, isPaidIn: fc.boolean() })
+  .map(({ amount, isPaidIn }) =>
+    isPaidIn ? { paidIn: amount, withdrawn: 0 } : { paidIn: 0, withdrawn: amount },
+  )
 const meantLines = fc.array(
-  fc.record({
-    receipt: receipts,
-    at: fc.date({ min: new Date('2020-01-01'), max: new Date('2039-12-31'), noInvalidDate: true }),
-    isCompleted: fc.boolean(),
-    paidIn: cents,
-    withdrawn: cents,
-    details: fc.string({ maxLength: 30 }).map((text) => text.replaceAll('\u0000', '')),
-  }),
+  fc
+    .record({
+      receipt: receipts,
+      at: fc.date({ min: new Date('2020-01-01'), max: new Date('2039-12-31'), noInvalidDate: true }),
+      isCompleted: fc.boolean(),
+      moved,
+      details: fc.string({ maxLength: 30 }).map((text) => text.replaceAll('\u0000', '')),
+    })
+    .map(
+      ({ receipt, at, isCompleted, details, moved: { paidIn, withdrawn } }): Meant => ({
+        receipt,
+        at,
+        isCompleted,
+        paidIn,
+        withdrawn,
+        details,
+      }),
+    ),
   { maxLength: 20 },
 )
 

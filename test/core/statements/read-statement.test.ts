@@ -15,6 +15,49 @@ const problemOf = async (bytes: Buffer): Promise<string> => {
   return error.message
 }
 
+const PORTAL =
+  'Receipt No.,Completion Time,Initiation Time,Details,Transaction Status,Paid In,Withdrawn,Balance,Balance Confirmed,Reason Type,Other Party Info,Linked Transaction ID,A/C No.'
+const TIMES = '25-11-2026 21:45:13,25-11-2026 21:45:12'
+
+/** Files of which every line has its cells beside their columns, and as many cells as the others. */
+const SHIFTED: [what: string, bytes: Buffer, problem: string | RegExp][] = [
+  [
+    'lines without the time of the request',
+    csv(PORTAL, `TKP5AY9DLM,25-11-2026 21:45:13,Pay Bill,Completed,150.00,,7506.00,true,Pay Utility,,,A1,`),
+    /^line 2, Transaction Status: must be a word of letters, like Completed$/,
+  ],
+  [
+    'lines whose time of the request is another cell',
+    csv(PORTAL, 'TKP5AY9DLM,25-11-2026 21:45:13,Pay Bill,,Completed,150.00,,7506.00,true,,,,A1'),
+    /^line 2, Initiation Time: must be a day and a time/,
+  ],
+  [
+    'lines without what was paid in',
+    csv(PORTAL, `TKP5AY9DLM,${TIMES},Pay Bill,Completed,,7506.00,true,Pay Utility,,,A1,`),
+    /^line 2, Balance: must be an amount of KES/,
+  ],
+  [
+    'lines with a cell more before what was paid in',
+    csv(PORTAL, `TKP5AY9DLM,${TIMES},Pay Bill,Completed,,150.00,,7506.00,true,Pay Utility,,,`),
+    /^line 2, Balance: is empty, and a completed line has a balance: is each cell under its own column\?/,
+  ],
+  [
+    'lines whose balance stands as paid in',
+    csv(PORTAL, `TKP5AY9DLM,${TIMES},Pay Bill,Completed,7506.00,true,Pay Utility,,,,,A1`),
+    /^line 2, Withdrawn: must be an amount of KES/,
+  ],
+  [
+    'amounts with commas in no quotes on every line, and nothing beyond the columns',
+    csv(COLUMNS, ...['M', 'N'].map((end) => `TKP5AY9DL${end},25-11-2026 21:45:13,Completed,1,500.00,,`)),
+    /^line 2, Withdrawn: stands beside an amount that was paid in, .* in quotes, like "1,500.00"\?$/,
+  ],
+  [
+    'whole thousands in no quotes on every line',
+    csv(COLUMNS, ...['M', 'N'].map((end) => `TKP5AY9DL${end},25-11-2026 21:45:13,Completed,2,000.00,,`)),
+    /^line 2, Withdrawn: must be an amount of KES, like 1,500.00$/,
+  ],
+]
+
 describe('a statement in CSV', () => {
   it('is read as the portal exports it: a head, thirteen columns, CRLF, a byte order mark, a line end in a cell', async () => {
     for (const pieceBytes of [1, 100, 100_000]) {
@@ -141,6 +184,7 @@ describe('a statement in CSV', () => {
       csv(COLUMNS, LINE, 'TKP5AY9DLN,25-11-2026 21:45:13,Completed,1,500.00,,'),
       /^line 3: has 7 cells, .* and the first line 6: amounts with commas must be in quotes/,
     ],
+    ...SHIFTED,
     [
       'no status',
       csv(COLUMNS, 'TKP5AY9DLN,25-11-2026 21:45:13,,15,,'),
@@ -160,6 +204,19 @@ describe('a statement in CSV', () => {
   it('takes a delimiter more at the end of every line', async () => {
     const { lines } = await readWhole(csv(COLUMNS, `${LINE},`, `${LINE},`))
     expect(lines).toHaveLength(2)
+  })
+
+  it.each(['Completed', 'COMPLETED', 'Failed', 'Cancelled', 'Pending Authorised'])(
+    'takes %j as what became of a line',
+    async (text) => {
+      const { lines } = await readWhole(csv(COLUMNS, LINE.replace('Completed', text)))
+      expect(lines[0]?.isCompleted).toBe(/^completed$/i.test(text))
+    },
+  )
+
+  it('takes a line that was not completed without a balance', async () => {
+    const line = `TKP5AY9DLM,${TIMES},Pay Bill,Cancelled,150.00,,,false,Pay Utility,,,A1`
+    expect((await readWhole(csv(PORTAL, line))).lines).toMatchObject([{ paidInCents: 15_000 }])
   })
 
   it.each(['1', '1.00', '1,500', '1,500.00', '-1,500.00', 'KES 1500', '', '-'])(
