@@ -33,7 +33,7 @@ const PATTERNS = [
   String.raw`://[^\s"\\/?#@:]*:[^\s"\\/?#]*@`,
   String.raw`(?:access_token|[Pp]ass(?:word|[Kk]ey)|[Ss]ecret)(?:\\*"\s*:\s*\\*"|=)[^\s"\\&]+`,
   // Not the decimals of a number, which may be any digits.
-  String.raw`(?<!\d|\d\.)(?:254|0)[17]\d{8}(?!\d)`,
+  String.raw`(?<!\d|\d\.)(?:(?:00)?254|0)[17]\d{8}(?!\d)`,
 ]
 
 /** What a partner's URL says beyond its host: that is how it knows our deliveries, and may name whom they are about. */
@@ -84,7 +84,7 @@ const holdsLongHex = (text: string): boolean => {
 const isHex = (code: number): boolean =>
   (code >= 48 && code <= 57) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102)
 
-const PAYER = /^\d{10}(?:\d\d)?$/
+const PAYER = /^\d{10}(?:\d\d){0,2}$/
 
 const maskSecret = (found: string): string => {
   if (/^mp[gs]_/.test(found)) return `${found.slice(0, found.lastIndexOf('_') + 1 + SHOWN_OF_KEY)}${MASK}`

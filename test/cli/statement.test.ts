@@ -1,12 +1,16 @@
 import { truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { maskMsisdn } from '../../src/values/msisdn.ts'
 import { putPayment, referencesOf, SHORTCODE, statementOf } from '../core/statements/importing.ts'
 import { type Typed, typeCommand } from '../support/command.ts'
 import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { openTestFolder } from '../support/folder.ts'
 import { sumAll } from '../support/sum-all.ts'
 import { TEST_SECRET_KEY } from '../support/vault.ts'
+
+/** A payer's, as people write it. */
+const NUMBERS = ['254712345678', '0712345678', '00254712345678']
 
 describe('gateway statement', () => {
   let own: OpenDatabase
@@ -58,6 +62,29 @@ describe('gateway statement', () => {
     expect(await run(...command.split(' '), 'on the statement')).toMatchObject({ code: 0 })
     expect(await run('statement', 'exceptions', '--open')).toMatchObject({ stdout: 'Nothing is open.\n' })
     expect((await run('statement', 'show', '1')).stdout).toMatch(/^matched_lines +1$/m)
+  })
+
+  it.each(NUMBERS)('shows %s whole in no note, no account number and no name of a file', async (number) => {
+    const path = join(folder.path, `${number}.csv`)
+    const receipt = `TKN${number.slice(0, 7)}`
+    await writeFile(path, statementOf([{ receipt, at: '2026-11-25T11:00:00Z', account: number }]))
+    const imported = await run('statement', 'import', path, '--json')
+    const { statement_id: id } = JSON.parse(imported.stdout)
+    const list = ['statement', 'exceptions', '--statement', `${id}`]
+    const note = ['--kind', 'unknown_here', '--note', `asked ${number}`]
+    await run('statement', 'exceptions', 'acknowledge', '--statement', `${id}`, ...note)
+    const said = [
+      imported,
+      await run(...list),
+      await run(...list, '--json'),
+      await run('statement', 'list'),
+      await run('statement', 'show', `${id}`),
+    ]
+    expect(said.map(({ code }) => code)).toEqual([0, 0, 0, 0, 0])
+    expect(said.map(({ stdout, stderr }) => stdout + stderr).join('\n')).not.toContain('712345678')
+    const shown = maskMsisdn(number)
+    expect(said[1]?.stdout).toContain(`asked ${shown}`)
+    expect(JSON.parse(said[2]?.stdout ?? '')).toMatchObject([{ reference: shown, note: `asked ${shown}` }])
   })
 
   it('says of a file that is none what is wrong, and of one that is not there', async () => {

@@ -107,6 +107,25 @@ describe('the pages about statements', () => {
     expect(stranger.status).toBe(422)
   })
 
+  it('show no payer’s number whole: not in a note, and not in the name of a file, nor as CSV', async () => {
+    const mending = await test.as('mend')
+    const number = '00254712345678'
+    const file = new File(
+      [statementOf([{ receipt: 'TKP0000003', at: '2026-11-25T11:00:00Z', account: number }])],
+      `till ${number}.csv`,
+    )
+    const { location } = await mending.upload('/statements/import', { shortcode: '' }, file)
+    const statementId = location?.split('/').at(-1) ?? ''
+    const list = `/statement-exceptions?statement=${statementId}`
+    const all = { statement: statementId, kind: 'unknown_here', note: `asked 0712345678, ${number}` }
+    await mending.post('/statement-exceptions/acknowledge', all)
+    const pages = [list, `${list}&format=csv`, location ?? '', '/statements', '/statements?format=csv']
+    const bodies = await Promise.all(pages.map(async (page) => (await mending.get(page)).body))
+    expect(bodies.join('\n')).not.toContain('712345678')
+    for (const body of bodies.slice(0, 2)) expect(body).toContain('asked 0712*****678, 0025*****678')
+    expect(bodies[2]).toContain('till 0025*****678.csv')
+  })
+
   it('sum what was paid, of the last 31 days where none are given', async () => {
     const looking = await test.as('look')
     expect((await looking.get('/statements/totals')).body).toContain('is still being summed by serve')

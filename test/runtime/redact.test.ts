@@ -11,6 +11,7 @@ const SECRET = 'wJalrXUtnFEMI/K7MDENG'
 const SECRETS: [what: string, whole: string, shown: string][] = [
   ['a payer’s number', '254712345679', '2547*****679'],
   ['a number as people write it', '0712345679', '0712*****679'],
+  ['a number as it is dialled from abroad', '00254712345679', '0025*****679'],
   ['a key', KEY, `${KEY.slice(0, 12)}***`],
   ['a test key', KEY.replace('mpg_', 'mpg_test_'), 'mpg_test_aB3aB3aB***'],
   ['a service token', KEY.replace('mpg_', 'mps_'), 'mps_aB3aB3aB***'],

@@ -4,13 +4,13 @@ import type { ExceptionCount } from '../statements/count-found.ts'
 import { describeException } from '../statements/describe-exception.ts'
 import type { ExceptionRow } from '../statements/list-exceptions.ts'
 import type { StatementRow } from '../statements/list-statements.ts'
-import { maskedOrUnset } from './masked.ts'
+import { masked, maskedOrUnset } from './masked.ts'
 import { toTimestamp } from './message-fields.ts'
 
 /** A statement as a message. */
 export const toStatementMessage = (row: StatementRow) => ({
   statementId: row.id,
-  fileName: row.file_name,
+  fileName: masked(row.file_name),
   shortcode: row.shortcode,
   coversFrom: toTimestamp(row.covers_from),
   coversTo: toTimestamp(row.covers_to),
