@@ -19,6 +19,10 @@ export const planByIndex = <Result>(
   read: (transaction: Transaction<Schema>) => Promise<Result>,
 ): Promise<Result> => planBy(PLANNED_BY_INDEX, database, read)
 
+/** Has the statements that follow in a transaction planned by index, as those of `serve` are. */
+export const planTheRestByIndex = (transaction: Transaction<Schema>): Promise<void> =>
+  plan(transaction, PLANNED_BY_INDEX)
+
 const planBy = <Result>(
   settings: Readonly<Record<string, string>>,
   database: Database,
@@ -29,7 +33,14 @@ const planBy = <Result>(
     .setAccessMode('read only')
     .setIsolationLevel('repeatable read')
     .execute(async (transaction) => {
-      const each = Object.entries(settings).map(([name, value]) => sql`set_config(${name}, ${value}, true)`)
-      await sql`SELECT ${sql.join(each)}`.execute(transaction)
+      await plan(transaction, settings)
       return await read(transaction)
     })
+
+const plan = async (
+  transaction: Transaction<Schema>,
+  settings: Readonly<Record<string, string>>,
+): Promise<void> => {
+  const each = Object.entries(settings).map(([name, value]) => sql`set_config(${name}, ${value}, true)`)
+  await sql`SELECT ${sql.join(each)}`.execute(transaction)
+}

@@ -1,16 +1,18 @@
-import type { Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { anyOf } from '../../database/expressions.ts'
 import { holdImportsOff } from '../../database/import-lock.ts'
+import { planTheRestByIndex } from '../../database/plan-by-size.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { type Msisdn, maskMsisdn } from '../../values/msisdn.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
-import { blankEverywhere, type ErasedRows, toNineDigits } from './blank.ts'
-import { findPayments } from './find-payments.ts'
+import { blankEverywhere, type ErasedRows } from './blank.ts'
+import { findHeld, type Held } from './find-held.ts'
+import { toNineDigits } from './nine-digits.ts'
 
 /**
  * What came of it; `payments` are those that keep the number from being erased, since they or their deliveries are
- * open. `importing`: a statement is being imported, whose lines nobody sees yet.
+ * open. `importing`: a statement is being imported, whose lines nobody sees yet, or was since the number was looked for.
  */
 export type Erasure =
   | { kind: 'erased'; rows: ErasedRows }
@@ -29,31 +31,45 @@ export const erasePayer = async (options: {
   actor: Actor
 }): Promise<Erasure> => {
   const { database, msisdn, actor } = options
-  const ids = await findPayments(database, msisdn)
-  return database.transaction().execute((transaction) => eraseWithin({ transaction, msisdn, ids, actor }))
+  const held = await findHeld(database, msisdn)
+  return database.transaction().execute((transaction) => eraseWithin({ transaction, msisdn, held, actor }))
 }
 
-/** The same in a transaction of the caller's; `ids` are what `findPayments` found. */
+/** The same in a transaction of the caller's, of what was found before it: to find it takes long in a large database. */
 export const eraseWithin = async (options: {
   transaction: Transaction<Schema>
   msisdn: Msisdn
-  ids: readonly bigint[]
+  held: Held
   actor: Actor
 }): Promise<Erasure> => {
-  const { transaction, msisdn, ids, actor } = options
-  if (!(await holdImportsOff(transaction))) return { kind: 'importing' }
-  const open = await lockAndFindOpen(transaction, ids)
+  const { transaction, msisdn, held, actor } = options
+  await planTheRestByIndex(transaction)
+  if (!(await holdImportsOff(transaction)) || (await isImportedSince(transaction, held)))
+    return { kind: 'importing' }
+  const open = await lockAndFindOpen(transaction, held.paymentIds)
   if (open.length > 0) return { kind: 'open', payments: open }
-  const rows = await blankEverywhere(transaction, toNineDigits(msisdn), ids)
+  const rows = await blankEverywhere(transaction, toNineDigits(msisdn), held)
   await recordAudit(transaction, {
     actor,
     action: 'erased',
     subject: { kind: 'payer', id: maskMsisdn(msisdn) },
     partnerId: null,
     before: null,
-    after: { ...rows, payment_ids: ids },
+    after: { ...rows, payment_ids: held.paymentIds },
   })
   return { kind: 'erased', rows }
+}
+
+/** Whether there is a statement by now whose lines were not looked through. */
+const isImportedSince = async (
+  transaction: Transaction<Schema>,
+  { statementIds }: Held,
+): Promise<boolean> => {
+  const query = transaction
+    .selectFrom('statements')
+    .select('id')
+    .where('id', '<>', sql<bigint>`all(${statementIds}::bigint[])`)
+  return (await query.limit(1).executeTakeFirst()) !== undefined
 }
 
 /** Locks these payments, and names those that are open or whose deliveries are. */

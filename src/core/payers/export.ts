@@ -1,10 +1,13 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { planTheRestByIndex } from '../../database/plan-by-size.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { type Msisdn, maskMsisdn } from '../../values/msisdn.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
-import { hasNumber, type NineDigits, toNineDigits } from './blank.ts'
+import { givenLines } from './blank.ts'
+import { findStrays, type Strays } from './find-held.ts'
 import { findPayments } from './find-payments.ts'
+import { type NineDigits, toNineDigits } from './nine-digits.ts'
 
 /** One row that is held on a payer, whole but for what is no data of anybody: positions of events, parts of tokens. */
 export type PayerRecord = { kind: PayerRecordKind; fields: Readonly<Record<string, unknown>> }
@@ -40,10 +43,13 @@ export const exportPayer = async (options: {
   actor: Actor
 }): Promise<PayerPage> => {
   const { database, msisdn, after, limit, actor } = options
-  const rest = (await findPayments(database, msisdn)).filter((id) => id > (after ?? 0n))
-  const ids = rest.slice(0, limit)
+  const number = toNineDigits(msisdn)
+  const found = await findPayments(database, { msisdn, after, atMost: limit + 1 })
+  const ids = found.slice(0, limit)
+  const strays = after === null ? await findStrays(database, number) : NO_STRAYS
   return database.transaction().execute(async (transaction): Promise<PayerPage> => {
-    const held = { ids: sql`${ids}::bigint[]`, number: toNineDigits(msisdn), isFirst: after === null }
+    await planTheRestByIndex(transaction)
+    const held = { ids: sql`${ids}::bigint[]`, number, isFirst: after === null, strays }
     const records: PayerRecord[] = []
     for (const kind of KINDS) {
       for (const record of await readKind(transaction, kind, held)) records.push(record)
@@ -56,11 +62,14 @@ export const exportPayer = async (options: {
       before: null,
       after: { payments: ids.length, records: records.length },
     })
-    return { records, nextAfter: rest.length > limit ? (ids.at(-1) ?? null) : null }
+    return { records, nextAfter: found.length > limit ? (ids.at(-1) ?? null) : null }
   })
 }
 
-type Held = { ids: RawBuilder<unknown>; number: NineDigits; isFirst: boolean }
+/** With every page but the first. */
+const NO_STRAYS: Strays = { lines: [], exceptionIds: [], callbackIds: [], strangerIds: [] }
+
+type Held = { ids: RawBuilder<unknown>; number: NineDigits; isFirst: boolean; strays: Strays }
 
 const readKind = async (
   transaction: Transaction<Schema>,
@@ -76,11 +85,22 @@ const MACHINERY = sql`ARRAY['callback_nonce', 'nonce', 'accepted_position', 'eve
 
 const ofPayment = ({ ids }: Held) => sql`payment_id = ANY(${ids})`
 const ofDelivery = ({ ids }: Held) =>
-  sql`delivery_id IN (SELECT id FROM deliveries WHERE payment_id = ANY(${ids}))`
+  sql`delivery_id = ANY(ARRAY(SELECT id FROM deliveries WHERE payment_id = ANY(${ids})))`
 
-/** Of no payment, and with the number in it. */
-const ofNone = ({ isFirst, number }: Held, text: RawBuilder<unknown>) =>
-  sql`(${isFirst}::boolean AND payment_id IS NULL AND ${hasNumber(text, number)})`
+/** What is selected of rows of a table, as `held`: of those of the payments, and of those of `strays` of no payment. */
+const withStrays = (
+  held: Held,
+  what: { table: string; fields: RawBuilder<unknown>; orderBy: string; strays: RawBuilder<unknown> },
+) => {
+  const { table, fields, strays } = what
+  const columns = sql`${fields} AS fields, held.${sql.ref(what.orderBy)} AS place`
+  return sql`
+    SELECT fields FROM (
+      SELECT ${columns} FROM ${sql.table(table)} held WHERE ${ofPayment(held)}
+      UNION ALL SELECT ${columns} FROM ${strays} AND held.payment_id IS NULL
+    ) every ORDER BY place
+  `
+}
 
 /** A body is any bytes: those that are no ASCII are each written as a backslash and three digits. */
 const body = sql`encode(held.body, 'escape')`
@@ -96,10 +116,13 @@ const STATEMENTS: Readonly<Record<PayerRecordKind, (held: Held) => RawBuilder<un
   finding: (held) => sql`
     SELECT to_jsonb(held) AS fields FROM payment_findings held WHERE ${ofPayment(held)} ORDER BY payment_id, at
   `,
-  callback: (held) => sql`
-    SELECT ${withBody} AS fields FROM callbacks held
-    WHERE ${ofPayment(held)} OR ${ofNone(held, sql`${body} || held.headers::text`)} ORDER BY received_at
-  `,
+  callback: (held) =>
+    withStrays(held, {
+      table: 'callbacks',
+      fields: withBody,
+      orderBy: 'received_at',
+      strays: sql`callbacks held WHERE held.id = ANY(${held.strays.callbackIds}::uuid[])`,
+    }),
   delivery: (held) => sql`
     SELECT to_jsonb(held) AS fields FROM deliveries held WHERE ${ofPayment(held)} ORDER BY id
   `,
@@ -109,20 +132,29 @@ const STATEMENTS: Readonly<Record<PayerRecordKind, (held: Held) => RawBuilder<un
   dead_delivery: (held) => sql`
     SELECT to_jsonb(held) AS fields FROM dead_letters held WHERE ${ofDelivery(held)} ORDER BY delivery_id
   `,
-  statement_line: (held) => sql`
-    SELECT to_jsonb(held) AS fields FROM statement_lines held
-    WHERE ${ofPayment(held)} OR ${ofNone(held, sql`held.reference`)} ORDER BY completed_at
-  `,
-  statement_exception: (held) => sql`
-    SELECT to_jsonb(held) AS fields FROM statement_exceptions held
-    WHERE ${ofPayment(held)} OR ${ofNone(held, sql`concat_ws(' ', held.reference, held.note)`)} ORDER BY id
-  `,
+  statement_line: (held) =>
+    withStrays(held, {
+      table: 'statement_lines',
+      fields: sql`to_jsonb(held)`,
+      orderBy: 'completed_at',
+      strays: sql`
+        ${givenLines(held.strays.lines)} JOIN statement_lines held
+        ON held.receipt = given.receipt AND held.shortcode = given.shortcode WHERE true
+      `,
+    }),
+  statement_exception: (held) =>
+    withStrays(held, {
+      table: 'statement_exceptions',
+      fields: sql`to_jsonb(held)`,
+      orderBy: 'id',
+      strays: sql`statement_exceptions held WHERE held.id = ANY(${held.strays.exceptionIds}::bigint[])`,
+    }),
   prompts: ({ isFirst, number }) => sql`
     SELECT to_jsonb(held) AS fields FROM payer_prompts held
     WHERE ${isFirst}::boolean AND msisdn = ${`254${number.digits}`} ORDER BY partner_id
   `,
-  stranger_callback: ({ isFirst, number }) => sql`
+  stranger_callback: ({ strays }) => sql`
     SELECT ${withBody} AS fields FROM stranger_callbacks held
-    WHERE ${isFirst}::boolean AND ${hasNumber(sql`${body} || held.headers::text`, number)} ORDER BY received_at
+    WHERE id = ANY(${strays.strangerIds}::uuid[]) ORDER BY received_at
   `,
 }

@@ -1,22 +1,31 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 import type { Msisdn } from '../../values/msisdn.ts'
-import { hasNumber, toNineDigits } from './blank.ts'
+import { findAlongKey } from './find-along-key.ts'
+import { hasNumber, toNineDigits } from './nine-digits.ts'
 
 /**
- * The payer's payments, and those in whose fields a partner wrote the number down, in the order of their ids. No index
- * leads to the latter: this reads all payments, before anything is locked.
+ * The payer's payments with ids above `after`, and those in whose fields a partner wrote the number down, in the order of
+ * their ids; `atMost` of them, or all (null). No index leads to the latter: this reads all payments, in pieces, until it has
+ * as many.
  */
-export const findPayments = async (database: Database, msisdn: Msisdn): Promise<bigint[]> => {
-  const number = toNineDigits(msisdn)
-  const rows = await database
-    .selectFrom('payments')
-    .select('id')
-    .where((eb) => {
-      const texts = sql`concat_ws(' ', reference, callback_url, result_desc, metadata)`
-      return eb.or([eb('msisdn', '=', msisdn), sql<boolean>`${hasNumber(texts, number)}`])
-    })
-    .orderBy('id')
-    .execute()
-  return rows.map(({ id }) => id)
+export const findPayments = async (
+  database: Database,
+  { msisdn, after, atMost }: { msisdn: Msisdn; after: bigint | null; atMost: number | null },
+): Promise<bigint[]> => {
+  const texts = sql`concat_ws(' ', reference, callback_url, result_desc, metadata)`
+  const pieces = findAlongKey<RowOf<'payments', 'id'>>({
+    database,
+    table: 'payments',
+    key: ['id'],
+    after: after === null ? null : { id: after },
+    fits: sql`msisdn = ${msisdn} OR ${hasNumber(texts, toNineDigits(msisdn))}`,
+  })
+  const ids: bigint[] = []
+  for await (const piece of pieces) {
+    for (const { id } of piece) ids.push(id)
+    if (atMost !== null && ids.length >= atMost) return ids.slice(0, atMost)
+  }
+  return ids
 }

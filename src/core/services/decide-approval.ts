@@ -4,10 +4,11 @@ import { now } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
-import { parseMsisdn } from '../../values/msisdn.ts'
+import { type Msisdn, parseMsisdn } from '../../values/msisdn.ts'
+import type { Parsed } from '../../values/parsed.ts'
 import { type Actor, nameOf, recordAudit } from '../audit/record-audit.ts'
 import { eraseWithin } from '../payers/erase.ts'
-import { findPayments } from '../payers/find-payments.ts'
+import { findHeld, type Held } from '../payers/find-held.ts'
 import { findPayment } from '../payments/find.ts'
 import type { Settlement } from '../settle/decide.ts'
 import { isFilledIn, settleWithin } from '../settle/settle-by-hand.ts'
@@ -34,12 +35,14 @@ type Done = { said: string; report: () => void }
 
 /**
  * Makes the change that an approval waits with, in one transaction with the decision: all of it, or nothing, and then the
- * approval waits on. Throws `Refused` where `actor` may not decide it, or the change is not possible any more.
+ * approval waits on. What is held on a payer who is to be erased is looked for before, so that nothing is locked for as
+ * long. Throws `Refused` where `actor` may not decide it, or the change is not possible any more.
  */
 export const approve = async ({ parts, id, actor }: Decision): Promise<string> => {
+  const found = await findToErase(parts.database, id)
   const { said, report } = await parts.database.transaction().execute(async (transaction) => {
     const row = await lockWaiting(transaction, id, actor)
-    const done = await carryOut({ parts, transaction, row, actor })
+    const done = await carryOut({ parts, transaction, row, actor, found })
     await decide({ transaction, row, actor, decision: 'approved' })
     crashPoint('approve_change.before_commit')
     return done
@@ -85,11 +88,27 @@ const lockWaiting = async (transaction: Transaction<Schema>, id: bigint, actor: 
 
 type Decided = { transaction: Transaction<Schema>; row: Row; actor: Actor }
 
+/** The payer that an approval is about, and what is held on them; null where it is about something else. */
+type ToErase = { msisdn: Msisdn; held: Held } | null
+
+const findToErase = async (database: Database, id: bigint): Promise<ToErase> => {
+  const query = database.selectFrom('approvals').select('payment_id').where('id', '=', id)
+  const row = await query.where('kind', '=', 'erase_payer').where('decision', 'is', null).executeTakeFirst()
+  if (row === undefined) return null
+  const parsed = await readPayerOf(database, row.payment_id)
+  return parsed.ok ? { msisdn: parsed.value, held: await findHeld(database, parsed.value) } : null
+}
+
+const readPayerOf = async (database: Database, paymentId: bigint): Promise<Parsed<Msisdn>> =>
+  parseMsisdn((await findPayment(database, 'anybody', paymentId))?.msisdn ?? '')
+
+type Change = Decided & { parts: ApprovalParts; found: ToErase }
+
 /** Judges the change anew, as it is now, and makes it. */
-const carryOut = async (change: Decided & { parts: ApprovalParts }): Promise<Done> =>
+const carryOut = async (change: Change): Promise<Done> =>
   change.row.kind === 'settle_payment' ? settleApproved(change) : eraseApproved(change)
 
-const settleApproved = async (change: Decided & { parts: ApprovalParts }): Promise<Done> => {
+const settleApproved = async (change: Change): Promise<Done> => {
   const { transaction, row, actor, parts } = change
   const { outcome, receipt, reason, anyway } = settlement.parse(row.parameters)
   const paymentId = row.payment_id
@@ -110,16 +129,14 @@ const settleApproved = async (change: Decided & { parts: ApprovalParts }): Promi
   return { said, report: () => parts.onSettled(settled.settlement) }
 }
 
-const eraseApproved = async (change: Decided & { parts: ApprovalParts }): Promise<Done> => {
-  const { transaction, row, actor, parts } = change
-  const payment = await findPayment(transaction, 'anybody', row.payment_id)
-  const parsed = parseMsisdn(payment?.msisdn ?? '')
-  if (!parsed.ok)
+const eraseApproved = async (change: Change): Promise<Done> => {
+  const { transaction, row, actor, parts, found } = change
+  const payer = await readPayerOf(transaction, row.payment_id)
+  if (found === null || !payer.ok)
     throw new Refused('not_possible', `the payer of payment ${row.payment_id} was erased before`)
-  const msisdn = parsed.value
+  const { msisdn, held } = found
   await requireNoneInSpool(parts.spoolFolder, msisdn)
-  const ids = await findPayments(transaction, msisdn)
-  const erasure = await eraseWithin({ transaction, msisdn, ids, actor })
+  const erasure = await eraseWithin({ transaction, msisdn, held, actor })
   if (erasure.kind !== 'erased') throw toRefusedErasure(erasure)
   const { payments, deliveries, callbacks } = erasure.rows
   const said = `The payer is erased from ${payments} payments, ${deliveries} deliveries and ${callbacks} callbacks.`

@@ -1,5 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import type { Database } from '../../database/connect.ts'
+import { planTheRestByIndex } from '../../database/plan-by-size.ts'
 import type { ExportPayerRequest, PayerService } from '../../gen/mpesa/gateway/v1/payers_pb.js'
 import type { Log } from '../../runtime/log.ts'
 import { type Msisdn, parseMsisdn } from '../../values/msisdn.ts'
@@ -64,8 +65,11 @@ const askErasure = async (
   const paymentId = await findPaymentOf(database, msisdn)
   if (paymentId === null)
     return new Refused('not_possible', 'nothing was changed: there is no payment of this payer')
-  const ids = await findPayments(database, msisdn)
-  const open = await database.transaction().execute((transaction) => lockAndFindOpen(transaction, ids))
+  const ids = await findPayments(database, { msisdn, after: null, atMost: null })
+  const open = await database.transaction().execute(async (transaction) => {
+    await planTheRestByIndex(transaction)
+    return await lockAndFindOpen(transaction, ids)
+  })
   if (open.length > 0) return new Refused('not_possible', openMessage(open))
   return askApproval(database, { kind: 'erase_payer', paymentId, parameters: {}, actor })
 }
@@ -88,7 +92,7 @@ export const toRefusedErasure = (erasure: Exclude<Erasure, { kind: 'erased' }>):
     'not_possible',
     erasure.kind === 'open'
       ? openMessage(erasure.payments)
-      : 'nothing was changed: a statement is being imported, which may hold the number. Repeat the command when that is done',
+      : 'nothing was changed: a statement is being imported, or was just now, and may hold the number. Repeat the command when that is done',
   )
 
 /** Why the payer of these open payments is not erased. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { erasePayer } from '../../../src/core/payers/erase.ts'
+import { erasePayer, eraseWithin } from '../../../src/core/payers/erase.ts'
+import { findHeld, type Held } from '../../../src/core/payers/find-held.ts'
 import { startForgettingUploads } from '../../../src/core/statements/forget-uploads.ts'
 import { importStatement } from '../../../src/core/statements/import-statement.ts'
 import { addPart } from '../../../src/core/statements/uploads.ts'
@@ -219,6 +220,19 @@ describe('importing a statement', () => {
       expect(await erase()).toEqual({ kind: 'importing' })
     })
     expect(await erase()).toMatchObject({ kind: 'erased' })
+  })
+
+  it('a payer is not erased where a statement was imported since the number was looked for', async () => {
+    const msisdn = parseMsisdn('254711222445')
+    if (!msisdn.ok) throw new Error(msisdn.problem)
+    const payer = { msisdn: msisdn.value, actor: testActor }
+    const held = await findHeld(own.database, msisdn.value)
+    await importFile(own.database, statementOf([line(9_020, { account: msisdn.value })]))
+    const erase = (found: Held) =>
+      own.database.transaction().execute((transaction) => eraseWithin({ transaction, ...payer, held: found }))
+    expect(await erase(held)).toEqual({ kind: 'importing' })
+    expect(await erase(await findHeld(own.database, msisdn.value))).toMatchObject({ kind: 'erased' })
+    expect(tablesWith(await dumpDatabase(own.database), '711222445')).toEqual([])
   })
 
   it('a payer’s number that somebody typed as an account number, or in a note, goes when the payer is erased', async () => {

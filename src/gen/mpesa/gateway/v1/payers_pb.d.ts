@@ -164,8 +164,8 @@ export declare const PayerService: GenService<{
   /**
    * Takes a payer's number out of all that is kept: zeros stand for it. There is no way back. Errors: NOT_FOUND for a payment
    * that is not there; FAILED_PRECONDITION, and nothing is changed, once the payer was erased, and while a payment of the payer is
-   * open, its outcome is not delivered, a statement is being imported, or the spool of the process that is asked holds a
-   * callback with the number.
+   * open, its outcome is not delivered, a statement is being imported or was while the number was looked for, or the spool of
+   * the process that is asked holds a callback with the number. All payments are read: give it minutes in a large database.
    *
    * @generated from rpc mpesa.gateway.v1.PayerService.ErasePayer
    */
@@ -177,7 +177,8 @@ export declare const PayerService: GenService<{
   /**
    * Reads all that is held on a payer, in pages; each call has its line in the audit log, with the number masked. Errors:
    * NOT_FOUND for a payment that is not there; FAILED_PRECONDITION once the payer was erased, and while the spool of the process
-   * that is asked holds a callback with the number, which is in the database soon.
+   * that is asked holds a callback with the number, which is in the database soon. All payments are read, those of a page and
+   * between it and the next by each call: give it minutes in a large database.
    *
    * @generated from rpc mpesa.gateway.v1.PayerService.ExportPayer
    */
