@@ -151,8 +151,13 @@ describe('the life of a payment', () => {
 
   it('that fails and then succeeds: two deliveries, each under its own webhook-id', async () => {
     const id = await request(payer('25'))
-    await reach(id, 'failed')
     await reach(id, 'successful')
+    expect(await movesOf(id)).toEqual([
+      'accepted>submitting taken_for_submission',
+      'submitting>submitted push_accepted',
+      'submitted>failed callback',
+      'failed>successful callback',
+    ])
     expect((await bodiesFor(id)).map(({ status }) => status)).toEqual(['failed', 'successful'])
     const ids = await test.database
       .selectFrom('deliveries')
