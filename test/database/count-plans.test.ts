@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { countDeliveries } from '../../src/core/deliveries/count.ts'
 import type { DeliveryFilter } from '../../src/core/deliveries/filter.ts'
+import { findFitting } from '../../src/core/deliveries/find-fitting.ts'
 import { listEndpoints } from '../../src/core/deliveries/list-endpoints.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { PLANNED_BY_SIZE } from '../../src/database/plan-settings.ts'
@@ -84,6 +85,9 @@ describe('what it costs to count deliveries', () => {
     { state: 'delivered', partnerId: 1n, host: 'none.example' },
   ]
 
+  const nameOf = (filter: Partial<DeliveryFilter>): string =>
+    JSON.stringify(filter, (_, value) => (typeof value === 'bigint' ? String(value) : value))
+
   const ENDPOINTS = {
     partnerId: null,
     isTest: false,
@@ -97,12 +101,16 @@ describe('what it costs to count deliveries', () => {
     for (const analyzed of [false, true]) {
       if (analyzed) await sql`VACUUM (ANALYZE)`.execute(database)
       for (const filter of FILTERS)
-        await judge(
-          JSON.stringify(filter, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
-          () => countDeliveries(database, { ...EVERYTHING, ...filter }, MOST),
-        )
+        await judge(nameOf(filter), () => countDeliveries(database, { ...EVERYTHING, ...filter }, MOST))
     }
   }, 3_600_000)
+
+  it('is the same for each piece of all that fit, which are changed so', async () => {
+    for (const filter of FILTERS) {
+      const pieces = findFitting(database, { ...EVERYTHING, ...filter }, MOST)
+      for (const number of [1, 2, 3]) await judge(`${nameOf(filter)}, piece ${number}`, () => pieces.next())
+    }
+  })
 
   it('is for each endpoint that is listed what so many of its own take', async () => {
     const listed = await listEndpoints({ database, ...ENDPOINTS, most: MOST })

@@ -2,7 +2,7 @@ import type { Database } from '../../database/connect.ts'
 import type { Actor } from '../audit/record-audit.ts'
 import { type CancelOptions, cancelDeliveries } from './cancel.ts'
 import type { DeliveryFilter, ShownDeliveryState } from './filter.ts'
-import { findDeliveryIds } from './find.ts'
+import { findFitting } from './find-fitting.ts'
 import type { ChangeOutcome, DeliveryChange } from './lock.ts'
 import { findOutcomeIds, type OutcomeFilter } from './outcomes.ts'
 import { retryDeliveries, takesTurn } from './retry.ts'
@@ -90,19 +90,24 @@ const chunksOf = async function* (options: {
   selection: AnySelection
 }): AsyncGenerator<bigint[]> {
   const { database, selection } = options
-  if ('ids' in selection) {
-    const ids = [...new Set(selection.ids)]
-    for (let start = 0; start < ids.length; start += CHUNK) yield ids.slice(start, start + CHUNK)
-    return
-  }
+  if ('ids' in selection) yield* chunked([...new Set(selection.ids)])
+  else if ('outcomes' in selection) yield* chunksOfOutcomes(database, selection)
+  else for await (const ids of findFitting(database, selection.filter)) yield* chunked(ids)
+}
+
+const chunked = function* (ids: readonly bigint[]): Generator<bigint[]> {
+  for (let start = 0; start < ids.length; start += CHUNK) yield ids.slice(start, start + CHUNK)
+}
+
+const chunksOfOutcomes = async function* (
+  database: Database,
+  { outcomes, atMost }: { outcomes: OutcomeFilter; atMost: number },
+): AsyncGenerator<bigint[]> {
   // What is changed no longer fits, so the way goes on by the id, not by how many were passed.
   let after = 0n
-  let left = 'filter' in selection ? Number.POSITIVE_INFINITY : selection.atMost
+  let left = atMost
   for (;;) {
-    const limit = Math.min(CHUNK, left)
-    const ids = await ('filter' in selection
-      ? findDeliveryIds({ database, filter: selection.filter, after, limit })
-      : findOutcomeIds({ database, filter: selection.outcomes, after, limit }))
+    const ids = await findOutcomeIds({ database, filter: outcomes, after, limit: Math.min(CHUNK, left) })
     const last = ids.at(-1)
     if (last === undefined) return
     yield ids

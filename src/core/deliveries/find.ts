@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import { planByIndex, planBySize } from '../../database/plan-by-size.ts'
+import { planByIndex } from '../../database/plan-by-size.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
-import { type DeliveryFilter, matching, type ShownDeliveryState } from './filter.ts'
+import type { ShownDeliveryState } from './filter.ts'
 import { lookForDeliveries, type Sought } from './look.ts'
 
 /** A delivery as operators see it. */
@@ -115,21 +115,6 @@ export const findAttempts = async (database: Database, deliveryId: bigint, limit
     .limit(limit)
     .execute()
   return newestFirst.toReversed()
-}
-
-/** At most `limit` ids of deliveries that fit, above `after`, oldest first. */
-export const findDeliveryIds = async (options: {
-  database: Database
-  filter: DeliveryFilter
-  after: bigint
-  limit: number
-}): Promise<bigint[]> => {
-  const statement = sql<{ id: bigint }>`
-    SELECT id FROM (${matching(options.filter)}) fitting
-    WHERE id > ${options.after} ORDER BY id LIMIT ${options.limit}
-  `
-  const { rows } = await planBySize(options.database, (transaction) => statement.execute(transaction))
-  return rows.map(({ id }) => id)
 }
 
 /** One without trouble holds nothing for long: what is held for it goes out as from one that has come back. */

@@ -65,30 +65,29 @@ type Passed = {
 
 type Reach = { below: bigint; most: number }
 
-/** From `from` on and below `below`, the newest `most`. */
-type Range = Reach & { from: bigint }
-
 /**
- * Columns of the newest of all the history, by its key; or of one partner's, by the index on (partner_id, id): compared
- * with and ordered by both, and `partner_id` not by `=`, else the index on the id alone would do for that order.
+ * Columns of so many of all the history, by its key; or of one partner's, by the index on (partner_id, id): compared with and
+ * ordered by both, and `partner_id` not by `=`, else the index on the id alone would do for that order.
  */
-export const newestOfHistory = (
+export const ofHistory = (
   columns: RawBuilder<unknown>,
   partnerId: bigint | null,
-  { from, below, most }: Range,
-): RawBuilder<unknown> =>
-  partnerId === null
-    ? sql`SELECT ${columns} FROM deliveries WHERE id >= ${from} AND id < ${below} ORDER BY id DESC LIMIT ${most}`
+  { from, below, most, first }: Reach & { from: bigint; first: 'newest' | 'oldest' },
+): RawBuilder<unknown> => {
+  const way = first === 'newest' ? sql`DESC` : sql`ASC`
+  return partnerId === null
+    ? sql`SELECT ${columns} FROM deliveries WHERE id >= ${from} AND id < ${below} ORDER BY id ${way} LIMIT ${most}`
     : sql`
         SELECT ${columns} FROM deliveries
         WHERE (partner_id, id) >= (${partnerId}, ${from}) AND (partner_id, id) < (${partnerId}, ${below})
-        ORDER BY partner_id DESC, id DESC LIMIT ${most}
+        ORDER BY partner_id ${way}, id ${way} LIMIT ${most}
       `
+}
 
 const inHistory = (filter: DeliveryFilter, { below, most }: Reach): Passed => {
   const { partnerId } = filter
   const newest = (columns: RawBuilder<unknown>): RawBuilder<unknown> =>
-    newestOfHistory(columns, partnerId, { from: 0n, below, most })
+    ofHistory(columns, partnerId, { from: 0n, below, most, first: 'newest' })
   const deliveries = sql`(${newest(sql`id, partner_id, host, state, created_at`)}) d`
   const order = partnerId === null ? sql`d.id DESC` : sql`d.partner_id DESC, d.id DESC`
   return { newest: newest(sql`id`), deliveries, order, most }

@@ -4,6 +4,7 @@ import { cancelDeliveries } from '../../../src/core/deliveries/cancel.ts'
 import { countDeliveries } from '../../../src/core/deliveries/count.ts'
 import { type DeliveryFilter, matching, parseHost } from '../../../src/core/deliveries/filter.ts'
 import { findAttempts, findDelivery, listDeliveries } from '../../../src/core/deliveries/find.ts'
+import { findFitting } from '../../../src/core/deliveries/find-fitting.ts'
 import type { Database } from '../../../src/database/connect.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery } from '../../support/deliveries.ts'
@@ -71,6 +72,12 @@ describe('deliveries', () => {
       expect([filter, await idsOf(filter)]).toEqual([filter, ids])
       const counted = await countDeliveries(database, { ...EVERYTHING, ...filter }, 6)
       expect([filter, counted]).toEqual([filter, { found: ids.length, isMore: false }])
+      for (const piece of [1, 2, 6, 7]) {
+        const found: bigint[] = []
+        for await (const part of findFitting(database, { ...EVERYTHING, ...filter }, piece))
+          found.push(...part)
+        expect([filter, found]).toEqual([filter, ids.toReversed()])
+      }
     }
   })
 
