@@ -12,9 +12,9 @@ export const countDeliveries = (database: Database, filter: DeliveryFilter, most
   planByIndex(database, async (transaction) => {
     const range = await findRange(transaction, filter)
     // One more shows whether there are others.
-    const looked = lookedAt(filter, { ...range, most: most + 1, first: 'newest' })
+    const reach = { ...range, most: most + 1, first: 'newest' as const }
     const { rows } = await sql<{ looked: number; found: number }>`
-      SELECT count(*)::int AS looked, count(fitting)::int AS found FROM (${looked}) looked
+      SELECT count(*)::int AS looked, count(fitting)::int AS found FROM (${lookedAt(filter, reach)}) looked
     `.execute(transaction)
     const [{ looked: passed, found } = { looked: 0, found: 0 }] = rows
     return { found: Math.min(found, most), isMore: passed > most }
