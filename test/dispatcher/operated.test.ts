@@ -123,7 +123,10 @@ describe('an operator', () => {
       expect(rows).toEqual([{ held: 20 }])
     })
     expect(receivedIds()).toEqual([])
-    expect(await resumeEndpoint({ database: test.database, actor: AMINA, ...endpoint })).toEqual({ held: 20 })
+    expect(await resumeEndpoint({ database: test.database, actor: AMINA, ...endpoint })).toEqual({
+      held: 20,
+      isMore: false,
+    })
     for (const id of ids) await untilState(id, 'delivered')
     expect(new Set(receivedIds()).size).toBe(20)
     await eventually(async () =>
@@ -160,7 +163,7 @@ describe('an operator', () => {
     await retry(ids)
     expect(receivedIds()).toEqual([])
     const probed = await probeEndpoint({ database: test.database, actor: AMINA, partner_id: partnerId, host })
-    expect(probed).toEqual({ state: 'open', isPaused: false, held: 5 })
+    expect(probed).toEqual({ state: 'open', isPaused: false, held: 5, isMore: false })
     for (const id of ids) await untilState(id, 'delivered')
     expect(new Set(receivedIds()).size).toBe(5)
   })
