@@ -4,14 +4,21 @@ import { expect } from 'vitest'
 /** Looks at the page that is shown now, and says what is wrong with it. */
 type Look = (page: Page) => Promise<string[]>
 
-const press = (page: Page, name: string | RegExp): Promise<void> =>
-  page
-    .getByRole('button', { name, exact: typeof name === 'string' })
-    .first()
-    .click()
+/** Every action leads to a page, which may have the address and the heading of the one before: it is there once it is loaded. */
+const leadsOn = (page: Page, action: Promise<void>): Promise<unknown> =>
+  Promise.all([page.waitForEvent('load'), action])
 
-const follow = (page: Page, name: string): Promise<void> =>
-  page.getByRole('link', { name, exact: true }).first().click()
+const press = (page: Page, name: string | RegExp): Promise<unknown> =>
+  leadsOn(
+    page,
+    page
+      .getByRole('button', { name, exact: typeof name === 'string' })
+      .first()
+      .click(),
+  )
+
+const follow = (page: Page, name: string): Promise<unknown> =>
+  leadsOn(page, page.getByRole('link', { name, exact: true }).first().click())
 
 /** Holds that the page is the one of the heading, and that nothing is wrong with it. */
 const arrive = async (page: Page, title: RegExp, look: Look): Promise<void> => {
