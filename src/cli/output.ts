@@ -1,4 +1,3 @@
-import { stringify } from 'csv-stringify/sync'
 import type { Row } from '../runtime/message-row.ts'
 import { createRedact } from '../runtime/redact.ts'
 import { toVisibleLine, toVisibleLines } from '../values/visible-text.ts'
@@ -77,8 +76,12 @@ export const printTable = (rows: readonly Row[], none: string, columns?: readonl
     )
 }
 
-/** Prints rows as CSV, `columns` first; what a spreadsheet would take for a formula is text. */
-export const printCsv = (columns: readonly string[], rows: readonly Row[]): void => {
+/**
+ * Prints rows as CSV, `columns` first; what a spreadsheet would take for a formula is text. What writes it is read only
+ * here, for few commands do.
+ */
+export const printCsv = async (columns: readonly string[], rows: readonly Row[]): Promise<void> => {
+  const { stringify } = await import('csv-stringify/sync')
   const cells = rows.map((row) => columns.map((name) => (row[name] === null ? '' : toText(row[name]))))
   process.stdout.write(toVisibleLines(stringify([[...columns], ...cells], { escape_formulas: true })))
 }
