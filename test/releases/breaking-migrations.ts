@@ -63,12 +63,18 @@ export const withMigration = async ({ statement }: BreakingMigration): Promise<S
     join(folder, 'migrations', '999-breaking.ts'),
     `import { sql } from 'kysely'\nexport const up = (database) => sql\`${statement}\`.execute(database)\n`,
   )
-  const path = join(folder, 'migrate.ts')
-  const text = await readFile(path, 'utf8')
-  const beginning = 'const MIGRATIONS: Record<string, Migration> = {'
-  if (!text.includes(beginning))
-    throw new Error('migrate.ts has no such MIGRATIONS any more: bring this in step')
-  const more = text.replace(beginning, `${beginning}\n  '999-breaking': breaking,`)
-  await writeFile(path, `import * as breaking from './migrations/999-breaking.ts'\n${more}`)
+  await edit(join(folder, 'migration-names.ts'), '] as const', (end) => `  '999-breaking',\n${end}`)
+  await edit(
+    join(folder, 'migrations.ts'),
+    'export const MIGRATIONS: Readonly<Record<MigrationName, Migration>> = {',
+    (beginning) =>
+      `import * as breaking from './migrations/999-breaking.ts'\n${beginning}\n  '999-breaking': breaking,`,
+  )
   return sources
+}
+
+const edit = async (path: string, part: string, toNew: (part: string) => string): Promise<void> => {
+  const text = await readFile(path, 'utf8')
+  if (!text.includes(part)) throw new Error(`${path} has no ${part} any more: bring this in step`)
+  await writeFile(path, text.replace(part, toNew))
 }
