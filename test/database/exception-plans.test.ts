@@ -2,13 +2,12 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type EXCEPTION_KINDS, listExceptions } from '../../src/core/exceptions/list-exceptions.ts'
 import type { Owner } from '../../src/core/payments/find.ts'
-import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import type { Database } from '../../src/database/connect.ts'
 import { PLANNED_BY_SIZE } from '../../src/database/plan-settings.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../support/database.ts'
 import { collectPlans, EXPLAIN_ALL, nodesOf, type PlanNode, sumOfBlocks } from '../support/explain.ts'
 import { loadHistory } from '../support/history.ts'
 import { addPartner } from '../support/partner.ts'
-import { quietLog } from '../support/quiet-log.ts'
 
 /** Payments that ended, each with a finding that somebody acknowledged: `PAYMENTS=1000000` makes no difference. */
 const PAYMENTS = Number(process.env['PAYMENTS'] ?? 20_000)
@@ -29,23 +28,15 @@ describe.each([
 ])(
   'what needs a human, listed by %s',
   (_whose, settings) => {
-    let own: TestDatabase
+    let own: OpenDatabase
     let database: Database
 
     beforeAll(async () => {
-      own = await createTestDatabase()
-      database = connectDatabase({
-        databaseUrl: own.url,
-        poolSize: 1,
-        log: quietLog,
-        settings: { ...settings, ...EXPLAIN_ALL },
-      })
+      own = await openTestDatabase({ poolSize: 1, settings: { ...settings, ...EXPLAIN_ALL } })
+      database = own.database
       for (let number = 0; number < 2; number += 1) await addPartner(database)
     })
-    afterAll(async () => {
-      await database.destroy()
-      await own.drop()
-    })
+    afterAll(() => own.close())
 
     const ASKED = { overdueAfterMs: 900_000, cursor: { paymentId: 0n, findingId: 0n }, limit: 20 }
 

@@ -40,10 +40,10 @@ export type OpenDatabase = {
 
 /** Connects to a database of the test's own: a migrated one unless another is given. */
 export const openTestDatabase = async (
-  options: { poolSize?: number; on?: TestDatabase } = {},
+  options: { poolSize?: number; on?: TestDatabase; settings?: Record<string, string> } = {},
 ): Promise<OpenDatabase> => {
-  const { poolSize = 4, on = await createTestDatabase() } = options
-  const database = connectDatabase({ databaseUrl: on.url, poolSize, log: quietLog })
+  const { poolSize = 4, on = await createTestDatabase(), settings = {} } = options
+  const database = connectDatabase({ databaseUrl: on.url, poolSize, log: quietLog, settings })
   const close = async (): Promise<void> => {
     await database.destroy()
     await on.drop()

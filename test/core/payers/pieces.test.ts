@@ -3,14 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { erasePayer } from '../../../src/core/payers/erase.ts'
 import { exportPayer } from '../../../src/core/payers/export.ts'
 import { PIECE } from '../../../src/core/payers/find-along-key.ts'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import type { Database } from '../../../src/database/connect.ts'
 import { PLANNED_BY_SIZE } from '../../../src/database/plan-settings.ts'
 import { type Msisdn, parseMsisdn } from '../../../src/values/msisdn.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { collectPlans, EXPLAIN_ALL, nodesOf, readWhole } from '../../support/explain.ts'
 import { loadHistory } from '../../support/history.ts'
 import { addPartner } from '../../support/partner.ts'
-import { quietLog } from '../../support/quiet-log.ts'
 
 /** Payments that ended, and lines of statements: more than a piece; `PAYMENTS=1000000` makes no difference. */
 const PAYMENTS = Number(process.env['PAYMENTS'] ?? 25_000)
@@ -29,18 +28,13 @@ describe.each([
 ])(
   'a payer among many payments, through %s',
   (_whose, settings) => {
-    let own: TestDatabase
+    let own: OpenDatabase
     let database: Database
     let msisdn: Msisdn
 
     beforeAll(async () => {
-      own = await createTestDatabase()
-      database = connectDatabase({
-        databaseUrl: own.url,
-        poolSize: 1,
-        log: quietLog,
-        settings: { ...settings, ...EXPLAIN_ALL },
-      })
+      own = await openTestDatabase({ poolSize: 1, settings: { ...settings, ...EXPLAIN_ALL } })
+      database = own.database
       await addPartner(database)
       await loadHistory(database, { payments: PAYMENTS, partners: 1 })
       const payer = await database
@@ -76,10 +70,7 @@ describe.each([
       `.execute(database)
       await sql`VACUUM (ANALYZE)`.execute(database)
     }, 3_600_000)
-    afterAll(async () => {
-      await database.destroy()
-      await own.drop()
-    })
+    afterAll(() => own.close())
 
     /** No statement reads more rows of a table than a piece has. */
     const judge = (): void => {

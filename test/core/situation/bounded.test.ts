@@ -1,12 +1,11 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import type { Database } from '../../../src/database/connect.ts'
 import { PLANNED_BY_SIZE } from '../../../src/database/plan-settings.ts'
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { blocksOf, collectPlans, EXPLAIN_ALL, readWhole } from '../../support/explain.ts'
 import { loadHistory } from '../../support/history.ts'
 import { addPartner } from '../../support/partner.ts'
-import { quietLog } from '../../support/quiet-log.ts'
 import { readTold, toldOf } from './told.ts'
 
 /** Payments that ended, and duties of each kind that are open: `PAYMENTS=10000000 OPEN=100000` makes no difference. */
@@ -34,23 +33,15 @@ describe.each([
 ])(
   'what a look at the situation costs %s',
   (_whose, settings) => {
-    let own: TestDatabase
+    let own: OpenDatabase
     let database: Database
 
     beforeAll(async () => {
-      own = await createTestDatabase()
-      database = connectDatabase({
-        databaseUrl: own.url,
-        poolSize: 1,
-        log: quietLog,
-        settings: { ...settings, ...EXPLAIN_ALL },
-      })
+      own = await openTestDatabase({ poolSize: 1, settings: { ...settings, ...EXPLAIN_ALL } })
+      database = own.database
       for (let number = 0; number < 3; number += 1) await addPartner(database)
     })
-    afterAll(async () => {
-      await database.destroy()
-      await own.drop()
-    })
+    afterAll(() => own.close())
 
     const look = async () => {
       explained.length = 0
