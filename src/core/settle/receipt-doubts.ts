@@ -17,10 +17,12 @@ export const findReceiptDoubt = async (
   return (await findReversal(transaction, receipt)) ?? findOtherAmount(transaction, receipt, askedKes)
 }
 
-type ReversalRow = RowOf<
-  'statement_exceptions',
-  'statement_id' | 'other_receipt' | 'paid_cents' | 'completed_at'
->
+type ReversalColumn = 'statement_id' | 'other_receipt' | 'paid_cents' | 'completed_at'
+
+/** An import writes each reversal with all of them, by the line that gave it back. */
+type ReversalRow = {
+  [Column in ReversalColumn]: NonNullable<RowOf<'statement_exceptions', ReversalColumn>[Column]>
+}
 
 /** Kept of each receipt that was given back, whatever it proves here, and also where somebody acknowledged it. */
 const findReversal = async (
@@ -37,9 +39,9 @@ const findReversal = async (
   return {
     kind: 'reversed',
     statementId: row.statement_id,
-    by: row.other_receipt ?? '',
-    backCents: row.paid_cents ?? 0n,
-    at: row.completed_at ?? new Date(0),
+    by: row.other_receipt,
+    backCents: row.paid_cents,
+    at: row.completed_at,
   }
 }
 
