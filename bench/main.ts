@@ -203,11 +203,23 @@ program
   .action(benchWatch)
 program
   .command('console')
-  .description('pages of the console beside many payments, and what they cost these under load')
+  .description(
+    'pages of the console beside many payments, and what they cost these under load, beside another program',
+  )
   .option('--payments <count>', 'how many are there', wholeNumber, 1_000_000)
-  .option('--rounds <count>', 'how often each has its turn', wholeNumber, 5)
+  .option(
+    '--rounds <count>',
+    'rounds of a window of each kind; of every six, each order of the kinds has one',
+    wholeNumber,
+    12,
+  )
   .option('--per-second <count>', 'payments a second', wholeNumber, 100)
-  .option('--seconds <count>', 'how long each turn is, seconds; 0: pages alone', countFromZero, 20)
+  .option(
+    '--seconds <count>',
+    'how much of each window is counted, seconds, after one that is not; 0: pages alone',
+    countFromZero,
+    10,
+  )
   .option('--is-fresh', 'with a Postgres that has not run before: for a try, its times do not count')
   .option('--keep <folder>', KEEP)
   .action(benchConsole)
