@@ -28,6 +28,7 @@ import {
 import type { LocalServer } from './local-server.ts'
 import { findNatsServer, searchPathOf, startNatsServer } from './nats-server.ts'
 import { ensureDatabase, startEmbeddedPostgres } from './postgres.ts'
+import { quickenCommands } from './quick-commands.ts'
 import { startReceiver } from './receiver.ts'
 import type { Reporter } from './reporter.ts'
 import {
@@ -42,8 +43,10 @@ import {
 } from './running.ts'
 import { type Supervised, supervise } from './supervise.ts'
 
+const ROOT = join(import.meta.dirname, '..', '..')
+
 /** The file of the commands `serve`, `dispatch` and `simulator`. */
-const COMMANDS = join(import.meta.dirname, '..', 'cli', 'main.ts')
+const COMMANDS = join(ROOT, 'src', 'cli', 'main.ts')
 
 /** What one `npm start` works with. */
 type Run = {
@@ -114,7 +117,9 @@ export const runEverything = async (run: Run): Promise<void> => {
     removeRunning(dataDir)
   })
   reporter.reportReady(describe())
+  const quickened = quickenCommands({ root: ROOT, say: reporter.say, stopping })
   if (!stopping.aborted) await once(stopping, 'abort')
+  await quickened
   reporter.say('stopping …')
 }
 

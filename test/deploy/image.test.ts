@@ -89,6 +89,7 @@ describe.runIf(canHaveOwnRoot)('the image', () => {
     const app = join(image.root, 'app')
     expect(await readdir(app)).toEqual([
       'deploy',
+      'dist',
       'docs',
       'node_modules',
       'package-lock.json',
@@ -104,9 +105,12 @@ describe.runIf(canHaveOwnRoot)('the image', () => {
     const installed = files
       .filter((name) => name.endsWith('/package.json'))
       .map((name) => `node_modules/${name.slice(0, -'/package.json'.length)}`)
-    expect(installed.filter((path) => packages[path]?.dev === true)).toEqual([])
+    expect(
+      installed.filter((path) => packages[path]?.dev === true || packages[path]?.['devOptional'] === true),
+    ).toEqual([])
     const needed = Object.keys(packages).filter(
-      (path) => path !== '' && packages[path]?.['optional'] !== true,
+      (path) =>
+        path !== '' && packages[path]?.['optional'] !== true && packages[path]?.['devOptional'] !== true,
     )
     expect(needed.filter((path) => packages[path]?.dev === false && !installed.includes(path))).toEqual([])
     const { stdout } = await promisify(execFile)('du', ['-sb', app])

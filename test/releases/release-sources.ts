@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { z } from 'zod'
+import { bundleGateway } from '../../scripts/bundle/make.ts'
 import { takeLock } from '../../src/local/process-lock.ts'
-import { bundleGateway } from '../support/bundle-gateway.ts'
 import { eventually } from '../support/eventually.ts'
 import { TESTED_GATEWAY } from '../support/tested-gateway.ts'
 import type { Release } from './previous-release.ts'
@@ -35,7 +35,7 @@ export const takeRelease = async ({ commit }: Release): Promise<Startable> => {
   const release = await eventually(() => lock(`${folder}.lock`), INSTALLED_WITHIN_MS)
   try {
     if (!(await isWhole(folder))) await take(commit, folder)
-    return { main: await bundleGateway(folder, join(folder, '.data', 'test-gateway')) }
+    return { main: await bundleGateway(folder) }
   } finally {
     release()
   }

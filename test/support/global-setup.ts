@@ -3,11 +3,11 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
+import { bundleGateway } from '../../scripts/bundle/make.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { takeLock } from '../../src/local/process-lock.ts'
 import { createLog } from '../../src/runtime/log.ts'
 import { ensureChromium } from './browser.ts'
-import { bundleGateway } from './bundle-gateway.ts'
 import { findMemory } from './memory.ts'
 import { findNats, findPostgres, type Service } from './services.ts'
 import { deleteOldStreams } from './streams.ts'
@@ -90,7 +90,7 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
     const run = await openTestRun({ databaseUrl: postgres.url, runName })
     await run.createTemplate((databaseUrl) => migrateToLatest({ databaseUrl, log }))
     await deleteOldStreams(nats.url)
-    process.env['TESTED_GATEWAY'] ??= await bundleGateway(ROOT, join(ROOT, '.data', 'test-gateway'))
+    process.env['TESTED_GATEWAY'] ??= await bundleGateway(ROOT)
     project.provide('databaseUrl', postgres.url)
     project.provide('databaseTemplate', run.templateName)
     project.provide('natsUrl', nats.url)
