@@ -41,6 +41,8 @@ export type PostLimits = {
   totalMs: number
   /** Of the answer's body. */
   answerBytes: number
+  /** How long a connection stays open for the next attempt, whatever the endpoint says of it. */
+  idleMs: number
 }
 
 export const POST_LIMITS: PostLimits = {
@@ -48,6 +50,7 @@ export const POST_LIMITS: PostLimits = {
   headersMs: 10_000,
   totalMs: 15_000,
   answerBytes: 64 * 1024,
+  idleMs: 4_000,
 }
 
 /** How much may come in all for a byte of the longest body: a body in small chunks comes with the size of each. */
@@ -74,6 +77,9 @@ export const createPoster = (options: {
     pipelining: 1,
     connect: createConnector({ guard, connectMs: limits.connectMs, authorities, closing: closing.signal }),
     maxResponseSize: limits.answerBytes,
+    // An endpoint may end it sooner. Later it may not: a zone has any number of hosts, each with connections of its own.
+    keepAliveTimeout: limits.idleMs,
+    keepAliveMaxTimeout: limits.idleMs,
     // An idle time-out never ends a dripping body: an attempt has a clock of its own.
     headersTimeout: 0,
     bodyTimeout: 0,

@@ -148,6 +148,18 @@ describe('an endpoint that', () => {
     expect(await post()).toMatchObject({ status: 200, answer: 'ok' })
   })
 
+  it('asks that its connection be kept is not given it for as long as it likes', async () => {
+    const sockets: Socket[] = []
+    const host = await test.rawServer((socket) => {
+      sockets.push(socket)
+      socket.on('data', () => socket.write(`${OK}keep-alive: timeout=600\r\ncontent-length: 2\r\n\r\nok`))
+    })
+    const poster = test.poster({ limits: { ...SHORT, idleMs: 100 } })
+    const result = await poster.post({ url: `http://${host}/`, headers: {}, body: '{}' })
+    expect(result).toMatchObject({ status: 200, errorClass: null })
+    await eventually(() => expect(sockets.map((socket) => socket.destroyed)).toEqual([true]))
+  })
+
   it.each([
     [
       'switches to another protocol',
