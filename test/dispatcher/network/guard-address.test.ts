@@ -40,6 +40,27 @@ describe('a name', () => {
     await expect(find(guard)).rejects.toMatchObject({ name: 'BlockedAddress' })
   })
 
+  it('is judged by one look at this machine, however many addresses a zone names', async () => {
+    let looks = 0
+    const guard = createAddressGuard({
+      allowPrivateNetworks: false,
+      resolve: async () =>
+        Array.from(
+          { length: 4_000 },
+          (_one, index): Address => ({
+            address: `203.0.${114 + (index >> 8)}.${index & 255}`,
+            family: 4,
+          }),
+        ),
+      ownAddresses: () => {
+        looks += 1
+        return new Set()
+      },
+    })
+    expect(await find(guard)).toHaveLength(4_000)
+    expect(looks).toBe(1)
+  })
+
   it('without addresses is not found', async () => {
     await expect(find(guardOf({ addresses: [] }))).rejects.toMatchObject({ code: 'ENOTFOUND' })
   })
