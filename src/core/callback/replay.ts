@@ -4,6 +4,7 @@ import { type Loop, startLoop } from '../../runtime/loop.ts'
 import type { ReceivedCallback } from './callback.ts'
 import { type DatabaseAvailability, storeInTime } from './receive.ts'
 import type { Spool } from './spool.ts'
+import type { SpoolFile } from './spool-files.ts'
 
 /** Callbacks that one transaction takes. */
 const BATCH = 500
@@ -27,7 +28,7 @@ type Parts = {
  * Brings what the spool holds into Postgres: at start, as soon as Postgres is back, and what a process that is gone
  * left in the folder. While Postgres is away each round first asks whether it would take a callback. A file is removed
  * after all of it is stored; a crash between the two replays it, which changes nothing. Whatever goes wrong, the files
- * stay, and the loop tries again.
+ * stay, and the loop tries again; one that the disk does not give keeps none of the others waiting.
  */
 export const startReplaying = (parts: Parts): Loop =>
   startLoop({
@@ -44,8 +45,29 @@ const replayOne = async (parts: Parts): Promise<boolean> => {
     await storeInTime(database, [], { patienceMs: PATIENCE_MS })
     availability.markUp()
   }
-  const file = await spool.nextFile()
-  if (file === null) return false
+  const passedOver = new Set<string>()
+  let failure: Error | null = null
+  for (;;) {
+    const file = await spool.nextFile(passedOver)
+    if (file === null) break
+    try {
+      await replayFile(parts, file)
+      return true
+    } catch (error) {
+      if (!isOfDisk(error)) throw error
+      failure ??= new Error(`${file.path}: ${error.message}`, { cause: error })
+      passedOver.add(file.name)
+    }
+  }
+  if (failure !== null) throw failure
+  return false
+}
+
+/** True for what the system says of a file; Postgres' errors have no call of the system. */
+const isOfDisk = (error: unknown): error is Error => error instanceof Error && 'syscall' in error
+
+const replayFile = async (parts: Parts, file: SpoolFile): Promise<void> => {
+  const { database, spool } = parts
   const { callbacks, damaged } = await spool.read(file)
   let refused = 0
   for (let from = 0; from < callbacks.length; from += BATCH) {
@@ -64,14 +86,9 @@ const replayOne = async (parts: Parts): Promise<boolean> => {
     damaged: damaged.length,
   })
   if (callbacks.length > refused) parts.onReceived()
-  return true
 }
 
-const quarantine = async (
-  parts: Parts,
-  file: Parameters<Spool['quarantine']>[0],
-  callback: ReceivedCallback,
-): Promise<void> => {
+const quarantine = async (parts: Parts, file: SpoolFile, callback: ReceivedCallback): Promise<void> => {
   await parts.spool.quarantine(file, callback)
   parts.log.error({ event: 'callback_set_aside', callback_id: callback.id, file: file.path })
 }

@@ -32,9 +32,10 @@ export type Spool = {
   /** Resolves once the callback is on the disk, many with one fsync; rejects when the disk does not take it. */
   add(callback: ReceivedCallback): Promise<void>
   /**
-   * The oldest file to be replayed, null without any: this process's own at once, another's once it was left behind.
+   * The oldest file to be replayed but for those of these names, null without any: this process's own at once, another's
+   * once it was left behind.
    */
-  nextFile(): Promise<SpoolFile | null>
+  nextFile(except?: ReadonlySet<string>): Promise<SpoolFile | null>
   /** What a file holds. Damaged bytes are quarantined before the file can be removed. */
   read(file: SpoolFile): Promise<SpoolContent>
   /** Quarantines a callback whose content Postgres refuses. */
@@ -66,7 +67,7 @@ export const openSpool = async (options: {
   const exclusively = createQueue()
   const batcher = createAdder({ writer, exclusively, log })
 
-  const nextFile = async (): Promise<SpoolFile | null> => {
+  const nextFile = async (except: ReadonlySet<string> = new Set()): Promise<SpoolFile | null> => {
     await exclusively(() => writer.seal())
     for (const file of await listFiles(disk, folder, OPEN)) {
       if (file.idleMs >= leftBehindMs && file.path !== writer.openRecords()?.path) {
@@ -74,7 +75,8 @@ export const openSpool = async (options: {
       }
     }
     const files = await listFiles(disk, folder, SEALED)
-    return files.find((file) => own.has(file.name) || file.idleMs >= leftBehindMs) ?? null
+    const isFree = (file: SpoolFile): boolean => own.has(file.name) || file.idleMs >= leftBehindMs
+    return files.find((file) => isFree(file) && !except.has(file.name)) ?? null
   }
 
   const read = async (file: SpoolFile): Promise<SpoolContent> => {

@@ -12,6 +12,7 @@ import {
 } from '../../../src/core/callback/receive.ts'
 import { startReplaying } from '../../../src/core/callback/replay.ts'
 import type { Spool } from '../../../src/core/callback/spool.ts'
+import { type Disk, systemDisk } from '../../../src/core/callback/spool-files.ts'
 import { encodeRecord } from '../../../src/core/callback/spool-record.ts'
 import type { Database } from '../../../src/database/connect.ts'
 import type { Loop } from '../../../src/runtime/loop.ts'
@@ -164,6 +165,52 @@ describe('replaying the spool', () => {
     await replayAll()
     expect(availability.isDown()).toBe(false)
     expect(await findDuties(callback)).toHaveLength(1)
+  })
+})
+
+describe('a file that the disk does not let be replayed', () => {
+  /** One file each, the first the oldest; the first one's bytes as given. */
+  const leave = async (callbacks: readonly ReceivedCallback[], first: Buffer): Promise<void> => {
+    for (const [index, callback] of callbacks.entries())
+      await writeFile(join(folder, `${index}.sealed`), index === 0 ? first : encodeRecord(callback))
+  }
+  const openOn = async (disk: Partial<Disk>): Promise<void> => {
+    await spool.close()
+    spool = await openTestSpool(folder, { leftBehindMs: 0, disk: { ...systemDisk, ...disk } })
+  }
+  const failure = (code: string) => Object.assign(new Error(`${code}: as if`), { code, syscall: 'read' })
+
+  it('keeps none of the others waiting, and is replayed once it can be read', async () => {
+    const [unreadable, ...others] = [received(), received(), received()]
+    await leave([unreadable, ...others], encodeRecord(unreadable))
+    let isBroken = true
+    await openOn({
+      readFile: (path) =>
+        isBroken && path.endsWith('0.sealed') ? Promise.reject(failure('EIO')) : systemDisk.readFile(path),
+    })
+    startLoop()
+    for (const callback of others)
+      await eventually(async () => expect(await findRows(callback)).toHaveLength(1))
+    await eventually(async () => expect(await readdir(folder)).toEqual(['0.sealed']))
+    isBroken = false
+    await replayAll()
+    expect(await findRows(unreadable)).toHaveLength(1)
+  })
+
+  it('for a full disk has no room for what was torn, is replayed after the others, which makes room', async () => {
+    const [torn, ...others] = [received(), received(), received()]
+    const record = encodeRecord(torn)
+    await leave([torn, ...others], Buffer.concat([record, record.subarray(0, 40)]))
+    await openOn({
+      open: async (path, flags, mode) => {
+        const isFull = path.endsWith('.aside') && (await readdir(folder)).includes('2.sealed')
+        return isFull ? Promise.reject(failure('ENOSPC')) : systemDisk.open(path, flags, mode)
+      },
+    })
+    startLoop()
+    for (const callback of [...others, torn])
+      await eventually(async () => expect(await findRows(callback)).toHaveLength(1))
+    await eventually(async () => expect(await spool.count()).toEqual({ callbacks: 0, quarantined: 1 }))
   })
 })
 
