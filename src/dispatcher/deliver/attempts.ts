@@ -165,6 +165,7 @@ export const recordAttempts = async (
       DO UPDATE SET error_class = excluded.error_class, reason = excluded.reason, at = excluded.at
     )
     SELECT id, attempts, next_attempt_at FROM moved
+    UNION ALL ${ENDED_BEFORE}
   `.execute(database)
   crashPoint('record_attempt.after_commit')
   const moved = new Map(rows.map((row) => [keyOf(row.id, row.attempts), row]))
@@ -173,6 +174,18 @@ export const recordAttempts = async (
     return { isCurrent: row !== undefined, nextAttemptAt: row?.next_attempt_at ?? null }
   })
 }
+
+/**
+ * What the same record ended when it was made before, of `given` and `locked`: its commit took place, and the answer was
+ * lost with the connection. Else nobody would hear of it.
+ */
+const ENDED_BEFORE = sql`
+  SELECT deliveries.id, deliveries.attempts, deliveries.next_attempt_at FROM given
+  JOIN deliveries ON deliveries.id = given.delivery_id
+  WHERE given.state <> 'pending' AND given.delivery_id <> ALL (ARRAY(SELECT delivery_id FROM locked))
+    AND deliveries.attempts = given.number AND deliveries.state = given.state
+    AND deliveries.dead_reason IS NOT DISTINCT FROM given.dead_reason
+`
 
 const keyOf = (deliveryId: bigint, attempt: number): string => `${deliveryId}:${attempt}`
 

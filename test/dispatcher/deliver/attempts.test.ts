@@ -211,6 +211,21 @@ describe('a record', () => {
     expect([await readDelivery(database, id), await readAttempts(database, id)]).toEqual(before)
   })
 
+  it.each<[string, PostResult, Plan]>([
+    ['a success', succeeded, DELIVERED],
+    ['a death', failed, { kind: 'dead', reason: 'gone' }],
+  ])(
+    'of %s that is repeated, for its answer was lost, says what the first one did',
+    async (_of, result, plan) => {
+      const id = await addDelivery(database, 'https://shop.co.ke/')
+      const claim = await claimOne(id)
+      const first = await recordAttempts(database, [{ claim, result, plan }])
+      const before = [await readDelivery(database, id), await readAttempts(database, id)]
+      expect(await recordAttempts(database, [{ claim, result, plan }])).toEqual(first)
+      expect([await readDelivery(database, id), await readAttempts(database, id)]).toEqual(before)
+    },
+  )
+
   it('takes many at once, each its own outcome', async () => {
     const ids = await addDeliveries(database, URLS)
     const claims = await claimDeliveries(database, ids)
