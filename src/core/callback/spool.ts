@@ -161,7 +161,10 @@ export const lookAtSpool = async (folder: string): Promise<SpoolLook | null> => 
   }
 }
 
-/** Counts the records of the folder; a file is read again only when its size has changed. */
+/**
+ * Counts the records of the folder; a file is read again only when its size has changed. One that the disk does not give
+ * counts as one: it has that at least, and else nobody would hear of any.
+ */
 const createCount = (
   disk: Disk,
   folder: string,
@@ -173,7 +176,9 @@ const createCount = (
     if (open?.path === file.path) return open.records
     const counted = known.get(file.name)
     if (counted?.bytes === file.bytes) return counted.records
-    const records = decodeRecords((await readRecordFile(disk, file)) ?? Buffer.alloc(0)).callbacks.length
+    const bytes = await readRecordFile(disk, file).catch(() => 'unreadable' as const)
+    if (bytes === 'unreadable') return 1
+    const records = decodeRecords(bytes ?? Buffer.alloc(0)).callbacks.length
     known.set(file.name, { bytes: file.bytes, records })
     return records
   }

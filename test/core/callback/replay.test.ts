@@ -192,6 +192,8 @@ describe('a file that the disk does not let be replayed', () => {
     for (const callback of others)
       await eventually(async () => expect(await findRows(callback)).toHaveLength(1))
     await eventually(async () => expect(await readdir(folder)).toEqual(['0.sealed']))
+    // Else whoever watches the spool would hear of nothing.
+    expect(await spool.count()).toEqual({ callbacks: 1, quarantined: 0 })
     isBroken = false
     await replayAll()
     expect(await findRows(unreadable)).toHaveLength(1)
