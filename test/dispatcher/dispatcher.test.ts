@@ -220,6 +220,26 @@ describe('a dispatcher', () => {
     expect(await readDelivery(test.database, next)).toMatchObject({ state: 'pending', attempts: 0 })
   })
 
+  it('that is held behind some whose URLs are gone arrives at once, as soon as its endpoint answers', async () => {
+    test.receiver.behave((received, response) => {
+      answerWith(received.path === '/good' ? 200 : 410)(received, response)
+    })
+    const urls = ['/gone', '/gone', '/good'].map((path) => test.receiver.url + path)
+    const [first = 0n, second = 0n, good = 0n] = await addDeliveries(test.database, urls)
+    await sql`
+      UPDATE to_deliver SET held_at = now(), due_at = now() + make_interval(secs => delivery_id - ${good} - 1)
+    `.execute(test.database)
+    await sql`
+      INSERT INTO endpoints (partner_id, host, state, failures, opens, open_until)
+      SELECT DISTINCT partner_id, host, 'open'::endpoint_state, 5, 1, now() FROM to_deliver
+    `.execute(test.database)
+    test.dispatch()
+    await untilState(first, 'dead')
+    await untilState(second, 'dead')
+    await untilState(good, 'delivered')
+    expect(test.receiver.received.map(({ path }) => path)).toEqual(['/gone', '/gone', '/good'])
+  })
+
   it('counts attempts and shows the backlog', async () => {
     const registry = new Registry()
     test.receiver.behave((received, response) => {

@@ -6,7 +6,8 @@ import type { PostResult } from '../deliver/post.ts'
 //
 //   closed     attempts pass. After 5 failures in a row: open.
 //   open       nothing passes: what is due is held. When its time has passed: half open.
-//   half_open  one held delivery passes, the probe. It succeeds: ramping; it fails: open, for twice as long.
+//   half_open  one held delivery passes, the probe. It succeeds: ramping; it fails: open, for twice as long. Its URL
+//              alone is gone: another passes at once.
 //   ramping    attempts pass, and held deliveries are released at a growing rate. Failures slow it down, 5 in a row
 //   open it again.
 //              When none is held any more: closed, and forgotten.
@@ -32,8 +33,8 @@ export type Breaker = RowOf<
   'state' | 'failures' | 'opens' | 'probe_delivery_id' | 'release_per_second'
 >
 
-/** What one attempt says of its endpoint. */
-export type Verdict = 'works' | 'fails' | 'nothing'
+/** What one attempt says of its endpoint; `gone`: as little as `nothing`, but that another attempt may say more. */
+export type Verdict = 'works' | 'fails' | 'gone' | 'nothing'
 
 /** What outcomes did to a breaker; `openMs` where it opened just now: for how long. */
 export type Judged = { breaker: Breaker; openMs: number | null }
@@ -41,13 +42,17 @@ export type Judged = { breaker: Breaker; openMs: number | null }
 const GONE = 410
 
 /**
- * What an attempt says of its endpoint. Nothing, when it failed for a reason of ours, or when the endpoint answered
+ * What an attempt says of its endpoint. Nothing, when it failed for a reason of ours; nor when the endpoint answered
  * that this one delivery's URL is gone.
  */
 export const verdictOf = (result: Pick<PostResult, 'errorClass' | 'status'>): Verdict => {
   if (result.errorClass === null) return 'works'
-  return result.errorClass === 'not_signed' || result.status === GONE ? 'nothing' : 'fails'
+  if (result.errorClass === 'not_signed') return 'nothing'
+  return result.status === GONE ? 'gone' : 'fails'
 }
+
+/** In the place of a probe that said nothing: the next one is due. No delivery has this id. */
+export const NO_PROBE = 0n
 
 /** A breaker that has counted no failure. */
 export const CLOSED: Breaker = {
@@ -70,14 +75,17 @@ export const judge = (
   outcome: { delivery_id: bigint; verdict: Verdict },
   random: number,
 ): Judged => {
-  const isSuccess = outcome.verdict === 'works'
-  if (outcome.verdict === 'nothing') return { breaker, openMs: null }
+  const { verdict } = outcome
+  const isSuccess = verdict === 'works'
+  if (verdict === 'nothing' || (verdict === 'gone' && breaker.state !== 'half_open'))
+    return { breaker, openMs: null }
   switch (breaker.state) {
     case 'open':
       return { breaker, openMs: null }
     case 'half_open':
       // Attempts from before it opened still end now: they say nothing of whether it is back.
       if (breaker.probe_delivery_id !== outcome.delivery_id) return { breaker, openMs: null }
+      if (verdict === 'gone') return { breaker: { ...breaker, probe_delivery_id: NO_PROBE }, openMs: null }
       return isSuccess ? { breaker: ramp(breaker), openMs: null } : open(breaker, random)
     case 'closed':
     case 'ramping': {

@@ -9,7 +9,7 @@ import type { Claim } from '../deliver/attempts.ts'
 import type { PostResult } from '../deliver/post.ts'
 import type { EndpointChange, Expired, Reporter } from '../report.ts'
 import type { RetryUntilStopped } from '../retry-until-stopped.ts'
-import { type Breaker, isWell, judge, type Verdict, verdictOf } from './breaker.ts'
+import { type Breaker, isWell, judge, NO_PROBE, type Verdict, verdictOf } from './breaker.ts'
 import { expireHeld, givenEndpoints } from './expire-held.ts'
 
 /** Brings endpoints up to date with what becomes of this process's attempts. */
@@ -48,7 +48,7 @@ export const createOutcomeRecorder = (options: {
   const record = async (claim: Claim, result: PostResult): Promise<void> => {
     const verdict = verdictOf(result)
     const key = endpointKey(claim)
-    if (verdict === 'nothing' || (verdict === 'works' && !claim.is_troubled && !troubled.has(key))) return
+    if (verdict === 'nothing' || (verdict !== 'fails' && !claim.is_troubled && !troubled.has(key))) return
     troubled.add(key)
     const { id: delivery_id, payment_id, partner_id, host } = claim
     await batches.add({ delivery_id, payment_id, partner_id, host, verdict })
@@ -218,6 +218,7 @@ const writeBreakers = async (
         failures = given.failures,
         opens = given.opens,
         probe_delivery_id = given.probe_delivery_id,
+        probing_until = CASE given.probe_delivery_id WHEN ${NO_PROBE} THEN now() ELSE probing_until END,
         open_until =
           CASE WHEN open_seconds IS NULL THEN open_until ELSE now() + make_interval(secs => open_seconds) END,
         release_per_second = given.release_per_second,

@@ -3,6 +3,7 @@ import {
   type Breaker,
   CLOSED,
   judge,
+  NO_PROBE,
   type Verdict,
   verdictOf,
 } from '../../../src/dispatcher/endpoints/breaker.ts'
@@ -34,11 +35,12 @@ describe('a breaker', () => {
   })
 
   it('learns nothing from a URL that is gone, nor by an attempt that we could not sign', () => {
-    expect(verdictOf({ errorClass: 'status', status: 410 })).toBe('nothing')
+    expect(verdictOf({ errorClass: 'status', status: 410 })).toBe('gone')
     expect(verdictOf({ errorClass: 'not_signed', status: null })).toBe('nothing')
     expect(verdictOf({ errorClass: 'timeout', status: null })).toBe('fails')
     expect(verdictOf({ errorClass: null, status: 204 })).toBe('works')
-    expect(after(CLOSED, [...failures(4), 'nothing', 'fails']).breaker.state).toBe('open')
+    expect(after(CLOSED, [...failures(4), 'nothing', 'gone', 'fails']).breaker.state).toBe('open')
+    expect(after(RAMPING, ['gone']).breaker).toBe(RAMPING)
   })
 
   it('that is open is changed by no attempt that ends meanwhile', () => {
@@ -47,7 +49,9 @@ describe('a breaker', () => {
   })
 
   it('that is half open hears its probe alone', () => {
-    expect(after(HALF_OPEN, ['works', 'fails']).breaker).toEqual(HALF_OPEN)
+    expect(after(HALF_OPEN, ['works', 'fails', 'gone']).breaker).toEqual(HALF_OPEN)
+    expect(after(HALF_OPEN, ['nothing'], PROBE).breaker).toEqual(HALF_OPEN)
+    expect(after(HALF_OPEN, ['gone'], PROBE).breaker).toEqual({ ...HALF_OPEN, probe_delivery_id: NO_PROBE })
     expect(after(HALF_OPEN, ['works'], PROBE).breaker).toMatchObject({
       state: 'ramping',
       failures: 0,
