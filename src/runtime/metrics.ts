@@ -28,21 +28,21 @@ const READ_WITHIN_MS = 5_000
  * Shows gauges whose values are read when the metrics are: once a scrape, however many gauges it is for. Each gauge
  * waits for the reading itself, for prom-client writes a gauge as soon as its own `collect` has ended. While the reading
  * fails or is late they have no samples at all, as Prometheus advises: zero would be a lie, and one NaN spoils a sum over replicas.
+ * One that is late is the next scrape's too, and not begun again: each would take a connection to Postgres from the work.
  */
 export const showReading = <Reading>(
   registry: Registry,
   read: () => Promise<Reading>,
   gauges: readonly ShownGauge<Reading>[],
 ): void => {
-  let underWay: Promise<{ reading: Reading } | null> | null = null
+  let underWay: Promise<Reading> | null = null
   const readOnce = (): Promise<{ reading: Reading } | null> => {
-    underWay ??= inTime(read(), READ_WITHIN_MS, () => new Error('late'))
+    underWay ??= read().finally(() => {
+      underWay = null
+    })
+    return inTime(underWay, READ_WITHIN_MS, () => new Error('late'))
       .then((reading) => ({ reading }))
       .catch(() => null)
-      .finally(() => {
-        underWay = null
-      })
-    return underWay
   }
   for (const { name, help, labelNames = [], samples } of gauges) {
     const gauge: Gauge = new Gauge({
