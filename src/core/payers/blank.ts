@@ -42,7 +42,7 @@ export const blankEverywhere = async (
   await run(
     sql`UPDATE payment_findings SET ${blank('detail')}, ${blank('note')} WHERE payment_id = ANY(${ids})`,
   )
-  await run(sql`DELETE FROM payer_prompts WHERE msisdn = ${`254${number.digits}`}`)
+  await run(sql`DELETE FROM payer_prompts WHERE ${isAskedPayer(number)}`)
   await run(sql`
     UPDATE idempotency_keys SET fingerprint = sha256(uuid_send(gen_random_uuid())) FROM ${givenKeys(keys)}
     WHERE idempotency_keys.partner_id = given.partner_id AND idempotency_keys.key_hash = given.key_hash
@@ -70,6 +70,22 @@ export const blankEverywhere = async (
   )
   return { payments, deliveries, callbacks: callbacks + ofNone + strangers }
 }
+
+/**
+ * The rows of `payer_prompts` that are the payer's, each looked up by its partner, for their index begins with that: from
+ * one partner that has any to the next.
+ */
+export const isAskedPayer = ({ digits }: NineDigits): RawBuilder<unknown> => sql`
+  msisdn = ${`254${digits}`} AND partner_id = ANY(ARRAY(
+    WITH RECURSIVE asking AS (
+      (SELECT partner_id FROM payer_prompts ORDER BY partner_id LIMIT 1)
+      UNION ALL
+      SELECT (SELECT partner_id FROM payer_prompts WHERE partner_id > asking.partner_id ORDER BY partner_id LIMIT 1)
+      FROM asking WHERE asking.partner_id IS NOT NULL
+    )
+    SELECT partner_id FROM asking
+  ))
+`
 
 const givenKeys = (keys: Held['keys']) =>
   givenRows(keys, {

@@ -4,7 +4,7 @@ import { planTheRestByIndex } from '../../database/plan-by-size.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { type Msisdn, maskMsisdn } from '../../values/msisdn.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
-import { givenLines } from './blank.ts'
+import { givenLines, isAskedPayer } from './blank.ts'
 import { findStrays, type Strays } from './find-held.ts'
 import { findPayments } from './find-payments.ts'
 import { type NineDigits, toNineDigits } from './nine-digits.ts'
@@ -151,7 +151,7 @@ const STATEMENTS: Readonly<Record<PayerRecordKind, (held: Held) => RawBuilder<un
     }),
   prompts: ({ isFirst, number }) => sql`
     SELECT to_jsonb(held) AS fields FROM payer_prompts held
-    WHERE ${isFirst}::boolean AND msisdn = ${`254${number.digits}`} ORDER BY partner_id
+    WHERE ${isFirst}::boolean AND ${isAskedPayer(number)} ORDER BY partner_id
   `,
   stranger_callback: ({ strays }) => sql`
     SELECT ${withBody} AS fields FROM stranger_callbacks held

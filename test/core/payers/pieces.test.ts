@@ -7,7 +7,7 @@ import type { Database } from '../../../src/database/connect.ts'
 import { PLANNED_BY_SIZE } from '../../../src/database/plan-settings.ts'
 import { type Msisdn, parseMsisdn } from '../../../src/values/msisdn.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
-import { collectPlans, EXPLAIN_ALL, nodesOf, readWhole } from '../../support/explain.ts'
+import { blocksOf, collectPlans, EXPLAIN_ALL, nodesOf, readWhole } from '../../support/explain.ts'
 import { loadHistory } from '../../support/history.ts'
 import { addPartner } from '../../support/partner.ts'
 
@@ -68,6 +68,10 @@ describe.each([
                convert_to(CASE WHEN number = 19 THEN ${msisdn}::text ELSE 'hello' END, 'UTF8'), 5
         FROM generate_series(1, 3000) number
       `.execute(database)
+      await sql`
+        INSERT INTO payer_prompts (partner_id, msisdn)
+        SELECT id, '2541' || lpad(number::text, 8, '0') FROM partners CROSS JOIN generate_series(1, 30000) number
+      `.execute(database)
       await sql`VACUUM (ANALYZE)`.execute(database)
     }, 3_600_000)
     afterAll(() => own.close())
@@ -82,6 +86,10 @@ describe.each([
       expect(scans.length).toBeGreaterThan(0)
       expect(scans.filter(({ rows }) => rows > PIECE).map(({ text }) => text)).toEqual([])
       expect(readWhole(explained, GROWING)).toEqual([])
+      // A row for each payer of the last hour, and a node says only how many of them it found.
+      const ofPrompts = explained.filter(({ text }) => /FROM payer_prompts/.test(text))
+      expect(ofPrompts.length).toBeGreaterThan(0)
+      expect(Math.max(...ofPrompts.map(blocksOf))).toBeLessThan(40)
     }
 
     it('is exported, what belongs to no payment with the first page, and no statement reads a table whole', async () => {
