@@ -49,14 +49,17 @@ const toHourOfDay = (hour: number, half: string): number | null =>
  * Twelve digits at most: more would be no safe integer of cents. None begins with a 0 that more follow, as what stands behind
  * the comma of an amount does: `000.00` of `2,000.00`.
  */
-const AMOUNT = /^(-?)(?:KES ?)?(-?)([1-9]\d{0,2}(?:,\d{3}){1,3}|[1-9]\d{0,11}|0)(?:\.(\d{1,2})\d*)?$/i
+const AMOUNT = /^(-?)(?:KES ?)?(-?)([1-9]\d{0,2}(?:,\d{3}){1,3}|[1-9]\d{0,11}|0)(?:\.(\d+))?$/i
 
-/** Parses an amount of KES as a statement has it, `1,500.00`, into cents; nothing and `-` are 0. */
+/**
+ * Parses an amount of KES as a statement has it, `1,500.00`, into cents; nothing and `-` are 0. Excel stores `152.20` as
+ * `152.19999999999999`: what has more digits is the nearest cent.
+ */
 export const parseStatementAmount = (text: string): Parsed<number> => {
   if (text === '' || text === '-') return valid(0)
-  const [, sign, innerSign, whole, cents = ''] = AMOUNT.exec(text) ?? []
+  const [, sign, innerSign, whole, decimals = '0'] = AMOUNT.exec(text) ?? []
   if (whole === undefined) return invalid('must be an amount of KES, like 1,500.00')
-  const amount = Number(whole.replaceAll(',', '')) * 100 + Number(cents.padEnd(2, '0'))
+  const amount = Number(whole.replaceAll(',', '')) * 100 + Math.round(Number(`0.${decimals}`) * 100)
   return valid(sign === '-' || innerSign === '-' ? -amount : amount)
 }
 

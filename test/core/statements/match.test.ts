@@ -187,6 +187,12 @@ describe('a statement held against the payments', () => {
     expect((await found()).toSorted()).toEqual([`paid_again ${id} TKP0000002`, `twice ${id} TKP0000001`])
   })
 
+  it('takes an amount that Excel stored for the one that the portal wrote', async () => {
+    await importFile(own.database, statementOf([paid('TKP0000001', { paidIn: '152.20' })]))
+    await importFile(own.database, statementOf([paid('TKP0000001', { paidIn: '152.19999999999999' })]))
+    expect(await found()).toEqual(['unknown_here  TKP0000001'])
+  })
+
   it.each([true, false])(
     'says nothing of a line whose receipt came to its payment during the import, by a reference of its own: %s',
     async (isUnique) => {

@@ -219,6 +219,16 @@ describe('a statement in CSV', () => {
     expect((await readWhole(csv(PORTAL, line))).lines).toMatchObject([{ paidInCents: 15_000 }])
   })
 
+  it.each([
+    ['152.19999999999999', 15_220],
+    ['1.1000000000000001', 110],
+    ['34.29', 3_429],
+    ['999.99999999999989', 100_000],
+  ])('takes %j, which is how Excel stores an amount, as the nearest cent', async (text, cents) => {
+    const { lines } = await readWhole(csv(COLUMNS, `TKP5AY9DLM,25-11-2026 21:45:13,Completed,${text},,`))
+    expect(lines[0]?.paidInCents).toBe(cents)
+  })
+
   it.each(['1', '1.00', '1,500', '1,500.00', '-1,500.00', 'KES 1500', '', '-'])(
     'takes %j as withdrawn',
     async (text) => {
