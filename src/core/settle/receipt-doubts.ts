@@ -5,17 +5,21 @@ import type { RowOf, Schema } from '../../database/schema/schema.ts'
 export type ReceiptDoubt =
   /** What the receipt paid was given back to the payer, all or a part, by a line of its own. */
   | { kind: 'reversed'; statementId: bigint; by: string; backCents: bigint; at: Date }
+  /** The receipt paid another payment, by the account number of its line. */
+  | { kind: 'of_another'; statementId: bigint; paymentId: bigint }
   /** The receipt paid another amount than was asked for. */
   | { kind: 'other_amount'; paidCents: bigint; askedKes: number }
+
+type Asked = { paymentId: bigint; receipt: string; askedKes: number }
 
 /** Resolves with what a statement says against it; null: none says anything. A failure has no receipt. */
 export const findReceiptDoubt = async (
   transaction: Transaction<Schema>,
-  { receipt, askedKes }: { receipt: string | null; askedKes: number },
-): Promise<ReceiptDoubt | null> => {
-  if (receipt === null) return null
-  return (await findReversal(transaction, receipt)) ?? findOtherAmount(transaction, receipt, askedKes)
-}
+  { receipt, ...asked }: Omit<Asked, 'receipt'> & { receipt: string | null },
+): Promise<ReceiptDoubt | null> =>
+  receipt === null
+    ? null
+    : ((await findReversal(transaction, receipt)) ?? judgeLines(transaction, { receipt, ...asked }))
 
 type ReversalColumn = 'statement_id' | 'other_receipt' | 'paid_cents' | 'completed_at'
 
@@ -45,17 +49,21 @@ const findReversal = async (
   }
 }
 
-const findOtherAmount = async (
+/** A receipt has one line, or one of the till and one of its head office. */
+const judgeLines = async (
   transaction: Transaction<Schema>,
-  receipt: string,
-  askedKes: number,
+  { paymentId, receipt, askedKes }: Asked,
 ): Promise<ReceiptDoubt | null> => {
-  const line = await transaction
+  const lines = await transaction
     .selectFrom('statement_lines')
-    .select('paid_cents')
-    .where('receipt', '=', receipt)
-    .where('paid_cents', '!=', BigInt(askedKes) * 100n)
-    .limit(1)
-    .executeTakeFirst()
-  return line === undefined ? null : { kind: 'other_amount', paidCents: line.paid_cents, askedKes }
+    .leftJoin('receipts', 'receipts.receipt', 'statement_lines.receipt')
+    .select(['statement_id', 'statement_lines.payment_id', 'receipts.payment_id as holder_id', 'paid_cents'])
+    .where('statement_lines.receipt', '=', receipt)
+    .execute()
+  for (const { statement_id: statementId, payment_id: paidId, holder_id: holderId } of lines)
+    // One that proves a payment already is refused by that.
+    if (holderId === null && paidId !== null && paidId !== paymentId)
+      return { kind: 'of_another', statementId, paymentId: paidId }
+  const other = lines.find(({ paid_cents: cents }) => cents !== BigInt(askedKes) * 100n)
+  return other === undefined ? null : { kind: 'other_amount', paidCents: other.paid_cents, askedKes }
 }

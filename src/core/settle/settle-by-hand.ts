@@ -92,7 +92,9 @@ const settleOne = async (transaction: Transaction<Schema>, request: HandSettleme
   const asked = await findPayment(transaction, owner, paymentId)
   if (asked === undefined) return { kind: 'unchanged', state: null }
   const { receipt, anyway } = request
-  const doubt = anyway ? null : await findReceiptDoubt(transaction, { receipt, askedKes: asked.amount_kes })
+  const doubt = anyway
+    ? null
+    : await findReceiptDoubt(transaction, { paymentId, receipt, askedKes: asked.amount_kes })
   if (doubt !== null) return doubt
   // Before it is settled, which ends its duties.
   const duty = anyway ? null : await findDuty(transaction, paymentId)

@@ -272,6 +272,36 @@ describe('a statement held against the payments', () => {
     ])
   })
 
+  it('refuses to settle with a receipt that a statement has under the account number of another payment', async () => {
+    const paidThere = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+    const meant = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+    const { statement } = await importFile(
+      own.database,
+      statementOf([paid('TKP0000001', { account: uniqueOf(paidThere) })]),
+    )
+    expect(await settleWith(meant, 'TKP0000001', false)).toEqual({
+      kind: 'of_another',
+      statementId: statement?.statementId,
+      paymentId: paidThere,
+    })
+    expect(await settleWith(paidThere, 'TKP0000001', false)).toMatchObject({ kind: 'settled' })
+    expect(await settleWith(meant, 'TKP0000001', false)).toMatchObject({
+      kind: 'receipt_taken',
+      paymentId: paidThere,
+    })
+  })
+
+  it('refuses to fill in a receipt that a statement has under the account number of another payment', async () => {
+    const paidThere = await putPayment(own.database, { state: 'successful', at: AT })
+    const meant = await putPayment(own.database, { state: 'successful', at: AT })
+    await importFile(own.database, statementOf([paid('TKP0000001', { account: uniqueOf(paidThere) })]))
+    expect(await settleWith(meant, 'TKP0000001', false)).toMatchObject({
+      kind: 'of_another',
+      paymentId: paidThere,
+    })
+    expect(await settleWith(paidThere, 'TKP0000001', false)).toMatchObject({ kind: 'settled' })
+  })
+
   const back = (receipt: string, linked: string, withdrawn = '-150.00'): GivenLine =>
     paid(receipt, { paidIn: '', withdrawn, reason: 'Payment Reversal', linked })
 
