@@ -57,14 +57,15 @@ const TOLD_ELSEWHERE = new Set(['settled', 'acknowledged'])
 
 /** What somebody did by hand; null for what is told elsewhere. Pure. */
 export const toHandEntry = (line: AuditLine): Entry | null => {
-  if (line.subject.startsWith('payment ') && (TOLD_ELSEWHERE.has(line.action) || line.action === 'cancelled'))
+  const action = isFillingIn(line) ? 'filled_in' : line.action
+  if (line.subject.startsWith('payment ') && (TOLD_ELSEWHERE.has(action) || action === 'cancelled'))
     return null
   return {
     at: line.at,
     party: line.actor.startsWith('partner ') ? 'partner' : 'operator',
     kind: 'by_hand',
     sentence:
-      `${line.actor} ${TOLD[line.action] ?? line.action} ${line.action === 'revealed' ? 'of' : ''} ${line.subject}.`.replaceAll(
+      `${line.actor} ${TOLD[action] ?? action} ${line.action === 'revealed' ? 'of' : ''} ${line.subject}.`.replaceAll(
         '  ',
         ' ',
       ),
@@ -76,7 +77,12 @@ export const toHandEntry = (line: AuditLine): Entry | null => {
   }
 }
 
+/** A paid payment is settled by hand to fill in its receipt, which is no move. */
+const isFillingIn = ({ action, before }: AuditLine): boolean =>
+  action === 'settled' && before?.['state'] === 'successful'
+
 const TOLD: Readonly<Record<string, string>> = {
+  filled_in: 'filled in the receipt of',
   revealed: 'looked at the whole number',
   approval_asked: 'asked another operator to approve a change of',
   approval_approved: 'approved a change of',

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { PaymentState } from '../../../src/gen/mpesa/gateway/v1/payments_pb.js'
 import { type CallbackReceiver, openCallbackReceiver } from '../../support/callback-receiver.ts'
 import { callbackTokenOf } from '../../support/callback-url.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
@@ -135,6 +136,24 @@ it('shows a whole number to whoever asks for it, and keeps who looked', async ()
   const others = operatorPayments(test.database, { partnerId: 999n })
   await expect(others.revealMsisdn({ paymentId })).rejects.toThrow('there is no payment')
   await expect(others.getPaymentTimeline({ paymentId })).rejects.toThrow('there is no payment')
+})
+
+it('tells who filled in the receipt of a payment that was paid, and why', async () => {
+  const paymentId = await acceptUntouched(test.database, test.partnerId)
+  const paid = { state: 'successful' as const, transaction_date: new Date() }
+  await test.database.updateTable('payments').set(paid).where('id', '=', paymentId).execute()
+  await test.database.deleteFrom('to_submit').where('payment_id', '=', paymentId).execute()
+  const payments = operatorPayments(test.database)
+  const reason = 'on the statement'
+  const outcome = PaymentState.SUCCESSFUL
+  await payments.settlePayment({ paymentId, outcome, receipt: 'UE4A11B2F1', reason })
+  const { entries } = await payments.getPaymentTimeline({ paymentId })
+  expect(entries.at(-1)).toMatchObject({
+    party: 'operator',
+    kind: 'by_hand',
+    sentence: `amina filled in the receipt of payment ${paymentId}.`,
+  })
+  for (const said of ['UE4A11B2F1', reason]) expect(textOf(entries.at(-1)?.details)).toContain(said)
 })
 
 it('finds payments by another one’s payer or reference, so that no number need be said', async () => {
