@@ -57,7 +57,8 @@ describe('the page Approvals', () => {
 
   it('makes what another asked for, or refuses it', async () => {
     const [first, second] = [await ask(), await ask()]
-    await test.database.updateTable('approvals').set({ asked_by: 'amina' }).execute()
+    await test.as('mend')
+    await test.database.updateTable('approvals').set({ asked_by: 'mend' }).execute()
     const id = await idOf(first)
     expect((await money.get('/approvals')).body).toContain(`action="/approvals/${id}/approve"`)
     expect(await money.post(`/approvals/${id}/approve`)).toMatchObject({

@@ -191,7 +191,9 @@ export const OPERATOR_WORDS: Readonly<Record<string, OperatorWord>> = {
     words: ['approvals', 'approve', '1', '--by', 'wanjiku'],
     prepare: async (database) => {
       await addUnconfirmed(database)
-      await sql`INSERT INTO operators (name, role) VALUES ('wanjiku', 'money')`.execute(database)
+      await sql`INSERT INTO operators (name, role) VALUES ('wanjiku', 'money'), ('amina', 'mend')`.execute(
+        database,
+      )
       await sql`
         INSERT INTO approvals (kind, payment_id, parameters, asked_by) VALUES
           ('settle_payment', 1, '{"outcome":"failed","receipt":null,"reason":"a test","anyway":false}', 'amina')

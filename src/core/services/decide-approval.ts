@@ -12,7 +12,7 @@ import { findHeld, type Held } from '../payers/find-held.ts'
 import { findPayment } from '../payments/find.ts'
 import type { Settlement } from '../settle/decide.ts'
 import { isFilledIn, settleWithin } from '../settle/settle-by-hand.ts'
-import { requireOperator } from './known-operator.ts'
+import { findOperator, requireOperator } from './known-operator.ts'
 import { requireNoneInSpool, toRefusedErasure } from './payer-methods.ts'
 import { toRefusal } from './payment-operations-methods.ts'
 import { Refused } from './refused.ts'
@@ -42,6 +42,7 @@ export const approve = async ({ parts, id, actor }: Decision): Promise<string> =
   const found = await findToErase(parts.database, id)
   const { said, report } = await parts.database.transaction().execute(async (transaction) => {
     const row = await lockWaiting(transaction, id, actor)
+    await requireAsker(transaction, row)
     const done = await carryOut({ parts, transaction, row, actor, found })
     await decide({ transaction, row, actor, decision: 'approved' })
     crashPoint('approve_change.before_commit')
@@ -84,6 +85,15 @@ const lockWaiting = async (transaction: Transaction<Schema>, id: bigint, actor: 
   if (row.asked_by === name)
     throw new Refused('not_possible', `${name} asked for approval ${id}: another operator decides it`)
   return row
+}
+
+/** What somebody asked for who was shut out since is made by nobody. Throws `Refused`. */
+const requireAsker = async (transaction: Transaction<Schema>, { id, asked_by }: Row): Promise<void> => {
+  if ((await findOperator(transaction, asked_by)) === undefined)
+    throw new Refused(
+      'not_possible',
+      `${asked_by}, who asked for approval ${id}, is disabled since: refuse it, and have it asked for again`,
+    )
 }
 
 type Decided = { transaction: Transaction<Schema>; row: Row; actor: Actor }

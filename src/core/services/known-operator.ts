@@ -16,16 +16,23 @@ export const requireOperator = async (
   if (actor.kind === 'service' && actor.operator === null)
     throw wrongField('x-operator', `must name the operator who ${does}, as metadata`)
   const name = nameOf(actor)
-  const operator = await transaction
+  const operator = await findOperator(transaction, name)
+  if (operator === undefined)
+    throw new Refused('not_possible', `${name} is no operator, or is disabled; ${HOW[actor.kind]}`)
+  return operator
+}
+
+/** The operator of a name; undefined: there is none, or one that is disabled. */
+export const findOperator = (
+  transaction: Transaction<Schema>,
+  name: string,
+): Promise<{ name: string; role: OperatorRole } | undefined> =>
+  transaction
     .selectFrom('operators')
     .select(['name', 'role'])
     .where('name', '=', name)
     .where('disabled_at', 'is', null)
     .executeTakeFirst()
-  if (operator === undefined)
-    throw new Refused('not_possible', `${name} is no operator, or is disabled; ${HOW[actor.kind]}`)
-  return operator
-}
 
 /** How it is said who one is. */
 const HOW: Readonly<Record<Actor['kind'], string>> = {

@@ -130,6 +130,25 @@ describe('a change that needs four eyes', () => {
     expect(await as('juma').list()).toEqual([])
   })
 
+  it('is not made where whoever asked was shut out since, and can be refused then', async () => {
+    const paymentId = await makeUnconfirmed()
+    const id = await ask(settle(paymentId))
+    const { database } = test
+    const shutOut = (at: Date | null) =>
+      database.updateTable('operators').set({ disabled_at: at }).where('name', '=', 'amina').execute()
+    await shutOut(new Date())
+    try {
+      await expect(as('wanjiku').approve(id)).rejects.toThrow(
+        `amina, who asked for approval ${id}, is disabled since: refuse it, and have it asked for again`,
+      )
+      expect(await stateOf(paymentId)).toBe('unconfirmed')
+      await as('wanjiku').refuse(id)
+      expect(await as('juma').list()).toEqual([])
+    } finally {
+      await shutOut(null)
+    }
+  })
+
   it('is shown by a dry run as ever, and nothing waits then', async () => {
     const { payment } = await settle(await makeUnconfirmed(), { validateOnly: true })
     expect(payment?.state).toBe(PaymentState.FAILED)
