@@ -81,7 +81,7 @@ const show = async (environment: Environment, paymentId: bigint, options: ShowOp
     const { payment_id: _, ...rest } = shown(toRow(FindingSchema, finding))
     return rest
   })
-  const deliveries = found.deliveries.map(toDeliveryRow)
+  const deliveries = found.deliveries.map((delivery) => shown(toDeliveryRow(delivery)))
   const whole = { ...payment, history: moved, deliveries, findings }
   if (options.json) return printJson(whole)
   printFields(options, payment)

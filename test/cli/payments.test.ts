@@ -147,6 +147,30 @@ describe('gateway payments', () => {
     expect(await readBodies(database, BigInt(id))).toEqual([])
   })
 
+  it('shows no whole number that an operator typed as a reason, nor does what lists deliveries or the audit log', async () => {
+    const id = await makeUnconfirmed()
+    const reason = ['--reason', 'the payer rang, 0712345678']
+    expect((await run(['settle', id, '--outcome', 'failed', ...reason])).code).toBe(0)
+    const { id: deliveryId } = await database
+      .selectFrom('deliveries')
+      .select('id')
+      .where('payment_id', '=', BigInt(id))
+      .executeTakeFirstOrThrow()
+    const type = (...words: string[]) => typeCommand(words, { DATABASE_URL: own.url })
+    expect((await type('deliveries', 'cancel', String(deliveryId), ...reason)).code).toBe(0)
+    const shown = [
+      await run(['show', id]),
+      await run(['show', id, '--json']),
+      await type('deliveries', 'list', '--json'),
+      await type('audit', 'list', '--limit', '2'),
+      await type('audit', 'list', '--limit', '2', '--json'),
+    ]
+    for (const { stdout } of shown) {
+      expect(stdout).toContain('the payer rang, 0712*****678')
+      expect(stdout).not.toContain('712345678')
+    }
+  })
+
   it('lists what did not fit', async () => {
     const id = await makeUnconfirmed()
     const finding = { payment_id: BigInt(id), kind: 'different_amount', detail: '151 instead of 150' }

@@ -37,6 +37,17 @@ const kill = async (ids: readonly bigint[]): Promise<void> => {
   `.execute(test.database)
 }
 
+it('show no whole number, in a reason that somebody typed, in a callback URL, or as CSV', async () => {
+  const [id = 0n] = await addDeliveries(test.database, ['https://shop.example/told?payer=254712345678'])
+  await mending.post(`/deliveries/${id}/cancel`, { reason: 'the payer rang, 0712345678' })
+  const pages = [`/deliveries/${id}`, '/deliveries?state=cancelled', '/deliveries?state=cancelled&format=csv']
+  for (const page of pages) {
+    const { body } = await looking.get(page)
+    expect(body).toContain('the payer rang, 0712*****678')
+    expect(body).not.toContain('712345678')
+  }
+})
+
 /** What the hidden fields of a form on a page hold. */
 const hiddenOf = (page: string): Record<string, string> =>
   Object.fromEntries(

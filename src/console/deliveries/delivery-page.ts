@@ -6,6 +6,7 @@ import {
   type DeliveryChange,
   DeliveryState,
 } from '../../gen/mpesa/gateway/v1/deliveries_pb.js'
+import { createRedact } from '../../runtime/redact.ts'
 import { suffices } from '../../values/operator-role.ts'
 import { badge, type Content, facts, foreignText, section } from '../page/elements.ts'
 import { field, hidden, postForm } from '../page/form.ts'
@@ -24,6 +25,9 @@ import {
   waitsFor,
   whyText,
 } from './delivery-words.ts'
+
+/** Partners may have a payer's number in their URLs. */
+const masked = createRedact()
 
 /** The delivery that a path names. */
 const idOf = ({ params }: Call): bigint => {
@@ -52,7 +56,7 @@ const factsOf = (delivery: Delivery): (readonly [string, Content])[] => [
   ['Partner', partnerText(delivery)],
   ['Host', hostLink(delivery)],
   ['Payment', paymentLink(delivery.paymentId)],
-  ['Callback URL', delivery.callbackUrl ?? null],
+  ['Callback URL', delivery.callbackUrl === undefined ? null : masked(delivery.callbackUrl)],
   ['webhook-id', delivery.webhookId],
   ['Outcome known', time(delivery.createdAt)],
   ['Held since', delivery.heldAt === undefined ? null : time(delivery.heldAt)],

@@ -5,6 +5,7 @@ import type { AuditService } from '../../gen/mpesa/gateway/v1/audit_pb.js'
 import type { Log } from '../../runtime/log.ts'
 import { type AuditLine, listAudit } from '../audit/list-audit.ts'
 import { AUDIT_SUBJECTS, type AuditSubject } from '../audit/record-audit.ts'
+import { masked } from './masked.ts'
 import { readAfterOrBefore, readPageSize } from './message-fields.ts'
 import type { OperatorMethods } from './operator-client.ts'
 import { wrongField } from './refused.ts'
@@ -51,8 +52,12 @@ const toMessage = ({ id, at, actor, from, action, subject, partner_id, before, a
   after: toStruct(after),
 })
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Postgres has them as JSON
-const toStruct = (fields: AuditLine['before']) => (fields ?? undefined) as JsonObject | undefined
+/** Without whole numbers: an operator may have typed one as a reason. */
+const toStruct = (fields: AuditLine['before']): JsonObject | undefined =>
+  fields === null
+    ? undefined
+    : // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Postgres has them as JSON, which the mask leaves it
+      (JSON.parse(masked(JSON.stringify(fields))) as JsonObject)
 
 /** AuditService. */
 export const auditMethods: Methods = { listAuditEntries: answerList }

@@ -21,6 +21,7 @@ import {
 import type { findAttempts, ListedDelivery } from '../deliveries/find.ts'
 import type { ListedEndpoint } from '../deliveries/list-endpoints.ts'
 import type { ChangeOutcome as ChangeOutcomeName } from '../deliveries/lock.ts'
+import { maskedOrUnset } from './masked.ts'
 import { toTimestamp } from './message-fields.ts'
 import { wrongField } from './refused.ts'
 
@@ -72,7 +73,7 @@ export const toDeliveryMessage = (
   endedAt: toTimestamp(row.ended_at),
   errorClass: row.error_class ?? undefined,
   status: row.status ?? undefined,
-  reason: row.reason ?? undefined,
+  reason: maskedOrUnset(row.reason),
   callbackUrl: row.callback_url,
   heldBecause: row.held_because ?? undefined,
   heldUntil: toTimestamp(row.held_until),
