@@ -376,6 +376,43 @@ describe('a statement held against the payments', () => {
     expect(one?.command).not.toContain('settle')
   })
 
+  it.each(['in one statement', 'in two'])(
+    'sums what was given back in parts, %s, each once, and is open again for whoever acknowledged the first',
+    async (where) => {
+      const id = await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000001' })
+      const parts = [back('TKP0000008', 'TKP0000001', '-50'), back('TKP0000009', 'TKP0000001', '-100')]
+      if (where === 'in two') {
+        await importFile(own.database, statementOf([paid('TKP0000001'), ...parts.slice(0, 1)]))
+        await sql`UPDATE statement_exceptions SET acknowledged_at = now(), note = 'KES 100 is left'`.execute(
+          own.database,
+        )
+      }
+      await importFile(own.database, statementOf([paid('TKP0000001'), ...parts]))
+      const repeated = [paid('TKP0000001'), ...parts.toReversed(), paid('TKP0000007', { status: 'Failed' })]
+      await importFile(own.database, statementOf(repeated))
+      expect(await exceptions(true)).toMatchObject([
+        {
+          kind: 'reversed',
+          paymentId: id,
+          paidCents: 15_000n,
+          sentence: expect.stringContaining(
+            'M-PESA gave KES 150 of it back by TKP0000008, TKP0000009 at 2026-11-25T09:00:20Z.',
+          ),
+        },
+      ])
+    },
+  )
+
+  it('takes for wholly given back what was in parts, and asks nobody to look at it', async () => {
+    const lines = [
+      paid('TKP0000001'),
+      back('TKP0000008', 'TKP0000001', '-50'),
+      back('TKP0000009', 'TKP0000001', '-100'),
+    ]
+    for (const count of [2, 3]) await importFile(own.database, statementOf(lines.slice(0, count)))
+    expect(await found(true)).toEqual([])
+  })
+
   it('says no longer that a payment was paid once more when that was given back', async () => {
     const id = await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000001' })
     const lines = [paid('TKP0000001'), paid('TKP0000002', { account: uniqueOf(id) })]

@@ -451,7 +451,8 @@ export declare type StatementException = Message<"mpesa.gateway.v1.StatementExce
   receipt?: string | undefined;
 
   /**
-   * Another receipt that it is about: which paid the payment before, or which reversed it.
+   * Another receipt that it is about: which paid the payment before, or which reversed it; where several lines gave back
+   * a part each, all of theirs, with commas.
    *
    * @generated from field: optional string other_receipt = 9;
    */
