@@ -32,7 +32,7 @@ export const addSettle = (environment: Environment, payments: Command): Command 
     .option('--dry-run', 'change nothing: say what would be delivered to whom, or why it is refused')
     .option(
       '--anyway',
-      'also while its payer may still be prompted or Daraja be asked, and where a statement has another amount or payment under the receipt or says that it was reversed',
+      'also while its payer may still be prompted or Daraja be asked, and where a statement has another amount, payment or paybill under the receipt or says that it was reversed',
     )
     .addOption(byOption())
     .addHelpText(

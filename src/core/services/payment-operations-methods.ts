@@ -158,6 +158,10 @@ export const toRefusal = (
       return notPossible(
         `statement ${settled.statementId} of M-PESA has ${receipt} under the account number of payment ${settled.paymentId}: settle that one with it, or say that this one is settled anyway`,
       )
+    case 'of_another_account':
+      return notPossible(
+        `statement ${settled.statementId} of M-PESA has ${receipt} as paid to ${settled.shortcode}, and payment ${paymentId} asked for it to be paid to ${settled.asked}: look whether it is the right receipt, or say that it is settled anyway`,
+      )
     case 'other_amount': {
       const paid = Number(settled.paidCents) / 100
       return notPossible(

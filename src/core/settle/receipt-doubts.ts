@@ -7,19 +7,22 @@ export type ReceiptDoubt =
   | { kind: 'reversed'; statementId: bigint; by: string; backCents: bigint; at: Date }
   /** The receipt paid another payment, by the account number of its line. */
   | { kind: 'of_another'; statementId: bigint; paymentId: bigint }
+  /** The receipt paid another paybill or till than that of the partner's own account which the payment went through. */
+  | { kind: 'of_another_account'; statementId: bigint; shortcode: string; asked: string }
   /** The receipt paid another amount than was asked for. */
   | { kind: 'other_amount'; paidCents: bigint; askedKes: number }
 
-type Asked = { paymentId: bigint; receipt: string; askedKes: number }
+type Asked = { paymentId: bigint; accountId: bigint; receipt: string; askedKes: number }
 
 /** Resolves with what a statement says against it; null: none says anything. A failure has no receipt. */
 export const findReceiptDoubt = async (
   transaction: Transaction<Schema>,
-  { receipt, ...asked }: Omit<Asked, 'receipt'> & { receipt: string | null },
+  { paymentId, accountId, receipt, askedKes }: Omit<Asked, 'receipt'> & { receipt: string | null },
 ): Promise<ReceiptDoubt | null> =>
   receipt === null
     ? null
-    : ((await findReversal(transaction, receipt)) ?? judgeLines(transaction, { receipt, ...asked }))
+    : ((await findReversal(transaction, receipt)) ??
+      judgeLines(transaction, { paymentId, accountId, receipt, askedKes }))
 
 type ReversalColumn = 'statement_id' | 'other_receipt' | 'paid_cents' | 'completed_at'
 
@@ -49,21 +52,51 @@ const findReversal = async (
   }
 }
 
+type Line = RowOf<'statement_lines', 'statement_id' | 'shortcode' | 'payment_id' | 'paid_cents'> & {
+  holder_id: bigint | null
+}
+
 /** A receipt has one line, or one of the till and one of its head office. */
 const judgeLines = async (
   transaction: Transaction<Schema>,
-  { paymentId, receipt, askedKes }: Asked,
+  { paymentId, accountId, receipt, askedKes }: Asked,
 ): Promise<ReceiptDoubt | null> => {
   const lines = await transaction
     .selectFrom('statement_lines')
     .leftJoin('receipts', 'receipts.receipt', 'statement_lines.receipt')
-    .select(['statement_id', 'statement_lines.payment_id', 'receipts.payment_id as holder_id', 'paid_cents'])
+    .select(['statement_id', 'shortcode', 'statement_lines.payment_id', 'receipts.payment_id as holder_id'])
+    .select('paid_cents')
     .where('statement_lines.receipt', '=', receipt)
     .execute()
+  // One that proves a payment already is refused by that.
   for (const { statement_id: statementId, payment_id: paidId, holder_id: holderId } of lines)
-    // One that proves a payment already is refused by that.
     if (holderId === null && paidId !== null && paidId !== paymentId)
       return { kind: 'of_another', statementId, paymentId: paidId }
   const other = lines.find(({ paid_cents: cents }) => cents !== BigInt(askedKes) * 100n)
-  return other === undefined ? null : { kind: 'other_amount', paidCents: other.paid_cents, askedKes }
+  if (other !== undefined) return { kind: 'other_amount', paidCents: other.paid_cents, askedKes }
+  return judgeAccount(transaction, accountId, lines)
 }
+
+/** What the default account is known by, the settings of `serve` say, and not the database. */
+const judgeAccount = async (
+  transaction: Transaction<Schema>,
+  accountId: bigint,
+  lines: readonly Line[],
+): Promise<ReceiptDoubt | null> => {
+  const [line] = lines
+  if (line === undefined) return null
+  const own = await transaction
+    .selectFrom('partner_accounts')
+    .select(['shortcode', 'party_b'])
+    .where('id', '=', accountId)
+    .executeTakeFirst()
+  if (own === undefined || lines.some(({ shortcode }) => isOf(own, shortcode))) return null
+  const { statement_id: statementId, shortcode } = line
+  return { kind: 'of_another_account', statementId, shortcode, asked: own.party_b }
+}
+
+/** The paybill or till, or the till's head office. */
+const isOf = (
+  { shortcode, party_b }: RowOf<'partner_accounts', 'shortcode' | 'party_b'>,
+  paid: string,
+): boolean => shortcode === paid || party_b === paid

@@ -94,7 +94,12 @@ const settleOne = async (transaction: Transaction<Schema>, request: HandSettleme
   const { receipt, anyway } = request
   const doubt = anyway
     ? null
-    : await findReceiptDoubt(transaction, { paymentId, receipt, askedKes: asked.amount_kes })
+    : await findReceiptDoubt(transaction, {
+        paymentId,
+        accountId: asked.account_id,
+        receipt,
+        askedKes: asked.amount_kes,
+      })
   if (doubt !== null) return doubt
   // Before it is settled, which ends its duties.
   const duty = anyway ? null : await findDuty(transaction, paymentId)

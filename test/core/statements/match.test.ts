@@ -302,6 +302,27 @@ describe('a statement held against the payments', () => {
     expect(await settleWith(paidThere, 'TKP0000001', false)).toMatchObject({ kind: 'settled' })
   })
 
+  it('refuses to settle a payment of a partner’s own account with a receipt that was paid to another', async () => {
+    const { rows } = await sql<{ partner_id: bigint; id: bigint }>`
+      WITH partner AS (INSERT INTO partners (name) VALUES ('Duka') RETURNING id)
+      INSERT INTO partner_accounts (partner_id, shortcode, transaction_type, party_b, consumer_key_sealed,
+        consumer_secret_sealed, passkey_sealed)
+      SELECT id, '600777', 'CustomerBuyGoodsOnline', '500777', '', '', '' FROM partner RETURNING partner_id, id
+    `.execute(own.database)
+    const { partner_id: partnerId = 0n, id: accountId = 0n } = rows[0] ?? {}
+    const id = await putPayment(own.database, { state: 'unconfirmed', at: AT, partnerId, accountId })
+    const { statement } = await importFile(own.database, statementOf([paid('TKP0000001')]))
+    expect(await settleWith(id, 'TKP0000001', false)).toEqual({
+      kind: 'of_another_account',
+      statementId: statement?.statementId,
+      shortcode: '600123',
+      asked: '500777',
+    })
+    const ofItsOwn = statementOf([paid('TKP0000002')]).replace('600123', '500777')
+    await importFile(own.database, ofItsOwn)
+    expect(await settleWith(id, 'TKP0000002', false)).toMatchObject({ kind: 'settled' })
+  })
+
   const back = (receipt: string, linked: string, withdrawn = '-150.00'): GivenLine =>
     paid(receipt, { paidIn: '', withdrawn, reason: 'Payment Reversal', linked })
 

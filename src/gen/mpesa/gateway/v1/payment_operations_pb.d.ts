@@ -324,7 +324,7 @@ export declare type SettlePaymentRequest = Message<"mpesa.gateway.v1.SettlePayme
 
   /**
    * Also while the gateway may still prompt the payer, or ask Daraja for the outcome, and where a statement of M-PESA has
-   * another amount or payment under the receipt, or says that it was reversed.
+   * another amount, payment or paybill under the receipt, or says that it was reversed.
    *
    * @generated from field: bool settle_anyway = 6;
    */
@@ -711,8 +711,8 @@ export declare const PaymentOperationsService: GenService<{
    * Settles an open payment by hand, as M-PESA's statement shows it; its partner gets the outcome as always. Errors: NOT_FOUND;
    * FAILED_PRECONDITION, and nothing is changed, where no arrow leads to that outcome, where the receipt proves another
    * payment, and, without `settle_anyway`, where the gateway itself may still settle it, or where a statement of M-PESA has
-   * another amount or payment under the receipt, or says that it was reversed. Of a payment that is paid and has no receipt,
-   * that is filled in, and nobody is told.
+   * another amount, payment or paybill under the receipt, or says that it was reversed. Of a payment that is paid and has no
+   * receipt, that is filled in, and nobody is told.
    *
    * @generated from rpc mpesa.gateway.v1.PaymentOperationsService.SettlePayment
    */
