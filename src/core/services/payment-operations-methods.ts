@@ -154,6 +154,10 @@ export const toRefusal = (
         `statement ${statementId} of M-PESA says that ${receipt} was reversed: its line ${by} gave ${Number(backCents) / 100} KES back at ${at.toISOString()}, and a reversed receipt proves no payment: settle it with a receipt that was not, or as failed, or say that it is settled anyway`,
       )
     }
+    case 'gave_back':
+      return notPossible(
+        `statement ${settled.statementId} of M-PESA has ${receipt} as the line that gave back what ${settled.paidBy} paid, and it proves no payment: look for the line that paid it, or say that it is settled anyway`,
+      )
     case 'of_another':
       return notPossible(
         `statement ${settled.statementId} of M-PESA has ${receipt} under the account number of payment ${settled.paymentId}: settle that one with it, or say that this one is settled anyway`,

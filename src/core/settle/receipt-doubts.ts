@@ -1,10 +1,13 @@
 import { sql, type Transaction } from 'kysely'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
+import { BETWEEN_PARTS } from '../../database/schema/statements.ts'
 
 /** What an imported statement of M-PESA has against settling a payment with a receipt. */
 export type ReceiptDoubt =
   /** What the receipt paid was given back to the payer, all or a part, by a line of its own. */
   | { kind: 'reversed'; statementId: bigint; by: string; backCents: bigint; at: Date }
+  /** The receipt is that of a line which gave back what another paid: it paid nothing. */
+  | { kind: 'gave_back'; statementId: bigint; paidBy: string }
   /** The receipt paid another payment, by the account number of its line. */
   | { kind: 'of_another'; statementId: bigint; paymentId: bigint }
   /** The receipt paid another paybill or till than that of the partner's own account which the payment went through. */
@@ -22,6 +25,7 @@ export const findReceiptDoubt = async (
   receipt === null
     ? null
     : ((await findReversal(transaction, receipt)) ??
+      (await findGivingBack(transaction, receipt)) ??
       judgeLines(transaction, { paymentId, accountId, receipt, askedKes }))
 
 type ReversalColumn = 'statement_id' | 'other_receipt' | 'paid_cents' | 'completed_at'
@@ -50,6 +54,20 @@ const findReversal = async (
     backCents: row.paid_cents,
     at: row.completed_at,
   }
+}
+
+/** There are few reversals, and they are next to each other in an index. */
+const findGivingBack = async (
+  transaction: Transaction<Schema>,
+  receipt: string,
+): Promise<ReceiptDoubt | null> => {
+  const { rows } = await sql<{ statement_id: bigint; paid_by: string }>`
+    SELECT statement_id, receipt AS paid_by FROM statement_exceptions
+    WHERE kind = 'reversed' AND ${receipt} = ANY (string_to_array(other_receipt, ${BETWEEN_PARTS}))
+    LIMIT 1
+  `.execute(transaction)
+  const [row] = rows
+  return row === undefined ? null : { kind: 'gave_back', statementId: row.statement_id, paidBy: row.paid_by }
 }
 
 type Line = RowOf<'statement_lines', 'statement_id' | 'shortcode' | 'payment_id' | 'paid_cents'> & {

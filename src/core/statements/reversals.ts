@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import { givenRows } from '../../database/given-rows.ts'
 import type { Schema } from '../../database/schema/schema.ts'
+import { BETWEEN_PARTS } from '../../database/schema/statements.ts'
 import { recordExceptions } from './exceptions.ts'
 import type { StatementLine } from './read-statement.ts'
 import { findProven } from './store-lines.ts'
@@ -21,9 +22,6 @@ type GivenBack = Pick<Reversal, 'completedAt' | 'reference'> & {
   by: string[]
   cents: number
 }
-
-/** Between the receipts of the lines that gave parts of one back. */
-const BETWEEN = ', '
 
 /**
  * Keeps what was given back, whether or not its receipt proves a payment here: it may by a line that comes later, and until
@@ -50,7 +48,7 @@ export const recordReversals = async (
     fresh.map(({ receipt, by, cents, completedAt, reference }) => ({
       kind: 'reversed',
       receipt,
-      otherReceipt: by.join(BETWEEN),
+      otherReceipt: by.join(BETWEEN_PARTS),
       paymentId: proven.get(receipt)?.payment_id ?? null,
       paidCents: cents,
       completedAt,
@@ -69,7 +67,7 @@ const findKnown = async (
     SELECT receipt, other_receipt AS by FROM statement_exceptions
     WHERE kind = 'reversed' AND coalesce(receipt, '') = ANY (${receipts}::text[])
   `.execute(transaction)
-  return new Map(rows.map(({ receipt, by }) => [receipt, by.split(BETWEEN)]))
+  return new Map(rows.map(({ receipt, by }) => [receipt, by.split(BETWEEN_PARTS)]))
 }
 
 const gather = (lines: readonly Reversal[], known: ReadonlyMap<string, readonly string[]>): GivenBack[] => {
@@ -93,12 +91,12 @@ const addToKnown = async (transaction: Transaction<Schema>, more: readonly Given
   if (more.length === 0) return
   const given = givenRows(more, {
     receipt: ['text', ({ receipt }) => receipt],
-    by: ['text', ({ by }) => by.join(BETWEEN)],
+    by: ['text', ({ by }) => by.join(BETWEEN_PARTS)],
     cents: ['int8', ({ cents }) => BigInt(cents)],
     completed_at: ['statement_exceptions.completed_at', ({ completedAt }) => completedAt],
   })
   await sql`
-    UPDATE statement_exceptions SET other_receipt = other_receipt || ${BETWEEN} || given.by,
+    UPDATE statement_exceptions SET other_receipt = other_receipt || ${BETWEEN_PARTS} || given.by,
       paid_cents = paid_cents + given.cents, completed_at = greatest(statement_exceptions.completed_at, given.completed_at),
       acknowledged_at = NULL
     FROM ${given}

@@ -71,3 +71,6 @@ export type StatementUploadsTable = {
   content: Buffer
   uploaded_at: Generated<Date>
 }
+
+/** Between the receipts in `other_receipt`, where several lines gave back a part each. */
+export const BETWEEN_PARTS = ', '

@@ -348,6 +348,20 @@ describe('a statement held against the payments', () => {
     },
   )
 
+  it.each(['TKP0000008', 'TKP0000009'])(
+    'refuses to settle with %s, the receipt of a line that gave something back',
+    async (receipt) => {
+      const id = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+      const parts = [back('TKP0000008', 'TKP0000001', '-50'), back('TKP0000009', 'TKP0000001', '-100')]
+      const { statement } = await importFile(own.database, statementOf([paid('TKP0000001'), ...parts]))
+      expect(await settleWith(id, receipt, false)).toEqual({
+        kind: 'gave_back',
+        statementId: statement?.statementId,
+        paidBy: 'TKP0000001',
+      })
+    },
+  )
+
   it('refuses it also where the reversal was acknowledged, and fills it in nowhere', async () => {
     const id = await putPayment(own.database, { state: 'successful', at: AT })
     await importFile(own.database, statementOf([back('TKP0000008', 'TKP0000001')]))
