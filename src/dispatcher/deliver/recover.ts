@@ -8,8 +8,11 @@ import { type Loop, startLoop } from '../../runtime/loop.ts'
 import { IS_FREE } from './attempts.ts'
 import type { DueDelivery, FairQueue } from './fair-queue.ts'
 
-/** How often Postgres is asked for what the queue has not delivered, ms. */
-const IDLE_MS = 100
+/** How often Postgres is asked for what the queue has lost, ms. */
+const IDLE_MS = 1_000
+
+/** And for what is due, while there is no queue that says so, ms. */
+const WITHOUT_QUEUE_MS = 100
 
 /** How long something may be due while the queue is up before it counts as lost by it, ms. */
 const OVERDUE_MS = 5_000
@@ -34,9 +37,10 @@ export const startRecovering = (options: {
   const { database, queue, fairQueue, log } = options
   const lostMs = options.overdueMs ?? OVERDUE_MS
   const lookBack = createLookBack(options.nowMs)
-  const round = async (): Promise<boolean> => {
+  const round = async (): Promise<boolean | number> => {
     if (!(await fairQueue.capacity())) return false
-    const overdueMs = queue?.state() === 'ok' ? lostMs : 0
+    const isQueueUp = queue?.state() === 'ok'
+    const overdueMs = isQueueUp ? lostMs : 0
     const found = await findOverdue(database, {
       overdueMs,
       except: fairQueue.deliveryIds(),
@@ -44,7 +48,8 @@ export const startRecovering = (options: {
       look: lookBack.begin(),
     })
     for (const due of found) fairQueue.add(due)
-    return found.length === BATCH
+    if (found.length === BATCH) return true
+    return isQueueUp ? false : WITHOUT_QUEUE_MS
   }
   return startLoop({ name: 'recover', idleMs: IDLE_MS, round, isOutage, log })
 }

@@ -21,11 +21,11 @@ export type Released = { freed: FreedDelivery[]; changes: EndpointChange[] }
 /** Endpoints that one round takes. */
 export const ENDPOINTS_A_ROUND = 20
 
-/** How often it is looked for endpoints that are due, ms: a fraction of a step of a ramp. */
-const IDLE_MS = 100
+/** How often it is looked for endpoints in trouble, and for deliveries that are held without need, ms. */
+const IDLE_MS = 1_000
 
-/** How often it is looked for deliveries that are held without need, ms. */
-const STRANDED_MS = 1_000
+/** And for those that are due, while there is any in trouble, ms: a fraction of a step of a ramp. */
+const TROUBLED_MS = 100
 
 /** A probe's outcome is waited for until its lease has run out: then whoever had it is gone. */
 const PROBE_SECONDS = LEASE_SECONDS + 5
@@ -49,16 +49,17 @@ export const startReleasing = (options: {
   const { database, fairQueue, reporter, nowMs, log } = options
   let strandedAtMs = nowMs()
 
-  const round = async (): Promise<boolean> => {
+  const round = async (): Promise<boolean | number> => {
     if (nowMs() >= strandedAtMs) {
-      strandedAtMs = nowMs() + STRANDED_MS
+      strandedAtMs = nowMs() + IDLE_MS
       for (const { partner_id, host } of await rampStranded(database))
         reporter.endpointChanged({ partner_id, host, to: 'ramping', cause: 'leftover' })
     }
-    const { freed, changes } = await releaseDue(database)
+    const { isAnyTroubled, freed, changes } = await releaseDue(database)
     for (const change of changes) reporter.endpointChanged(change)
     for (const delivery of freed) fairQueue.add(delivery)
-    return freed.length >= ENDPOINTS_A_ROUND
+    if (freed.length >= ENDPOINTS_A_ROUND) return true
+    return isAnyTroubled ? TROUBLED_MS : false
   }
   return startLoop({ name: 'release', idleMs: IDLE_MS, round, isOutage, log })
 }
@@ -68,9 +69,10 @@ export const startReleasing = (options: {
  * long enough, and releases what is held for one that is ramping. In one transaction, with each endpoint locked, so
  * that whichever of many dispatchers comes first does it.
  */
-export const releaseDue = async (database: Database): Promise<Released> => {
+export const releaseDue = async (database: Database): Promise<Released & { isAnyTroubled: boolean }> => {
   // Nearly always nothing is due, and a transaction costs three times as many messages as one look.
-  if (!(await isAnyDue(database))) return { freed: [], changes: [] }
+  const { isAnyTroubled, isAnyDue } = await look(database)
+  if (!isAnyDue) return { isAnyTroubled, freed: [], changes: [] }
   const released = await database.transaction().execute(async (transaction) => {
     const due = await lockDue(transaction)
     const steps: Released[] = []
@@ -80,6 +82,7 @@ export const releaseDue = async (database: Database): Promise<Released> => {
     }
     crashPoint('release.before_commit', due.length)
     return {
+      isAnyTroubled,
       freed: steps.flatMap(({ freed }) => freed),
       changes: steps.flatMap(({ changes }) => changes),
     }
@@ -102,9 +105,11 @@ const IS_DUE = sql`paused_at IS NULL AND CASE state
   ELSE false
 END`
 
-const isAnyDue = async (database: Database): Promise<boolean> => {
-  const { rows } = await sql`SELECT 1 AS due FROM endpoints WHERE ${IS_DUE} LIMIT ${1}`.execute(database)
-  return rows.length > 0
+const look = async (database: Database): Promise<{ isAnyTroubled: boolean; isAnyDue: boolean }> => {
+  const { rows } = await sql<{ is_due: boolean }>`
+    SELECT ${IS_DUE} AS is_due FROM endpoints WHERE state <> 'closed' ORDER BY is_due DESC NULLS LAST LIMIT 1
+  `.execute(database)
+  return { isAnyTroubled: rows.length > 0, isAnyDue: rows[0]?.is_due === true }
 }
 
 /**
