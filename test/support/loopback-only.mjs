@@ -88,7 +88,7 @@ const hostOf = (server) =>
   /^\[(.*)\]/.exec(server)?.[1] ?? (net.isIPv6(server) ? server : server.split(':')[0])
 
 /** `gateway …`, from sources or bundled. */
-const GATEWAY = /src\/cli\/main\.[jt]s$/
+const GATEWAY = /\/(?:src\/cli\/main\.ts|gateway\.mjs)$/
 
 /** Each `gateway …` that is started loads this too, whatever environment it is given. */
 const guardChildren = () => {

@@ -42,13 +42,13 @@ describe('a test', () => {
     expect(tried).toEqual([])
   })
 
-  it.each(['main.ts', 'main.js'])(
+  it.each(['src/cli/main.ts', 'gateway.mjs'])(
     'starts no %s that does, whatever environment it is given',
     async (name) => {
       const folder = await mkdtemp(join(tmpdir(), 'stay-here-'))
-      const main = join(folder, 'src', 'cli', name)
+      const main = join(folder, name)
       await mkdir(join(main, '..'), { recursive: true })
-      const dials = `require('node:net').connect(9, '${ELSEWHERE}').on('error', (error) => console.log(error.code))`
+      const dials = `process.getBuiltinModule('node:net').connect(9, '${ELSEWHERE}').on('error', (error) => console.log(error.code))`
       await writeFile(main, dials)
       const { stdout, stderr } = await promisify(execFile)(process.execPath, [main], { env: {} })
       await rm(folder, { recursive: true })
