@@ -11,7 +11,7 @@ export const settlement = z.object({
   anyway: z.boolean(),
 })
 
-/** Approvals that wait, each with whom its payment is of and its KES; both null where the payment is not there any more. */
+/** Approvals that wait, each with its payment's partner, KES and state; all null where the payment is not there any more. */
 export const selectWaiting = (database: Database) =>
   database
     .selectFrom('approvals')
@@ -26,6 +26,7 @@ export const selectWaiting = (database: Database) =>
       'approvals.asked_at',
       'approvals.expires_at',
       'payments.amount_kes',
+      'payments.state',
       'partners.name as partner',
     ])
     .where('approvals.decision', 'is', null)
@@ -33,7 +34,10 @@ export const selectWaiting = (database: Database) =>
 
 export type WaitingApproval = Awaited<ReturnType<ReturnType<typeof selectWaiting>['execute']>>[number]
 
-type Described = Pick<WaitingApproval, 'kind' | 'payment_id' | 'parameters' | 'amount_kes' | 'partner'>
+type Described = Pick<
+  WaitingApproval,
+  'kind' | 'payment_id' | 'parameters' | 'amount_kes' | 'partner' | 'state'
+>
 
 /** What will happen, as a sentence, and why in the words of who asked. */
 export const describe = (approval: Described): { what: string; reason: string | null } => {
@@ -43,6 +47,11 @@ export const describe = (approval: Described): { what: string; reason: string | 
   const { outcome, receipt, reason, anyway } = settlement.parse(parameters)
   const proof = receipt === null ? '' : ` with receipt ${receipt}`
   const doubt = anyway ? ', whatever the gateway warns of' : ''
+  if (approval.state === 'successful' && receipt !== null)
+    return {
+      what: `fill in receipt ${receipt} of payment ${payment_id}${moneyOf(approval)}${doubt}; it is paid already, and nobody is told`,
+      reason,
+    }
   return {
     what: `settle payment ${payment_id}${moneyOf(approval)} as ${outcome}${proof}${doubt}; its partner is told`,
     reason,

@@ -185,6 +185,22 @@ describe('a change that needs four eyes', () => {
     expect(waiting?.reason).not.toContain('0712345678')
   })
 
+  it('says that nobody is told where only the receipt of a paid payment is filled in', async () => {
+    const paymentId = await makeUnconfirmed()
+    await test.database
+      .updateTable('payments')
+      .set({ state: 'successful' })
+      .where('id', '=', paymentId)
+      .execute()
+    await ask(settle(paymentId, { outcome: PaymentState.SUCCESSFUL, receipt: 'UE00000018' }))
+    const [waiting] = await as('juma').list()
+    expect(waiting?.what).toMatch(
+      new RegExp(
+        `^fill in receipt UE00000018 of payment ${paymentId} \\(KES .+\\); it is paid already, and nobody is told$`,
+      ),
+    )
+  })
+
   it('is not approved by the one who asked, nor by another role, nor by a name that is no operator', async () => {
     const paymentId = await makeUnconfirmed()
     const id = await ask(settle(paymentId))
