@@ -25,7 +25,7 @@ export const startBenchServer = (
 export const startPeer = (path: string, environment: Record<string, string>): Promise<BenchServer> =>
   start([pathOf(`../peers/${path}.ts`)], { NODE_ENV: 'production', ...environment })
 
-/** Starts a process of the gateway as operators do; resolves with its ready line. */
+/** Starts a process of the gateway from the sources, as `npm start` does; resolves with its ready line. */
 export const startGateway = (
   command: 'serve' | 'dispatch' | 'simulator' | 'console',
   environment: Record<string, string>,
