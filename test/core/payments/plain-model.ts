@@ -155,9 +155,7 @@ const testify = (model: Model, said: Said): boolean => {
   const { by, isPaid, receipt } = said
   if (by === 'query' && !model.duties.has('query')) return false
   if (by === 'pull' && !(isPaid && receipt !== null)) return false
-  // An operator's word that no arrow follows is refused, and leaves no trace.
-  if (by === 'operator' && (model.state === 'successful' || (model.state === 'failed' && !isPaid)))
-    return true
+  if (by === 'operator' && isRefused(model, isPaid ? receipt : null, isPaid)) return true
   if (by === 'callback' && !isBelieved(model, said)) return true
   const brought = by === 'query' || !isPaid ? null : receipt
   if (brought === TAKEN && wouldTake(model)) {
@@ -172,6 +170,12 @@ const testify = (model: Model, said: Said): boolean => {
   if (by === 'callback' && isWritten) model.checkoutId ??= said.checkoutId
   return true
 }
+
+/** An operator's word that no arrow follows, and that fills in no receipt, is refused, and leaves no trace. */
+const isRefused = (model: Model, receipt: string | null, isPaid: boolean): boolean =>
+  model.state === 'successful'
+    ? receipt === null || model.receipt !== null
+    : model.state === 'failed' && !isPaid
 
 /** Whether a success would write its receipt down. */
 const wouldTake = (model: Model): boolean => model.state !== 'successful' || model.receipt === null
