@@ -159,8 +159,10 @@ describe('a payment', () => {
     answer = () => undefined
     await sql`UPDATE daraja_accounts SET held_until = now()`.execute(test.database)
     await sql`UPDATE to_submit SET due_at = now()`.execute(test.database)
+    // They may be paid before all three are looked at.
     await eventually(async () => {
-      expect(await Promise.all(turnedAway.map(stateOf))).toEqual(['submitted', 'submitted', 'submitted'])
+      const states = await Promise.all(turnedAway.map(stateOf))
+      expect(states.filter((state) => state !== 'submitted' && state !== 'successful')).toEqual([])
     })
   })
 
