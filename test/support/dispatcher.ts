@@ -32,13 +32,20 @@ export type Harness = {
 /** Short steps, so that a whole life of a delivery passes in a second. */
 export const SCHEDULE_MS = [0, 50, 100]
 
+/** A connection tells Postgres later that it has emptied tables: what was counted of their rows until then is forgotten. */
+const empty = (database: Database): Promise<void> =>
+  database.transaction().execute(async (transaction) => {
+    await sql`TRUNCATE deliveries, to_deliver, attempts, endpoints, dead_letters`.execute(transaction)
+    await sql`SELECT pg_stat_force_next_flush()`.execute(transaction)
+  })
+
 /** The database is the test file's own; what another test left in it is deleted. `settings` are for its connections. */
 export const startHarness = async (
   databaseUrl: string,
   settings: Record<string, string> = {},
 ): Promise<Harness> => {
   const database = connectDatabase({ databaseUrl, poolSize: 8, log: quietLog, settings })
-  await sql`TRUNCATE deliveries, to_deliver, attempts, endpoints, dead_letters`.execute(database)
+  await empty(database)
   const stream = createTestStream()
   const receiver = await startReceiver()
   const lines: Record<string, unknown>[] = []

@@ -118,17 +118,26 @@ const createSteps = (options: {
     return rows[0]?.id ?? 0n
   }
 
+  /** Makes callbacks durable, all in one statement: nobody is told of them. */
+  const store = async (
+    on: Database,
+    ...all: (Said & { paymentId: bigint })[]
+  ): Promise<ReadableCallback[]> => {
+    const callbacks = all.map(({ paymentId: payment_id, nonce = NONCE, ...said }) => {
+      const one = received({ nonce, body: bodyOf(said) })
+      return Object.assign(one, { payment_id })
+    })
+    await storeCallbacks(on, callbacks, { dueAfterMs: atOnce ? options.leftForMs : 0 })
+    return callbacks
+  }
+
   let posted = 0
   /** Makes callbacks durable, all in one commit, and hands them to this process; resolves with their ids. */
   const postTo = async (
     { interpret }: Pick<Interpreter, 'interpret'>,
     ...all: (Said & { paymentId: bigint })[]
   ): Promise<string[]> => {
-    const callbacks = all.map(({ paymentId: payment_id, nonce = NONCE, ...said }) => {
-      const one = received({ nonce, body: bodyOf(said) })
-      return Object.assign(one, { payment_id })
-    })
-    await storeCallbacks(database, callbacks, { dueAfterMs: atOnce ? options.leftForMs : 0 })
+    const callbacks = await store(database, ...all)
     for (const callback of callbacks) interpret(callback)
     return callbacks.map(({ id }) => id)
   }
@@ -201,6 +210,7 @@ const createSteps = (options: {
 
   return {
     newPayment,
+    store,
     post,
     postTo,
     tell,

@@ -161,7 +161,9 @@ describe('a callback that the process interprets which took it', () => {
     const id = await stage.newPayment({ amountKes: 667 })
     await stage.tell({ paymentId: id, amount: 667 })
     expect(await stage.look(id)).toMatchObject({ state: 'successful', delivered: ['successful'] })
-    expect(stage.logLines).toContainEqual(expect.objectContaining({ event: 'interpretation_failed' }))
+    await eventually(() =>
+      expect(stage.logLines).toContainEqual(expect.objectContaining({ event: 'interpretation_failed' })),
+    )
   })
 })
 
