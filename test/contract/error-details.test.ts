@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { type DescMethod, type DescMethodUnary, ScalarType } from '@bufbuild/protobuf'
+import { type DescMessage, type DescMethod, type DescMethodUnary, ScalarType } from '@bufbuild/protobuf'
+import { TimestampSchema } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -80,6 +81,19 @@ const boundedField = (method: DescMethod) =>
       ((field.scalar === ScalarType.INT64 && field.name.endsWith('_id')) || field.name === 'page_size'),
   )
 
+/** Each instant that a message of this kind may have, also in a filter, by its field and in a message with a wrong one. */
+const instantsOf = (message: DescMessage): [field: string, request: Record<string, unknown>][] =>
+  message.fields.flatMap((field) => {
+    if (field.fieldKind !== 'message') return []
+    if (field.message.typeName === TimestampSchema.typeName)
+      return [[field.name, { [field.localName]: { seconds: 2n ** 62n } }]]
+    if (field.name !== 'filter') return []
+    return instantsOf(field.message).map(([name, request]) => [
+      `filter.${name}`,
+      { [field.localName]: request },
+    ])
+  })
+
 describe.each(PROTOCOLS)('over %s', (protocol) => {
   it.each(METHODS.map((method) => [method.name, method] as const))(
     '%s says in a detail that credentials are missing',
@@ -106,6 +120,19 @@ describe.each(PROTOCOLS)('over %s', (protocol) => {
     const [details] = error.findDetails(BadRequestSchema)
     expect(details?.fieldViolations).toMatchObject([{ field: field.name, description: error.rawMessage }])
     expect(error.findDetails(ErrorInfoSchema)).toMatchObject([{ reason: 'FIELD_INVALID' }])
+  })
+
+  it.each(
+    METHODS.flatMap((method) =>
+      instantsOf(method.input).map(([field, request]) => [method.name, field, method, request] as const),
+    ),
+  )('%s names %s, which is no instant of any calendar', async (_name, field, method, request) => {
+    const error = await refusalOf({ protocol, method, headers: everything, request })
+    expect([error.code, error.rawMessage]).toEqual([
+      Code.InvalidArgument,
+      `${field} must be an instant of the years 1 to 9999`,
+    ])
+    expect(error.findDetails(BadRequestSchema)[0]?.fieldViolations).toMatchObject([{ field }])
   })
 
   it('who asks too often hears in a detail when to ask again', async () => {

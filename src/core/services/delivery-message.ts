@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt'
+import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import type { EndpointStateName } from '../../database/schema/endpoints.ts'
 import {
   type AttemptSchema,
@@ -22,7 +22,7 @@ import type { findAttempts, ListedDelivery } from '../deliveries/find.ts'
 import type { ListedEndpoint } from '../deliveries/list-endpoints.ts'
 import type { ChangeOutcome as ChangeOutcomeName } from '../deliveries/lock.ts'
 import { maskedOrUnset } from './masked.ts'
-import { toTimestamp } from './message-fields.ts'
+import { readInstant, toTimestamp } from './message-fields.ts'
 import { wrongField } from './refused.ts'
 
 const STATES: Readonly<Record<ShownDeliveryState, DeliveryState>> = {
@@ -123,8 +123,8 @@ export const readFilter = (given: DeliveryFilterMessage | undefined): DeliveryFi
     host: host?.value ?? null,
     state: readState(given?.state ?? DeliveryState.UNSPECIFIED),
     errorClass: errorClass?.value ?? null,
-    createdSince: given?.createdSince === undefined ? null : timestampDate(given.createdSince),
-    createdUntil: given?.createdUntil === undefined ? null : timestampDate(given.createdUntil),
+    createdSince: readInstant('filter.created_since', given?.createdSince),
+    createdUntil: readInstant('filter.created_until', given?.createdUntil),
   }
 }
 

@@ -1,4 +1,3 @@
-import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt'
 import type { HandlerContext } from '@connectrpc/connect'
 import type { Database } from '../../database/connect.ts'
 import {
@@ -10,7 +9,7 @@ import { unreadableFieldsOf } from '../../runtime/call-context.ts'
 import { parseSoughtKey } from '../../values/idempotency-key.ts'
 import { parseMsisdn } from '../../values/msisdn.ts'
 import { PAYMENTS_PAGE } from '../../values/page-size.ts'
-import { type Parsed, valid } from '../../values/parsed.ts'
+import type { Parsed } from '../../values/parsed.ts'
 import { type PaymentStateName, toPaymentStateName } from '../../values/payment-state.ts'
 import { parseReceipt } from '../../values/receipt.ts'
 import { parseReference } from '../../values/reference.ts'
@@ -21,7 +20,7 @@ import type { PaymentFilter } from '../payments/payment-filter.ts'
 import { hashIdempotencyKey } from '../request/payment-request.ts'
 import { type Reader, requireReader } from './caller.ts'
 import type { CallerChecks } from './caller-checks.ts'
-import { readPageSize } from './message-fields.ts'
+import { readInstant, readPageSize } from './message-fields.ts'
 import { toPaymentMessage } from './payment-message.ts'
 import { wrongField } from './refused.ts'
 
@@ -101,10 +100,8 @@ const readOwner = (
 /** Reads what payments are to fit. Throws `Refused` for a field that is wrong. */
 export const readFilter = (request: ListPaymentsRequest): PaymentFilter => {
   const key = read('idempotency_key', request.idempotencyKey, parseSoughtKey)
-  const [createdFrom, createdTo] = [
-    read('created_from', request.createdFrom, parseInstant),
-    read('created_to', request.createdTo, parseInstant),
-  ]
+  const createdFrom = readInstant('created_from', request.createdFrom)
+  const createdTo = readInstant('created_to', request.createdTo)
   if (createdFrom !== null && createdTo !== null && createdTo <= createdFrom)
     throw wrongField('created_to', 'must be after the beginning of the time that is asked for')
   return {
@@ -138,12 +135,3 @@ const read = <Given, Value>(
   if (!parsed.ok) throw wrongField(field, parsed.problem)
   return parsed.value
 }
-
-/** The years 1 to 9999 in seconds of Unix. */
-const FIRST_SECOND = -62_135_596_800n
-const LAST_SECOND = 253_402_300_799n
-
-const parseInstant = (timestamp: Timestamp): Parsed<Date> =>
-  timestamp.seconds < FIRST_SECOND || timestamp.seconds > LAST_SECOND
-    ? { ok: false, problem: 'must be an instant of the years 1 to 9999' }
-    : valid(timestampDate(timestamp))

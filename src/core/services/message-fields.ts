@@ -1,6 +1,6 @@
 import { type DescMessage, type MessageShape, ScalarType } from '@bufbuild/protobuf'
 import { reflect } from '@bufbuild/protobuf/reflect'
-import { type Timestamp, timestampFromDate } from '@bufbuild/protobuf/wkt'
+import { type Timestamp, timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt'
 import { type PageBounds, parsePageSize } from '../../values/page-size.ts'
 import { wrongField } from './refused.ts'
 
@@ -9,6 +9,18 @@ import { wrongField } from './refused.ts'
 /** An instant as a message has it; unset for null. */
 export const toTimestamp = (instant: Date | null): Timestamp | undefined =>
   instant === null ? undefined : timestampFromDate(instant)
+
+/** The years 1 to 9999 in seconds of Unix. */
+const FIRST_SECOND = -62_135_596_800n
+const LAST_SECOND = 253_402_300_799n
+
+/** Reads an instant that need not be there; null: it is not. Throws `Refused` for the field. */
+export const readInstant = (field: string, timestamp: Timestamp | undefined): Date | null => {
+  if (timestamp === undefined) return null
+  if (timestamp.seconds < FIRST_SECOND || timestamp.seconds > LAST_SECOND)
+    throw wrongField(field, 'must be an instant of the years 1 to 9999')
+  return timestampDate(timestamp)
+}
 
 /** Reads how many rows a page is to have (`parsePageSize`). Throws `Refused` for the field `page_size`. */
 export const readPageSize = (pageSize: number | null, bounds: PageBounds): number => {

@@ -1,5 +1,4 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import { timestampDate } from '@bufbuild/protobuf/wkt'
 import type { HandlerContext } from '@connectrpc/connect'
 import type { Outcome } from '../../database/schema/payments.ts'
 import { DeliveryState } from '../../gen/mpesa/gateway/v1/deliveries_pb.js'
@@ -22,6 +21,7 @@ import { requireReader, requireRequester } from './caller.ts'
 import { CHANGE_OUTCOMES, toAttemptMessage, toDeliveryMessage } from './delivery-message.ts'
 import { noSuchPayment, requirePaymentId } from './errors.ts'
 import { failure } from './failure.ts'
+import { readInstant } from './message-fields.ts'
 import type { PaymentServiceParts } from './payment-service-parts.ts'
 import { wrongField } from './refused.ts'
 
@@ -86,7 +86,7 @@ export const answerResendMany = async (
 }
 
 const readOutcomeFilter = (request: ResendOutcomesRequest, partnerId: bigint): OutcomeFilter => {
-  const { reference, createdFrom, createdTo, outcomeFrom, outcomeTo } = request
+  const { reference } = request
   const sought = reference === undefined ? null : parseReference(reference)
   if (sought?.ok === false) throw wrongField('reference', sought.problem)
   const filter: OutcomeFilter = {
@@ -94,10 +94,10 @@ const readOutcomeFilter = (request: ResendOutcomesRequest, partnerId: bigint): O
     delivery: readDeliveryState(request.delivery),
     state: readOutcome(request.state),
     reference: sought?.value ?? null,
-    createdFrom: createdFrom === undefined ? null : timestampDate(createdFrom),
-    createdTo: createdTo === undefined ? null : timestampDate(createdTo),
-    outcomeFrom: outcomeFrom === undefined ? null : timestampDate(outcomeFrom),
-    outcomeTo: outcomeTo === undefined ? null : timestampDate(outcomeTo),
+    createdFrom: readInstant('created_from', request.createdFrom),
+    createdTo: readInstant('created_to', request.createdTo),
+    outcomeFrom: readInstant('outcome_from', request.outcomeFrom),
+    outcomeTo: readInstant('outcome_to', request.outcomeTo),
   }
   refuseNoTime('created_to', 'created_from', filter.createdFrom, filter.createdTo)
   refuseNoTime('outcome_to', 'outcome_from', filter.outcomeFrom, filter.outcomeTo)
