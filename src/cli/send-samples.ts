@@ -4,7 +4,7 @@ import { Refused } from '../core/services/refused.ts'
 import type { Database } from '../database/connect.ts'
 import { createPoster, type Poster, type PostResult } from '../dispatcher/deliver/post.ts'
 import { createSigner, type ToSign } from '../dispatcher/deliver/sign.ts'
-import { createAddressGuard, ownAddresses } from '../dispatcher/network/guard-address.ts'
+import { createAddressGuard, createOwnAddresses } from '../dispatcher/network/guard-address.ts'
 import { createResolver } from '../dispatcher/network/resolve-host.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
@@ -27,7 +27,7 @@ export type SignSample = (sample: Omit<ToSign, 'partner_id'>) => Promise<string>
 export const createSamplePoster = ({ allowPrivateNetworks, nameServers }: SampleWay): Poster => {
   const resolve = createResolver({ allowPrivateNetworks, nameServers })
   return createPoster({
-    guard: createAddressGuard({ allowPrivateNetworks, resolve, ownAddresses }),
+    guard: createAddressGuard({ allowPrivateNetworks, resolve, ownAddresses: createOwnAddresses(nowMs) }),
     clock: systemClock,
     nowMs,
   })

@@ -16,7 +16,7 @@ import { createHold } from './endpoints/hold-flood.ts'
 import { createOutcomeRecorder } from './endpoints/record-outcomes.ts'
 import { startReleasing } from './endpoints/release.ts'
 import { createDispatcherMetrics } from './metrics.ts'
-import { type AddressGuard, createAddressGuard, ownAddresses } from './network/guard-address.ts'
+import { type AddressGuard, createAddressGuard, createOwnAddresses } from './network/guard-address.ts'
 import { createResolver } from './network/resolve-host.ts'
 import { createReporter } from './report.ts'
 import { createRetryUntilStopped, type RetryUntilStopped } from './retry-until-stopped.ts'
@@ -145,7 +145,7 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
 
 const openWays = (options: DispatcherOptions, retryUntilStopped: RetryUntilStopped): Ways => {
   const { database, vault, nameServers, limits, clock, nowMs, log } = options
-  const guard = options.guard ?? createGuard(options.allowPrivateNetworks, nameServers)
+  const guard = options.guard ?? createGuard(options)
   return createWays({
     sign: createSigner({ database, vault, retryUntilStopped, nowMs, log }),
     poster: createPoster({ guard, limits, clock, nowMs }),
@@ -157,9 +157,9 @@ const openWays = (options: DispatcherOptions, retryUntilStopped: RetryUntilStopp
   })
 }
 
-const createGuard = (allowPrivateNetworks: boolean, nameServers: readonly string[] | null): AddressGuard =>
+const createGuard = ({ allowPrivateNetworks, nameServers, nowMs }: DispatcherOptions): AddressGuard =>
   createAddressGuard({
     allowPrivateNetworks,
     resolve: createResolver({ allowPrivateNetworks, nameServers }),
-    ownAddresses,
+    ownAddresses: createOwnAddresses(nowMs),
   })

@@ -19,11 +19,23 @@ export type AddressGuard = {
   refuseLiteral(hostname: string): void
 }
 
-/** The addresses of this machine: what listens on them trusts its neighbours more than the internet. */
-export const ownAddresses = (): Set<string> =>
-  new Set(
-    Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map((one) => one.address)),
-  )
+/** How long what was seen of this machine's addresses counts, ms: a look takes longer than all else that a POST does. */
+const SEEN_FOR_MS = 1_000
+
+/**
+ * The addresses of this machine: what listens on them trusts its neighbours more than the internet. `nowMs` is
+ * monotonic, ms; `look` says what this machine has.
+ */
+export const createOwnAddresses = (nowMs: () => number, look = networkInterfaces): (() => Set<string>) => {
+  let seen = new Set<string>()
+  let seenAtMs = Number.NEGATIVE_INFINITY
+  return () => {
+    if (nowMs() - seenAtMs < SEEN_FOR_MS) return seen
+    seenAtMs = nowMs()
+    seen = new Set(Object.values(look()).flatMap((addresses) => (addresses ?? []).map((one) => one.address)))
+    return seen
+  }
+}
 
 /**
  * Lets through what `isPublicAddress` says is public and is not this machine. One refused address among several refuses
@@ -39,18 +51,16 @@ export const createAddressGuard = (options: {
   isPublic?: (address: string) => boolean
 }): AddressGuard => {
   const isPublic = options.isPublic ?? isPublicAddress
-  const mayConnect = (address: string, own: ReadonlySet<string>): boolean =>
-    options.allowPrivateNetworks || (isPublic(address) && !own.has(address))
+  const mayConnect = (address: string): boolean =>
+    options.allowPrivateNetworks || (isPublic(address) && !options.ownAddresses().has(address))
 
-  const refuse = (address: string, own: ReadonlySet<string> = options.ownAddresses()): void => {
-    if (!mayConnect(address, own)) throw new BlockedAddress('the address is not a public one')
+  const refuse = (address: string): void => {
+    if (!mayConnect(address)) throw new BlockedAddress('the address is not a public one')
   }
   const find = async (hostname: string): Promise<Address[]> => {
     const literal = toAddress(hostname)
     const addresses = literal === null ? await options.resolve(hostname) : [literal]
-    // Once for all of them: a zone can name thousands, and a look at this machine takes its time from everybody.
-    const own = options.ownAddresses()
-    for (const { address } of addresses) refuse(address, own)
+    for (const { address } of addresses) refuse(address)
     if (addresses.length === 0) throw noAddress()
     return addresses
   }
