@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type DescMessage, type DescMethod, type DescMethodUnary, ScalarType } from '@bufbuild/protobuf'
-import { TimestampSchema } from '@bufbuild/protobuf/wkt'
+import { MethodOptions_IdempotencyLevel, TimestampSchema } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -28,6 +28,9 @@ const METHODS = servicesOf(test.core.services)
   .filter((method): method is DescMethodUnary => method.methodKind === 'unary')
   // Anybody may ask it.
   .filter((method) => method.parent.name !== 'StatusService')
+
+/** How the names of methods begin that change nothing. */
+const READS = /^(?:BatchGet|Find|Get|List)/
 
 let transports: Transports
 let over: Record<string, Transport>
@@ -157,6 +160,11 @@ describe.each(PROTOCOLS)('over %s', (protocol) => {
     expect(String(retry?.retryDelay?.seconds)).toBe(error?.metadata.get('retry-after'))
   })
 })
+
+it.each(METHODS.map((method) => [method.name, method] as const).filter(([name]) => READS.test(name)))(
+  '%s says that it only reads: so it takes a GET, and clients may repeat it',
+  (_name, { idempotency }) => expect(idempotency).toBe(MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS),
+)
 
 it('reasons are written as google.rpc.ErrorInfo asks', () => {
   for (const reason of Object.keys(REASONS)) expect(reason).toMatch(/^[A-Z][A-Z0-9_]+[A-Z0-9]$/)

@@ -226,10 +226,13 @@ describe('Connect refuses in words', () => {
     })
   })
 
-  it('and takes a GET of what only reads', async () => {
-    const query = new URLSearchParams({ connect: 'v1', encoding: 'json', message: '{"pageSize":1}' })
-    const answer = await ask(`/${PAYMENTS}/ListPayments?${query.toString()}`, { headers: test.headers })
+  it.each([
+    [`${PAYMENTS}/ListPayments`, '{"pageSize":1}', {}],
+    ['mpesa.gateway.v1.PaymentEventService/ListPaymentEvents', '{}', { cursor: expect.any(String) }],
+  ])('and takes a GET of what only reads: %s', async (method, message, expected) => {
+    const query = new URLSearchParams({ connect: 'v1', encoding: 'json', message })
+    const answer = await ask(`/${method}?${query.toString()}`, { headers: test.headers })
     expect(answer.status).toBe(200)
-    expect(await answer.json()).toEqual({})
+    expect(await answer.json()).toEqual(expected)
   })
 })
