@@ -1,10 +1,10 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import {
-  constants,
   createServer as createHttp2Server,
   type Http2Server,
   type Http2ServerRequest,
   type Http2ServerResponse,
+  type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2'
@@ -12,6 +12,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { type ConnectionLimits, type CutReason, serverTimes } from '../../runtime/connection-guard.ts'
+import { limitAnswer, limitRequest } from './limit-calls.ts'
 import { requireBytes } from './require-bytes.ts'
 import { type ServerTls, toTlsOptions } from './server-tls.ts'
 
@@ -48,7 +49,10 @@ export const createConnectListener = (options: {
   const server = createListener(tls, limits, options.handleHttp1)
   const http2 = createHttp2Server({ settings: { maxConcurrentStreams: MAX_STREAMS } }, options.handleHttp2)
   const { sessions, begin } = followSessions(http2, limits.keepAliveMs)
-  http2.on('stream', (stream: ServerHttp2Stream) => limitCall(stream, limits.requestTimeoutMs, onCut))
+  http2.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    limitRequest(stream, headers, limits.requestTimeoutMs, onCut)
+    limitAnswer(stream, limits.requestTimeoutMs, onCut)
+  })
   const toHttp2 = (socket: Socket): void => {
     requireBytes(socket, 'preface', limits.headersTimeoutMs, onCut)
     begin(socket)
@@ -113,32 +117,6 @@ const followSessions = (http2: Http2Server, idleMs: number) => {
   http2.on('sessionError', (_error, session) => session.destroy())
   return { sessions, begin }
 }
-
-/**
- * Ends a call over HTTP/2 whose request has not come whole within `withinMs`, however steadily it drips, and one whose answer
- * is not taken any further for so long: what Node and `guardConnections` do for HTTP/1.1, where a call is a connection.
- */
-const limitCall = (
-  stream: ServerHttp2Stream,
-  withinMs: number,
-  onCut: (reason: CutReason) => void,
-): void => {
-  const cut = (reason: CutReason): void => {
-    stream.close(constants.NGHTTP2_CANCEL)
-    onCut(reason)
-  }
-  const deadline = setTimeout(() => {
-    if (!hasArrived(stream)) cut('sender')
-  }, withinMs).unref()
-  stream.once('close', () => clearTimeout(deadline))
-  // Node calls this when nothing moved for so long: also where nothing is to be sent, as between two events.
-  stream.setTimeout(withinMs, () => {
-    if (stream.writableLength > 0) cut('reader')
-  })
-}
-
-const hasArrived = ({ state }: ServerHttp2Stream): boolean =>
-  state.state === constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE
 
 /** Puts `route` between a server's connections and what Node does with them; whoever listens besides is not touched. */
 const takeOver = (

@@ -1,7 +1,10 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { type ConnectionLimits, type CutReason, guardConnections } from '../../runtime/connection-guard.ts'
 import { listen } from '../../runtime/listen.ts'
+import { limitRequest } from './limit-calls.ts'
 import { requireBytes } from './require-bytes.ts'
 import { type ServerTls, toTlsOptions } from './server-tls.ts'
 
@@ -15,8 +18,8 @@ export type GrpcListener = {
 /**
  * Listens for native gRPC, and hands on each connection that the limits let in: `grpc-js` has none of its own. Whoever
  * has not shown that it speaks HTTP/2 within `headersTimeoutMs`, of the connection's beginning or of the end of its
- * handshake, is cut, and so is a handshake that takes longer. `port` 0 takes a free one. Rejects when the port is
- * taken.
+ * handshake, is cut, and so is a handshake that takes longer. A call whose request does not come whole within
+ * `requestTimeoutMs` is ended. `port` 0 takes a free one. Rejects when the port is taken.
  */
 export const listenForGrpc = async (options: {
   host: string
@@ -43,7 +46,27 @@ export const listenForGrpc = async (options: {
     if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') onCut('sender')
   })
   const port = await listen(server, options.host, options.port)
+  const unfollow = followCalls(port, (stream, headers) =>
+    limitRequest(stream, headers, limits.requestTimeoutMs, onCut),
+  )
+  server.once('close', unfollow)
   return { port, close: () => server.close() }
+}
+
+/** Node's documented channel for each call of HTTP/2 that comes in: `grpc-js` shows none before it has come whole. */
+const CHANNEL = 'http2.server.stream.created'
+
+type Follow = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void
+
+/** Calls `follow` with each call that comes in at the port; returns what ends that. */
+const followCalls = (port: number, follow: Follow): (() => void) => {
+  const onCall = (message: unknown): void => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what Node says that it publishes there
+    const { stream, headers } = message as { stream: ServerHttp2Stream; headers: IncomingHttpHeaders }
+    if (stream.session?.socket.localPort === port) follow(stream, headers)
+  }
+  subscribe(CHANNEL, onCall)
+  return () => void unsubscribe(CHANNEL, onCall)
 }
 
 const createListener = (tls: ServerTls | null, limits: ConnectionLimits): Server => {
