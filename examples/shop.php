@@ -54,7 +54,7 @@ function changeStore(callable $change): mixed
     }
 }
 
-/** The transaction_id. Without an answer, and after 429, 500 and 503, the same is asked again: the key makes that safe. */
+/** The transaction_id. Without an answer, and after 429, 500, 502, 503 and 504, the same is asked again: the key makes that safe. */
 function requestPayment(array $body, string $idempotencyKey): int
 {
     $context = stream_context_create(['http' => [
@@ -82,7 +82,7 @@ function requestPayment(array $body, string $idempotencyKey): int
         foreach (preg_grep('/^retry-after: *\d+$/i', $lines) as $line) {
             $wait = (int) explode(':', $line)[1];
         }
-        $mayPass = in_array($status, [0, 200, 429, 500, 503], true);
+        $mayPass = in_array($status, [0, 200, 429, 500, 502, 503, 504], true);
         if (!$mayPass || $attempt === ATTEMPTS || $wait > LONGEST_WAIT_SECONDS) {
             throw new RuntimeException($status === 0 ? 'no answer' : "HTTP $status: $answer");
         }

@@ -7,6 +7,7 @@
 import base64
 import hashlib
 import hmac
+import http.client
 import json
 import os
 import random
@@ -63,7 +64,7 @@ def read_order(store, order_id):
 
 
 def request_payment(body, idempotency_key):
-    """The transaction_id. Without an answer, and after 429, 500 and 503, the same is asked again: the key makes that safe."""
+    """The transaction_id. Without an answer, and after 429, 500, 502, 503 and 504, the same is asked again: the key makes that safe."""
     for attempt in range(1, ATTEMPTS + 1):
         request = urllib.request.Request(
             os.environ["BASE_URL"] + "/api/v1/mpesa/stk_push",
@@ -80,9 +81,9 @@ def request_payment(body, idempotency_key):
                 return json.load(answer)["transaction_id"]
         except urllib.error.HTTPError as error:
             wait = float(error.headers.get("Retry-After") or wait)
-            if error.code not in (429, 500, 503) or attempt == ATTEMPTS or wait > LONGEST_WAIT_SECONDS:
+            if error.code not in (429, 500, 502, 503, 504) or attempt == ATTEMPTS or wait > LONGEST_WAIT_SECONDS:
                 raise RuntimeError(f"HTTP {error.code}: {error.read().decode()}") from error
-        except OSError as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             if attempt == ATTEMPTS:
                 raise RuntimeError(f"no answer: {error}") from error
         time.sleep(wait * (1 + random.random() / 4))

@@ -22,7 +22,7 @@ const note = client === null ? ': NOT RUN, for npm cannot install what it depend
 /** What TypeScript makes of the package where it is installed. */
 const CONSUMER = `
 import { createPartnerClient, GatewayError, type Transaction, verifyCallback } from '@mpesa-gateway/client'
-import { createServiceClient } from '@mpesa-gateway/client/grpc'
+import { createServiceClient, resumed } from '@mpesa-gateway/client/grpc'
 import { type PaymentEvent, PaymentEventService } from '@mpesa-gateway/client/v1/payment_events'
 
 const gateway = createPartnerClient({ baseUrl: 'https://x.example', apiKey: 'mpg_' })
@@ -38,7 +38,8 @@ const reason = (payment: Transaction): string | undefined => payment.failure?.re
 const amount: number = verifyCallback('whsec_', {}, '').outcome.amount
 const watch = async (listen: (event: PaymentEvent) => void): Promise<void> => {
   const events = createServiceClient(PaymentEventService, { baseUrl: 'https://x.example', credentials: { apiKey: 'mpg_' } })
-  for await (const message of events.watchPayments({})) message.events.forEach(listen)
+  const messages = resumed((after, signal) => events.watchPayments({ after }, { signal }))
+  for await (const message of messages) message.events.forEach(listen)
 }
 export { amount, ask, GatewayError, misspelt, reason, watch, withoutKey }
 `
@@ -127,7 +128,17 @@ describe.skipIf(client === null)(`the client, packed and installed in an empty f
 
   it('has the types of all that it gives', async () => {
     await writeFile(join(folder, 'consumer.ts'), CONSUMER)
-    const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node']
+    const options = [
+      '--noEmit',
+      '--strict',
+      '--exactOptionalPropertyTypes',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2023',
+      '--types',
+      'node',
+    ]
     const roots = ['--typeRoots', join(ROOT, 'node_modules', '@types')]
     const compiled = promisify(execFile)(
       join(ROOT, 'node_modules', '.bin', 'tsc'),

@@ -56,7 +56,10 @@ describe('a request for a payment', () => {
     ['500', refuse(500, 'internal error')],
     ['503', refuse(503, 'the gateway cannot answer', { 'retry-after': '0' })],
     ['429', refuse(429, 'too many requests', { 'retry-after': '0' })],
-    ['what a proxy says', answerWith(503, '<html>')],
+    ...[502, 503, 504].map((status): [string, Behaviour] => [
+      `what a proxy says, ${status}`,
+      answerWith(status, '<html>'),
+    ]),
   ])('is made again after %s, with the same key and the same body', async (_name, failure) => {
     behave(failure, accept)
     expect(await ask()).toEqual(ACCEPTED)

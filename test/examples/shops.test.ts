@@ -71,9 +71,21 @@ afterAll(async () => {
   await client?.close()
 })
 
-/** A way to the gateway on which the first answer gets lost: what was asked is done. */
-const losingFirstAnswer = async (): Promise<string> => {
-  let hasLost = false
+/** How an answer gets lost on its way. */
+type Lose = (response: ServerResponse, body: string) => void
+
+const LOSSES: readonly Lose[] = [
+  (response) => response.destroy(),
+  (response) => response.writeHead(502).end('<html>a load balancer found nobody</html>'),
+  (response, body) => {
+    response.writeHead(200, { 'content-length': Buffer.byteLength(body) })
+    response.write(body.slice(0, 20), () => response.destroy())
+  },
+]
+
+/** A way to the gateway on which the first answers get lost: what was asked is done. */
+const losingFirstAnswers = async (): Promise<string> => {
+  const losses = [...LOSSES]
   const forward = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const answer = await fetch(`${gateway.httpUrl}${request.url}`, {
       method: 'POST',
@@ -85,9 +97,9 @@ const losingFirstAnswer = async (): Promise<string> => {
       body: await text(request),
     })
     const body = await answer.text()
-    if (!hasLost) request.socket.destroy()
-    else response.writeHead(answer.status).end(body)
-    hasLost = true
+    const lose = losses.shift()
+    if (lose === undefined) response.writeHead(answer.status).end(body)
+    else lose(response, body)
   }
   const server = createServer((request, response) => {
     forward(request, response).catch(() => response.destroy())
@@ -160,9 +172,9 @@ describe.each(SHOPS.map((shop, at) => [nameOf(shop), shop, at] as const))('%s', 
 
   it.skipIf(shop.run === null)('takes each payment once, whatever is repeated', async () => {
     const port = await freePort()
-    const before = await openShop(shop, port, await losingFirstAnswer())
+    const before = await openShop(shop, port, await losingFirstAnswers())
 
-    // Its first request has no answer, and is made again.
+    // Its first requests have no answer of the gateway's, and are made again.
     const asked = await before.put(paid, `25471234567${at}`)
     expect(asked.status).toBe(200)
     const order = (await asked.json()) as Order

@@ -14,7 +14,7 @@ try {
   for await (const payment of gateway.allTransactions({ reference }))
     console.log(`transaction ${payment.transaction_id} is ${payment.status}`)
 } catch (error) {
-  // Without an answer (status null) nobody knows whether it was accepted: run this again.
+  // Without an answer (status null), or with one of 500 and more, nobody knows whether it was accepted: run this again.
   if (!(error instanceof GatewayError)) throw error
   console.error(`${error.status ?? 'no answer'}: ${error.message}`)
   process.exitCode = 1

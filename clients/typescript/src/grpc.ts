@@ -25,6 +25,8 @@ export type ServiceOptions = {
   attempts?: number
   /** A call that would have to wait longer than this fails with what the gateway said; a minute unless given. */
   maxWaitMs?: number
+  /** A connection on which nothing comes for so long, not even when it is asked, is taken for dead; half a minute unless given. */
+  silentMs?: number
 }
 
 /**
@@ -34,13 +36,23 @@ export type ServiceOptions = {
  */
 export const createServiceClient = <Service extends DescService>(
   service: Service,
-  { baseUrl, protocol = 'grpc', credentials, attempts = 5, maxWaitMs = 60_000 }: ServiceOptions,
+  options: ServiceOptions,
 ): Client<Service> => {
+  const {
+    baseUrl,
+    protocol = 'grpc',
+    credentials,
+    attempts = 5,
+    maxWaitMs = 60_000,
+    silentMs = 30_000,
+  } = options
   const interceptors = [withCredentials(credentials), withRepetition({ attempts, maxWaitMs })]
+  // Without pings nobody notices a machine that lost its power: a stream on it would wait for ever.
+  const pings = { pingIntervalMs: silentMs / 2, pingTimeoutMs: silentMs / 2 }
   const transport =
     protocol === 'grpc'
-      ? createGrpcTransport({ baseUrl, interceptors })
-      : createConnectTransport({ baseUrl, httpVersion: '2', interceptors })
+      ? createGrpcTransport({ baseUrl, interceptors, ...pings })
+      : createConnectTransport({ baseUrl, httpVersion: '2', interceptors, ...pings })
   return createClient(service, transport)
 }
 

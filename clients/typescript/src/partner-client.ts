@@ -45,8 +45,8 @@ type Call = {
 const TRANSACTIONS = '/api/v1/mpesa/transactions'
 
 /**
- * The REST API of a partner. Whatever has no answer, or is answered 429, 500 or 503, is made again, for all of it may be
- * repeated; what is refused otherwise throws a GatewayError.
+ * The REST API of a partner. Whatever has no answer, or is answered 429 or 500 or as a proxy answers for a gateway that is away,
+ * is made again, for all of it may be repeated; what is refused otherwise throws a GatewayError.
  */
 export const createPartnerClient = (partner: PartnerOptions) => {
   const call = <Answer>(one: Call): Promise<Answer> => {
@@ -119,7 +119,7 @@ export const createPartnerClient = (partner: PartnerOptions) => {
 
 export type PartnerClient = ReturnType<typeof createPartnerClient>
 
-const AGAIN: ReadonlySet<number> = new Set([429, 500, 503])
+const AGAIN: ReadonlySet<number> = new Set([429, 500, 502, 503, 504])
 
 const attempt = async <Answer>(partner: PartnerOptions, call: Call): Promise<Attempt<Answer>> => {
   const { timeoutMs = 30_000 } = partner

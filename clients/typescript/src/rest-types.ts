@@ -353,7 +353,7 @@ export interface Attempt {
    */
   http_status: number | null
   /**
-   * Why it failed: `dns`, `refused`, `unreachable`, `reset`, `tls`, `timeout`, `protocol`, `too_large`, `redirect`, `status` or `blocked`. Null when it did not, and while it is under way.
+   * Why it failed: `blocked`, `dns`, `refused`, `unreachable`, `reset`, `tls`, `timeout`, `protocol`, `too_large`, `redirect`, `status`, `not_signed`. Null when it did not, and while it is under way.
    */
   error_class: string | null
   /**

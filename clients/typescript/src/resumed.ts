@@ -21,8 +21,8 @@ const LONGEST_PAUSE_MS = 15_000
  *     resumed((after, signal) => events.watchPayments({ after }, { signal }))
  */
 export async function* resumed<Message extends { cursor: string }>(
-  listen: (after: string, signal: AbortSignal | undefined) => AsyncIterable<Message>,
-  { after = '', signal }: ResumeOptions = {},
+  listen: (after: string, signal: AbortSignal) => AsyncIterable<Message>,
+  { after = '', signal = new AbortController().signal }: ResumeOptions = {},
 ): AsyncGenerator<Message, never> {
   let [cursor, pauseMs] = [after, FIRST_PAUSE_MS]
   for (;;) {

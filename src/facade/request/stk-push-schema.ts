@@ -83,7 +83,7 @@ export const stkPushOperation = partnerOperation({
   operationId: 'requestPayment',
   summary: 'Ask a payer for a payment (STK Push)',
   description:
-    'Answers once the request is stored for good; the payer is prompted afterwards, and the outcome is POSTed to `callback_url`. If no answer arrives, or it is 500 or 503, it is not known whether the request was accepted: repeat it with the same `X-Idempotency-Key` and the same body.',
+    'Answers once the request is stored for good; the payer is prompted afterwards, and the outcome is POSTed to `callback_url`. If no answer arrives, or it is 500, 502, 503 or 504, it is not known whether the request was accepted: repeat it with the same `X-Idempotency-Key` and the same body.',
   headers: z.object({
     'X-Idempotency-Key': z
       .string()
