@@ -1,8 +1,14 @@
-import type { FastifyInstance, FastifySchema, FastifySchemaCompiler, FastifyTypeProvider } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifySchema,
+  FastifySchemaCompiler,
+  FastifyTypeProvider,
+  onRequestHookHandler,
+} from 'fastify'
 import { z } from 'zod'
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi'
 import { truncateText } from '../values/outside-text.ts'
-import { Refusal } from './errors.ts'
+import { MESSAGES, Refusal } from './errors.ts'
 import { readJsonObject } from './request/read-json-object.ts'
 
 // A route that partners call gives Fastify its `schema`: `params`, `querystring` and, where the facade is to judge it,
@@ -30,7 +36,24 @@ export const NO_PARAMETERS = z.strictObject({})
 
 /** Lets the schemas of the routes of `server` judge their requests. */
 export const checkBySchema = (server: FastifyInstance): void => {
+  server.addHook('onRequest', refuseMalformedQuery)
   server.setValidatorCompiler(compile)
+}
+
+/** Fastify takes what it cannot decode as it stands: whoever asks for `caf%e9` would hear that there is nothing of it. */
+const refuseMalformedQuery: onRequestHookHandler = (request, _reply, done) => {
+  const isJudged = request.routeOptions.schema?.querystring !== undefined
+  const query = request.url.slice(request.url.indexOf('?') + 1)
+  done(isJudged && !isDecodable(query) ? new Refusal(400, MESSAGES.malformedQuery) : undefined)
+}
+
+const isDecodable = (text: string): boolean => {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 const compile: FastifySchemaCompiler<unknown> = ({ schema, httpPart }) => {

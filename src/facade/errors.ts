@@ -34,6 +34,7 @@ export const MESSAGES = {
   keyMissing: 'X-API-KEY is required: send your API key in this header',
   malformedHttp: 'the request is not valid HTTP',
   malformedPath: 'the path is not valid: check its percent-encoding',
+  malformedQuery: 'the query is not valid: check its percent-encoding, which is of UTF-8',
   malformedBody: 'the body could not be read: it ended early or its length is wrong',
   hostMissing: 'the header Host is required',
   notJson: 'the body must be JSON: send it with Content-Type: application/json',

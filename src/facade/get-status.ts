@@ -55,7 +55,7 @@ const operation: Operation = {
       },
     }),
     '400': refusal('A parameter that there is not.', 'verbose is no parameter of this request: it has none'),
-    '500': COMMON_ERRORS['500'],
+    ...COMMON_ERRORS,
   },
 }
 

@@ -8,8 +8,7 @@ export type Kes = Brand<number, 'Kes'>
 export const MAX_AMOUNT_KES = 250_000
 
 /**
- * Parses a whole amount of 1 to 250,000 KES. `150.0` is 150; null is what is no number that a message can hold, which most
- * often is a number in quotes.
+ * Parses a whole amount of 1 to 250,000 KES. `150.0` is 150; null is a text, which most often is a number in quotes.
  */
 export const parseKes = (amount: number | null): Parsed<Kes> => {
   if (amount === null) return invalid(`${RANGE}, not a string`)

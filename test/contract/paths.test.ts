@@ -72,6 +72,7 @@ describe('a parameter', () => {
   const ID = 'transaction_id must be a positive whole number'
   const KNOWN =
     'limit, before, status, delivery, reference, mpesa_receipt, phone, idempotency_key, created_from, created_to'
+  const ENCODING = 'the query is not valid: check its percent-encoding, which is of UTF-8'
   const unknown = (name: string): string => `${name} is no parameter of this request: known are ${KNOWN}`
   it.each([
     ['/1.0', ID],
@@ -103,6 +104,10 @@ describe('a parameter', () => {
     ['?delivery=', DELIVERY],
     ['?delivery=dead', DELIVERY],
     ['?delivery=undelivered&delivery=undelivered', DELIVERY],
+    ['?reference=caf%e9', ENCODING],
+    ['?reference=10%', ENCODING],
+    ['?limit=1&%zz=1', ENCODING],
+    ['/1?%ff', ENCODING],
     ['?colour=red', unknown('colour')],
     ['?limit=1&colour=red&colour=blue', unknown('colour')],
     ['?Limit=1', unknown('Limit')],

@@ -62,6 +62,16 @@ describe('a payment', () => {
     expect((await get(`/${id}`)).transaction).toEqual(first.body.transaction)
   })
 
+  it.each(['cancel', 'resend'])(
+    'needs no body for its %s: one without a byte is none, whatever it is declared as',
+    async (verb) => {
+      const { paymentId } = await ended()
+      const form = [`X-API-KEY: ${test.apiKey}`, 'Content-Type: application/x-www-form-urlencoded']
+      const answer = await ask(test, `POST ${TRANSACTIONS}/${paymentId}/${verb}`, form, '')
+      expect(answer.status).toBe(202)
+    },
+  )
+
   it.each([
     ['submitting', 'its payer is being prompted'],
     ['submitted', 'its payer has the prompt, and may decline it'],
@@ -217,8 +227,8 @@ describe('what a partner missed', () => {
     [{ dry_run: 'yes' }, 'dry_run must be true or false'],
     [{ delivery: 'delivered' }, 'delivery must be one of undelivered, pending, held, dead, cancelled'],
     [{ status: 'submitted' }, 'status must be one of successful, failed: others have no outcome'],
-    [{ reference: 7 }, 'reference must be a string of at most 64 printable characters'],
-    [{ reference: 'INV\u0000' }, 'reference must be a string of at most 64 printable characters'],
+    [{ reference: 7 }, 'reference must be a string of 1 to 64 printable characters'],
+    [{ reference: 'INV\u0000' }, 'reference must be a string of 1 to 64 printable characters'],
     [
       { outcome_from: '02:00' },
       'outcome_from must be an instant with its zone, like "2025-05-22T08:00:00Z" or "2025-05-22T11:00:00+03:00"',

@@ -90,6 +90,7 @@ describe('a facade apart from its core', () => {
     await apart.grpc.close()
     expect(await push(test, paymentBody())).toMatchObject(UNAVAILABLE)
     expect(await ask(test, 'POST /callbacks/stk/remote', [], '{}')).toMatchObject(UNAVAILABLE)
+    expect(await ask(test, 'GET /api/v1/status')).toMatchObject(UNAVAILABLE)
     expect(await coreReadiness(apart.clients, false)).toMatchObject({
       ready: false,
       parts: { core: 'away', core_trouble: expect.stringContaining('ECONNREFUSED') },

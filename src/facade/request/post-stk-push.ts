@@ -50,7 +50,7 @@ const toMessage = (body: Body, request: FastifyRequest) => {
   const reference = read('reference', toText(body.reference), '')
   const message = {
     msisdn: read('msisdn', toText(body.phone), ''),
-    amountKes: read('amount_kes', toInt32(body.amount), 0),
+    amountKes: read('amount_kes', toAmount(body.amount), 0),
     callbackUrl: read('callback_url', toText(body.callback_url), ''),
     reference: reference === '' ? undefined : reference,
     idempotencyKey: read('idempotency_key', idempotencyKeyOf(request), undefined),
@@ -65,6 +65,9 @@ const toText = (value: unknown): string | null => {
   if (value === undefined || value === null) return ''
   return typeof value === 'string' && value.isWellFormed() ? value : null
 }
+
+/** Null for a number in quotes; what else is no whole number is no amount either, as 0 is none. */
+const toAmount = (value: unknown): number | null => (typeof value === 'string' ? null : (toInt32(value) ?? 0))
 
 /** A number that the message can hold, else null. */
 const toInt32 = (value: unknown): number | null =>

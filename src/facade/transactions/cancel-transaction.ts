@@ -11,6 +11,7 @@ import {
   transactionPath,
   wrongTransactionId,
 } from './get-transaction.ts'
+import { ignoreEmptyBody, NEEDLESS_BODY_ERRORS } from './no-body.ts'
 import { TRANSACTION_EXAMPLE, toTransaction } from './transaction.ts'
 
 const operation = partnerOperation({
@@ -43,6 +44,7 @@ const operation = partnerOperation({
     }),
     '400': wrongTransactionId,
     '404': refusal('You have no such payment.', MESSAGES.noSuchTransaction),
+    ...NEEDLESS_BODY_ERRORS,
     '422': refusal(
       'It cannot be cancelled any more: its payer has been prompted, or it has another outcome. Nothing was changed.',
       'the payment is submitted and cannot be cancelled: its payer has the prompt, and may decline it',
@@ -55,17 +57,19 @@ export const registerCancelTransaction = (
   server: FastifyInstance,
   payments: Client<typeof PaymentService>,
 ): void => {
-  server
-    .withTypeProvider<CheckedBySchema>()
-    .post(
-      `${TRANSACTION_PATH}/cancel`,
-      { schema: { params: transactionPath, querystring: NO_PARAMETERS }, config: { operation } },
-      async (request, reply) => {
-        const { transaction_id: paymentId } = request.params
-        const { payment } = await payments.cancelPayment({ paymentId }, callOptions(request))
-        if (!payment) throw new Refusal(404, MESSAGES.noSuchTransaction)
-        reply.code(202).header('content-type', JSON_TYPE)
-        return JSON.stringify({ status: 'success', transaction: toTransaction(payment) })
-      },
-    )
+  server.withTypeProvider<CheckedBySchema>().post(
+    `${TRANSACTION_PATH}/cancel`,
+    {
+      schema: { params: transactionPath, querystring: NO_PARAMETERS },
+      config: { operation },
+      onRequest: ignoreEmptyBody,
+    },
+    async (request, reply) => {
+      const { transaction_id: paymentId } = request.params
+      const { payment } = await payments.cancelPayment({ paymentId }, callOptions(request))
+      if (!payment) throw new Refusal(404, MESSAGES.noSuchTransaction)
+      reply.code(202).header('content-type', JSON_TYPE)
+      return JSON.stringify({ status: 'success', transaction: toTransaction(payment) })
+    },
+  )
 }

@@ -1,6 +1,7 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt'
 import { z } from 'zod'
 import { type Attempt, type Delivery, DeliveryState } from '../../gen/mpesa/gateway/v1/deliveries_pb.js'
+import { ERROR_CLASSES } from '../../values/error-class.ts'
 import { toGuideInstant } from '../../values/instant.ts'
 import { instant, nullableText } from '../fields.ts'
 
@@ -74,7 +75,7 @@ export const attemptSchema = z
       .nullable()
       .meta({ description: 'The HTTP status that you answered; null without an answer.', examples: [500] }),
     error_class: nullableText(
-      'Why it failed: `dns`, `refused`, `unreachable`, `reset`, `tls`, `timeout`, `protocol`, `too_large`, `redirect`, `status` or `blocked`. Null when it did not, and while it is under way.',
+      `Why it failed: ${ERROR_CLASSES.map((name) => `\`${name}\``).join(', ')}. Null when it did not, and while it is under way.`,
       'status',
     ),
     answer: nullableText(

@@ -9,6 +9,7 @@ import { type CheckedBySchema, NO_PARAMETERS } from '../described-route.ts'
 import { JSON_TYPE, MESSAGES } from '../errors.ts'
 import { DELIVERY_EXAMPLE, deliverySchema, toDelivery } from './delivery.ts'
 import { TRANSACTION_PATH, transactionPath, wrongTransactionId } from './get-transaction.ts'
+import { ignoreEmptyBody, NEEDLESS_BODY_ERRORS } from './no-body.ts'
 
 const resendAnswer = z
   .strictObject({
@@ -46,6 +47,7 @@ const operation = partnerOperation({
     }),
     '400': wrongTransactionId,
     '404': refusal('You have no such payment.', MESSAGES.noSuchTransaction),
+    ...NEEDLESS_BODY_ERRORS,
     '422': refusal(
       'It has no outcome yet.',
       'the payment is submitted: it has no outcome yet that could be sent again',
@@ -58,20 +60,22 @@ export const registerResendTransaction = (
   server: FastifyInstance,
   payments: Client<typeof PaymentService>,
 ): void => {
-  server
-    .withTypeProvider<CheckedBySchema>()
-    .post(
-      `${TRANSACTION_PATH}/resend`,
-      { schema: { params: transactionPath, querystring: NO_PARAMETERS }, config: { operation } },
-      async (request, reply) => {
-        const { transaction_id: paymentId } = request.params
-        const { outcome, delivery } = await payments.resendOutcome({ paymentId }, callOptions(request))
-        const result = RESULTS.get(outcome)
-        if (result === undefined || delivery === undefined)
-          throw new Error(`the core said ${outcome} of an outcome`)
-        const body: ResendAnswer = { status: 'success', result, delivery: toDelivery(delivery) }
-        reply.code(202).header('content-type', JSON_TYPE)
-        return JSON.stringify(body)
-      },
-    )
+  server.withTypeProvider<CheckedBySchema>().post(
+    `${TRANSACTION_PATH}/resend`,
+    {
+      schema: { params: transactionPath, querystring: NO_PARAMETERS },
+      config: { operation },
+      onRequest: ignoreEmptyBody,
+    },
+    async (request, reply) => {
+      const { transaction_id: paymentId } = request.params
+      const { outcome, delivery } = await payments.resendOutcome({ paymentId }, callOptions(request))
+      const result = RESULTS.get(outcome)
+      if (result === undefined || delivery === undefined)
+        throw new Error(`the core said ${outcome} of an outcome`)
+      const body: ResendAnswer = { status: 'success', result, delivery: toDelivery(delivery) }
+      reply.code(202).header('content-type', JSON_TYPE)
+      return JSON.stringify(body)
+    },
+  )
 }

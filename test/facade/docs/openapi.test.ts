@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { renderBody } from '../../../src/core/outbox/enqueue.ts'
 import { createFacade } from '../../../src/facade/server.ts'
+import { ERROR_CLASSES } from '../../../src/values/error-class.ts'
 import { eventually } from '../../support/eventually.ts'
 import { acceptUntouched } from '../../support/payments.ts'
 import {
@@ -131,6 +132,12 @@ describe('the OpenAPI document', () => {
         provoked.push([`${ONE}/${verb}`, method, ask(test, line, json)])
       }
       provoked.push([`${ONE}/${verb}`, method, ask(test, `${method.toUpperCase()} ${LIST}/1/${verb}`)])
+      if (method === 'get') continue
+      const line = `POST ${LIST}/${rightId}/${verb}`
+      provoked.push(
+        [`${ONE}/${verb}`, method, ask(test, line, json, 'x'.repeat(17_000))],
+        [`${ONE}/${verb}`, method, ask(test, line, [`X-API-KEY: ${test.apiKey}`], 'x')],
+      )
     }
     const seen = new Set<string>()
     for (const [path, method, answer] of provoked) {
@@ -148,11 +155,16 @@ describe('the OpenAPI document', () => {
   it('says how long to wait wherever trying again later makes sense', () => {
     for (const { operation } of operationsOf(document)) {
       // How the gateway is doing, anybody may ask at any time.
-      if (operation.operationId === 'getStatus') continue
-      for (const status of ['429', '503'])
+      const isForAnybody = operation.operationId === 'getStatus'
+      for (const status of isForAnybody ? ['503'] : ['429', '503'])
         expect(Object.keys(operation.responses[status]?.headers ?? {})).toContain('Retry-After')
-      expect(operation.security).toEqual([{ ApiKey: [] }])
+      expect(operation.security).toEqual(isForAnybody ? [] : [{ ApiKey: [] }])
     }
+  })
+
+  it('names every class of error that an attempt can have', () => {
+    const attempt = JSON.stringify(document.components.schemas['Attempt'])
+    for (const name of ERROR_CLASSES) expect(attempt).toContain(`\`${name}\``)
   })
 
   it('refuses answers that are not so', () => {
