@@ -40,9 +40,9 @@ const HOLD_MS = 1_000
  */
 type Waiting = { sinceMs: number; untilBytes: number }
 
-/** The times that Node itself keeps, as `http.createServer` takes them. */
+/** The times that Node itself keeps, as `http.createServer` takes them: it refuses headers that may take longer than all. */
 export const serverTimes = (limits: ConnectionLimits) => ({
-  headersTimeout: limits.headersTimeoutMs,
+  headersTimeout: Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs),
   requestTimeout: limits.requestTimeoutMs,
   keepAliveTimeout: limits.keepAliveMs,
   connectionsCheckingInterval: limits.checkEveryMs,

@@ -13,4 +13,4 @@ const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]{1,64}$/u
 export const parseReference = (text: string | null): Parsed<Reference> =>
   text !== null && PRINTABLE.test(text)
     ? valid(text as Reference)
-    : invalid(`must be a string of at most ${MAX_REFERENCE_CHARACTERS} printable characters`)
+    : invalid(`must be a string of 1 to ${MAX_REFERENCE_CHARACTERS} printable characters`)

@@ -2,7 +2,12 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
-import { CONNECTION_LIMITS, type CutReason, guardConnections } from '../../src/runtime/connection-guard.ts'
+import {
+  CONNECTION_LIMITS,
+  type CutReason,
+  guardConnections,
+  serverTimes,
+} from '../../src/runtime/connection-guard.ts'
 import { eventually } from '../support/eventually.ts'
 
 let server: Server
@@ -39,6 +44,11 @@ const openEndless = async (): Promise<Socket> => {
   socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
   return socket
 }
+
+it('a request may take less time than its headers by themselves, which then have as much', () => {
+  server = createServer(serverTimes({ ...CONNECTION_LIMITS, requestTimeoutMs: 5_000 }))
+  expect([server.headersTimeout, server.requestTimeout]).toEqual([5_000, 5_000])
+})
 
 it('a client that does not read its answer is cut', async () => {
   const socket = await openEndless()

@@ -66,7 +66,7 @@ export const parsePaymentRequest = (
     return refuse('amount_kes', `must be at most ${bounds.maxPaymentKes} KES, which is this partner's limit`)
   }
   const text = read('reference', message.reference)
-  const reference = text === undefined ? null : parseReference(text)
+  const reference = text === undefined || text === '' ? null : parseReference(text)
   if (reference?.ok === false) return refuse('reference', reference.problem)
   const metadata = parseMetadata(message.metadata, unreadable)
   if ('refusal' in metadata) return metadata

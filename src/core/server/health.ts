@@ -1,4 +1,4 @@
-import { on } from 'node:events'
+import { on, setMaxListeners } from 'node:events'
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect'
 import {
   type Health as HealthService,
@@ -24,6 +24,8 @@ export type Health = {
 export const createHealth = (services: readonly string[]): Health => {
   const serving = new Map(['', ...services].map((service) => [service, false]))
   const changes = new EventTarget()
+  // Each connection of a client may watch; Node would warn of a leak from the eleventh on.
+  setMaxListeners(0, changes)
   const closing = new AbortController()
   return {
     set: (service, isServing) => {

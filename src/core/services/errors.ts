@@ -1,4 +1,4 @@
-import { ConnectError, type HandlerContext } from '@connectrpc/connect'
+import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect'
 import { isOutage } from '../../database/outage.ts'
 import { BatchQueueFull } from '../../runtime/batch.ts'
 import { requestIdOf, traceIdOf } from '../../runtime/call-context.ts'
@@ -57,7 +57,7 @@ export async function* withStreamErrorMapping<Message>(
 }
 
 const toCallError = (log: Log, context: HandlerContext, error: unknown): ConnectError => {
-  if (error instanceof ConnectError) return error
+  if (error instanceof ConnectError) return withReason(error)
   if (error instanceof Refused) return toConnectError(error)
   if (error instanceof BatchQueueFull) return unavailable('TOO_MUCH_WAITS', 'too many requests wait', error)
   if (error instanceof WatchStopped) return stopped(error)
@@ -71,6 +71,12 @@ const toCallError = (log: Log, context: HandlerContext, error: unknown): Connect
   })
   return failure('INTERNAL', 'internal error', { cause: error })
 }
+
+/** Ours have one; that of a deadline which has passed is the signal's. */
+const withReason = (error: ConnectError): ConnectError =>
+  error.code === Code.DeadlineExceeded && error.details.length === 0
+    ? failure('DEADLINE_EXCEEDED', 'the deadline of the call has passed', { cause: error })
+    : error
 
 const stopped = (cause: WatchStopped): ConnectError =>
   failure('STOPPING', `${cause.message}: watch on from your last cursor`, {

@@ -32,7 +32,7 @@ export const LISTENER_SETTINGS = {
   HTTP_HEADERS_TIMEOUT_MS: {
     parse: wholeNumber(100, 600_000),
     default: '10000',
-    help: 'how long the headers of a request may take to arrive, ms; for gRPC the preface of a connection',
+    help: 'how long the headers of a request may take to arrive, ms; for gRPC the preface of a connection. Never more than `HTTP_REQUEST_TIMEOUT_MS`',
   },
   HTTP_REQUEST_TIMEOUT_MS: {
     parse: wholeNumber(100, 600_000),

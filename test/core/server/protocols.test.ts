@@ -100,6 +100,22 @@ describe.each(Object.entries(TRANSPORTS))('%s', (_name, open) => {
   })
 })
 
+it('tells as many as watch, and Node warns of nothing', async () => {
+  const warnings: string[] = []
+  const keep = ({ name }: Error): void => void warnings.push(name)
+  process.on('warning', keep)
+  const leave = new AbortController()
+  const client = createClient(HealthService, createGrpcTransport({ baseUrl: connectUrl() }))
+  const watched = Array.from({ length: 12 }, () =>
+    client.watch({}, { signal: leave.signal })[Symbol.asyncIterator](),
+  )
+  const first = await Promise.all(watched.map((one) => one.next()))
+  expect(first.map(({ value }) => value?.status)).toEqual(watched.map(() => Status.NOT_SERVING))
+  expect(warnings).not.toContain('MaxListenersExceededWarning')
+  process.off('warning', keep)
+  leave.abort()
+})
+
 describe('buf curl knows the contract by reflection', () => {
   it.each([
     ['gRPC on its own port', ['--protocol', 'grpc', '--http2-prior-knowledge'], grpcUrl],

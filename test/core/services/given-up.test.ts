@@ -64,6 +64,25 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'])('over %s', (protocol) => {
   })
 })
 
+it('a read whose deadline has passed says so in a detail, to whoever still listens', async () => {
+  const answer = await fetch(
+    `http://127.0.0.1:${transports.connectPort}/mpesa.gateway.v1.PaymentService/GetPayment`,
+    {
+      method: 'POST',
+      headers: { ...test.headers, 'content-type': 'application/json', 'connect-timeout-ms': '500' },
+      body: '{"paymentId":"1"}',
+    },
+  )
+  expect([answer.status, await answer.json()]).toEqual([
+    504,
+    {
+      code: 'deadline_exceeded',
+      message: expect.any(String),
+      details: [expect.objectContaining({ debug: { reason: 'DEADLINE_EXCEEDED', domain: 'mpesa.gateway' } })],
+    },
+  ])
+})
+
 it('the connections that were cancelled on are as good as before', async () => {
   await locker.query('ROLLBACK')
   const transport = transports.over['gRPC']

@@ -44,6 +44,16 @@ describe('the servers of the core', () => {
       expect(page.payments.map(({ paymentId }) => paymentId)).toEqual([first.paymentId])
     })
 
+    it('an empty reference is none, as over REST', async () => {
+      const payments = clientOver(transports, PaymentService, protocol)
+      const idempotencyKey = `empty reference ${protocol}`
+      const { headers } = test
+      const { reference: _, ...request } = paymentRequest({ idempotencyKey })
+      const without = await payments.requestPayment(request, { headers })
+      const empty = await payments.requestPayment({ ...request, reference: '' }, { headers })
+      expect(empty).toMatchObject({ paymentId: without.paymentId, duplicate: true })
+    })
+
     it('a refusal names the field, in its message and as a detail', async () => {
       const payments = clientOver(transports, PaymentService, protocol)
       const error = await refusalOf(

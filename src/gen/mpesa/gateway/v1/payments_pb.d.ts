@@ -215,7 +215,8 @@ export declare type RequestPaymentRequest = Message<"mpesa.gateway.v1.RequestPay
   amountKes: number;
 
   /**
-   * The partner's own reference, at most 64 printable characters; shortened to 12 letters and digits for the payer.
+   * The partner's own reference, at most 64 printable characters; shortened to 12 letters and digits for the payer. An empty
+   * one is none.
    *
    * @generated from field: optional string reference = 3;
    */
