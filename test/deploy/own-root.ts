@@ -6,11 +6,15 @@ import { findOnPath, searchPathOf } from '../../src/local/nats-server.ts'
 // A root directory of its own for processes, without an engine of containers: mounts that only they see, and `chroot`.
 // In the place of a base image they have this machine's /usr, which they cannot write, with the suite's Node and npm.
 
+/** The folders of programs, here and in such a root: `chroot` is in one that not every PATH names. */
+const PATH = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'
+
 /** Only root may mount and change its root directory, and not in every sandbox. */
 export const canHaveOwnRoot =
   process.getuid?.() === 0 &&
-  spawnSync('unshare', ['--mount', 'sh', '-c', 'mount --bind /usr /mnt && chroot / setpriv --version'])
-    .status === 0
+  spawnSync('unshare', ['--mount', 'sh', '-c', 'mount --bind /usr /mnt && chroot / setpriv --version'], {
+    env: { PATH },
+  }).status === 0
 
 /** What of /etc says who is who, and what is where. */
 const ETC = ['passwd', 'group', 'hosts', 'nsswitch.conf', 'resolv.conf']
@@ -90,8 +94,6 @@ exec chroot "$root" setpriv --reuid "\${user%:*}" --regid "\${user#*:}" --clear-
 export type Entrance = { file: string; args: string[]; environment: Record<string, string> }
 
 type Inside = { root: string; user: string; folder: string; words: readonly string[] }
-
-const PATH = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'
 
 const enter = (script: string, { root, user, folder, words }: Inside): Omit<Entrance, 'environment'> => ({
   file: 'unshare',
