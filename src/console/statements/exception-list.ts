@@ -17,6 +17,7 @@ const KINDS = [
   'missing_there',
   'different_amount',
   'paid_again',
+  'taken_here',
   'twice',
   'reversed',
 ]

@@ -44,10 +44,9 @@ export const createUniqueReferences = (options: {
       return digits + checkOf(digits, nonce, key)
     },
     read: (reference, nonces) => {
-      const text = reference.trim().toUpperCase()
-      const [digits, check] = [text.slice(0, -CHECK_CHARACTERS), text.slice(-CHECK_CHARACTERS)]
-      if (!/^[1-9A-HJKMNP-TV-Z][0-9A-HJKMNP-TV-Z]{0,7}$/.test(digits)) return null
-      const paymentId = decode(digits)
+      const { digits, check } = partsOf(reference)
+      const paymentId = idNamedBy(reference)
+      if (paymentId === null) return null
       const nonce = nonces.get(paymentId)
       if (nonce === undefined) return null
       const isIssuedWith = (given: string | null): boolean =>
@@ -56,6 +55,17 @@ export const createUniqueReferences = (options: {
       return isIssuedWith(null) ? { paymentId, isProven: false } : null
     },
   }
+}
+
+const partsOf = (reference: string): { digits: string; check: string } => {
+  const text = reference.trim().toUpperCase()
+  return { digits: text.slice(0, -CHECK_CHARACTERS), check: text.slice(-CHECK_CHARACTERS) }
+}
+
+/** The payment that a reference names, if it is a unique one at all: of its check nothing is known here. */
+export const idNamedBy = (reference: string): bigint | null => {
+  const { digits } = partsOf(reference)
+  return /^[1-9A-HJKMNP-TV-Z][0-9A-HJKMNP-TV-Z]{0,7}$/.test(digits) ? decode(digits) : null
 }
 
 const deriveKey = (secretKey: Uint8Array): Buffer =>

@@ -31,6 +31,7 @@ export const toExceptionMessage = (row: ExceptionRow) => {
     receipt: row.receipt,
     otherReceipt: row.other_receipt,
     paymentId: row.payment_id,
+    provenId: row.proven_id,
     paidCents: row.paid_cents,
     otherCents: row.other_cents,
     completedAt: row.completed_at,

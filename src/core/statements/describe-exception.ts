@@ -8,6 +8,8 @@ export type Described = {
   receipt: string | null
   otherReceipt: string | null
   paymentId: bigint | null
+  /** The payment that its receipt proves. */
+  provenId: bigint | null
   paidCents: bigint | null
   otherCents: bigint | null
   completedAt: Date | null
@@ -31,6 +33,7 @@ export const describeException = (one: Described): Description => {
   switch (one.kind) {
     case 'paid_there':
       if (one.otherReceipt !== null) return describeGivenBack(one, acknowledge)
+      if (one.provenId !== null && one.provenId !== one.paymentId) return describeTaken(one, acknowledge)
       return {
         sentence: `${payment} is ${one.state ?? 'unknown'} here, but M-PESA has ${paid} for it under ${receipt}${at(one)}.`,
         advice: 'Settle it with that receipt: its partner is told that it is paid.',
@@ -69,6 +72,8 @@ export const describeException = (one: Described): Description => {
         advice: 'Have the second one reversed at M-PESA, then say so in a note.',
         command: acknowledge,
       }
+    case 'taken_here':
+      return describeTaken(one, acknowledge)
     case 'twice':
       return {
         sentence: `${receipt} stands on two lines, of ${toKes(one.otherCents)} and of ${paid}${at(one)}.`,
@@ -91,6 +96,13 @@ export const describeException = (one: Described): Description => {
 /** Whether its receipt proves a payment here that asked for another amount. */
 const isOfOther = ({ askedKes, paidCents }: Described): boolean =>
   askedKes !== null && paidCents !== null && BigInt(askedKes) * 100n !== paidCents
+
+/** What M-PESA has for one payment by a receipt with which another one is settled: it proves no second one. */
+const describeTaken = (one: Described, acknowledge: string): Description => ({
+  sentence: `Payment ${one.paymentId} is ${one.state ?? 'unknown'} here, but M-PESA has ${toKes(one.paidCents)} for it under ${one.receipt ?? ''}${at(one)}, by which payment ${one.provenId} is paid here.`,
+  advice: `Was another receipt meant when payment ${one.provenId} was settled? Agree with the partners of both who owes what to whom, then say it in a note.`,
+  command: acknowledge,
+})
 
 /** What was given back of a receipt that proves no payment here: nobody is told to settle one with it. */
 const describeGivenBack = (one: Described, acknowledge: string): Description => ({

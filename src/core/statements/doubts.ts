@@ -3,23 +3,41 @@ import type { Schema } from '../../database/schema/schema.ts'
 import { assignLines } from './assign-lines.ts'
 
 /**
- * Judges what a statement's matching says is paid there, once all payments were looked at: a line that is said to have paid
- * several payments, or whose receipt is another's by now, has paid none; one that is said to have paid one is that one's.
+ * Judges what a statement's matching says is paid there, once all payments were looked at: a line whose account number only
+ * one payment has is that one's, whatever partners call theirs, and also where its receipt is another's by now; one that is
+ * said to have paid several payments, or whose receipt is another's by now, has paid none; one that is said to have paid one
+ * is that one's.
  */
 export const settleDoubts = async (transaction: Transaction<Schema>, statementId: bigint): Promise<void> => {
   const paidThere = sql`statement_id = ${statementId} AND kind = 'paid_there'`
+  await sql`
+    DELETE FROM statement_exceptions
+    WHERE ${paidThere} AND EXISTS (
+      SELECT FROM statement_lines lines
+      WHERE lines.receipt = statement_exceptions.receipt AND lines.statement_id = ${statementId}
+        AND lines.payment_id <> statement_exceptions.payment_id
+    )
+  `.execute(transaction)
   await sql`
     DELETE FROM statement_exceptions
     WHERE ${paidThere} AND receipt IN (
       SELECT receipt FROM statement_exceptions WHERE ${paidThere} GROUP BY receipt HAVING count(*) > 1
     )
   `.execute(transaction)
+  const isOfAnother = sql`(
+    SELECT receipts.payment_id FROM receipts WHERE receipts.receipt = statement_exceptions.receipt
+  ) <> payment_id`
   await sql`
-    DELETE FROM statement_exceptions
-    WHERE ${paidThere} AND (
-      SELECT receipts.payment_id FROM receipts WHERE receipts.receipt = statement_exceptions.receipt
-    ) <> payment_id
+    INSERT INTO statement_exceptions (statement_id, kind, receipt, payment_id, paid_cents, completed_at, reference)
+    SELECT statement_id, 'taken_here', receipt, payment_id, paid_cents, completed_at, reference
+    FROM statement_exceptions
+    WHERE ${paidThere} AND ${isOfAnother} AND EXISTS (
+      SELECT FROM statement_lines lines
+      WHERE lines.receipt = statement_exceptions.receipt AND lines.payment_id = statement_exceptions.payment_id
+    )
+    ON CONFLICT DO NOTHING
   `.execute(transaction)
+  await sql`DELETE FROM statement_exceptions WHERE ${paidThere} AND ${isOfAnother}`.execute(transaction)
   await takeOutPaid(transaction, statementId)
   await sql`
     UPDATE statement_lines SET payment_id = known.payment_id FROM statement_exceptions known

@@ -16,6 +16,8 @@ export const EXCEPTION_KINDS = [
   'different_amount',
   /** A payment that was paid before was paid once more, under another receipt. */
   'paid_again',
+  /** Paid there for a payment whose account number the line has, under a receipt that proves another one here. */
+  'taken_here',
   /** One receipt stands on two lines. */
   'twice',
   /** Paid here, and given back to the payer there. */

@@ -109,6 +109,7 @@ const importNew = async (
     shortcode,
     fileName,
     importedBy: nameOf(actor),
+    referencesOf,
   })
   await matchPayments(transaction, {
     statementId,

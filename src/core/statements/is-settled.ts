@@ -31,6 +31,7 @@ export const isSettled = sql<boolean>`CASE listed.kind
     SELECT FROM receipts WHERE receipts.receipt = listed.receipt AND receipts.payment_id = listed.payment_id
   ) OR ${isGivenBack}
   WHEN 'unknown_here' THEN ${isProven} OR ${isGivenBack}
+  WHEN 'taken_here' THEN ${isGivenBack}
   WHEN 'paid_again' THEN ${isGivenBack} OR ${isFirstGivenBack}
   WHEN 'reversed' THEN NOT EXISTS (SELECT FROM receipts WHERE receipts.receipt = listed.receipt)
   WHEN 'missing_there' THEN EXISTS (SELECT FROM statement_lines WHERE statement_lines.receipt = listed.receipt)

@@ -26,6 +26,8 @@ export type ExceptionRow = RowOf<
   state: RowOf<'payments', 'state'>['state'] | null
   amount_kes: number | null
   partner_id: bigint | null
+  /** The payment that its receipt proves. */
+  proven_id: bigint | null
 }
 
 /** Which ones; null: whatever it is. */
@@ -54,7 +56,7 @@ export const lookForExceptions = async (
       coalesce(listed.other_receipt, given_back.other_receipt) AS other_receipt, holder.payment_id, listed.paid_cents,
       coalesce(listed.other_cents, given_back.paid_cents) AS other_cents, listed.completed_at, listed.reference, listed.acknowledged_at,
       listed.acknowledged_by, listed.note, listed.exception_state, payments.state, payments.amount_kes,
-      payments.partner_id
+      payments.partner_id, proven.payment_id AS proven_id
     FROM (
       SELECT listed.*,
         CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN ${isSettled} THEN 'settled' ELSE 'open' END
@@ -73,12 +75,9 @@ export const lookForExceptions = async (
       LIMIT 1
     ) given_back ON true
     CROSS JOIN LATERAL (
-      SELECT coalesce(
-        listed.payment_id,
-        (SELECT payment_id FROM receipts WHERE receipts.receipt = listed.receipt)
-      ) AS payment_id
-      OFFSET 0
-    ) holder
+      SELECT (SELECT payment_id FROM receipts WHERE receipts.receipt = listed.receipt) AS payment_id OFFSET 0
+    ) proven
+    CROSS JOIN LATERAL (SELECT coalesce(listed.payment_id, proven.payment_id) AS payment_id OFFSET 0) holder
     LEFT JOIN LATERAL (
       SELECT state, amount_kes, partner_id FROM payments WHERE payments.id = holder.payment_id OFFSET 0
     ) payments ON true

@@ -2,17 +2,24 @@ import { sql, type Transaction } from 'kysely'
 import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { type NewException, recordExceptions } from './exceptions.ts'
+import type { GivenReference, Referred } from './match-payments.ts'
 import type { StatementLine } from './read-statement.ts'
+import { findTaken } from './taken-receipts.ts'
 
 /** Whose lines are stored. */
-export type StoredStatement = { statementId: bigint; shortcode: string }
+export type StoredStatement = {
+  statementId: bigint
+  shortcode: string
+  /** What Daraja may have been given as a payment's AccountReference. */
+  referencesOf: (payment: Referred) => GivenReference[]
+}
 
 type Proven = RowOf<'receipts', 'receipt' | 'payment_id'> & RowOf<'payments', 'amount_kes'>
 type KnownLine = RowOf<'statement_lines', 'receipt' | 'statement_id' | 'line' | 'paid_cents' | 'payment_id'>
 
 /**
  * Stores lines that paid something in, each with the payment that its receipt proves, and keeps those whose amount is
- * another than was asked for. A receipt that another statement brought is left as it is. Resolves with how many were stored,
+ * another than was asked for, and those whose account number is another payment's. A receipt that another statement brought is left as it is. Resolves with how many were stored,
  * and how many of the others another statement brought.
  */
 export const storeLines = async (
@@ -25,8 +32,14 @@ export const storeLines = async (
   const stored = await insertLines(transaction, statement, lines, proven)
   const others = lines.filter(({ line }) => !stored.has(line))
   const known = await findKnown(transaction, statement, others)
+  const fresh = lines.filter(({ line }) => stored.has(line))
+  const taken = await findTaken(transaction, fresh, {
+    proves: (receipt) => proven.get(receipt)?.payment_id,
+    referencesOf: statement.referencesOf,
+  })
   await recordExceptions(transaction, statement.statementId, [
-    ...lines.filter(({ line }) => stored.has(line)).flatMap((line) => differentAmount(line, proven)),
+    ...fresh.flatMap((line) => differentAmount(line, proven)),
+    ...taken,
     ...others.flatMap((line) => twice(line, known, statement)),
   ])
   return {

@@ -4,7 +4,7 @@ import type { StatementHead } from './head.ts'
 import type { Statement, StatementLine } from './read-statement.ts'
 import { isReversal, type Reversal, recordReversals } from './reversals.ts'
 import { StatementError } from './statement-error.ts'
-import { storeLines } from './store-lines.ts'
+import { type StoredStatement, storeLines } from './store-lines.ts'
 
 /** Lines that are stored by one statement of SQL. */
 const BATCH = 1_000
@@ -32,7 +32,13 @@ export type Period = { from: Date; to: Date }
 export const storeStatement = async (
   transaction: Transaction<Schema>,
   { head, lines }: Statement,
-  about: { fingerprint: Buffer; shortcode: string; fileName: string; importedBy: string },
+  about: {
+    fingerprint: Buffer
+    shortcode: string
+    fileName: string
+    importedBy: string
+    referencesOf: StoredStatement['referencesOf']
+  },
 ): Promise<{ statementId: bigint; counts: Counts; period: Period }> => {
   refuseOtherAccounts(head)
   const { id: statementId } = await transaction
@@ -47,7 +53,8 @@ export const storeStatement = async (
     })
     .returning('id')
     .executeTakeFirstOrThrow()
-  const counts = await storeAll(transaction, { statementId, shortcode: about.shortcode }, { head, lines })
+  const { shortcode, referencesOf } = about
+  const counts = await storeAll(transaction, { statementId, shortcode, referencesOf }, { head, lines })
   const period = periodOf(head, counts)
   await transaction
     .updateTable('statements')
@@ -75,7 +82,7 @@ const refuseOtherAccounts = ({ account }: StatementHead): void => {
 
 const storeAll = async (
   transaction: Transaction<Schema>,
-  stored: { statementId: bigint; shortcode: string },
+  stored: StoredStatement,
   { head, lines }: Statement,
 ): Promise<Counts> => {
   const counts = newCounts()

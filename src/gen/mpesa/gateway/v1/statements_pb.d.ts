@@ -415,7 +415,8 @@ export declare type StatementException = Message<"mpesa.gateway.v1.StatementExce
   statementId: bigint;
 
   /**
-   * `paid_there` (and not here), `unknown_here`, `missing_there`, `different_amount`, `paid_again`, `twice` or `reversed`.
+   * `paid_there` (and not here), `unknown_here`, `missing_there`, `different_amount`, `paid_again`, `taken_here` (paid there
+   * for this payment, by a receipt that proves another one here), `twice` or `reversed`.
    *
    * @generated from field: string kind = 3;
    */

@@ -1,0 +1,157 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { settleByHand } from '../../../src/core/settle/settle-by-hand.ts'
+import type { PaymentStateName } from '../../../src/database/schema/payments.ts'
+import { BY_HAND } from '../../support/actor.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
+import { importFile, putPayment, referencesOf, statementOf, statementsOf } from './importing.ts'
+
+const AT = '2026-11-25T09:00:00Z'
+const PAID_AT = '2026-11-25T09:00:20Z'
+const RECEIPT = 'TKP0000001'
+
+describe('whose a line of a statement is', () => {
+  let own: OpenDatabase
+  beforeAll(async () => {
+    own = await openTestDatabase()
+  })
+  beforeEach(async () => {
+    await sql`TRUNCATE payments, receipts, statements, statement_lines, statement_exceptions`.execute(
+      own.database,
+    )
+  })
+  afterAll(() => own.close())
+
+  const uniqueOf = (id: bigint): string =>
+    referencesOf({ id, reference: null, callback_nonce: null })[0]?.reference ?? ''
+
+  const exceptions = async (openOnly = true) =>
+    (await statementsOf(own.database).listStatementExceptions({ openOnly })).exceptions.toReversed()
+
+  const found = async (): Promise<string[]> =>
+    (await exceptions()).map(({ kind, paymentId, receipt }) => [kind, paymentId, receipt].join(' '))
+
+  const importLine = (account: string, more: readonly Parameters<typeof statementOf>[0][number][] = []) =>
+    importFile(own.database, statementOf([{ receipt: RECEIPT, at: PAID_AT, account }, ...more]))
+
+  const settle = (paymentId: bigint) =>
+    settleByHand(own.database, { ...BY_HAND, paymentId, outcome: 'successful', receipt: RECEIPT })
+
+  it.each([
+    ['failed', null],
+    ['unconfirmed', null],
+    ['successful', null],
+    ['successful', 'TKP0000002'],
+  ] as const)(
+    'names a payment, %s here by receipt %s, whose receipt another one was settled with before the import',
+    async (state: PaymentStateName, receipt) => {
+      const wrong = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+      const meant = await putPayment(own.database, { state, at: AT, ...(receipt !== null && { receipt }) })
+      expect(await settle(wrong)).toMatchObject({ kind: 'settled' })
+      await importLine(
+        uniqueOf(meant).toLowerCase(),
+        receipt === null ? [] : [{ receipt, at: PAID_AT, account: uniqueOf(meant) }],
+      )
+      expect(await exceptions()).toMatchObject([
+        {
+          kind: 'taken_here',
+          paymentId: meant,
+          receipt: RECEIPT,
+          sentence: `Payment ${meant} is ${state} here, but M-PESA has KES 150 for it under TKP0000001 at ${PAID_AT}, by which payment ${wrong} is paid here.`,
+        },
+      ])
+      expect((await exceptions())[0]?.command).not.toContain('settle')
+      await importLine('', [
+        {
+          receipt: 'TKP0000008',
+          at: PAID_AT,
+          paidIn: '',
+          withdrawn: '150',
+          reason: 'Reversal',
+          linked: RECEIPT,
+        },
+      ])
+      expect(await found()).toEqual([`reversed ${wrong} TKP0000001`])
+    },
+  )
+
+  it('says nothing where the receipt is that of the payment whose account number the line has', async () => {
+    const id = await putPayment(own.database, { state: 'successful', at: AT, receipt: RECEIPT })
+    await importLine(uniqueOf(id))
+    expect(await exceptions(false)).toEqual([])
+  })
+
+  it('does not take what partners call their payments, nor what only looks like one of ours, for whose it is', async () => {
+    await putPayment(own.database, { state: 'failed', at: AT, reference: 'INV1' })
+    const named = await putPayment(own.database, { state: 'failed', at: AT })
+    await putPayment(own.database, { state: 'successful', at: AT, receipt: RECEIPT })
+    await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000002' })
+    const wrongCheck = `${uniqueOf(named).slice(0, -1)}${uniqueOf(named).endsWith('0') ? '1' : '0'}`
+    await importLine('INV1', [{ receipt: 'TKP0000002', at: PAID_AT, account: wrongCheck }])
+    expect(await exceptions(false)).toEqual([])
+  })
+
+  it('does not take what was paid for a payment for another one’s whose reference its partner calls it by', async () => {
+    const named = await putPayment(own.database, { state: 'failed', at: AT })
+    const [asked, byHand] = [
+      await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000002' }),
+      await putPayment(own.database, { state: 'unconfirmed', at: AT }),
+    ]
+    await sql`UPDATE payments SET reference = ${uniqueOf(named)} WHERE id IN (${asked}, ${byHand})`.execute(
+      own.database,
+    )
+    expect(await settle(byHand)).toMatchObject({ kind: 'settled' })
+    await importLine(uniqueOf(named), [{ receipt: 'TKP0000002', at: PAID_AT, account: uniqueOf(named) }])
+    expect(await found()).toEqual([`taken_here ${named} TKP0000001`])
+  })
+
+  it('asks nobody to settle with a receipt that another payment was settled with anyway', async () => {
+    const wrong = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+    const meant = await putPayment(own.database, { state: 'failed', at: AT })
+    await importLine(uniqueOf(meant))
+    expect(await settle(wrong)).toMatchObject({ kind: 'settled' })
+    expect(await exceptions()).toMatchObject([
+      {
+        kind: 'paid_there',
+        paymentId: meant,
+        sentence: expect.stringContaining(`by which payment ${wrong} is paid here.`),
+        command: expect.stringContaining('acknowledge'),
+      },
+    ])
+  })
+
+  it('names the payment also where another one is settled with its receipt during the import', async () => {
+    const meant = await putPayment(own.database, { state: 'failed', at: AT })
+    const wrong = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+    await sql`
+      CREATE FUNCTION settle_once_stored() RETURNS trigger LANGUAGE plpgsql AS ${sql.lit(`BEGIN
+        UPDATE payments SET state = 'successful', receipt = '${RECEIPT}', transaction_date = now() WHERE id = ${wrong};
+        INSERT INTO receipts (receipt, payment_id) VALUES ('${RECEIPT}', ${wrong});
+        RETURN NULL;
+      END`)}
+    `.execute(own.database)
+    await sql`
+      CREATE TRIGGER settle_once_stored AFTER INSERT ON statement_lines EXECUTE FUNCTION settle_once_stored()
+    `.execute(own.database)
+    await importLine(uniqueOf(meant))
+    await sql`DROP FUNCTION settle_once_stored CASCADE`.execute(own.database)
+    expect(await found()).toEqual([`taken_here ${meant} TKP0000001`])
+  })
+
+  it.each([
+    ['failed', 'before'],
+    ['failed', 'after'],
+    ['successful', 'before'],
+    ['successful', 'after'],
+  ] as const)(
+    'is not changed by a partner that calls its payment by the reference of another, %s, that was asked for %s it',
+    async (state, when) => {
+      const copied = when === 'before' ? await putPayment(own.database, { state: 'failed', at: AT }) : null
+      const meant = await putPayment(own.database, { state, at: AT })
+      const copy = copied ?? (await putPayment(own.database, { state: 'failed', at: AT }))
+      await sql`UPDATE payments SET reference = ${uniqueOf(meant)} WHERE id = ${copy}`.execute(own.database)
+      await importLine(uniqueOf(meant))
+      expect(await found()).toEqual(state === 'failed' ? [`paid_there ${meant} TKP0000001`] : [])
+    },
+  )
+})
