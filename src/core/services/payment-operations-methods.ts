@@ -166,6 +166,12 @@ export const toRefusal = (
       return notPossible(
         `statement ${settled.statementId} of M-PESA has ${receipt} as paid to ${settled.shortcode}, and payment ${paymentId} asked for it to be paid to ${settled.asked}: look whether it is the right receipt, or say that it is settled anyway`,
       )
+    case 'paid_there': {
+      const { statementId, receipt: by, paidCents } = settled
+      return notPossible(
+        `statement ${statementId} of M-PESA has payment ${paymentId} as paid by ${by}, ${Number(paidCents) / 100} KES: settle it as successful with that receipt, or say that it is settled anyway`,
+      )
+    }
     case 'other_amount': {
       const paid = Number(settled.paidCents) / 100
       return notPossible(

@@ -37,6 +37,7 @@ export const toExceptionMessage = (row: ExceptionRow) => {
     completedAt: row.completed_at,
     askedKes: row.amount_kes,
     state: row.state,
+    paidBy: row.paid_by,
   })
   return {
     exceptionId: row.id,

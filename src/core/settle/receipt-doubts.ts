@@ -2,7 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { BETWEEN_PARTS } from '../../database/schema/statements.ts'
 
-/** What an imported statement of M-PESA has against settling a payment with a receipt. */
+/** What an imported statement of M-PESA has against settling a payment with a receipt, or as failed. */
 export type ReceiptDoubt =
   /** What the receipt paid was given back to the payer, all or a part, by a line of its own. */
   | { kind: 'reversed'; statementId: bigint; by: string; backCents: bigint; at: Date }
@@ -12,6 +12,8 @@ export type ReceiptDoubt =
   | { kind: 'of_another'; statementId: bigint; paymentId: bigint }
   /** The receipt paid another paybill or till than that of the partner's own account which the payment went through. */
   | { kind: 'of_another_account'; statementId: bigint; shortcode: string; asked: string }
+  /** The payment was paid by another receipt, and that was not all given back. */
+  | { kind: 'paid_there'; statementId: bigint; receipt: string; paidCents: bigint }
   /** The receipt paid another amount than was asked for. */
   | { kind: 'other_amount'; paidCents: bigint; askedKes: number }
 
@@ -23,10 +25,11 @@ export const findReceiptDoubt = async (
   { paymentId, accountId, receipt, askedKes }: Omit<Asked, 'receipt'> & { receipt: string | null },
 ): Promise<ReceiptDoubt | null> =>
   receipt === null
-    ? null
+    ? findPaidThere(transaction, { paymentId, receipt })
     : ((await findReversal(transaction, receipt)) ??
       (await findGivingBack(transaction, receipt)) ??
-      judgeLines(transaction, { paymentId, accountId, receipt, askedKes }))
+      (await judgeLines(transaction, { paymentId, accountId, receipt, askedKes })) ??
+      findPaidThere(transaction, { paymentId, receipt }))
 
 type ReversalColumn = 'statement_id' | 'other_receipt' | 'paid_cents' | 'completed_at'
 
@@ -95,6 +98,26 @@ const judgeLines = async (
   return judgeAccount(transaction, accountId, lines)
 }
 
+/** Unless the receipt is that of one of the payment's own lines. */
+const findPaidThere = async (
+  transaction: Transaction<Schema>,
+  { paymentId, receipt }: { paymentId: bigint; receipt: string | null },
+): Promise<ReceiptDoubt | null> => {
+  const { rows } = await sql<RowOf<'statement_lines', 'statement_id' | 'receipt' | 'paid_cents'>>`
+    SELECT statement_id, receipt, paid_cents FROM statement_lines
+    WHERE payment_id = ${paymentId} AND NOT EXISTS (
+      SELECT FROM statement_exceptions given_back
+      WHERE given_back.kind = 'reversed' AND coalesce(given_back.receipt, '') = statement_lines.receipt
+        AND given_back.paid_cents >= statement_lines.paid_cents
+    )
+    ORDER BY completed_at, receipt
+  `.execute(transaction)
+  const [first] = rows
+  if (first === undefined || rows.some((row) => row.receipt === receipt)) return null
+  const { statement_id: statementId, paid_cents: paidCents } = first
+  return { kind: 'paid_there', statementId, receipt: first.receipt, paidCents }
+}
+
 /** What the default account is known by, the settings of `serve` say, and not the database. */
 const judgeAccount = async (
   transaction: Transaction<Schema>,
@@ -118,3 +141,15 @@ const isOf = (
   { shortcode, party_b }: RowOf<'partner_accounts', 'shortcode' | 'party_b'>,
   paid: string,
 ): boolean => shortcode === paid || party_b === paid
+
+/** When the money moved that a receipt is of, as an imported statement says; null: none says anything. */
+export const findPaidAt = async (
+  transaction: Transaction<Schema>,
+  receipt: string | null,
+): Promise<Date | null> => {
+  if (receipt === null) return null
+  const { rows } = await sql<{ paid_at: Date | null }>`
+    SELECT min(completed_at) AS paid_at FROM statement_lines WHERE receipt = ${receipt}
+  `.execute(transaction)
+  return rows[0]?.paid_at ?? null
+}

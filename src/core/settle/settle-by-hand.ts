@@ -5,9 +5,9 @@ import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Actor, type AuditEntry, nameOf, recordAudit } from '../audit/record-audit.ts'
 import { findPayment, type Owner, type PaymentRow } from '../payments/find.ts'
-import type { Settlement } from './decide.ts'
+import { decideSettlement, type Settlement } from './decide.ts'
 import type { Evidence } from './evidence.ts'
-import { findReceiptDoubt, type ReceiptDoubt } from './receipt-doubts.ts'
+import { findPaidAt, findReceiptDoubt, type ReceiptDoubt } from './receipt-doubts.ts'
 import { settle } from './settle.ts'
 
 /** An operator's settlement of a payment. */
@@ -92,21 +92,34 @@ const settleOne = async (transaction: Transaction<Schema>, request: HandSettleme
   const asked = await findPayment(transaction, owner, paymentId)
   if (asked === undefined) return { kind: 'unchanged', state: null }
   const { receipt, anyway } = request
-  const doubt = anyway
-    ? null
-    : await findReceiptDoubt(transaction, {
-        paymentId,
-        accountId: asked.account_id,
-        receipt,
-        askedKes: asked.amount_kes,
-      })
+  const doubt =
+    anyway || !isNews(asked, request)
+      ? null
+      : await findReceiptDoubt(transaction, {
+          paymentId,
+          accountId: asked.account_id,
+          receipt,
+          askedKes: asked.amount_kes,
+        })
   if (doubt !== null) return doubt
   // Before it is settled, which ends its duties.
   const duty = anyway ? null : await findDuty(transaction, paymentId)
-  const [settlement] = await settle(transaction, [toEvidence(request)])
+  const evidence = toEvidence(request, await findPaidAt(transaction, receipt))
+  const [settlement] = await settle(transaction, [evidence])
   const payment = await findPayment(transaction, owner, paymentId)
   if (settlement === undefined || !isDone(settlement) || payment === undefined) return toRefusal(settlement)
   return duty === null ? { kind: 'settled', settlement, payment } : { kind: 'may_settle_itself', ...duty }
+}
+
+/** Whether it would change anything. */
+const isNews = (asked: PaymentRow, { outcome, receipt }: HandSettlement): boolean => {
+  const { kind } = decideSettlement({
+    from: asked.state,
+    outcome,
+    receiptKnown: asked.receipt !== null,
+    bringsReceipt: receipt !== null,
+  })
+  return kind === 'move' || kind === 'fill_in_receipt'
 }
 
 const isDone = ({ decision }: Settlement): boolean => decision.kind === 'move' || isFilledIn({ decision })
@@ -148,14 +161,14 @@ const toRefusal = (settlement: Settlement | undefined): HandSettled => {
     : { kind: 'unchanged', state: from }
 }
 
-const toEvidence = (request: HandSettlement): Evidence => ({
+const toEvidence = (request: HandSettlement, transactionDate: Date | null): Evidence => ({
   paymentId: request.paymentId,
   outcome: request.outcome,
   cause: 'operator',
   ...OUTCOMES[request.outcome],
   receipt: request.receipt,
   amountKes: null,
-  transactionDate: null,
+  transactionDate,
   merchantRequestId: null,
   checkoutRequestId: null,
   byHand: { operator: nameOf(request.actor), reason: request.reason },

@@ -15,6 +15,8 @@ export type Described = {
   completedAt: Date | null
   askedKes: number | null
   state: PaymentStateName | null
+  /** The receipt by which its payment is paid here. */
+  paidBy: string | null
 }
 
 export type Description = {
@@ -34,6 +36,7 @@ export const describeException = (one: Described): Description => {
     case 'paid_there':
       if (one.otherReceipt !== null) return describeGivenBack(one, acknowledge)
       if (one.provenId !== null && one.provenId !== one.paymentId) return describeTaken(one, acknowledge)
+      if (one.paidBy !== null) return describeAgain(one, one.paidBy, acknowledge)
       return {
         sentence: `${payment} is ${one.state ?? 'unknown'} here, but M-PESA has ${paid} for it under ${receipt}${at(one)}.`,
         advice: 'Settle it with that receipt: its partner is told that it is paid.',
@@ -67,11 +70,7 @@ export const describeException = (one: Described): Description => {
         command: acknowledge,
       }
     case 'paid_again':
-      return {
-        sentence: `${payment} is paid by ${one.otherReceipt}, and was paid once more: ${paid} under ${receipt}${at(one)}.`,
-        advice: 'Have the second one reversed at M-PESA, then say so in a note.',
-        command: acknowledge,
-      }
+      return describeAgain(one, one.otherReceipt ?? '', acknowledge)
     case 'taken_here':
       return describeTaken(one, acknowledge)
     case 'twice':
@@ -96,6 +95,12 @@ export const describeException = (one: Described): Description => {
 /** Whether its receipt proves a payment here that asked for another amount. */
 const isOfOther = ({ askedKes, paidCents }: Described): boolean =>
   askedKes !== null && paidCents !== null && BigInt(askedKes) * 100n !== paidCents
+
+const describeAgain = (one: Described, paidBy: string, acknowledge: string): Description => ({
+  sentence: `Payment ${one.paymentId} is paid by ${paidBy}, and was paid once more: ${toKes(one.paidCents)} under ${one.receipt ?? ''}${at(one)}.`,
+  advice: 'Have the second one reversed at M-PESA, then say so in a note.',
+  command: acknowledge,
+})
 
 /** What M-PESA has for one payment by a receipt with which another one is settled: it proves no second one. */
 const describeTaken = (one: Described, acknowledge: string): Description => ({

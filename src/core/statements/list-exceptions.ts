@@ -25,6 +25,8 @@ export type ExceptionRow = RowOf<
   exception_state: ExceptionState
   state: RowOf<'payments', 'state'>['state'] | null
   amount_kes: number | null
+  /** The receipt of its payment. */
+  paid_by: string | null
   partner_id: bigint | null
   /** The payment that its receipt proves. */
   proven_id: bigint | null
@@ -56,7 +58,7 @@ export const lookForExceptions = async (
       coalesce(listed.other_receipt, given_back.other_receipt) AS other_receipt, holder.payment_id, listed.paid_cents,
       coalesce(listed.other_cents, given_back.paid_cents) AS other_cents, listed.completed_at, listed.reference, listed.acknowledged_at,
       listed.acknowledged_by, listed.note, listed.exception_state, payments.state, payments.amount_kes,
-      payments.partner_id, proven.payment_id AS proven_id
+      payments.receipt AS paid_by, payments.partner_id, proven.payment_id AS proven_id
     FROM (
       SELECT listed.*,
         CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN ${isSettled} THEN 'settled' ELSE 'open' END
@@ -79,7 +81,7 @@ export const lookForExceptions = async (
     ) proven
     CROSS JOIN LATERAL (SELECT coalesce(listed.payment_id, proven.payment_id) AS payment_id OFFSET 0) holder
     LEFT JOIN LATERAL (
-      SELECT state, amount_kes, partner_id FROM payments WHERE payments.id = holder.payment_id OFFSET 0
+      SELECT state, amount_kes, receipt, partner_id FROM payments WHERE payments.id = holder.payment_id OFFSET 0
     ) payments ON true
     ORDER BY listed.id DESC
   `.execute(transaction)

@@ -1,0 +1,127 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { settleByHand } from '../../../src/core/settle/settle-by-hand.ts'
+import { BY_HAND } from '../../support/actor.ts'
+import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
+import { readBodies } from '../../support/payments.ts'
+import { importFile, putPayment, referencesOf, statementOf, statementsOf } from './importing.ts'
+
+const AT = '2026-11-25T09:00:00Z'
+const PAID_AT = '2026-11-25T09:00:20Z'
+
+describe('settling by hand a payment that a statement has', () => {
+  let own: OpenDatabase
+  beforeAll(async () => {
+    own = await openTestDatabase()
+  })
+  beforeEach(async () => {
+    await sql`TRUNCATE payments, receipts, statements, statement_lines, statement_exceptions`.execute(
+      own.database,
+    )
+  })
+  afterAll(() => own.close())
+
+  const uniqueOf = (id: bigint): string =>
+    referencesOf({ id, reference: null, callback_nonce: null })[0]?.reference ?? ''
+
+  const settle = (paymentId: bigint, receipt: string | null, anyway = false) =>
+    settleByHand(own.database, {
+      ...BY_HAND,
+      paymentId,
+      receipt,
+      outcome: receipt === null ? 'failed' : 'successful',
+      anyway,
+    })
+
+  const back = (withdrawn: string) => ({
+    receipt: 'TKP0000008',
+    at: PAID_AT,
+    paidIn: '',
+    withdrawn,
+    reason: 'Payment Reversal',
+    linked: 'TKP0000001',
+  })
+
+  it.each([
+    ['as failed', null, '150'],
+    ['as failed', null, '100'],
+    ['with another receipt', 'TKP0000002', '150'],
+  ])('refuses to settle it %s, unless it is settled anyway', async (_how, receipt, paidIn) => {
+    const id = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+    const line = { receipt: 'TKP0000001', at: PAID_AT, account: uniqueOf(id), paidIn }
+    const { statement } = await importFile(own.database, statementOf([line]))
+    expect(await settle(id, receipt)).toEqual({
+      kind: 'paid_there',
+      statementId: statement?.statementId,
+      receipt: 'TKP0000001',
+      paidCents: BigInt(paidIn) * 100n,
+    })
+    expect(await settle(id, receipt, true)).toMatchObject({ kind: 'settled' })
+  })
+
+  it('refuses to fill in another receipt than that of the line that paid it', async () => {
+    const id = await putPayment(own.database, { state: 'successful', at: AT })
+    const line = { receipt: 'TKP0000001', at: PAID_AT, account: uniqueOf(id) }
+    await importFile(own.database, statementOf([line]))
+    expect(await settle(id, 'TKP0000002')).toMatchObject({ kind: 'paid_there', receipt: 'TKP0000001' })
+    expect(await settle(id, 'TKP0000001')).toMatchObject({ kind: 'settled' })
+  })
+
+  it('says of one that is paid that it stays paid, and nothing of statements', async () => {
+    const id = await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000002' })
+    const line = { receipt: 'TKP0000001', at: PAID_AT, account: uniqueOf(id) }
+    await importFile(own.database, statementOf([line, { ...line, receipt: 'TKP0000002' }]))
+    for (const receipt of [null, 'TKP0000003'])
+      expect(await settle(id, receipt)).toEqual({ kind: 'unchanged', state: 'successful' })
+  })
+
+  it.each([
+    ['all of it', '-150', 'settled'],
+    ['a part of it', '-50', 'paid_there'],
+  ])('when M-PESA gave %s back (%s), settling it as failed is %s', async (_part, withdrawn, kind) => {
+    const id = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+    const line = { receipt: 'TKP0000001', at: PAID_AT, account: uniqueOf(id) }
+    await importFile(own.database, statementOf([line, back(withdrawn)]))
+    expect(await settle(id, null)).toMatchObject({ kind })
+  })
+
+  it('takes any of two lines that paid it for its receipt', async () => {
+    const id = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+    const lines = ['TKP0000001', 'TKP0000002'].map((receipt) => ({
+      receipt,
+      at: PAID_AT,
+      account: uniqueOf(id),
+    }))
+    await importFile(own.database, statementOf(lines))
+    expect(await settle(id, 'TKP0000002')).toMatchObject({ kind: 'settled' })
+  })
+
+  it('says that it was paid once more, and to have that reversed, where it is paid by another receipt since', async () => {
+    const id = await putPayment(own.database, { state: 'failed', at: AT })
+    const line = { receipt: 'TKP0000001', at: PAID_AT, account: uniqueOf(id) }
+    await importFile(own.database, statementOf([line]))
+    expect(await settle(id, 'TKP0000002', true)).toMatchObject({ kind: 'settled' })
+    const { exceptions } = await statementsOf(own.database).listStatementExceptions({ openOnly: true })
+    expect(exceptions).toMatchObject([
+      {
+        kind: 'paid_there',
+        sentence: `Payment ${id} is paid by TKP0000002, and was paid once more: KES 150 under TKP0000001 at ${PAID_AT}.`,
+        command: expect.stringContaining('acknowledge'),
+      },
+    ])
+  })
+
+  it.each(['unconfirmed', 'successful'] as const)(
+    'says of one that is %s that its money moved when the statement says, and tells its partner so',
+    async (state) => {
+      const id = await putPayment(own.database, { state, at: '2026-11-23T09:00:00Z' })
+      await importFile(own.database, statementOf([{ receipt: 'TKP0000001', at: PAID_AT }]))
+      expect(await settle(id, 'TKP0000001')).toMatchObject({
+        kind: 'settled',
+        payment: { receipt: 'TKP0000001', transaction_date: new Date(PAID_AT) },
+      })
+      const bodies = await readBodies(own.database, id)
+      expect(bodies.map(({ transaction_date: at }) => at)).toEqual(state === 'unconfirmed' ? [PAID_AT] : [])
+    },
+  )
+})
