@@ -12,3 +12,9 @@ export const parseReceipt = (text: string | null): Parsed<Receipt> =>
   text !== null && RECEIPT_PATTERN.test(text)
     ? valid(text as Receipt)
     : invalid('must be a receipt of M-PESA, like "RKT7S9T2UB"')
+
+/**
+ * Whether a receipt is one of those that test payments have: M-PESA gives none like it, since the second character of its
+ * receipts stands for the month, and is one of A to L.
+ */
+export const isTestReceipt = (receipt: string): boolean => receipt.startsWith('XTES')

@@ -148,6 +148,12 @@ export const toRefusal = (
       return notPossible(
         `${receipt} is the receipt of payment ${settled.paymentId} already, and one receipt proves one payment`,
       )
+    case 'receipt_of_other_kind':
+      return notPossible(
+        settled.isTest
+          ? `payment ${paymentId} is a test payment, and no receipt of M-PESA proves one: give it one that begins with XTES, as those of test payments do`
+          : `${receipt} is the receipt of a test payment, and M-PESA gives none like it`,
+      )
     case 'reversed': {
       const { statementId, by, backCents, at } = settled
       return notPossible(

@@ -3,6 +3,8 @@ import type { Database } from '../../database/connect.ts'
 import type { Outcome, PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
+import { isTestReceipt } from '../../values/receipt.ts'
+import { isTestId } from '../../values/test-partner.ts'
 import { type Actor, type AuditEntry, nameOf, recordAudit } from '../audit/record-audit.ts'
 import { findPayment, type Owner, type PaymentRow } from '../payments/find.ts'
 import { decideSettlement, type Settlement } from './decide.ts'
@@ -35,6 +37,8 @@ export type HandSettled =
   | { kind: 'unchanged'; state: PaymentStateName | null }
   /** Nothing was changed, since the receipt proves another payment. */
   | { kind: 'receipt_taken'; paymentId: bigint }
+  /** Nothing was changed: M-PESA's receipts prove no test payment (`isTest`), and those of test payments no other. */
+  | { kind: 'receipt_of_other_kind'; isTest: boolean }
   /** Nothing was changed, since a statement of M-PESA speaks against the receipt. */
   | ReceiptDoubt
   /** Nothing was changed, since its payer may still be prompted, or Daraja be asked at that time. */
@@ -92,6 +96,8 @@ const settleOne = async (transaction: Transaction<Schema>, request: HandSettleme
   const asked = await findPayment(transaction, owner, paymentId)
   if (asked === undefined) return { kind: 'unchanged', state: null }
   const { receipt, anyway } = request
+  const isTest = isTestId(asked.partner_id)
+  if (receipt !== null && isTestReceipt(receipt) !== isTest) return { kind: 'receipt_of_other_kind', isTest }
   const doubt =
     anyway || !isNews(asked, request)
       ? null

@@ -208,6 +208,28 @@ describe('late truth', () => {
       })
     })
 
+    it('proves a test payment by no receipt of M-PESA’s, and no other by one of a test payment’s', async () => {
+      const [real, test] = [await makeUnconfirmed(), await makeUnconfirmed()]
+      const testing = { partner_id: -1n, account_id: -1n }
+      await database.updateTable('payments').set(testing).where('id', '=', test).execute()
+      const word = { ...BY_HAND, outcome: 'successful' as const }
+      for (const [paymentId, receipt, isTest] of [
+        [test, receiptOf(real), true],
+        [real, 'XTEST0000H', false],
+      ] as const)
+        expect(await settleByHand(database, { ...word, paymentId, receipt })).toEqual({
+          kind: 'receipt_of_other_kind',
+          isTest,
+        })
+      for (const [paymentId, receipt] of [
+        [test, 'XTEST0000H'],
+        [real, receiptOf(real)],
+      ] as const)
+        expect(await settleByHand(database, { ...word, paymentId, receipt })).toMatchObject({
+          kind: 'settled',
+        })
+    })
+
     it('is asked for where payments are listed as open for too long', async () => {
       const id = await makeUnconfirmed()
       const openFor = async (ageMs: number) =>
