@@ -44,6 +44,7 @@ const interpreting = startInterpreting({
   metrics,
   onSettled: () => undefined,
   publishAtOnce: () => null,
+  pullsByDefault: false,
 })
 startReplaying({ database, spool, availability, log, onReceived: interpreting.wake })
 const unused = () => Promise.reject(new Error('not part of this measurement'))

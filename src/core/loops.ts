@@ -48,6 +48,7 @@ export const startLoops = (options: CoreOptions, shared: Shared): CoreLoops => {
     traces: shared.traces,
     onSettled: options.onDeliveriesDue,
     publishAtOnce: options.publishAtOnce,
+    pullsByDefault: config.daraja.pull !== null,
   })
   const replaying = startReplaying({
     database,

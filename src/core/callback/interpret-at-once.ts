@@ -20,6 +20,8 @@ export type Interpreting = {
   traces?: CoreTraces | undefined
   onSettled: () => void
   publishAtOnce: () => PublishAtOnce | null
+  /** Whether the default account has Pull Transactions. */
+  pullsByDefault: boolean
 }
 
 /** Callbacks that one statement settles at most. */

@@ -1,11 +1,10 @@
 import type { Transaction } from 'kysely'
-import type { Database } from '../../database/connect.ts'
 import { createLookBack } from '../../database/look-back.ts'
 import { isOfItsContent, isOutage } from '../../database/outage.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
-import { hastenQueries } from '../payments/duties.ts'
+import { hastenQueries, lookForReceipts } from '../payments/duties.ts'
 import type { Settlement } from '../settle/decide.ts'
 import type { Evidence } from '../settle/evidence.ts'
 import { reportSettlements } from '../settle/report-settlements.ts'
@@ -111,7 +110,7 @@ export const startInterpreting = (
 /** Interprets callbacks and reports what came of them; resolves with how many there were. */
 const interpretAndReport = async (options: Interpreting, which: Which): Promise<number> => {
   const traced = options.traces?.settling()
-  const { found, notUnderstood, settlements } = await interpretBatch(options.database, which)
+  const { found, notUnderstood, settlements } = await interpretBatch(options, which)
   for (const { callback, reason } of notUnderstood) {
     const { id, payment_id } = callback
     options.log.warn({ event: 'callback_not_understood', callback_id: id, payment_id, reason })
@@ -122,10 +121,10 @@ const interpretAndReport = async (options: Interpreting, which: Which): Promise<
   return found
 }
 
-const interpretBatch = async (database: Database, which: Which): Promise<Interpreted> => {
-  const interpreted = await database.transaction().execute(async (transaction) => {
+const interpretBatch = async (options: Interpreting, which: Which): Promise<Interpreted> => {
+  const interpreted = await options.database.transaction().execute(async (transaction) => {
     const { callbacks, looked } = await takeDue(transaction, which)
-    const done = await interpretTaken(transaction, callbacks)
+    const done = await interpretTaken(transaction, callbacks, options)
     crashPoint('interpret.before_commit', callbacks.length)
     return { found: callbacks.length, looked, ...done }
   })
@@ -137,6 +136,7 @@ const interpretBatch = async (database: Database, which: Which): Promise<Interpr
 const interpretTaken = async (
   transaction: Transaction<Schema>,
   due: readonly DueCallback[],
+  { pullsByDefault }: Interpreting,
 ): Promise<Omit<Interpreted, 'found'>> => {
   const understood: { callback: DueCallback; evidence: Evidence }[] = []
   const notUnderstood: NotUnderstood[] = []
@@ -149,6 +149,7 @@ const interpretTaken = async (
     transaction,
     understood.map(({ evidence }) => evidence),
   )
+  await lookForReceipts(transaction, settlements.flatMap(idWithoutReceipt), { byDefault: pullsByDefault })
   await letWait(
     transaction,
     understood.flatMap(({ callback }, index) =>
@@ -161,6 +162,12 @@ const interpretTaken = async (
   )
   return { notUnderstood, settlements }
 }
+
+/** Of a payment that is paid now, by a receipt that the callback does not say. */
+const idWithoutReceipt = ({ decision, evidence }: Settlement): bigint[] =>
+  decision.kind === 'move' && evidence.outcome === 'successful' && evidence.receipt === null
+    ? [evidence.paymentId]
+    : []
 
 /**
  * After a batch failed: each callback by itself, reported as soon as it is committed; resolves with how many there

@@ -105,6 +105,32 @@ export const addConfirmations = async (
 }
 
 /**
+ * M-PESA's records are to bring the receipts of paid payments that have none, where their accounts have Pull Transactions;
+ * `byDefault`: the default account has.
+ */
+export const lookForReceipts = async (
+  transaction: Transaction<Schema>,
+  paymentIds: readonly bigint[],
+  { byDefault }: { byDefault: boolean },
+): Promise<void> => {
+  if (paymentIds.length === 0) return
+  await transaction
+    .insertInto('to_confirm')
+    .columns(['payment_id', 'account_id'])
+    .expression((query) =>
+      query
+        .selectFrom('payments')
+        .leftJoin('partner_accounts as own', 'own.id', 'payments.account_id')
+        .select(['payments.id', 'payments.account_id'])
+        .where('payments.id', '=', anyOf('payments.id', paymentIds))
+        .where('payments.receipt', 'is', null)
+        .where(sql<boolean>`CASE payments.account_id WHEN 0 THEN ${byDefault} ELSE own.pull END`),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
+/**
  * Payments are to be submitted after the pause that the answer asked for, or when their submit-by deadline passes: then
  * they fail at once.
  */

@@ -71,6 +71,8 @@ const toChange = (
 ): UnlockedChange[] => {
   const { callbackId } = first.get(evidence.paymentId) ?? {}
   const { version } = read.get(evidence.paymentId) ?? {}
+  // Who is paid by a receipt that the callback does not say has a duty to come, which `settle` leaves to its caller.
+  if (evidence.outcome === 'successful' && evidence.receipt === null) return []
   if (!change?.settled || findings.length > 0 || callbackId === undefined || version === undefined) return []
   return [{ ...change, callbackId, version }]
 }

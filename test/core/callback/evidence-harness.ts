@@ -23,7 +23,8 @@ export const OTHER_CHECKOUT_ID = 'ws_CO_03052026110410111799999999'
 /** What a callback says; what is left out stands as in one that fits the payment. */
 export type Said = {
   resultCode?: number
-  receipt?: string
+  /** Null: none is said. */
+  receipt?: string | null
   amount?: unknown
   phone?: unknown
   checkoutRequestId?: string | null
@@ -78,6 +79,7 @@ export const openEvidence = async ({ replicas = 2, atOnce = false, leftForMs = L
       metrics: createCoreMetrics(new Registry(), database),
       onSettled: () => undefined,
       publishAtOnce: () => null,
+      pullsByDefault: true,
     })
   const loops = Array.from({ length: replicas }, start)
   const stop = async (): Promise<void> => {
@@ -116,6 +118,18 @@ const createSteps = (options: {
       SELECT id FROM added
     `.execute(database)
     return rows[0]?.id ?? 0n
+  }
+
+  /** The payment is one of an account of its partner's own. */
+  const giveAccount = async (id: bigint, { pull }: { pull: boolean }): Promise<void> => {
+    await sql`
+      WITH partner AS (INSERT INTO partners (name) VALUES (gen_random_uuid()) RETURNING id), account AS (
+        INSERT INTO partner_accounts (partner_id, shortcode, transaction_type, party_b, consumer_key_sealed,
+          consumer_secret_sealed, passkey_sealed, unique_reference, pull)
+        SELECT id, '600777', 'CustomerPayBillOnline', '600777', '', '', '', true, ${pull} FROM partner RETURNING id
+      )
+      UPDATE payments SET account_id = account.id FROM account WHERE payments.id = ${id}
+    `.execute(database)
   }
 
   /** Makes callbacks durable, all in one statement: nobody is told of them. */
@@ -210,6 +224,7 @@ const createSteps = (options: {
 
   return {
     newPayment,
+    giveAccount,
     store,
     post,
     postTo,
@@ -267,7 +282,7 @@ const bodyOf = (said: Said): Buffer => {
   const { checkoutRequestId = CHECKOUT_ID, merchantRequestId = '2654-4b64' } = said
   const metadata = [
     { Name: 'Amount', Value: amount },
-    { Name: 'MpesaReceiptNumber', Value: receipt },
+    ...(receipt === null ? [] : [{ Name: 'MpesaReceiptNumber', Value: receipt }]),
     { Name: 'TransactionDate', Value: 20_260_504_210_428 },
     { Name: 'PhoneNumber', Value: phone },
   ]

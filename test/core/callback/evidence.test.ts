@@ -291,4 +291,34 @@ describe.each(WAYS)('evidence that is $way:', ({ atOnce }) => {
       await eventually(async () => expect((await stage.look(id)).state).toBe('successful'))
     })
   })
+
+  describe('a callback that says paid, and no receipt', () => {
+    it('has the receipt looked for in M-PESA’s records, until somebody brings it', async () => {
+      const id = await stage.newPayment()
+      await stage.tell({ paymentId: id, receipt: null })
+      expect(await stage.look(id)).toMatchObject({
+        state: 'successful',
+        receipt: null,
+        delivered: ['successful'],
+        duties: ['confirm'],
+        isAsked: true,
+      })
+      const receipt = newReceipt()
+      await stage.tell({ paymentId: id, receipt })
+      expect(await stage.look(id)).toMatchObject({ receipt, delivered: ['successful'], duties: [] })
+    })
+
+    it.each([true, false])(
+      'has it looked for with a partner’s own account where that has such records: %s',
+      async (pull) => {
+        const id = await stage.newPayment()
+        await stage.giveAccount(id, { pull })
+        await stage.tell({ paymentId: id, receipt: null })
+        expect(await stage.look(id)).toMatchObject({
+          state: 'successful',
+          duties: pull ? ['confirm'] : [],
+        })
+      },
+    )
+  })
 })

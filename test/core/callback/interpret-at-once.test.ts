@@ -176,6 +176,7 @@ const atOnceOn = (database: Database, publishAtOnce: () => PublishAtOnce | null 
       metrics: createCoreMetrics(new Registry(), database),
       onSettled: () => undefined,
       publishAtOnce,
+      pullsByDefault: false,
     },
     { onLeft: () => undefined },
   )

@@ -52,6 +52,7 @@ describe('interpreting', () => {
       metrics: createCoreMetrics(new Registry(), database),
       onSettled: () => undefined,
       publishAtOnce: () => null,
+      pullsByDefault: false,
     })
     await eventually(async () => expect(await countDuties()).toBe(0))
     await loop.stop()
@@ -91,6 +92,7 @@ describe('interpreting', () => {
         metrics: createCoreMetrics(new Registry(), database),
         onSettled: () => undefined,
         publishAtOnce: () => null,
+        pullsByDefault: false,
       },
       { idleMs: 3_600_000 },
     )

@@ -170,6 +170,7 @@ it('callbacks_late: what came and nobody interprets; gone when somebody does', a
     metrics: createCoreMetrics(new Registry(), database),
     onSettled: () => undefined,
     publishAtOnce: () => null,
+    pullsByDefault: false,
   })
   await eventually(async () => expect(await toldOf(database, 'callbacks_late')).toEqual([]))
   await interpreting.stop()
