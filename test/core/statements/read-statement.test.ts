@@ -150,6 +150,11 @@ describe('a statement in CSV', () => {
       /^line 2, Paid In: must be an amount/,
     ],
     [
+      'thousands behind a point',
+      csv(COLUMNS, 'TKP5AY9DLM,25-11-2026 21:45:13,Completed,1.500,,'),
+      /^line 2, Paid In: must be an amount of KES, like 1,500.00$/,
+    ],
+    [
       'less than nothing',
       csv(COLUMNS, 'TKP5AY9DLM,25-11-2026 21:45:13,Completed,-5,,'),
       /^line 2, Paid In: must not be/,
