@@ -38,6 +38,7 @@ export const toExceptionMessage = (row: ExceptionRow) => {
     askedKes: row.amount_kes,
     state: row.state,
     paidBy: row.paid_by,
+    isPaidElsewhere: row.is_paid_elsewhere,
   })
   return {
     exceptionId: row.id,

@@ -17,6 +17,8 @@ export type Described = {
   state: PaymentStateName | null
   /** The receipt by which its payment is paid here. */
   paidBy: string | null
+  /** Its payment asked to be paid to another paybill or till than its receipt was. */
+  isPaidElsewhere: boolean
 }
 
 export type Description = {
@@ -44,9 +46,11 @@ export const describeException = (one: Described): Description => {
       }
     case 'unknown_here':
       if (one.otherReceipt !== null) return describeGivenBack(one, acknowledge)
-      if (isOfOther(one))
+      if (isOfOther(one) || one.isPaidElsewhere)
         return {
-          sentence: `${payment} asked for ${kesOf(one.askedKes)} and is paid here by ${receipt}, but M-PESA has ${paid} under it${at(one)}.`,
+          sentence: isOfOther(one)
+            ? `${payment} asked for ${kesOf(one.askedKes)} and is paid here by ${receipt}, but M-PESA has ${paid} under it${at(one)}.`
+            : `${payment} is paid here by ${receipt}, but M-PESA has ${paid} under it${at(one)} as paid to another paybill or till than it asked for.`,
           advice:
             'Was another receipt meant when it was settled? Agree with its partner who owes what to whom, then say it in a note.',
           command: acknowledge,

@@ -107,6 +107,7 @@ const importNew = async (
   const { statementId, counts, period } = await storeStatement(transaction, statement, {
     fingerprint,
     shortcode,
+    accountIds,
     fileName,
     importedBy: nameOf(actor),
     referencesOf,

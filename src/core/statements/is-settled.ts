@@ -14,11 +14,23 @@ const isFirstGivenBack = sql<boolean>`EXISTS (
     AND given_back.paid_cents >= listed.paid_cents
 )`
 
-/** That its receipt proves a payment, and not one that asked for another amount. */
+/**
+ * That the payment asked to be paid to another paybill or till than its receipt, `listed`, was: known of accounts of partners'
+ * own.
+ */
+export const isPaidElsewhere = sql<boolean>`EXISTS (
+  SELECT FROM partner_accounts own
+  WHERE own.id = payments.account_id AND NOT EXISTS (
+    SELECT FROM statement_lines lines
+    WHERE lines.receipt = listed.receipt AND lines.shortcode IN (own.shortcode, own.party_b)
+  )
+)`
+
+/** That its receipt proves a payment, and not one that asked for another amount, or to be paid elsewhere. */
 const isProven = sql<boolean>`EXISTS (SELECT FROM receipts WHERE receipts.receipt = listed.receipt) AND NOT EXISTS (
   SELECT FROM payments
   WHERE payments.id = (SELECT receipts.payment_id FROM receipts WHERE receipts.receipt = listed.receipt)
-    AND payments.amount_kes::bigint * 100 <> listed.paid_cents
+    AND (payments.amount_kes::bigint * 100 <> listed.paid_cents OR ${isPaidElsewhere})
 )`
 
 /**

@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
+import { DEFAULT_ACCOUNT_ID } from '../daraja/account.ts'
 import { type NewException, recordExceptions } from './exceptions.ts'
 import type { GivenReference, Referred } from './match-payments.ts'
 import type { StatementLine } from './read-statement.ts'
@@ -10,16 +11,19 @@ import { findTaken } from './taken-receipts.ts'
 export type StoredStatement = {
   statementId: bigint
   shortcode: string
+  /** The accounts here that it is of. */
+  accountIds: readonly bigint[]
   /** What Daraja may have been given as a payment's AccountReference. */
   referencesOf: (payment: Referred) => GivenReference[]
 }
 
-type Proven = RowOf<'receipts', 'receipt' | 'payment_id'> & RowOf<'payments', 'amount_kes'>
+type Proven = RowOf<'receipts', 'receipt' | 'payment_id'> & RowOf<'payments', 'amount_kes' | 'account_id'>
 type KnownLine = RowOf<'statement_lines', 'receipt' | 'statement_id' | 'line' | 'paid_cents' | 'payment_id'>
 
 /**
  * Stores lines that paid something in, each with the payment that its receipt proves, and keeps those whose amount is
- * another than was asked for, and those whose account number is another payment's. A receipt that another statement brought is left as it is. Resolves with how many were stored,
+ * another than was asked for, and those whose account number is another payment's. A line is of no payment that went through
+ * an account of its partner's own and asked to be paid elsewhere. A receipt that another statement brought is left as it is. Resolves with how many were stored,
  * and how many of the others another statement brought.
  */
 export const storeLines = async (
@@ -28,7 +32,7 @@ export const storeLines = async (
   lines: readonly StatementLine[],
 ): Promise<{ stored: number; known: number }> => {
   if (lines.length === 0) return { stored: 0, known: 0 }
-  const proven = await findProven(transaction, lines)
+  const proven = ofAccounts(await findProven(transaction, lines), statement)
   const stored = await insertLines(transaction, statement, lines, proven)
   const others = lines.filter(({ line }) => !stored.has(line))
   const known = await findKnown(transaction, statement, others)
@@ -56,11 +60,20 @@ export const findProven = async (
   const rows = await transaction
     .selectFrom('receipts')
     .innerJoin('payments', 'payments.id', 'receipts.payment_id')
-    .select(['receipts.receipt', 'receipts.payment_id', 'payments.amount_kes'])
+    .select(['receipts.receipt', 'receipts.payment_id', 'payments.amount_kes', 'payments.account_id'])
     .where('receipts.receipt', '=', anyOf('receipts.receipt', lines.map(receiptOf)))
     .where('payments.partner_id', '>', 0n)
     .execute()
   return new Map(rows.map((row) => [row.receipt, row]))
+}
+
+/** By what the default account was known when one of its payments was asked for, nobody knows. */
+const ofAccounts = (
+  proven: ReadonlyMap<string, Proven>,
+  { accountIds }: StoredStatement,
+): ReadonlyMap<string, Proven> => {
+  const ids = new Set([DEFAULT_ACCOUNT_ID, ...accountIds])
+  return new Map([...proven].filter(([, { account_id: id }]) => ids.has(id)))
 }
 
 const receiptOf = ({ receipt }: Pick<StatementLine, 'receipt'>): string => receipt

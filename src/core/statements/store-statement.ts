@@ -32,13 +32,7 @@ export type Period = { from: Date; to: Date }
 export const storeStatement = async (
   transaction: Transaction<Schema>,
   { head, lines }: Statement,
-  about: {
-    fingerprint: Buffer
-    shortcode: string
-    fileName: string
-    importedBy: string
-    referencesOf: StoredStatement['referencesOf']
-  },
+  about: { fingerprint: Buffer; fileName: string; importedBy: string } & Omit<StoredStatement, 'statementId'>,
 ): Promise<{ statementId: bigint; counts: Counts; period: Period }> => {
   refuseOtherAccounts(head)
   const { id: statementId } = await transaction
@@ -53,8 +47,9 @@ export const storeStatement = async (
     })
     .returning('id')
     .executeTakeFirstOrThrow()
-  const { shortcode, referencesOf } = about
-  const counts = await storeAll(transaction, { statementId, shortcode, referencesOf }, { head, lines })
+  const { shortcode, accountIds, referencesOf } = about
+  const stored = { statementId, shortcode, accountIds, referencesOf }
+  const counts = await storeAll(transaction, stored, { head, lines })
   const period = periodOf(head, counts)
   await transaction
     .updateTable('statements')

@@ -154,4 +154,44 @@ describe('whose a line of a statement is', () => {
       expect(await found()).toEqual(state === 'failed' ? [`paid_there ${meant} TKP0000001`] : [])
     },
   )
+
+  describe('of a partner with an account of its own', () => {
+    const newAccount = async (): Promise<{ partnerId: bigint; accountId: bigint }> => {
+      const { rows } = await sql<{ partner_id: bigint; id: bigint }>`
+        WITH partner AS (INSERT INTO partners (name) VALUES (gen_random_uuid()) RETURNING id)
+        INSERT INTO partner_accounts (partner_id, shortcode, transaction_type, party_b, consumer_key_sealed,
+          consumer_secret_sealed, passkey_sealed)
+        SELECT id, '600777', 'CustomerBuyGoodsOnline', '500777', '', '', '' FROM partner RETURNING partner_id, id
+      `.execute(own.database)
+      return { partnerId: rows[0]?.partner_id ?? 0n, accountId: rows[0]?.id ?? 0n }
+    }
+
+    it.each(['before', 'after'])(
+      'stays open where its payment is settled, %s the import, with a receipt that was paid to another',
+      async (when) => {
+        const id = await putPayment(own.database, { state: 'unconfirmed', at: AT, ...(await newAccount()) })
+        if (when === 'before') expect(await settle(id)).toMatchObject({ kind: 'settled' })
+        await importLine('rent')
+        if (when === 'after') expect(await settle(id)).toMatchObject({ kind: 'settled' })
+        expect(await exceptions()).toMatchObject([
+          {
+            kind: 'unknown_here',
+            paymentId: id,
+            sentence: `Payment ${id} is paid here by TKP0000001, but M-PESA has KES 150 under it at ${PAID_AT} as paid to another paybill or till than it asked for.`,
+          },
+        ])
+      },
+    )
+
+    it.each(['600777', '500777'])(
+      'fits where it was paid to its till or head office: %s',
+      async (shortcode) => {
+        const account = await newAccount()
+        await putPayment(own.database, { state: 'successful', at: AT, receipt: RECEIPT, ...account })
+        const file = statementOf([{ receipt: RECEIPT, at: PAID_AT, account: 'rent' }])
+        await importFile(own.database, file.replace('600123', shortcode))
+        expect(await exceptions(false)).toEqual([])
+      },
+    )
+  })
 })
