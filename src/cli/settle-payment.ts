@@ -32,7 +32,7 @@ export const addSettle = (environment: Environment, payments: Command): Command 
     .option('--dry-run', 'change nothing: say what would be delivered to whom, or why it is refused')
     .option(
       '--anyway',
-      'also while its payer may still be prompted or Daraja be asked, and where a statement has another amount, payment or paybill under the receipt or says that it was reversed',
+      'also while its payer may still be prompted or Daraja be asked, and where a statement has another amount, payment or paybill under the receipt, says that it was reversed, or has the payment as paid otherwise',
     )
     .addOption(byOption())
     .addHelpText(
@@ -51,7 +51,7 @@ const settle = async (environment: Environment, paymentId: bigint, options: Sett
     validateOnly: options.dryRun === true,
     settleAnyway: options.anyway === true,
   }
-  const { payment, fromState, receiptFilledIn } = await usePaymentOperations(
+  const { payment, fromState, receiptFilledIn, doubts } = await usePaymentOperations(
     environment,
     options.by,
     (service) => service.settlePayment(request),
@@ -68,6 +68,7 @@ const settle = async (environment: Environment, paymentId: bigint, options: Sett
     { payment_id: paymentId, from_state: toPaymentStateName(fromState), state: outcome, dry_run: true },
     [
       `Payment ${paymentId} of ${toText(msisdn)}, ${toText(amount_kes)} KES, would go from ${toPaymentStateName(fromState)} to ${outcome}.`,
+      ...doubts.map(({ what }) => `In spite of this: ${what}.`),
       `Partner ${toText(partner_id)} would get result_code ${toText(result_code)}, "${toText(result_desc)}", at ${toText(callback_url)}.`,
       'Nothing was changed: leave out --dry-run to go on.',
     ],

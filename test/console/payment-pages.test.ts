@@ -180,6 +180,50 @@ describe('a payment', () => {
     expect((await looking.get(`/payments/${id}`)).body).toContain('money settled it as successful')
   })
 
+  it('is settled in spite of what was shown, and of nothing that came up since', async () => {
+    const id = await makeUnconfirmed()
+    const given = { outcome: 'successful', receipt: 'UE4A11B2D1', reason: 'on the statement', anyway: 'on' }
+    await sql`INSERT INTO to_query (payment_id, due_at) VALUES (${id}, now() + interval '1 hour')`.execute(
+      test.database,
+    )
+    const asked = await money.post(`/payments/${id}/settle`, { ...given, anyway: '' })
+    expect(asked.body).toContain('may be settled without you, for Daraja is asked for its outcome')
+    const look = await money.post(`/payments/${id}/settle`, given)
+    expect(look.body).toContain(`payment ${id} may be settled without you, for Daraja is asked`)
+    expect(look.body).toContain('name="despite" value="may_settle_itself"')
+    const confirmed = { ...given, despite: 'may_settle_itself', confirmed: 'yes' }
+    await sql`
+      INSERT INTO statement_exceptions (statement_id, kind, receipt, other_receipt, paid_cents, completed_at)
+      VALUES (${await newStatement()}, 'reversed', 'UE4A11B2D1', 'UE4A11B2D2', 100, now())
+    `.execute(test.database)
+    const refused = await money.post(`/payments/${id}/settle`, confirmed)
+    expect([refused.status, await stateOf(id)]).toEqual([409, 'unconfirmed'])
+    expect(refused.body).toContain('says that UE4A11B2D1 was reversed')
+    const again = await money.post(`/payments/${id}/settle`, given)
+    expect(again.body).toContain('name="despite" value="reversed may_settle_itself"')
+    expect(
+      (await money.post(`/payments/${id}/settle`, { ...confirmed, despite: 'reversed may_settle_itself' }))
+        .status,
+    ).toBe(303)
+    expect(await stateOf(id)).toBe('successful')
+  })
+
+  const newStatement = async (): Promise<bigint> => {
+    const { id } = await test.database
+      .insertInto('statements')
+      .values({
+        fingerprint: Buffer.from('one'),
+        file_name: 'statement.csv',
+        shortcode: '600123',
+        covers_from: new Date(0),
+        covers_to: new Date(0),
+        imported_by: 'amina',
+      })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+    return id
+  }
+
   it('is settled as paid by hand also when it failed here, and as nothing else', async () => {
     const id = await makeUnconfirmed()
     const failed = { outcome: 'failed', reason: 'not on the statement', confirmed: 'yes' }

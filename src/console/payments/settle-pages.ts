@@ -1,4 +1,5 @@
 import { html, type SafeHtml } from '@remix-run/html-template'
+import type { SettleDoubt } from '../../gen/mpesa/gateway/v1/payment_operations_pb.js'
 import { type Payment, PaymentState } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 import { parsePaymentState, toPaymentStateName } from '../../values/payment-state.ts'
 import { facts, link, notice } from '../page/elements.ts'
@@ -62,7 +63,7 @@ ${postForm({
 const anywayField = (): SafeHtml =>
   field({
     name: 'anyway',
-    label: 'The gateway may still settle it by itself, or a statement speaks against the receipt',
+    label: 'The gateway may still settle it by itself, or a statement speaks against it',
     kind: 'select',
     options: [
       ['', 'then leave it'],
@@ -82,12 +83,14 @@ export const settle = async (call: ActionCall): Promise<Done> => {
   const outcome = parsePaymentState(form.get('outcome') ?? '') ?? PaymentState.UNSPECIFIED
   const receipt = filled(form, 'receipt')?.toUpperCase()
   const isConfirmed = form.get('confirmed') === 'yes'
-  const { payment, receiptFilledIn } = await clients.payments.settlePayment({
+  const { payment, receiptFilledIn, doubts } = await clients.payments.settlePayment({
     paymentId,
     outcome,
     receipt,
     reason: form.get('reason') ?? '',
-    settleAnyway: form.get('anyway') === 'on',
+    // Confirmed is what was shown: nothing that came up since.
+    settleAnyway: !isConfirmed && form.get('anyway') === 'on',
+    settleDespite: isConfirmed ? (filled(form, 'despite')?.split(' ') ?? []) : [],
     validateOnly: !isConfirmed,
   })
   if (payment === undefined) throw new Error('nothing was answered')
@@ -99,7 +102,7 @@ export const settle = async (call: ActionCall): Promise<Done> => {
         ? `Payment ${paymentId} has the receipt ${receipt} now. Its partner is not notified: it knows that it is paid.`
         : `Payment ${paymentId} is ${name}. Its partner is notified.`,
     }
-  return confirmPage({ before, after: payment, form, receiptFilledIn })
+  return confirmPage({ before, after: payment, form, receiptFilledIn, doubts })
 }
 
 const confirmPage = (looked: {
@@ -107,8 +110,9 @@ const confirmPage = (looked: {
   after: Payment
   form: URLSearchParams
   receiptFilledIn: boolean
+  doubts: readonly SettleDoubt[]
 }): Page => {
-  const { before, after, form, receiptFilledIn } = looked
+  const { before, after, form, receiptFilledIn, doubts } = looked
   const told = receiptFilledIn
     ? `${before.partnerId} is not told: it knows that it is paid`
     : `${before.partnerId} is told`
@@ -125,12 +129,17 @@ ${facts([
   ['At', before.callbackUrl],
   ['Result', `${after.resultCode ?? ''} ${after.resultDesc ?? ''}`],
   ['Why', form.get('reason')],
+  ['In spite of', doubts.length === 0 ? null : doubts.map(({ what }) => what).join('; ')],
 ])}
 ${postForm({
   action: `/payments/${before.paymentId}/settle`,
   button: 'Settle it',
   tone: 'danger',
-  fields: [...carried, hidden('confirmed', 'yes')],
+  fields: [
+    ...carried,
+    hidden('despite', doubts.map(({ kind }) => kind).join(' ')),
+    hidden('confirmed', 'yes'),
+  ],
 })}<p>${link(`/payments/${before.paymentId}`, 'Back to the payment, without')}</p>`,
   }
 }

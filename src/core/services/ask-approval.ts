@@ -81,8 +81,11 @@ const waitsAlready = async (
   )
 }
 
-/** The same but for why. */
+/** The same but for why, and for the words of what it is made in spite of. */
 const isSameChange = (one: Asked['parameters'], other: Asked['parameters']): boolean =>
-  isDeepStrictEqual(withoutReason(one), withoutReason(other))
+  isDeepStrictEqual(changeOf(one), changeOf(other))
 
-const withoutReason = ({ reason: _why, ...change }: Asked['parameters']): Asked['parameters'] => change
+const changeOf = ({ reason: _why, doubts, ...change }: Asked['parameters']): Asked['parameters'] => ({
+  ...change,
+  doubts: Array.isArray(doubts) ? doubts.map(({ kind }: { kind: string }) => kind) : doubts,
+})

@@ -120,7 +120,7 @@ const carryOut = async (change: Change): Promise<Done> =>
 
 const settleApproved = async (change: Change): Promise<Done> => {
   const { transaction, row, actor, parts } = change
-  const { outcome, receipt, reason, anyway } = settlement.parse(row.parameters)
+  const { outcome, receipt, reason, anyway, doubts } = settlement.parse(row.parameters)
   const paymentId = row.payment_id
   const settled = await settleWithin(transaction, {
     paymentId,
@@ -129,7 +129,8 @@ const settleApproved = async (change: Change): Promise<Done> => {
     receipt,
     reason: `${reason} (asked by ${row.asked_by})`,
     actor,
-    anyway,
+    // In spite of what whoever decides was shown, and of nothing that came up since.
+    anyway: anyway && (doubts?.map(({ kind }) => kind) ?? true),
     isRehearsal: false,
   })
   if (settled.kind !== 'settled') throw toRefusal(settled, { paymentId, outcome, receipt })

@@ -22,6 +22,7 @@ import { readAfterOrBefore, readPageSize } from './message-fields.ts'
 import { toPaymentMessage } from './payment-message.ts'
 import { noPayment, type PaymentOperationsMethods } from './payment-operations-parts.ts'
 import { Refused, wrongField } from './refused.ts'
+import { describeDoubt } from './settle-doubts.ts'
 import { answerFind, answerReveal, answerTimeline } from './timeline-methods.ts'
 
 type Methods = PaymentOperationsMethods
@@ -87,7 +88,7 @@ const answerHistory: Methods['getPaymentHistory'] = async ({ database, reader },
 
 const answerSettle: Methods['settlePayment'] = async (parts, request, actor) => {
   const { database, reader, fourEyes } = parts
-  const { paymentId, settleAnyway, validateOnly } = request
+  const { paymentId, settleAnyway, settleDespite, validateOnly } = request
   const outcome = readOutcome(request.outcome)
   const receipt = readReceipt(outcome, request)
   const reason = parseReason(request.reason)
@@ -99,13 +100,18 @@ const answerSettle: Methods['settlePayment'] = async (parts, request, actor) => 
     receipt,
     reason: reason.value,
     actor,
-    anyway: settleAnyway,
+    anyway: settleAnyway || settleDespite,
     isRehearsal: validateOnly || fourEyes,
   })
   if (settled.kind !== 'settled') throw toRefusal(settled, { paymentId, outcome, receipt })
   const { settlement, payment } = settled
+  const doubts = settled.doubts.map((doubt) => ({
+    kind: doubt.kind,
+    what: describeDoubt(doubt, { paymentId, receipt }).what,
+  }))
   if (fourEyes && !validateOnly) {
-    const parameters = { outcome, receipt, reason: reason.value, anyway: settleAnyway }
+    const anyway = doubts.length > 0
+    const parameters = { outcome, receipt, reason: reason.value, anyway, doubts }
     throw await askApproval(database, { kind: 'settle_payment', paymentId, parameters, actor })
   }
   if (!validateOnly) parts.onSettled(settlement)
@@ -113,6 +119,7 @@ const answerSettle: Methods['settlePayment'] = async (parts, request, actor) => 
     payment: toPaymentMessage(payment),
     fromState: settlement.from === null ? PaymentState.UNSPECIFIED : PAYMENT_STATES[settlement.from],
     receiptFilledIn: isFilledIn(settlement),
+    doubts,
   }
 }
 
@@ -154,45 +161,15 @@ export const toRefusal = (
           ? `payment ${paymentId} is a test payment, and no receipt of M-PESA proves one: give it one that begins with XTES, as those of test payments do`
           : `${receipt} is the receipt of a test payment, and M-PESA gives none like it`,
       )
-    case 'reversed': {
-      const { statementId, by, backCents, at } = settled
-      return notPossible(
-        `statement ${statementId} of M-PESA says that ${receipt} was reversed: its line ${by} gave ${Number(backCents) / 100} KES back at ${at.toISOString()}, and a reversed receipt proves no payment: settle it with a receipt that was not, or as failed, or say that it is settled anyway`,
-      )
-    }
+    case 'reversed':
     case 'gave_back':
-      return notPossible(
-        `statement ${settled.statementId} of M-PESA has ${receipt} as the line that gave back what ${settled.paidBy} paid, and it proves no payment: look for the line that paid it, or say that it is settled anyway`,
-      )
     case 'of_another':
-      return notPossible(
-        `statement ${settled.statementId} of M-PESA has ${receipt} under the account number of payment ${settled.paymentId}: settle that one with it, or say that this one is settled anyway`,
-      )
     case 'of_another_account':
-      return notPossible(
-        `statement ${settled.statementId} of M-PESA has ${receipt} as paid to ${settled.shortcode}, and payment ${paymentId} asked for it to be paid to ${settled.asked}: look whether it is the right receipt, or say that it is settled anyway`,
-      )
-    case 'paid_there': {
-      const { statementId, receipt: by, paidCents } = settled
-      return notPossible(
-        `statement ${statementId} of M-PESA has payment ${paymentId} as paid by ${by}, ${Number(paidCents) / 100} KES: settle it as successful with that receipt, or say that it is settled anyway`,
-      )
-    }
-    case 'other_amount': {
-      const paid = Number(settled.paidCents) / 100
-      return notPossible(
-        `a statement of M-PESA has ${paid} KES under ${receipt}, and payment ${paymentId} asked for ${settled.askedKes}: look whether it is the right receipt, or say that it is settled anyway`,
-      )
-    }
+    case 'other_amount':
+    case 'paid_there':
     case 'may_settle_itself': {
-      const at = settled.dueAt.toISOString()
-      const what =
-        settled.duty === 'push'
-          ? `its payer is still to be prompted (next at ${at}): cancel it`
-          : `Daraja is asked for its outcome (next at ${at}): wait for that`
-      return notPossible(
-        `payment ${paymentId} may be settled without you, for ${what}, or say that it is settled anyway`,
-      )
+      const { what, advice } = describeDoubt(settled, { paymentId, receipt })
+      return notPossible(`${what}: ${advice}`)
     }
     default:
       return settled satisfies never

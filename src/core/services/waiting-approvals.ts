@@ -9,6 +9,8 @@ export const settlement = z.object({
   receipt: z.string().nullable(),
   reason: z.string(),
   anyway: z.boolean(),
+  /** In spite of what; a release before did not keep it. */
+  doubts: z.array(z.object({ kind: z.string(), what: z.string() })).optional(),
 })
 
 /** Approvals that wait, each with its payment's partner, KES and state; all null where the payment is not there any more. */
@@ -44,9 +46,12 @@ export const describe = (approval: Described): { what: string; reason: string | 
   const { kind, payment_id, parameters } = approval
   if (kind === 'erase_payer')
     return { what: `erase the payer of payment ${payment_id}: there is no way back`, reason: null }
-  const { outcome, receipt, reason, anyway } = settlement.parse(parameters)
+  const { outcome, receipt, reason, anyway, doubts } = settlement.parse(parameters)
   const proof = receipt === null ? '' : ` with receipt ${receipt}`
-  const doubt = anyway ? ', whatever the gateway warns of' : ''
+  const known = doubts?.map(({ what }) => what).join('; ')
+  const doubt = anyway
+    ? `, ${known === undefined ? 'whatever the gateway warns of' : `although ${known}`}`
+    : ''
   if (approval.state === 'successful' && receipt !== null)
     return {
       what: `fill in receipt ${receipt} of payment ${payment_id}${moneyOf(approval)}${doubt}; it is paid already, and nobody is told`,

@@ -19,17 +19,20 @@ export type ReceiptDoubt =
 
 type Asked = { paymentId: bigint; accountId: bigint; receipt: string; askedKes: number }
 
-/** Resolves with what a statement says against it; null: none says anything. A failure has no receipt. */
-export const findReceiptDoubt = async (
+/** Resolves with all that statements say against it, what weighs most first. A failure has no receipt. */
+export const findReceiptDoubts = async (
   transaction: Transaction<Schema>,
   { paymentId, accountId, receipt, askedKes }: Omit<Asked, 'receipt'> & { receipt: string | null },
-): Promise<ReceiptDoubt | null> =>
-  receipt === null
-    ? findPaidThere(transaction, { paymentId, receipt })
-    : ((await findReversal(transaction, receipt)) ??
-      (await findGivingBack(transaction, receipt)) ??
-      (await judgeLines(transaction, { paymentId, accountId, receipt, askedKes })) ??
-      findPaidThere(transaction, { paymentId, receipt }))
+): Promise<ReceiptDoubt[]> => {
+  const paidThere = await findPaidThere(transaction, { paymentId, receipt })
+  if (receipt === null) return paidThere
+  return [
+    ...(await findReversal(transaction, receipt)),
+    ...(await findGivingBack(transaction, receipt)),
+    ...(await judgeLines(transaction, { paymentId, accountId, receipt, askedKes })),
+    ...paidThere,
+  ]
+}
 
 type ReversalColumn = 'statement_id' | 'other_receipt' | 'paid_cents' | 'completed_at'
 
@@ -39,38 +42,29 @@ type ReversalRow = {
 }
 
 /** Kept of each receipt that was given back, whatever it proves here, and also where somebody acknowledged it. */
-const findReversal = async (
-  transaction: Transaction<Schema>,
-  receipt: string,
-): Promise<ReceiptDoubt | null> => {
+const findReversal = async (transaction: Transaction<Schema>, receipt: string): Promise<ReceiptDoubt[]> => {
   const { rows } = await sql<ReversalRow>`
     SELECT statement_id, other_receipt, paid_cents, completed_at FROM statement_exceptions
     WHERE kind = 'reversed' AND coalesce(receipt, '') = ${receipt}
     LIMIT 1
   `.execute(transaction)
-  const [row] = rows
-  if (row === undefined) return null
-  return {
+  return rows.map((row) => ({
     kind: 'reversed',
     statementId: row.statement_id,
     by: row.other_receipt,
     backCents: row.paid_cents,
     at: row.completed_at,
-  }
+  }))
 }
 
 /** There are few reversals, and they are next to each other in an index. */
-const findGivingBack = async (
-  transaction: Transaction<Schema>,
-  receipt: string,
-): Promise<ReceiptDoubt | null> => {
+const findGivingBack = async (transaction: Transaction<Schema>, receipt: string): Promise<ReceiptDoubt[]> => {
   const { rows } = await sql<{ statement_id: bigint; paid_by: string }>`
     SELECT statement_id, receipt AS paid_by FROM statement_exceptions
     WHERE kind = 'reversed' AND ${receipt} = ANY (string_to_array(other_receipt, ${BETWEEN_PARTS}))
     LIMIT 1
   `.execute(transaction)
-  const [row] = rows
-  return row === undefined ? null : { kind: 'gave_back', statementId: row.statement_id, paidBy: row.paid_by }
+  return rows.map((row) => ({ kind: 'gave_back', statementId: row.statement_id, paidBy: row.paid_by }))
 }
 
 type Line = RowOf<'statement_lines', 'statement_id' | 'shortcode' | 'payment_id' | 'paid_cents'> & {
@@ -81,7 +75,7 @@ type Line = RowOf<'statement_lines', 'statement_id' | 'shortcode' | 'payment_id'
 const judgeLines = async (
   transaction: Transaction<Schema>,
   { paymentId, accountId, receipt, askedKes }: Asked,
-): Promise<ReceiptDoubt | null> => {
+): Promise<ReceiptDoubt[]> => {
   const lines = await transaction
     .selectFrom('statement_lines')
     .leftJoin('receipts', 'receipts.receipt', 'statement_lines.receipt')
@@ -89,20 +83,28 @@ const judgeLines = async (
     .select('paid_cents')
     .where('statement_lines.receipt', '=', receipt)
     .execute()
+  const doubts: ReceiptDoubt[] = []
   // One that proves a payment already is refused by that.
-  for (const { statement_id: statementId, payment_id: paidId, holder_id: holderId } of lines)
-    if (holderId === null && paidId !== null && paidId !== paymentId)
-      return { kind: 'of_another', statementId, paymentId: paidId }
+  const ofAnother = lines.find(
+    ({ payment_id: paidId, holder_id: holderId }) =>
+      holderId === null && paidId !== null && paidId !== paymentId,
+  )
+  if (ofAnother !== undefined && ofAnother.payment_id !== null)
+    doubts.push({
+      kind: 'of_another',
+      statementId: ofAnother.statement_id,
+      paymentId: ofAnother.payment_id,
+    })
   const other = lines.find(({ paid_cents: cents }) => cents !== BigInt(askedKes) * 100n)
-  if (other !== undefined) return { kind: 'other_amount', paidCents: other.paid_cents, askedKes }
-  return judgeAccount(transaction, accountId, lines)
+  if (other !== undefined) doubts.push({ kind: 'other_amount', paidCents: other.paid_cents, askedKes })
+  return [...doubts, ...(await judgeAccount(transaction, accountId, lines))]
 }
 
 /** Unless the receipt is that of one of the payment's own lines. */
 const findPaidThere = async (
   transaction: Transaction<Schema>,
   { paymentId, receipt }: { paymentId: bigint; receipt: string | null },
-): Promise<ReceiptDoubt | null> => {
+): Promise<ReceiptDoubt[]> => {
   const { rows } = await sql<RowOf<'statement_lines', 'statement_id' | 'receipt' | 'paid_cents'>>`
     SELECT statement_id, receipt, paid_cents FROM statement_lines
     WHERE payment_id = ${paymentId} AND NOT EXISTS (
@@ -113,9 +115,9 @@ const findPaidThere = async (
     ORDER BY completed_at, receipt
   `.execute(transaction)
   const [first] = rows
-  if (first === undefined || rows.some((row) => row.receipt === receipt)) return null
+  if (first === undefined || rows.some((row) => row.receipt === receipt)) return []
   const { statement_id: statementId, paid_cents: paidCents } = first
-  return { kind: 'paid_there', statementId, receipt: first.receipt, paidCents }
+  return [{ kind: 'paid_there', statementId, receipt: first.receipt, paidCents }]
 }
 
 /** What the default account is known by, the settings of `serve` say, and not the database. */
@@ -123,17 +125,17 @@ const judgeAccount = async (
   transaction: Transaction<Schema>,
   accountId: bigint,
   lines: readonly Line[],
-): Promise<ReceiptDoubt | null> => {
+): Promise<ReceiptDoubt[]> => {
   const [line] = lines
-  if (line === undefined) return null
+  if (line === undefined) return []
   const own = await transaction
     .selectFrom('partner_accounts')
     .select(['shortcode', 'party_b'])
     .where('id', '=', accountId)
     .executeTakeFirst()
-  if (own === undefined || lines.some(({ shortcode }) => isOf(own, shortcode))) return null
+  if (own === undefined || lines.some(({ shortcode }) => isOf(own, shortcode))) return []
   const { statement_id: statementId, shortcode } = line
-  return { kind: 'of_another_account', statementId, shortcode, asked: own.party_b }
+  return [{ kind: 'of_another_account', statementId, shortcode, asked: own.party_b }]
 }
 
 /** The paybill or till, or the till's head office. */

@@ -9,7 +9,7 @@ import { type Actor, type AuditEntry, nameOf, recordAudit } from '../audit/recor
 import { findPayment, type Owner, type PaymentRow } from '../payments/find.ts'
 import { decideSettlement, type Settlement } from './decide.ts'
 import type { Evidence } from './evidence.ts'
-import { findPaidAt, findReceiptDoubt, type ReceiptDoubt } from './receipt-doubts.ts'
+import { findPaidAt, findReceiptDoubts, type ReceiptDoubt } from './receipt-doubts.ts'
 import { settle } from './settle.ts'
 
 /** An operator's settlement of a payment. */
@@ -23,26 +23,36 @@ export type HandSettlement = {
   actor: Actor
   /** Why, for whoever asks later; kept in the history with the operator's name. */
   reason: string
-  /** Also while the gateway itself may still settle it, and where a statement speaks against the receipt. */
-  anyway: boolean
+  /**
+   * Also while the gateway itself may still settle it, and where a statement speaks against it: true, whatever does; else
+   * only in spite of doubts of these kinds.
+   */
+  anyway: boolean | readonly string[]
   /** All of it is done, and rolled back. */
   isRehearsal: boolean
 }
 
+/** What speaks against settling a payment, unless its operator says otherwise. */
+export type SettleDoubt =
+  | ReceiptDoubt
+  /** Its payer may still be prompted, or Daraja be asked at that time. */
+  | { kind: 'may_settle_itself'; duty: 'push' | 'query'; dueAt: Date }
+
 /** What came of it. */
 export type HandSettled =
-  /** Or would be, or has the receipt filled in that it lacked; `payment` as it is then. */
-  | { kind: 'settled'; settlement: Settlement; payment: PaymentRow }
+  /**
+   * Or would be, or has the receipt filled in that it lacked; `payment` as it is then, `doubts` those in spite of which it
+   * is.
+   */
+  | { kind: 'settled'; settlement: Settlement; payment: PaymentRow; doubts: SettleDoubt[] }
   /** Nothing was changed, since no arrow leads there from the payment's state (null: none such). */
   | { kind: 'unchanged'; state: PaymentStateName | null }
   /** Nothing was changed, since the receipt proves another payment. */
   | { kind: 'receipt_taken'; paymentId: bigint }
   /** Nothing was changed: M-PESA's receipts prove no test payment (`isTest`), and those of test payments no other. */
   | { kind: 'receipt_of_other_kind'; isTest: boolean }
-  /** Nothing was changed, since a statement of M-PESA speaks against the receipt. */
-  | ReceiptDoubt
-  /** Nothing was changed, since its payer may still be prompted, or Daraja be asked at that time. */
-  | { kind: 'may_settle_itself'; duty: 'push' | 'query'; dueAt: Date }
+  /** Nothing was changed, since that speaks against it. */
+  | SettleDoubt
 
 /** What a partner reads of a payment that an operator settled; M-PESA gave no code for a failure. */
 const OUTCOMES = {
@@ -95,27 +105,33 @@ const settleOne = async (transaction: Transaction<Schema>, request: HandSettleme
   const { paymentId, owner } = request
   const asked = await findPayment(transaction, owner, paymentId)
   if (asked === undefined) return { kind: 'unchanged', state: null }
-  const { receipt, anyway } = request
+  const { receipt } = request
   const isTest = isTestId(asked.partner_id)
   if (receipt !== null && isTestReceipt(receipt) !== isTest) return { kind: 'receipt_of_other_kind', isTest }
-  const doubt =
-    anyway || !isNews(asked, request)
-      ? null
-      : await findReceiptDoubt(transaction, {
-          paymentId,
-          accountId: asked.account_id,
-          receipt,
-          askedKes: asked.amount_kes,
-        })
-  if (doubt !== null) return doubt
+  const doubts: SettleDoubt[] = isNews(asked, request)
+    ? await findReceiptDoubts(transaction, {
+        paymentId,
+        accountId: asked.account_id,
+        receipt,
+        askedKes: asked.amount_kes,
+      })
+    : []
+  const doubt = doubts.find(isInTheWay(request))
+  if (doubt !== undefined) return doubt
   // Before it is settled, which ends its duties.
-  const duty = anyway ? null : await findDuty(transaction, paymentId)
+  const duties = await findDuties(transaction, paymentId)
   const evidence = toEvidence(request, await findPaidAt(transaction, receipt))
   const [settlement] = await settle(transaction, [evidence])
   const payment = await findPayment(transaction, owner, paymentId)
   if (settlement === undefined || !isDone(settlement) || payment === undefined) return toRefusal(settlement)
-  return duty === null ? { kind: 'settled', settlement, payment } : { kind: 'may_settle_itself', ...duty }
+  const duty = duties.find(isInTheWay(request))
+  return duty ?? { kind: 'settled', settlement, payment, doubts: [...doubts, ...duties] }
 }
+
+const isInTheWay =
+  ({ anyway }: HandSettlement) =>
+  ({ kind }: SettleDoubt): boolean =>
+    typeof anyway === 'boolean' ? !anyway : !anyway.includes(kind)
 
 /** Whether it would change anything. */
 const isNews = (asked: PaymentRow, { outcome, receipt }: HandSettlement): boolean => {
@@ -135,17 +151,14 @@ export const isFilledIn = ({ decision }: Pick<Settlement, 'decision'>): boolean 
   decision.kind === 'fill_in_receipt'
 
 /** By what the gateway itself may settle a payment yet, and when. */
-const findDuty = async (
-  transaction: Transaction<Schema>,
-  paymentId: bigint,
-): Promise<{ duty: 'push' | 'query'; dueAt: Date } | null> => {
+const findDuties = async (transaction: Transaction<Schema>, paymentId: bigint): Promise<SettleDoubt[]> => {
   const [push, query] = (['to_submit', 'to_query'] as const).map((table) =>
     transaction.selectFrom(table).select('due_at').where('payment_id', '=', paymentId),
   )
   const pushAt = (await push?.executeTakeFirst())?.due_at
-  if (pushAt !== undefined) return { duty: 'push', dueAt: pushAt }
+  if (pushAt !== undefined) return [{ kind: 'may_settle_itself', duty: 'push', dueAt: pushAt }]
   const queryAt = (await query?.executeTakeFirst())?.due_at
-  return queryAt === undefined ? null : { duty: 'query', dueAt: queryAt }
+  return queryAt === undefined ? [] : [{ kind: 'may_settle_itself', duty: 'query', dueAt: queryAt }]
 }
 
 const toEntry = (

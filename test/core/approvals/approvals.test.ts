@@ -22,6 +22,7 @@ import { openTestFolder } from '../../support/folder.ts'
 import { acceptUntouched, readMoves, readPayment } from '../../support/payments.ts'
 import { quietLog } from '../../support/quiet-log.ts'
 import { startTransports, type Transports } from '../../support/transports.ts'
+import { importFile, SHORTCODE, statementOf } from '../statements/importing.ts'
 
 describe('a change that needs four eyes', () => {
   let test: TestCore
@@ -178,11 +179,40 @@ describe('a change that needs four eyes', () => {
     const { amount_kes } = await readPayment(test.database, paymentId)
     await ask(settle(paymentId, { reason: '0712345678 called', settleAnyway: true }))
     const [waiting] = await as('juma').list()
-    expect(waiting?.what).toMatch(
-      new RegExp(`\\(KES ${amount_kes}, .+\\) as failed, whatever the gateway warns of`),
-    )
+    expect(waiting?.what).toMatch(new RegExp(`\\(KES ${amount_kes}, .+\\) as failed; its partner is told$`))
     expect(waiting?.reason).toMatch(/ called$/)
     expect(waiting?.reason).not.toContain('0712345678')
+  })
+
+  it('says in spite of what it is made, and is not made in spite of what came up since', async () => {
+    const paymentId = await makeUnconfirmed()
+    const { database } = test
+    await database
+      .insertInto('to_query')
+      .values({ payment_id: paymentId, due_at: new Date('2099-01-01T00:00:00Z') })
+      .execute()
+    const paid = { outcome: PaymentState.SUCCESSFUL, receipt: 'UE00000019', settleAnyway: true }
+    const id = await ask(settle(paymentId, paid))
+    const [waiting] = await as('juma').list()
+    expect(waiting?.what).toMatch(
+      `with receipt UE00000019, although payment ${paymentId} may be settled without you, for Daraja is asked for its outcome (next at 2099-01-01T00:00:00.000Z); its partner is told`,
+    )
+    const at = '2026-11-25T09:00:20Z'
+    const { statement } = await importFile(
+      database,
+      statementOf([
+        { receipt: 'UE00000019', at, paidIn: '1' },
+        { receipt: 'UE00000020', at, paidIn: '', withdrawn: '1', linked: 'UE00000019', reason: 'Reversal' },
+      ]),
+      { shortcode: SHORTCODE },
+    )
+    await expect(as('wanjiku').approve(id)).rejects.toThrow(
+      `statement ${statement?.statementId} of M-PESA says that UE00000019 was reversed`,
+    )
+    expect(await stateOf(paymentId)).toBe('unconfirmed')
+    await expect(settle(paymentId, paid)).rejects.toThrow(`another change waits for an approval, as ${id}`)
+    await as('wanjiku').refuse(id)
+    expect(await as('wanjiku').approve(await ask(settle(paymentId, paid)))).toContain('is successful')
   })
 
   it('says that nobody is told where only the receipt of a paid payment is filled in', async () => {

@@ -78,7 +78,7 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'] as const)('approvals over %s', (pr
         kind: 'settle_payment',
         paymentId: first.paymentId,
         what: expect.stringMatching(
-          `^settle payment ${first.paymentId} \\(KES .+\\) as failed, whatever the gateway warns of; its partner is told$`,
+          `^settle payment ${first.paymentId} \\(KES .+\\) as failed, although payment ${first.paymentId} may be settled without you, for its payer is still to be prompted .+; its partner is told$`,
         ),
         reason: 'on the statement',
         askedBy: 'amina',

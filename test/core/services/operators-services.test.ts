@@ -203,7 +203,18 @@ describe.each(PROTOCOLS)('payments, by operators through %s', (protocol) => {
     expect(code).toBe(Code.FailedPrecondition)
     expect(message).toMatch(/may be settled without you, for Daraja is asked .*; nothing was changed$/)
     expect(await stateOf(paymentId)).toBe('unconfirmed')
-    await operations().settlePayment({ ...request, settleAnyway: true }, { headers })
+    const of = { ...request, settleDespite: ['reversed'] }
+    expect((await refusedWith(operations().settlePayment(of, { headers })))[1]).toBe(message)
+    const looked = { ...request, settleAnyway: true, validateOnly: true }
+    const { doubts } = await operations().settlePayment(looked, { headers })
+    expect(doubts).toMatchObject([
+      {
+        kind: 'may_settle_itself',
+        what: expect.stringMatching(/for Daraja is asked for its outcome \(next at .*Z\)$/),
+      },
+    ])
+    const settleDespite = doubts.map(({ kind }) => kind)
+    await operations().settlePayment({ ...request, settleDespite }, { headers })
     expect(await stateOf(paymentId)).toBe('failed')
   })
 

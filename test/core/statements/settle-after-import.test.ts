@@ -67,6 +67,30 @@ describe('settling by hand a payment that a statement has', () => {
     expect(await settle(id, 'TKP0000001')).toMatchObject({ kind: 'settled' })
   })
 
+  it('is in spite of what its operator knows, and of nothing else, and says of what', async () => {
+    const id = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+    await sql`INSERT INTO to_query (payment_id, due_at) VALUES (${id}, now())`.execute(own.database)
+    const lines = [{ receipt: 'TKP0000001', at: PAID_AT, paidIn: '99' }, back('99')]
+    await importFile(own.database, statementOf(lines))
+    const settleDespite = (...anyway: string[]) =>
+      settleByHand(own.database, {
+        ...BY_HAND,
+        paymentId: id,
+        receipt: 'TKP0000001',
+        outcome: 'successful',
+        anyway,
+      })
+    expect(await settleDespite()).toMatchObject({ kind: 'reversed' })
+    expect(await settleDespite('reversed')).toMatchObject({ kind: 'other_amount' })
+    expect(await settleDespite('reversed', 'other_amount')).toMatchObject({ kind: 'may_settle_itself' })
+    expect(await settleDespite('other_amount', 'may_settle_itself')).toMatchObject({ kind: 'reversed' })
+    const doubts = [{ kind: 'reversed' }, { kind: 'other_amount' }, { kind: 'may_settle_itself' }]
+    expect(await settleDespite('reversed', 'other_amount', 'may_settle_itself')).toMatchObject({
+      kind: 'settled',
+      doubts,
+    })
+  })
+
   it('says of one that is paid that it stays paid, and nothing of statements', async () => {
     const id = await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000002' })
     const line = { receipt: 'TKP0000001', at: PAID_AT, account: uniqueOf(id) }

@@ -324,11 +324,20 @@ export declare type SettlePaymentRequest = Message<"mpesa.gateway.v1.SettlePayme
 
   /**
    * Also while the gateway may still prompt the payer, or ask Daraja for the outcome, and where a statement of M-PESA has
-   * another amount, payment or paybill under the receipt, or says that it was reversed.
+   * another amount, payment or paybill under the receipt, says that it was reversed, or has the payment as paid by another
+   * receipt or, where it is to fail, as paid.
    *
    * @generated from field: bool settle_anyway = 6;
    */
   settleAnyway: boolean;
+
+  /**
+   * The same, but only in spite of these, by `SettleDoubt.kind`: where anything else speaks against it, it is refused. So
+   * nobody settles a payment in spite of what came up after they looked.
+   *
+   * @generated from field: repeated string settle_despite = 7;
+   */
+  settleDespite: string[];
 };
 
 /**
@@ -336,6 +345,33 @@ export declare type SettlePaymentRequest = Message<"mpesa.gateway.v1.SettlePayme
  * Use `create(SettlePaymentRequestSchema)` to create a new message.
  */
 export declare const SettlePaymentRequestSchema: GenMessage<SettlePaymentRequest>;
+
+/**
+ * Something that speaks against settling a payment.
+ *
+ * @generated from message mpesa.gateway.v1.SettleDoubt
+ */
+export declare type SettleDoubt = Message<"mpesa.gateway.v1.SettleDoubt"> & {
+  /**
+   * `may_settle_itself`, `reversed`, `gave_back`, `of_another`, `of_another_account`, `other_amount` or `paid_there`.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * The same as a sentence without its stop.
+   *
+   * @generated from field: string what = 2;
+   */
+  what: string;
+};
+
+/**
+ * Describes the message mpesa.gateway.v1.SettleDoubt.
+ * Use `create(SettleDoubtSchema)` to create a new message.
+ */
+export declare const SettleDoubtSchema: GenMessage<SettleDoubt>;
 
 /**
  * @generated from message mpesa.gateway.v1.SettlePaymentResponse
@@ -361,6 +397,13 @@ export declare type SettlePaymentResponse = Message<"mpesa.gateway.v1.SettlePaym
    * @generated from field: bool receipt_filled_in = 3;
    */
   receiptFilledIn: boolean;
+
+  /**
+   * What speaks against it, in spite of which it is settled, or would be.
+   *
+   * @generated from field: repeated mpesa.gateway.v1.SettleDoubt doubts = 4;
+   */
+  doubts: SettleDoubt[];
 };
 
 /**

@@ -1,0 +1,60 @@
+import type { SettleDoubt } from '../settle/settle-by-hand.ts'
+
+/** What speaks against settling a payment, and what a person does about it, each as a part of a sentence. Pure. */
+export const describeDoubt = (
+  doubt: SettleDoubt,
+  { paymentId, receipt }: { paymentId: bigint; receipt: string | null },
+): { what: string; advice: string } => {
+  switch (doubt.kind) {
+    case 'reversed': {
+      const { statementId, by, backCents, at } = doubt
+      return {
+        what: `statement ${statementId} of M-PESA says that ${receipt} was reversed: its line ${by} gave ${toKes(backCents)} KES back at ${at.toISOString()}, and a reversed receipt proves no payment`,
+        advice: 'settle it with a receipt that was not, or as failed, or say that it is settled anyway',
+      }
+    }
+    case 'gave_back':
+      return {
+        what: `statement ${doubt.statementId} of M-PESA has ${receipt} as the line that gave back what ${doubt.paidBy} paid, and it proves no payment`,
+        advice: 'look for the line that paid it, or say that it is settled anyway',
+      }
+    case 'of_another':
+      return {
+        what: `statement ${doubt.statementId} of M-PESA has ${receipt} under the account number of payment ${doubt.paymentId}`,
+        advice: 'settle that one with it, or say that this one is settled anyway',
+      }
+    case 'of_another_account':
+      return {
+        what: `statement ${doubt.statementId} of M-PESA has ${receipt} as paid to ${doubt.shortcode}, and payment ${paymentId} asked for it to be paid to ${doubt.asked}`,
+        advice: LOOK,
+      }
+    case 'other_amount':
+      return {
+        what: `a statement of M-PESA has ${toKes(doubt.paidCents)} KES under ${receipt}, and payment ${paymentId} asked for ${doubt.askedKes}`,
+        advice: LOOK,
+      }
+    case 'paid_there':
+      return {
+        what: `statement ${doubt.statementId} of M-PESA has payment ${paymentId} as paid by ${doubt.receipt}, ${toKes(doubt.paidCents)} KES`,
+        advice: 'settle it as successful with that receipt, or say that it is settled anyway',
+      }
+    case 'may_settle_itself': {
+      const at = doubt.dueAt.toISOString()
+      return doubt.duty === 'push'
+        ? {
+            what: `payment ${paymentId} may be settled without you, for its payer is still to be prompted (next at ${at})`,
+            advice: 'cancel it, or say that it is settled anyway',
+          }
+        : {
+            what: `payment ${paymentId} may be settled without you, for Daraja is asked for its outcome (next at ${at})`,
+            advice: 'wait for that, or say that it is settled anyway',
+          }
+    }
+    default:
+      return doubt satisfies never
+  }
+}
+
+const LOOK = 'look whether it is the right receipt, or say that it is settled anyway'
+
+const toKes = (cents: bigint): number => Number(cents) / 100
