@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { givenRows } from '../../database/given-rows.ts'
+import { DatabaseUnavailable } from '../../database/outage.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { createBatcher } from '../../runtime/batch.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
@@ -36,7 +37,7 @@ export const createOutcomeRecorder = (options: {
   const troubled = new Set<string>()
 
   const run = async (outcomes: readonly Outcome[]): Promise<undefined[]> => {
-    const recorded = await retryUntilStopped(() => recordOutcomes({ database, outcomes, longestMs, random }))
+    const recorded = await retryUntilStopped(recordingOf({ database, outcomes, longestMs, random }))
     for (const outcome of outcomes) troubled.delete(endpointKey(outcome))
     for (const endpoint of recorded.troubled) troubled.add(endpointKey(endpoint))
     for (const change of recorded.changes) reporter.endpointChanged(change)
@@ -84,17 +85,51 @@ type OutcomeOptions = {
   random: () => number
 }
 
+/** What a transaction did that was to be committed, and by which of its own numbers Postgres knows what became of it. */
+type Sent = { transactionNumber: string; recorded: RecordedOutcomes }
+
 /**
- * Brings the breakers of endpoints up to date with outcomes, in their order, in one transaction. An endpoint that was
- * healthy gets a row with its first failure, and loses it with its first success. What is held for an endpoint that
- * opens (again), and has been for `longestMs`, ends as dead.
+ * Makes what brings the breakers of endpoints up to date with outcomes, in their order, in one transaction. An endpoint that
+ * was healthy gets a row with its first failure, and loses it with its first success. What is held for an endpoint that
+ * opens (again), and has been for `longestMs`, ends as dead. Called again, since the answer to a commit was lost, it counts
+ * nothing a second time, and says what the first one did.
  */
-export const recordOutcomes = async (options: OutcomeOptions): Promise<RecordedOutcomes> => {
+export const recordingOf = (options: OutcomeOptions): (() => Promise<RecordedOutcomes>) => {
+  let sent: Sent | null = null
+  return async () => {
+    if (sent !== null && (await isCommitted(options.database, sent))) return sent.recorded
+    return recordOutcomes(options, (one) => {
+      sent = one
+    })
+  }
+}
+
+/**
+ * Throws while Postgres has not noticed yet that nobody waits for the transaction any more. One that it never began, as
+ * after a fail-over, did nothing.
+ */
+const isCommitted = async (database: Database, { transactionNumber }: Sent): Promise<boolean> => {
+  const { rows } = await sql<{ status: string | null }>`
+    SELECT CASE WHEN ${transactionNumber}::xid8 < pg_snapshot_xmax(pg_current_snapshot())
+      THEN pg_xact_status(${transactionNumber}::xid8) END AS status
+  `.execute(database)
+  const status = rows[0]?.status ?? null
+  if (status === 'in progress') throw new DatabaseUnavailable(new Error('a commit is under way still'))
+  return status === 'committed'
+}
+
+const recordOutcomes = async (
+  options: OutcomeOptions,
+  onSent: (sent: Sent) => void,
+): Promise<RecordedOutcomes> => {
   const unlocked = await judgeSuccesses(options)
   if (unlocked !== null) return unlocked
   const recorded = await options.database.transaction().execute(async (transaction) => {
     await addTroubled(transaction, options.outcomes)
-    const known = await readBreakers(transaction, options.outcomes).forUpdate().execute()
+    const known = await readBreakers(transaction, options.outcomes)
+      .select(sql<string>`pg_current_xact_id()::text`.as('transaction_number'))
+      .forUpdate()
+      .execute()
     const judgements = judgeAll(known, options)
     await writeBreakers(
       transaction,
@@ -102,8 +137,11 @@ export const recordOutcomes = async (options: OutcomeOptions): Promise<RecordedO
     )
     const opened = judgements.filter(({ openMs }) => openMs !== null)
     const expired = await expireHeld(transaction, { endpoints: opened, longestMs: options.longestMs })
+    const done = { troubled: troubledOf(judgements), changes: changesOf(judgements), expired }
+    const transactionNumber = known[0]?.transaction_number
+    if (transactionNumber !== undefined) onSent({ transactionNumber, recorded: done })
     crashPoint('note_outcomes.before_commit')
-    return { troubled: troubledOf(judgements), changes: changesOf(judgements), expired }
+    return done
   })
   crashPoint('note_outcomes.after_commit')
   return recorded

@@ -3,7 +3,7 @@ import type { Database } from '../../../src/database/connect.ts'
 import { type Claim, recordAttempts } from '../../../src/dispatcher/deliver/attempts.ts'
 import type { PostResult } from '../../../src/dispatcher/deliver/post.ts'
 import type { Verdict } from '../../../src/dispatcher/endpoints/breaker.ts'
-import { recordOutcomes } from '../../../src/dispatcher/endpoints/record-outcomes.ts'
+import { recordingOf } from '../../../src/dispatcher/endpoints/record-outcomes.ts'
 import { releaseDue } from '../../../src/dispatcher/endpoints/release.ts'
 import { createTestDatabase, openTestDatabase } from '../../support/database.ts'
 import { type DatabaseClock, startDatabaseClock } from '../../support/database-clock.ts'
@@ -49,14 +49,17 @@ const createSteps = (database: Database, clock: DatabaseClock) => {
       Array.from({ length: count }, () => 'https://shop.co.ke/callback'),
     )
 
-  /** What attempts of these deliveries, in this order, said of their endpoint. */
-  const note = (ids: readonly bigint[], verdict: Verdict) =>
-    recordOutcomes({
+  /** What attempts of these deliveries, in this order, said of their endpoint, to be recorded. */
+  const recording = (ids: readonly bigint[], verdict: Verdict) =>
+    recordingOf({
       database,
       outcomes: ids.map((delivery_id) => ({ ...SHOP, delivery_id, payment_id: 1n, verdict })),
       longestMs: LONGEST_MS,
       random: () => 0,
     })
+
+  /** The same, recorded. */
+  const note = (ids: readonly bigint[], verdict: Verdict) => recording(ids, verdict)()
 
   const readEndpoint = () =>
     database.selectFrom('endpoints').selectAll().where('host', '=', SHOP.host).executeTakeFirst()
@@ -103,5 +106,5 @@ const createSteps = (database: Database, clock: DatabaseClock) => {
     return released
   }
 
-  return { add, note, readEndpoint, countHeld, open, pause, resume, fail, releasedIn }
+  return { add, recording, note, readEndpoint, countHeld, open, pause, resume, fail, releasedIn }
 }

@@ -35,6 +35,33 @@ describe('an endpoint that is well', () => {
   })
 })
 
+describe('a record that is repeated', () => {
+  it.each([3, 5])('for its answer was lost, counts %i failures once, and says what it did', async (count) => {
+    const record = test.recording([1n, 2n, 3n, 4n, 5n].slice(0, count), 'fails')
+    const first = await record()
+    expect(first.changes).toHaveLength(count === 5 ? 1 : 0)
+    const before = await test.readEndpoint()
+    expect(await record()).toEqual(first)
+    expect(await test.readEndpoint()).toEqual(before)
+  })
+
+  it('for its commit failed, counts', async () => {
+    const record = test.recording([1n, 2n], 'fails')
+    await sql`
+      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$
+    `.execute(test.database)
+    await sql`
+      CREATE CONSTRAINT TRIGGER refused AFTER UPDATE ON endpoints DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW EXECUTE FUNCTION refuse()
+    `.execute(test.database)
+    await expect(record()).rejects.toThrow('refused')
+    await sql`DROP FUNCTION refuse CASCADE`.execute(test.database)
+    expect(await test.readEndpoint()).toBeUndefined()
+    await record()
+    expect(await test.readEndpoint()).toMatchObject({ failures: 2 })
+  })
+})
+
 describe('an endpoint that is open', () => {
   it('has what is due held, without an attempt, and nobody else’s', async () => {
     await test.open()
