@@ -81,18 +81,36 @@ const importPrepared = async (
     // Between two statements of SQL rows are read, for longer than any other transaction may be idle.
     await sql`SET LOCAL idle_in_transaction_session_timeout = 0`.execute(transaction)
     if (!(await isAloneImporting(transaction))) return { kind: 'busy' }
-    const known = await transaction
-      .selectFrom('statements')
-      .select('id')
-      .where('fingerprint', '=', fingerprint)
-      .executeTakeFirst()
-    if (known !== undefined) return { kind: 'known', statementId: known.id }
-    const statementId = await importNew(transaction, options, statement, fingerprint)
+    const shortcode = statement.head.shortcode ?? options.shortcode
+    const known = await findKnown(transaction, { fingerprint, shortcode })
+    if (known.statementId !== null) return { kind: 'known', statementId: known.statementId }
+    const statementId = await importNew(transaction, options, statement, known.fingerprint)
     crashPoint('import_statement.before_commit')
     return { kind: 'imported', statementId }
   })
   crashPoint('import_statement.after_commit')
   return imported
+}
+
+/**
+ * The statement that was made of the very file, and else the fingerprint of the one that is to be. A file that does not say
+ * of which paybill or till it is may have been imported as another one's, by mistake: that one keeps the file's own.
+ */
+const findKnown = async (
+  transaction: Transaction<Schema>,
+  { fingerprint, shortcode }: { fingerprint: Buffer; shortcode: string | null },
+): Promise<{ statementId: bigint | null; fingerprint: Buffer }> => {
+  const find = (given: Buffer) =>
+    transaction
+      .selectFrom('statements')
+      .select(['id', 'shortcode'])
+      .where('fingerprint', '=', given)
+      .executeTakeFirst()
+  const known = await find(fingerprint)
+  if (known === undefined || shortcode === null || known.shortcode === shortcode)
+    return { statementId: known?.id ?? null, fingerprint }
+  const ofItsOwn = createHash('sha256').update(fingerprint).update(shortcode).digest()
+  return { statementId: (await find(ofItsOwn))?.id ?? null, fingerprint: ofItsOwn }
 }
 
 const importNew = async (

@@ -60,6 +60,33 @@ describe('importing a statement', () => {
     expect(await counts()).toEqual(before)
   })
 
+  it('that does not say of which paybill it is, and was imported as another one’s by mistake, is of the right one too, once', async () => {
+    await sql`
+      WITH partner AS (INSERT INTO partners (name) VALUES ('Duka') RETURNING id)
+      INSERT INTO partner_accounts (partner_id, shortcode, transaction_type, party_b, consumer_key_sealed,
+        consumer_secret_sealed, passkey_sealed)
+      SELECT id, '600777', 'CustomerPayBillOnline', '600777', '', '', '' FROM partner
+    `.execute(own.database)
+    const file = await statementFixture('columns-only.csv')
+    const mistaken = await importFile(own.database, file, { shortcode: '600123' })
+    const right = await importFile(own.database, file, { shortcode: '600777' })
+    expect(right).toMatchObject({
+      alreadyImported: false,
+      statement: { shortcode: '600777', paidLines: 2, knownLines: 0 },
+    })
+    for (const [shortcode, { statement }] of [
+      ['600123', mistaken],
+      ['600777', right],
+      [undefined, mistaken],
+    ] as const)
+      expect(
+        await importFile(own.database, file, shortcode === undefined ? {} : { shortcode }),
+      ).toMatchObject({
+        alreadyImported: true,
+        statement: { statementId: statement?.statementId },
+      })
+  })
+
   it.each([
     ['broken in its middle', `${statementOf([line(1), line(2)])}\r\n"TKQ0000003","25-11-2026 1`, /^line 8: /],
     [
