@@ -141,4 +141,18 @@ describe('the pages about statements', () => {
     expect((await looking.get(`${address}&format=csv`)).body).toContain('2026-11-25,1,150')
     expect((await looking.get('/statements/totals?from=2026-11-25&to=2026-11-01')).status).toBe(422)
   })
+
+  it('lead to settling what is to be settled, and nothing else', async () => {
+    const looking = await test.as('look')
+    const list = async () => (await looking.get('/statement-exceptions?open=yes&kind=paid_there')).body
+    const id = await putPayment(test.database, { state: 'failed', at: '2026-11-25T13:00:00Z' })
+    const at = '2026-11-25T13:00:20Z'
+    const account = referencesOf({ id, reference: null, callback_nonce: null })[0]?.reference ?? ''
+    await importFile(test.database, statementOf([{ receipt: 'TKP0000011', at, account }]))
+    expect(await list()).toContain('Settle it</a>')
+    const back = { receipt: 'TKP0000018', at, paidIn: '', withdrawn: '50', linked: 'TKP0000011' }
+    await importFile(test.database, statementOf([{ ...back, reason: 'Payment Reversal' }]))
+    expect(await list()).toContain('M-PESA gave KES 50 back of what TKP0000011 paid')
+    expect(await list()).not.toContain('Settle it</a>')
+  })
 })

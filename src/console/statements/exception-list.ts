@@ -127,7 +127,7 @@ const verbs = (one: StatementException): SafeHtml => {
   if (one.state === 'acknowledged') return html`${one.acknowledgedBy ?? ''}: ${one.note ?? ''}`
   if (one.state !== 'open') return html`–`
   const settle =
-    one.kind === 'paid_there' && one.paymentId !== undefined
+    one.paymentId !== undefined && one.command?.startsWith('gateway payments settle') === true
       ? html`<p>${link(`/payments/${one.paymentId}`, 'Settle it')}, or at a shell: <code>${one.command ?? ''}</code></p>`
       : ''
   return html`<p>${one.advice}</p>${settle}${postForm({
