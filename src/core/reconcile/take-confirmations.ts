@@ -15,7 +15,7 @@ export type PullWindow = { from: Date; to: Date; payments: (ToConfirm & Recalled
 /** Payments that are looked for in one window at most. */
 const LIMIT = 1000
 
-/** Payments accepted within so long of the first share a window, ms. */
+/** Payments whose payers were prompted within so long of the first share a window, ms. */
 const WINDOW_MS = 3_600_000
 
 /** What is paid is in M-PESA's records soon after the prompt; clocks may differ. */
@@ -26,10 +26,13 @@ const AFTER_MS = 3_600_000
 const RECORDS_REACH_MS = 47 * 3_600_000
 
 type DueRow = RowOf<'to_confirm', 'payment_id' | 'pulls'> &
-  RowOf<'payments', 'created_at' | 'msisdn' | 'amount_kes' | 'callback_nonce'> & { too_old: SqlBool }
+  RowOf<'payments', 'created_at' | 'msisdn' | 'amount_kes' | 'callback_nonce'> & {
+    prompted_at: Date
+    too_old: SqlBool
+  }
 
 /**
- * Takes the payments of an account that are due to be looked for and were accepted at about the same time; null when
+ * Takes the payments of an account that are due to be looked for and were pushed at about the same time; null when
  * none is. They are put off in the same transaction, longer each time: should this process end now, they are looked for
  * the next time.
  */
@@ -45,15 +48,15 @@ export const takeConfirmations = async (options: {
     const due = await lockDue(transaction, options)
     await endOld(transaction, due.filter((row) => row.too_old).map(idOf))
     const recent = due.filter((row) => !row.too_old)
-    const firstMs = Math.min(...recent.map(createdMs))
-    const together = recent.filter((row) => createdMs(row) < firstMs + WINDOW_MS)
+    const firstMs = Math.min(...recent.map(promptedMs))
+    const together = recent.filter((row) => promptedMs(row) < firstMs + WINDOW_MS)
     await putOff(transaction, together, options)
     crashPoint('take_confirmations.before_commit', together.length)
     return together
   })
   crashPoint('take_confirmations.after_commit', rows.length)
   if (rows.length === 0) return null
-  const times = rows.map(createdMs)
+  const times = rows.map(promptedMs)
   return {
     from: new Date(Math.min(...times) - BEFORE_MS),
     to: new Date(Math.max(...times) + AFTER_MS),
@@ -68,7 +71,13 @@ export const takeConfirmations = async (options: {
 }
 
 const idOf = (row: DueRow): bigint => row.payment_id
-const createdMs = (row: DueRow): number => row.created_at.getTime()
+const promptedMs = (row: DueRow): number => row.prompted_at.getTime()
+
+/** When its payer was prompted, which may be a day after it was asked for. */
+const PROMPTED_AT = sql<Date>`coalesce((
+  SELECT max(at) FROM payment_history moves
+  WHERE moves.payment_id = payments.id AND moves.to_state = 'submitting' AND moves.at >= payments.created_at
+), payments.created_at)`
 
 const lockDue = (
   transaction: Transaction<Schema>,
@@ -91,10 +100,9 @@ const lockDue = (
     .innerJoin('payments', 'payments.id', 'due.payment_id')
     .select(['due.payment_id', 'due.pulls', 'payments.created_at', 'payments.amount_kes'])
     .select(['payments.msisdn', 'callback_nonce'])
+    .select(PROMPTED_AT.as('prompted_at'))
     .select(
-      sql<SqlBool>`payments.created_at < now() - make_interval(secs => ${RECORDS_REACH_MS / 1000})`.as(
-        'too_old',
-      ),
+      sql<SqlBool>`${PROMPTED_AT} < now() - make_interval(secs => ${RECORDS_REACH_MS / 1000})`.as('too_old'),
     )
     .execute()
 

@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
+import { MAX_EXPIRES_IN_SECONDS } from '../../values/expires-in.ts'
 import { findIdBounds } from '../payments/id-bounds.ts'
 import { assignLines, recordPaidAgain } from './assign-lines.ts'
 import { settleDoubts } from './doubts.ts'
@@ -16,6 +17,7 @@ type PaymentRow = RowOf<
   | 'state'
   | 'receipt'
   | 'created_at'
+  | 'submit_by'
   | 'transaction_date'
   | 'reference'
   | 'callback_nonce'
@@ -37,12 +39,12 @@ export type Matching = {
 /** Payments that are looked at in one statement of SQL. */
 const BATCH = 1_000
 
-/** A payment that was made so long before the statement begins may be paid in it, ms. */
-const MADE_BEFORE_MS = 24 * 3_600_000
-
-/** A payer pays within so long of the request, s; clocks differ by less than the other. */
+/** A payer pays within so long of when the prompt may have come at the latest, s; clocks differ by less than the other. */
 const PAID_WITHIN_S = 3_600
 const CLOCKS_DIFFER_S = 300
+
+/** A payment that was made so long before the statement begins may be paid in it, ms. */
+const MADE_BEFORE_MS = (MAX_EXPIRES_IN_SECONDS + PAID_WITHIN_S) * 1000
 
 /**
  * Goes through the payments of the statement's accounts and time, and keeps those that are paid here and not there, and
@@ -73,8 +75,8 @@ const nextPayments = (
 ): Promise<PaymentRow[]> =>
   transaction
     .selectFrom('payments')
-    .select(['id', 'amount_kes', 'state', 'receipt', 'created_at', 'transaction_date', 'reference'])
-    .select('callback_nonce')
+    .select(['id', 'amount_kes', 'state', 'receipt', 'created_at', 'submit_by', 'transaction_date'])
+    .select(['reference', 'callback_nonce'])
     .where('id', '>', after)
     .where('id', '<', below)
     .where('account_id', '=', anyOf('payments.account_id', accountIds))
@@ -132,6 +134,7 @@ const recordPaid = async (
   const given = givenRows(references, {
     id: ['payments.id', ({ payment }) => payment.id],
     created_at: ['payments.created_at', ({ payment }) => payment.created_at],
+    submit_by: ['payments.submit_by', ({ payment }) => payment.submit_by],
     reference: ['text', ({ reference }) => reference.toUpperCase()],
     is_unique: ['bool', ({ isUnique }) => isUnique],
   })
@@ -141,7 +144,7 @@ const recordPaid = async (
       SELECT receipt, paid_cents, completed_at, reference FROM statement_lines
       WHERE statement_id = ${statementId} AND upper(reference) = given.reference AND payment_id IS NULL
         AND completed_at >= given.created_at - make_interval(secs => ${CLOCKS_DIFFER_S})
-        AND completed_at <= given.created_at + make_interval(secs => ${PAID_WITHIN_S})
+        AND completed_at <= given.submit_by + make_interval(secs => ${PAID_WITHIN_S})
       OFFSET 0
     ) lines
   `.execute(transaction)

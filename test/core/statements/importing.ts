@@ -59,6 +59,8 @@ export const importFile = async (
 export type GivenPayment = {
   state: PaymentStateName
   at: string
+  /** Until when its payer may be prompted; `at` unless given. */
+  submitBy?: string
   receipt?: string
   amountKes?: number
   reference?: string
@@ -70,14 +72,14 @@ export type GivenPayment = {
 /** Puts a payment there that was asked for at an instant and, if it is paid or failed, ended twenty seconds later. */
 export const putPayment = async (database: Database, payment: GivenPayment): Promise<bigint> => {
   const { state, at, receipt = null, amountKes = 150, reference = null, accountId = 0n } = payment
-  const { partnerId = 1n, nonce = null } = payment
+  const { partnerId = 1n, nonce = null, submitBy = at } = payment
   const created = new Date(at)
   const ended = ['successful', 'failed'].includes(state) ? new Date(created.getTime() + 20_000) : null
   const { rows } = await sql<{ id: bigint }>`
     INSERT INTO payments (partner_id, msisdn, amount_kes, reference, callback_url, state, created_at, submit_by, receipt,
       transaction_date, account_id, callback_nonce)
     VALUES (${partnerId}, '254712345678', ${amountKes}, ${reference}, 'https://shop.co.ke/callback', ${state},
-      ${created}, ${created}, ${receipt}, ${ended}, ${accountId}, ${nonce})
+      ${created}, ${new Date(submitBy)}, ${receipt}, ${ended}, ${accountId}, ${nonce})
     RETURNING id
   `.execute(database)
   const id = rows[0]?.id ?? 0n

@@ -80,6 +80,20 @@ describe('a statement held against the payments', () => {
     },
   )
 
+  it('names one whose payer was prompted a day after it was asked for, as it might be', async () => {
+    const given = {
+      state: 'unconfirmed',
+      at: '2026-11-24T20:30:00Z',
+      submitBy: '2026-11-25T20:30:00Z',
+    } as const
+    const id = await putPayment(own.database, given)
+    await putPayment(own.database, { state: 'unconfirmed', at: given.at, reference: 'ORD-7' })
+    const line = paid('TKP0000001', { account: uniqueOf(id), at: '2026-11-25T20:31:00Z' })
+    const late = paid('TKP0000002', { account: 'ORD7', at: '2026-11-25T20:31:00Z' })
+    await importFile(own.database, statementOf([line, late]))
+    expect((await found()).toSorted()).toEqual([`paid_there ${id} TKP0000001`, 'unknown_here  TKP0000002'])
+  })
+
   it('names one by what its partner calls it, if amount and time are its own and nobody else’s', async () => {
     const id = await putPayment(own.database, { state: 'failed', at: AT, reference: 'ORD-1042' })
     await putPayment(own.database, { state: 'failed', at: '2026-11-25T05:00:00Z', reference: 'ORD-1042' })
