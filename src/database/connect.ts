@@ -57,6 +57,12 @@ export const connectDatabase = (options: {
     application_name: 'mpesa-gateway',
     synchronous_commit: 'on',
     timezone: 'UTC',
+    // Whatever the database, or the role, has for all its sessions: texts of instants and of SQL are read in one way,
+    // statements see what was committed before them, and how long one takes, its waits included, is bounded below.
+    datestyle: 'ISO',
+    standard_conforming_strings: 'on',
+    default_transaction_isolation: 'read committed',
+    lock_timeout: '0',
     // Statements take milliseconds, and compiling one takes tens to hundreds. Postgres compiles what it thinks is
     // expensive, such as each scan of a small table under `enable_seqscan = off`.
     jit: 'off',
@@ -64,9 +70,8 @@ export const connectDatabase = (options: {
     idle_in_transaction_session_timeout: LONGEST_IDLE_IN_TRANSACTION,
     // The trigger that does it for processes of the release before leaves ours alone.
     'mpesa_gateway.enters_receipts': 'on',
-    ...(answerWithinMs !== undefined && {
-      statement_timeout: `${Math.ceil(answerWithinMs * STATEMENT_SHARE)}ms`,
-    }),
+    statement_timeout:
+      answerWithinMs === undefined ? '0' : `${Math.ceil(answerWithinMs * STATEMENT_SHARE)}ms`,
     ...options.settings,
   }
   const pool = new Pool({
@@ -76,7 +81,7 @@ export const connectDatabase = (options: {
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
     options: Object.entries(settings)
-      .map(([name, value]) => `-c ${name}=${value}`)
+      .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
       .join(' '),
     types: bigintTypes(),
   })

@@ -1,0 +1,66 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectDatabase, type Database } from '../../src/database/connect.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { quietLog } from '../support/quiet-log.ts'
+import { runStatement } from '../support/test-run.ts'
+
+/** What an administrator may have set for all sessions of a database. */
+const GIVEN = {
+  lock_timeout: '50ms',
+  statement_timeout: '100ms',
+  default_transaction_isolation: 'serializable',
+  datestyle: 'German, DMY',
+  intervalstyle: 'sql_standard',
+  standard_conforming_strings: 'off',
+}
+
+describe('whatever an administrator has set for sessions of the database', () => {
+  let own: TestDatabase
+  let database: Database
+
+  beforeAll(async () => {
+    own = await createTestDatabase()
+    const name = new URL(own.url).pathname.slice(1)
+    for (const [setting, value] of Object.entries(GIVEN))
+      await runStatement(own.url, `ALTER DATABASE ${name} SET ${setting} = '${value}'`)
+    database = connectDatabase({ databaseUrl: own.url, poolSize: 2, log: quietLog })
+    await sql`INSERT INTO daraja_accounts (shortcode) VALUES ('600000')`.execute(database)
+  })
+  afterAll(async () => {
+    await database.destroy()
+    await own.drop()
+  })
+
+  it('a lock is waited for', async () => {
+    const lock = sql`SELECT FROM daraja_accounts FOR UPDATE`
+    const { waiting } = await database.transaction().execute(async (transaction) => {
+      await lock.execute(transaction)
+      const others = lock.execute(database)
+      others.catch(() => undefined)
+      for (let times = 0; times < 6; times += 1) await sql`SELECT pg_sleep(0.05)`.execute(transaction)
+      return { waiting: others }
+    })
+    await waiting
+  })
+
+  it('a command’s statement takes as long as it takes', async () => {
+    await sql`SELECT pg_sleep(0.3)`.execute(database)
+  })
+
+  it('a transaction reads what others have committed since it began', async () => {
+    const read = sql`SELECT shortcode FROM daraja_accounts ORDER BY shortcode`
+    await database.transaction().execute(async (transaction) => {
+      expect((await read.execute(transaction)).rows).toEqual([{ shortcode: '600000' }])
+      await sql`INSERT INTO daraja_accounts (shortcode) VALUES ('600001')`.execute(database)
+      expect((await read.execute(transaction)).rows).toHaveLength(2)
+    })
+  })
+
+  it('instants are read as they are, and a backslash is one', async () => {
+    const { rows } = await sql`
+      SELECT '2026-05-04T18:04:28.5Z'::timestamptz AS at, '2026-05-04'::date::text AS day, 'a\\d' AS text
+    `.execute(database)
+    expect(rows).toEqual([{ at: new Date('2026-05-04T18:04:28.5Z'), day: '2026-05-04', text: 'a\\d' }])
+  })
+})
