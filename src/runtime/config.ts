@@ -14,13 +14,18 @@ export class BadSettings extends Error {
   override name = 'BadSettings'
 }
 
+/**
+ * The text of a variable without the blanks around it: files of variables with another machine's ends of lines leave a
+ * carriage return behind each. An empty one is how shells and compose files say "not set".
+ */
+const textOf = (given: string | undefined): string => (given ?? '').trim()
+
 const readSetting = (
   name: SettingName,
   given: string | undefined,
 ): { value: unknown } | { problem: string } => {
   const setting: Setting<unknown> = SETTINGS[name]
-  // An empty variable is how shells and compose files say "not set".
-  const text = given === undefined || given === '' ? setting.default : given
+  const text = textOf(given) === '' ? setting.default : textOf(given)
   if (text === undefined) return { problem: `${name} is required: ${setting.help}` }
   if (text === null) return { value: null }
   const parsed = setting.parse.safeParse(text)
@@ -84,7 +89,7 @@ const fill = (tree: SettingTree, values: Config<SettingName>): Record<string, un
 export const secretsOf = (environment: Record<string, string | undefined>): string[] =>
   Object.entries<Setting<unknown>>(SETTINGS)
     .filter(([, setting]) => setting.secret === true)
-    .flatMap(([name]) => partsOf(environment[name] ?? ''))
+    .flatMap(([name]) => partsOf(textOf(environment[name])))
 
 const partsOf = (text: string): string[] =>
   text.includes('://')

@@ -17,13 +17,28 @@ export const wholeNumber = (from: number, to: number) =>
     .transform(Number)
     .refine((value) => value >= from && value <= to, `must be a whole number from ${from} to ${to}`)
 
-const isUrl = (text: string, protocols: readonly string[]): boolean =>
-  protocols.includes(URL.parse(text)?.protocol ?? '')
+/** Written out, too: what is made of it goes by its text, and `URL` takes `https:host` for a whole one. */
+const isUrl = (text: string, protocols: readonly string[]): boolean => {
+  const protocol = URL.parse(text)?.protocol ?? ''
+  return protocols.includes(protocol) && text.toLowerCase().startsWith(`${protocol}//`)
+}
 
 export const url = (protocols: string[]) =>
   z.string().refine((text) => isUrl(text, protocols), {
     error: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   })
+
+/** A web address that paths are put behind. */
+export const baseUrl = url(['http:', 'https:'])
+  .refine((text) => !/[\s?#]/.test(text) && isWithoutUser(text), {
+    error: 'must be a host and at most a path: no user, no query (?), no fragment (#), no blank',
+  })
+  .transform((text) => text.replace(/(?<!\/)\/+$/, ''))
+
+const isWithoutUser = (text: string): boolean => {
+  const parsed = URL.parse(text)
+  return parsed === null || parsed.username + parsed.password === ''
+}
 
 const NATS_PROTOCOLS = ['nats:', 'tls:']
 
@@ -146,7 +161,7 @@ const FORBIDDEN_IN_CALLBACK_URLS = /mpesa|safaricom|exe|cmd|sql|query/i
 /** Public tunnels, which Daraja usually blocks. */
 const TUNNEL_HOSTS = /ngrok|requestbin/i
 
-export const publicUrl = url(['http:', 'https:'])
+export const publicUrl = baseUrl
   .refine((value) => !FORBIDDEN_IN_CALLBACK_URLS.test(value), {
     error:
       'must not hold mpesa, safaricom, exe, exec, cmd, sql or query: Daraja refuses callback URLs with these words',
@@ -155,11 +170,10 @@ export const publicUrl = url(['http:', 'https:'])
   .refine((value) => !/^https?:\/\/[^/]*[A-Z]/.test(value), {
     error: 'must have its host in lower case: Daraja may refuse capitals',
   })
-  .transform((value) => value.replace(/(?<!\/)\/+$/, ''))
 
 /** An operator sets it, so it may lead anywhere; a user and password in it would stand in the database. */
 export const signalUrl = url(['http:', 'https:'])
-  .refine((text) => (URL.parse(text)?.username ?? '') === '' && (URL.parse(text)?.password ?? '') === '', {
+  .refine(isWithoutUser, {
     error: 'must hold no user and no password: signals are signed with SIGNAL_SECRET',
   })
   .refine((text) => !text.includes('#'), { error: 'must have no fragment (#)' })

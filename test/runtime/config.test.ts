@@ -59,6 +59,14 @@ describe('settings', () => {
     ['PUBLIC_URL', 'https://shop.co.ke/SafariCom'],
     ['PUBLIC_URL', 'https://Shop.co.ke'],
     ['PUBLIC_URL', 'https://abc.ngrok.io'],
+    ['PUBLIC_URL', 'https:payments.shop.co.ke'],
+    ['PUBLIC_URL', 'https://payments.shop.co.ke/?from=daraja'],
+    ['PUBLIC_URL', 'https://payments.shop.co.ke/#callbacks'],
+    ['PUBLIC_URL', 'https://user:word@payments.shop.co.ke'],
+    ['PUBLIC_URL', 'https://payments.shop.co.ke /mobile'],
+    ['DARAJA_BASE_URL', 'https:sandbox.safaricom.co.ke'],
+    ['DARAJA_BASE_URL', 'https://sandbox.safaricom.co.ke/?grant_type=client_credentials'],
+    ['CONSOLE_URL', 'https:console.shop.co.ke'],
     ['DARAJA_SHORTCODE', '17437x'],
     ['DARAJA_TRANSACTION_TYPE', 'PayBill'],
     ['SECRET_KEY', 'ab'],
@@ -114,6 +122,36 @@ describe('settings', () => {
     expect(config.PUBLIC_URL).toBe('https://payments.shop.co.ke')
     expect(config.SECRET_KEY.toString('hex')).toBe(HEX_KEY)
     expect(config.CALLBACK_ALLOW_HTTP).toBe(true)
+  })
+
+  it.each(['\r', ' ', '\n', '\t'])('do not take %j around a value for a part of it', (blank) => {
+    const around = (value: string): string => `${blank}${value}${blank}`
+    const given = {
+      PUBLIC_URL: around('https://payments.shop.co.ke'),
+      DARAJA_BASE_URL: around('https://sandbox.safaricom.co.ke'),
+      DARAJA_CONSUMER_SECRET: around('consumer-secret'),
+      SPOOL_DIR: around('/var/spool/gateway'),
+      HTTP_PORT: around('8080'),
+      NATS_URL: blank,
+    }
+    expect(
+      readConfig(given, [
+        'PUBLIC_URL',
+        'DARAJA_BASE_URL',
+        'DARAJA_CONSUMER_SECRET',
+        'SPOOL_DIR',
+        'HTTP_PORT',
+        'NATS_URL',
+      ]),
+    ).toEqual({
+      PUBLIC_URL: 'https://payments.shop.co.ke',
+      DARAJA_BASE_URL: 'https://sandbox.safaricom.co.ke',
+      DARAJA_CONSUMER_SECRET: 'consumer-secret',
+      SPOOL_DIR: '/var/spool/gateway',
+      HTTP_PORT: 8080,
+      NATS_URL: null,
+    })
+    expect(secretsOf(given)).toContain('consumer-secret')
   })
 
   it('read names with their probabilities', () => {

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { flag, milliseconds, text, url, wholeNumber } from '../setting-parsers.ts'
+import { baseUrl, flag, milliseconds, text, wholeNumber } from '../setting-parsers.ts'
 import type { Setting } from './setting.ts'
 
 /** The account at Daraja, what is asked of it, and what is done about open payments. */
 export const PAYMENT_SETTINGS = {
   DARAJA_BASE_URL: {
-    parse: url(['http:', 'https:']).transform((value) => value.replace(/(?<!\/)\/+$/, '')),
+    parse: baseUrl,
     help: '`https://api.safaricom.co.ke`, `https://sandbox.safaricom.co.ke` or the simulator',
   },
   DARAJA_CONSUMER_KEY: { parse: text, help: 'the app’s key on the Daraja portal', secret: true },
