@@ -20,6 +20,7 @@ const KINDS = [
   'taken_here',
   'twice',
   'reversed',
+  'given_back',
 ]
 const PAGE_SIZE = 50
 

@@ -15,7 +15,7 @@ export const describeDoubt = (
     }
     case 'gave_back':
       return {
-        what: `statement ${doubt.statementId} of M-PESA has ${receipt} as the line that gave back what ${doubt.paidBy} paid, and it proves no payment`,
+        what: `statement ${doubt.statementId} of M-PESA has ${receipt} as the line that gave back ${doubt.paidBy === null ? 'something' : `what ${doubt.paidBy} paid`}, and it proves no payment`,
         advice: 'look for the line that paid it, or say that it is settled anyway',
       }
     case 'of_another':

@@ -6,8 +6,8 @@ import { BETWEEN_PARTS } from '../../database/schema/statements.ts'
 export type ReceiptDoubt =
   /** What the receipt paid was given back to the payer, all or a part, by a line of its own. */
   | { kind: 'reversed'; statementId: bigint; by: string; backCents: bigint; at: Date }
-  /** The receipt is that of a line which gave back what another paid: it paid nothing. */
-  | { kind: 'gave_back'; statementId: bigint; paidBy: string }
+  /** The receipt is that of a line which gave back what another paid (null: it does not say which): it paid nothing. */
+  | { kind: 'gave_back'; statementId: bigint; paidBy: string | null }
   /** The receipt paid another payment, by the account number of its line. */
   | { kind: 'of_another'; statementId: bigint; paymentId: bigint }
   /** The receipt paid another paybill or till than that of the partner's own account which the payment went through. */
@@ -59,9 +59,12 @@ const findReversal = async (transaction: Transaction<Schema>, receipt: string): 
 
 /** There are few reversals, and they are next to each other in an index. */
 const findGivingBack = async (transaction: Transaction<Schema>, receipt: string): Promise<ReceiptDoubt[]> => {
-  const { rows } = await sql<{ statement_id: bigint; paid_by: string }>`
+  const { rows } = await sql<{ statement_id: bigint; paid_by: string | null }>`
     SELECT statement_id, receipt AS paid_by FROM statement_exceptions
     WHERE kind = 'reversed' AND ${receipt} = ANY (string_to_array(other_receipt, ${BETWEEN_PARTS}))
+    UNION ALL
+    SELECT statement_id, NULL FROM statement_exceptions
+    WHERE kind = 'given_back' AND coalesce(receipt, '') = ${receipt}
     LIMIT 1
   `.execute(transaction)
   return rows.map((row) => ({ kind: 'gave_back', statementId: row.statement_id, paidBy: row.paid_by }))

@@ -91,6 +91,8 @@ export const describeException = (one: Described): Description => {
         advice: 'Its partner was told that it is paid: tell it of the reversal, then say so in a note.',
         command: acknowledge,
       }
+    case 'given_back':
+      return describeUnnamed(one, acknowledge)
     default:
       return one.kind satisfies never
   }
@@ -118,6 +120,13 @@ const describeGivenBack = (one: Described, acknowledge: string): Description => 
   sentence: `M-PESA gave ${toKes(one.kind === 'reversed' ? one.paidCents : one.otherCents)} back of what ${one.receipt ?? ''} paid, by ${one.otherReceipt ?? ''}${one.kind === 'reversed' ? at(one) : ''}.`,
   advice:
     'Settle no payment as paid with that receipt. If only a part went back, agree with the partner on the rest, and say it in a note.',
+  command: acknowledge,
+})
+
+const describeUnnamed = (one: Described, acknowledge: string): Description => ({
+  sentence: `M-PESA gave ${toKes(one.paidCents)} back by ${one.receipt ?? ''}${at(one)}, and the statement does not say of which receipt.`,
+  advice:
+    'Ask Safaricom whose payment it was. If it is paid here, tell its partner of the reversal, then say it in a note.',
   command: acknowledge,
 })
 

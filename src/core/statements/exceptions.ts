@@ -22,6 +22,8 @@ export const EXCEPTION_KINDS = [
   'twice',
   /** Paid here, and given back to the payer there. */
   'reversed',
+  /** Given back there, by a line that does not name the receipt that it gave back. */
+  'given_back',
 ] as const
 
 export type ExceptionKind = (typeof EXCEPTION_KINDS)[number]

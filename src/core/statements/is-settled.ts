@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { BETWEEN_PARTS } from '../../database/schema/statements.ts'
 
 /** That all of what its receipt, `listed` in the statement, paid was given back, as some statement says. */
 const isGivenBack = sql<boolean>`EXISTS (
@@ -46,5 +47,9 @@ export const isSettled = sql<boolean>`CASE listed.kind
   WHEN 'taken_here' THEN ${isGivenBack}
   WHEN 'paid_again' THEN ${isGivenBack} OR ${isFirstGivenBack}
   WHEN 'reversed' THEN NOT EXISTS (SELECT FROM receipts WHERE receipts.receipt = listed.receipt)
+  WHEN 'given_back' THEN EXISTS (
+    SELECT FROM statement_exceptions named
+    WHERE named.kind = 'reversed' AND listed.receipt = ANY (string_to_array(named.other_receipt, ${BETWEEN_PARTS}))
+  )
   WHEN 'missing_there' THEN EXISTS (SELECT FROM statement_lines WHERE statement_lines.receipt = listed.receipt)
   ELSE false END`

@@ -9,12 +9,11 @@ import { findProven } from './store-lines.ts'
 /** A line that withdrew what another paid in, whose receipt it names. */
 export type Reversal = StatementLine & { linkedReceipt: string }
 
-/** Whether a line gave something back. */
-export const isReversal = (line: StatementLine): line is Reversal =>
-  line.isCompleted &&
-  line.withdrawnCents > 0 &&
-  line.linkedReceipt !== null &&
-  /revers/i.test(line.reason ?? '')
+/** Whether a line gave something back, of whatever it was. */
+export const isGivingBack = (line: StatementLine): boolean =>
+  line.isCompleted && line.withdrawnCents > 0 && /revers/i.test(line.reason ?? '')
+
+const isReversal = (line: StatementLine): line is Reversal => line.linkedReceipt !== null
 
 /** What lines gave back of one receipt, by their receipts, which are not kept yet. */
 type GivenBack = Pick<Reversal, 'completedAt' | 'reference'> & {
@@ -23,12 +22,35 @@ type GivenBack = Pick<Reversal, 'completedAt' | 'reference'> & {
   cents: number
 }
 
+/** Keeps lines that gave something back, each by the receipt that it names; one that names none is kept by its own. */
+export const recordGivenBack = async (
+  transaction: Transaction<Schema>,
+  statementId: bigint,
+  lines: readonly StatementLine[],
+): Promise<void> => {
+  await recordReversals(transaction, statementId, lines.filter(isReversal))
+  await recordExceptions(
+    transaction,
+    statementId,
+    lines
+      .filter((line) => !isReversal(line))
+      .map(({ receipt, withdrawnCents, completedAt, reference }) => ({
+        kind: 'given_back',
+        receipt,
+        paymentId: null,
+        paidCents: withdrawnCents,
+        completedAt,
+        reference,
+      })),
+  )
+}
+
 /**
  * Keeps what was given back, whether or not its receipt proves a payment here: it may by a line that comes later, and until
  * then the exception says nothing, but keeps others from saying that the receipt is to be settled with. What is given back
  * in parts is one exception with the sum of them, and each line counts once whatever statements have it.
  */
-export const recordReversals = async (
+const recordReversals = async (
   transaction: Transaction<Schema>,
   statementId: bigint,
   lines: readonly Reversal[],

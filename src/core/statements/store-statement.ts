@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely'
 import type { Schema } from '../../database/schema/schema.ts'
 import type { StatementHead } from './head.ts'
 import type { Statement, StatementLine } from './read-statement.ts'
-import { isReversal, type Reversal, recordReversals } from './reversals.ts'
+import { isGivingBack, recordGivenBack } from './reversals.ts'
 import { StatementError } from './statement-error.ts'
 import { type StoredStatement, storeLines } from './store-lines.ts'
 
@@ -82,21 +82,21 @@ const storeAll = async (
 ): Promise<Counts> => {
   const counts = newCounts()
   let paid: StatementLine[] = []
-  let reversals: Reversal[] = []
+  let givenBack: StatementLine[] = []
   const flush = async (): Promise<void> => {
     const done = await storeLines(transaction, stored, paid)
     counts.storedLines += done.stored
     counts.knownLines += done.known
-    await recordReversals(transaction, stored.statementId, reversals)
+    await recordGivenBack(transaction, stored.statementId, givenBack)
     paid = []
-    reversals = []
+    givenBack = []
   }
   for await (const line of lines) {
     requireWithin(head, line)
     count(counts, line)
     if (line.isCompleted && line.paidInCents > 0) paid.push(line)
-    else if (isReversal(line)) reversals.push(line)
-    if (paid.length + reversals.length >= BATCH) await flush()
+    else if (isGivingBack(line)) givenBack.push(line)
+    if (paid.length + givenBack.length >= BATCH) await flush()
   }
   await flush()
   return counts

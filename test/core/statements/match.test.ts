@@ -462,6 +462,32 @@ describe('a statement held against the payments', () => {
     expect(await found(true)).toEqual([])
   })
 
+  it.each(['', 'N/A'])(
+    'names what was given back by a line that names its receipt as %j, until a statement does',
+    async (linked) => {
+      const id = await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000001' })
+      const [one, unconfirmed] = [
+        back('TKP0000008', linked),
+        await putPayment(own.database, { state: 'unconfirmed', at: AT }),
+      ]
+      for (const lines of [[paid('TKP0000001'), one], [one]])
+        await importFile(own.database, statementOf(lines))
+      expect(await exceptions(true)).toMatchObject([
+        {
+          kind: 'given_back',
+          receipt: 'TKP0000008',
+          sentence: `M-PESA gave KES 150 back by TKP0000008 at ${PAID_AT}, and the statement does not say of which receipt.`,
+        },
+      ])
+      expect(await settleWith(unconfirmed, 'TKP0000008', false)).toMatchObject({
+        kind: 'gave_back',
+        paidBy: null,
+      })
+      await importFile(own.database, statementOf([back('TKP0000008', 'TKP0000001')]))
+      expect(await found(true)).toEqual([`reversed ${id} TKP0000001`])
+    },
+  )
+
   it('says no longer that a payment was paid once more when that was given back', async () => {
     const id = await putPayment(own.database, { state: 'successful', at: AT, receipt: 'TKP0000001' })
     const lines = [paid('TKP0000001'), paid('TKP0000002', { account: uniqueOf(id) })]

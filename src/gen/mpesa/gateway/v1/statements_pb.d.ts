@@ -416,7 +416,7 @@ export declare type StatementException = Message<"mpesa.gateway.v1.StatementExce
 
   /**
    * `paid_there` (and not here), `unknown_here`, `missing_there`, `different_amount`, `paid_again`, `taken_here` (paid there
-   * for this payment, by a receipt that proves another one here), `twice` or `reversed`.
+   * for this payment, by a receipt that proves another one here), `twice`, `reversed`, or `given_back` (it is not said of what).
    *
    * @generated from field: string kind = 3;
    */
