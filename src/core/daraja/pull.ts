@@ -74,9 +74,12 @@ const readRow = (row: Json): PulledTransaction[] => {
   const receipt = wordOf(fieldOf(row, 'transactionId'), MAX_RECEIPT)
   const reference = textOf(fieldOf(row, 'billreference')) ?? ''
   const amountKes = numberOf(fieldOf(row, 'amount'))
-  if (receipt === null || reference === '' || amountKes === null) return []
+  if (receipt === null || reference === '' || amountKes === null || isReversal(row)) return []
   return [{ receipt, reference, amountKes, transactionDate: readDate(textOf(fieldOf(row, 'trxDate')) ?? '') }]
 }
+
+/** What was given back has the reference and the amount of what was paid, and pays nothing. */
+const isReversal = (row: JsonObject): boolean => /revers/i.test(textOf(fieldOf(row, 'transactiontype')) ?? '')
 
 const MAX_RECEIPT = 64
 
