@@ -8,6 +8,7 @@ import type { CoreOptions } from './core-options.ts'
 import type { FindAccount } from './daraja/call.ts'
 import { toAccountReference } from './daraja/stk-push.ts'
 import { createUniqueReferences } from './daraja/unique-reference.ts'
+import { startForgettingEndpoints } from './deliveries/forget-endpoints.ts'
 import type { EventTail } from './events/tail.ts'
 import type { Overload } from './overload/overload.ts'
 import { startWatchingWaits } from './overload/read-waits.ts'
@@ -84,6 +85,7 @@ export const startLoops = (options: CoreOptions, shared: Shared): CoreLoops => {
       log,
     }),
     startForgettingUploads({ database, log }),
+    startForgettingEndpoints({ database, log }),
     ...startSignalling({
       database,
       url: config.signals.url,
