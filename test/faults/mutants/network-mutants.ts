@@ -40,7 +40,7 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
     name: 'one refused address among several refuses nothing',
     law: 8,
     file: 'src/dispatcher/network/guard-address.ts',
-    changes: [{ find: '    for (const { address } of addresses) refuse(address, own)\n', replace: '' }],
+    changes: [{ find: '    for (const { address } of addresses) refuse(address)\n', replace: '' }],
     killedBy: {
       file: 'test/dispatcher/network/names.test.ts',
       test: 'a public IPv4 and a private IPv6 address',
