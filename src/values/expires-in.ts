@@ -7,6 +7,9 @@ export type ExpiresInSeconds = Brand<number, 'ExpiresInSeconds'>
 export const MIN_EXPIRES_IN_SECONDS = 10
 export const MAX_EXPIRES_IN_SECONDS = 86_400
 
+/** A payer pays within so long of when the prompt may have come at the latest, seconds. */
+export const PAID_WITHIN_S = 3_600
+
 /** Parses a whole number of seconds, 10 to a day; null is what is no such number. */
 export const parseExpiresIn = (seconds: number | null): Parsed<ExpiresInSeconds> =>
   seconds !== null &&

@@ -167,6 +167,7 @@ export const toRefusal = (
     case 'of_another_account':
     case 'other_amount':
     case 'paid_there':
+    case 'not_there':
     case 'may_settle_itself': {
       const { what, advice } = describeDoubt(settled, { paymentId, receipt })
       return notPossible(`${what}: ${advice}`)

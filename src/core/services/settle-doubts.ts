@@ -38,6 +38,11 @@ export const describeDoubt = (
         what: `statement ${doubt.statementId} of M-PESA has payment ${paymentId} as paid by ${doubt.receipt}, ${toKes(doubt.paidCents)} KES`,
         advice: 'settle it as successful with that receipt, or say that it is settled anyway',
       }
+    case 'not_there':
+      return {
+        what: `statement ${doubt.statementId} of M-PESA covers the time at which payment ${paymentId} may have been paid, and has no ${receipt}`,
+        advice: LOOK,
+      }
     case 'may_settle_itself': {
       const at = doubt.dueAt.toISOString()
       return doubt.duty === 'push'

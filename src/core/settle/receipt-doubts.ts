@@ -1,6 +1,8 @@
 import { sql, type Transaction } from 'kysely'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { BETWEEN_PARTS } from '../../database/schema/statements.ts'
+import { PAID_WITHIN_S } from '../../values/expires-in.ts'
+import { DEFAULT_ACCOUNT_ID } from '../daraja/account.ts'
 
 /** What an imported statement of M-PESA has against settling a payment with a receipt, or as failed. */
 export type ReceiptDoubt =
@@ -14,6 +16,8 @@ export type ReceiptDoubt =
   | { kind: 'of_another_account'; statementId: bigint; shortcode: string; asked: string }
   /** The payment was paid by another receipt, and that was not all given back. */
   | { kind: 'paid_there'; statementId: bigint; receipt: string; paidCents: bigint }
+  /** A statement of all the time in which the payment may have been paid has no such receipt, nor has another. */
+  | { kind: 'not_there'; statementId: bigint }
   /** The receipt paid another amount than was asked for. */
   | { kind: 'other_amount'; paidCents: bigint; askedKes: number }
 
@@ -31,6 +35,7 @@ export const findReceiptDoubts = async (
     ...(await findGivingBack(transaction, receipt)),
     ...(await judgeLines(transaction, { paymentId, accountId, receipt, askedKes })),
     ...paidThere,
+    ...(await findNowhere(transaction, { paymentId, receipt })),
   ]
 }
 
@@ -121,6 +126,30 @@ const findPaidThere = async (
   if (first === undefined || rows.some((row) => row.receipt === receipt)) return []
   const { statement_id: statementId, paid_cents: paidCents } = first
   return [{ kind: 'paid_there', statementId, receipt: first.receipt, paidCents }]
+}
+
+/** A shortcode that is of no account of a partner's own is that of the default one. */
+const findNowhere = async (
+  transaction: Transaction<Schema>,
+  { paymentId, receipt }: { paymentId: bigint; receipt: string },
+): Promise<ReceiptDoubt[]> => {
+  const { rows } = await sql<RowOf<'statements', 'id'>>`
+    SELECT statements.id FROM payments JOIN statements
+      ON covers_from <= created_at AND covers_to >= submit_by + make_interval(secs => ${PAID_WITHIN_S})
+    WHERE payments.id = ${paymentId}
+      AND NOT EXISTS (SELECT FROM statement_lines WHERE statement_lines.receipt = ${receipt})
+      AND CASE payments.account_id
+        WHEN ${DEFAULT_ACCOUNT_ID} THEN NOT EXISTS (
+          SELECT FROM partner_accounts WHERE statements.shortcode IN (partner_accounts.shortcode, party_b)
+        )
+        ELSE EXISTS (
+          SELECT FROM partner_accounts
+          WHERE partner_accounts.id = payments.account_id AND statements.shortcode IN (partner_accounts.shortcode, party_b)
+        )
+      END
+    ORDER BY statements.id DESC LIMIT 1
+  `.execute(transaction)
+  return rows.map(({ id }) => ({ kind: 'not_there', statementId: id }))
 }
 
 /** What the default account is known by, the settings of `serve` say, and not the database. */

@@ -163,14 +163,19 @@ const findDuties = async (transaction: Transaction<Schema>, paymentId: bigint): 
 
 const toEntry = (
   request: HandSettlement,
-  { settlement, payment }: Extract<HandSettled, { kind: 'settled' }>,
+  { settlement, payment, doubts }: Extract<HandSettled, { kind: 'settled' }>,
 ): AuditEntry => ({
   actor: request.actor,
   action: 'settled',
   subject: { kind: 'payment', id: request.paymentId },
   partnerId: payment.partner_id,
   before: { state: settlement.from },
-  after: { state: request.outcome, receipt: request.receipt, reason: request.reason },
+  after: {
+    state: request.outcome,
+    receipt: request.receipt,
+    reason: request.reason,
+    ...(doubts.length > 0 && { despite: doubts.map(({ kind }) => kind) }),
+  },
 })
 
 const toRefusal = (settlement: Settlement | undefined): HandSettled => {

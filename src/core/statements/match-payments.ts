@@ -1,7 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
-import { MAX_EXPIRES_IN_SECONDS } from '../../values/expires-in.ts'
+import { MAX_EXPIRES_IN_SECONDS, PAID_WITHIN_S } from '../../values/expires-in.ts'
 import { findIdBounds } from '../payments/id-bounds.ts'
 import { assignLines, recordPaidAgain } from './assign-lines.ts'
 import { settleDoubts } from './doubts.ts'
@@ -39,8 +39,7 @@ export type Matching = {
 /** Payments that are looked at in one statement of SQL. */
 const BATCH = 1_000
 
-/** A payer pays within so long of when the prompt may have come at the latest, s; clocks differ by less than the other. */
-const PAID_WITHIN_S = 3_600
+/** Clocks differ by less, s. */
 const CLOCKS_DIFFER_S = 300
 
 /** A payment that was made so long before the statement begins may be paid in it, ms. */
@@ -85,7 +84,10 @@ const nextPayments = (
     .limit(BATCH)
     .execute()
 
-/** Paid here in the time of the statement, by receipts that neither it nor another has. */
+/**
+ * Paid here in the time of the statement, by receipts that neither it nor another has. What was settled by hand has the time
+ * of that, if none other is known: it is held against the statement of when it was asked for.
+ */
 const recordMissing = async (
   transaction: Transaction<Schema>,
   { statementId, from, to }: Matching,
@@ -93,7 +95,7 @@ const recordMissing = async (
 ): Promise<void> => {
   const isWithin = (at: Date | null): boolean => at !== null && at >= from && at <= to
   const paid = payments.filter(
-    ({ state, receipt, transaction_date: at }) => state === 'successful' && receipt !== null && isWithin(at),
+    (payment) => payment.state === 'successful' && payment.receipt !== null && isWithin(paidAtOf(payment)),
   )
   const receipts = paid.flatMap(({ receipt }) => receipt ?? [])
   const rows = await transaction
@@ -116,6 +118,9 @@ const recordMissing = async (
     })),
   )
 }
+
+const paidAtOf = ({ transaction_date: at, created_at, submit_by }: PaymentRow): Date | null =>
+  at !== null && at.getTime() > submit_by.getTime() + PAID_WITHIN_S * 1000 ? created_at : at
 
 type FoundLine = RowOf<'statement_lines', 'receipt' | 'paid_cents' | 'completed_at' | 'reference'> & {
   id: bigint

@@ -378,7 +378,7 @@ describe('a statement held against the payments', () => {
 
   it('refuses it also where the reversal was acknowledged, and fills it in nowhere', async () => {
     const id = await putPayment(own.database, { state: 'successful', at: AT })
-    await importFile(own.database, statementOf([back('TKP0000008', 'TKP0000001')]))
+    await importFile(own.database, statementOf([back('TKP0000008', 'TKP0000001'), paid('TKP0000002')]))
     await sql`UPDATE statement_exceptions SET acknowledged_at = now(), note = 'seen'`.execute(own.database)
     expect(await settleWith(id, 'TKP0000001', false)).toMatchObject({ kind: 'reversed' })
     expect(await settleWith(id, 'TKP0000002', false)).toMatchObject({ kind: 'settled' })

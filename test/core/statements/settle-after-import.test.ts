@@ -109,6 +109,39 @@ describe('settling by hand a payment that a statement has', () => {
     expect(await settle(id, null)).toMatchObject({ kind })
   })
 
+  it.each([
+    ['all of the time in which it may have been paid', '2026-11-25T10:00:00Z', 0n, 'not_there'],
+    ['a part of that', '2026-11-25T09:59:00Z', 0n, 'settled'],
+    ['another account', '2026-11-25T10:00:00Z', 99n, 'settled'],
+  ])(
+    'where a statement is of %s, up to %s, settling it with a receipt that none has, through account %s, is %s',
+    async (_of, to, accountId, kind) => {
+      const id = await putPayment(own.database, { state: 'unconfirmed', at: AT, accountId })
+      await importFile(own.database, statementOf([], { from: AT, to, reported: '2026-11-26T05:00:00Z' }))
+      expect(await settle(id, 'TKP0000009')).toMatchObject({ kind })
+    },
+  )
+
+  it('is in the audit log with all that it was made in spite of', async () => {
+    const id = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+    await sql`INSERT INTO to_query (payment_id, due_at) VALUES (${id}, now())`.execute(own.database)
+    await importFile(own.database, statementOf([]))
+    expect(await settle(id, 'TKP0000009', true)).toMatchObject({ kind: 'settled' })
+    const { rows } =
+      await sql`SELECT after FROM audit WHERE action = 'settled' ORDER BY id DESC LIMIT 1`.execute(
+        own.database,
+      )
+    expect(rows).toMatchObject([{ after: { despite: ['not_there', 'may_settle_itself'] } }])
+  })
+
+  it('is held against the statement of when it was asked for, however late it was settled', async () => {
+    const id = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+    expect(await settle(id, 'TKP0000009')).toMatchObject({ kind: 'settled' })
+    await importFile(own.database, statementOf([]))
+    const { exceptions } = await statementsOf(own.database).listStatementExceptions({ openOnly: true })
+    expect(exceptions).toMatchObject([{ kind: 'missing_there', paymentId: id, receipt: 'TKP0000009' }])
+  })
+
   it('takes any of two lines that paid it for its receipt', async () => {
     const id = await putPayment(own.database, { state: 'unconfirmed', at: AT })
     const lines = ['TKP0000001', 'TKP0000002'].map((receipt) => ({
