@@ -10,6 +10,9 @@ const MOST_LOOKED_UP = 50
 /** Duties among which those are looked for that are to be confirmed: a paid payment has one too while its receipt is looked for, for two days. */
 const MOST_DUTIES = 2_000
 
+/** Newest payments, and newest findings, among which real ones are looked for: the others are of test payments. */
+const MOST_PASSED = 2_000
+
 /** How long a callback may wait to be interpreted, seconds. */
 const LATE_SECONDS = 60
 
@@ -34,8 +37,10 @@ export type PaymentFacts = {
   isMoreOverdue: boolean
   findings: Found[]
   callbacks: { late: number; since: Date | null }
-  /** When the newest payment was accepted; null: there is none. */
+  /** When the newest payment was accepted; null: there is none among the newest. */
   newestAt: Date | null
+  /** There are payments, and none of the newest is real. */
+  areTests: boolean
 }
 
 export const readPayments = async (
@@ -45,7 +50,7 @@ export const readPayments = async (
   ...(await readOverdue(transaction, overdueAfterMs)),
   findings: await readFindings(transaction),
   callbacks: await readLateCallbacks(transaction),
-  newestAt: await readNewest(transaction),
+  ...(await readNewest(transaction)),
 })
 
 const OPEN = sql`('accepted', 'submitting', 'submitted', 'unconfirmed')`
@@ -108,12 +113,14 @@ const readOverdue = async (
 const readFindings = async (transaction: Transaction<Schema>): Promise<Found[]> => {
   const { rows } = await sql<Found>`
     SELECT kind, count(*)::integer AS findings, min(at) AS first_at, max(payment_id) AS payment_id FROM (
-      SELECT kind, at, payment_id FROM payment_findings
-      WHERE at > now() - make_interval(days => ${RECENT_DAYS}) AND acknowledged_at IS NULL
-      ORDER BY at DESC LIMIT ${MOST_LOOKED_UP + 1}
-    ) few
-    CROSS JOIN LATERAL (SELECT partner_id FROM payments WHERE id = few.payment_id OFFSET 0) payment
-    WHERE partner_id > 0
+      SELECT few.* FROM (
+        SELECT kind, at, payment_id FROM payment_findings
+        WHERE at > now() - make_interval(days => ${RECENT_DAYS}) AND acknowledged_at IS NULL
+        ORDER BY at DESC LIMIT ${MOST_PASSED}
+      ) few
+      CROSS JOIN LATERAL (SELECT partner_id FROM payments WHERE id = few.payment_id OFFSET 0) payment
+      WHERE partner_id > 0 LIMIT ${AT_MOST}
+    ) found
     GROUP BY kind ORDER BY findings DESC, kind
   `.execute(transaction)
   return rows
@@ -129,13 +136,16 @@ const readLateCallbacks = async (transaction: Transaction<Schema>): Promise<Paym
   return rows[0] ?? { late: 0, since: null }
 }
 
-const readNewest = async (transaction: Transaction<Schema>): Promise<Date | null> => {
-  const { rows } = await sql<RowOf<'payments', 'created_at'>>`
-    SELECT max(created_at) AS created_at
-    FROM (SELECT created_at, partner_id FROM payments ORDER BY id DESC LIMIT ${MOST_LOOKED_UP}) newest
-    WHERE partner_id > 0
+const readNewest = async (
+  transaction: Transaction<Schema>,
+): Promise<Pick<PaymentFacts, 'newestAt' | 'areTests'>> => {
+  const newest = sql`SELECT created_at, partner_id FROM payments ORDER BY id DESC LIMIT ${MOST_PASSED}`
+  const { rows } = await sql<{ newest_at: Date | null; is_any: boolean }>`
+    SELECT (SELECT created_at FROM (${newest}) newest WHERE partner_id > 0 LIMIT 1) AS newest_at,
+           EXISTS (${newest}) AS is_any
   `.execute(transaction)
-  return rows[0]?.created_at ?? null
+  const newestAt = rows[0]?.newest_at ?? null
+  return { newestAt, areTests: newestAt === null && rows[0]?.is_any === true }
 }
 
 /** Pure. */

@@ -113,12 +113,16 @@ export const tell = (facts: Facts, process: ProcessFacts): Sentence[] => {
   return told.length === 0 ? [allWell(facts)] : inOrder(told)
 }
 
-const allWell = ({ at, payments: { newestAt } }: Facts): Sentence =>
+const allWell = ({ at, payments }: Facts): Sentence =>
   sentence({
     name: 'all_well',
     severity: 'well',
-    text:
-      newestAt === null
-        ? 'All is well. No payment has been asked for yet.'
-        : `All is well. The last payment was asked for at ${instantOf(newestAt, at)}.`,
+    text: `All is well. ${lastPayment(payments, at)}.`,
   })
+
+const lastPayment = ({ newestAt, areTests }: PaymentFacts, at: Date): string => {
+  if (newestAt !== null) return `The last payment was asked for at ${instantOf(newestAt, at)}`
+  return areTests
+    ? 'The last payments that were asked for are all test payments'
+    : 'No payment has been asked for yet'
+}
