@@ -193,8 +193,13 @@ const change = async (
   const leftAlone = all.found - all.changed
   const line = first.validateOnly
     ? `${deliveries(all.found)}${all.foundOrMore ? ' or more' : ''} would be ${verb}. Nothing was changed: add --yes to go on.`
-    : `${deliveries(all.changed)} ${verb}.${leftAlone > 0n ? ` ${leftAlone} left alone: an attempt is under way.` : ''}`
+    : `${deliveries(all.changed)} ${verb}.${leftAlone > 0n ? ` ${leftAlone} left alone: ${whyLeftAlone(verb, leftAlone)}.` : ''}`
   print(options, value, all.held > 0n ? [line, heldLine(all.held)] : line)
+}
+
+const whyLeftAlone = (verb: 'retried' | 'cancelled', count: bigint): string => {
+  const whose = count === 1n ? 'its payment has' : 'their payments have'
+  return `an attempt is under way${verb === 'retried' ? `, or ${whose} succeeded since` : ''}`
 }
 
 /** What those wait for that are due, and still do not go out. */

@@ -125,6 +125,17 @@ describe('gateway deliveries', () => {
     expect((last?.due_at.getTime() ?? 0) - (first?.due_at.getTime() ?? 0)).toBe(1000)
   })
 
+  it('says of those that it leaves alone why it may do so', async () => {
+    const [failed = 0n, successful = 0n] = await addDeliveries(database, [SHOP, SHOP])
+    const { payment_id } = await readDelivery(database, failed)
+    await database.updateTable('deliveries').set({ payment_id }).where('id', '=', successful).execute()
+    await end(database, failed, 'dead')
+    expect(await run('retry', '--state', 'dead', '--partner', '7', '--yes')).toMatchObject({
+      stdout:
+        '0 deliveries retried. 1 left alone: an attempt is under way, or its payment has succeeded since.\n',
+    })
+  })
+
   it('pauses an endpoint, lists it, and resumes it', async () => {
     const id = await addDelivery(database, SHOP, BigInt(partner))
     const endpoint = ['--partner', partner, '--host', 'shop.co.ke']
