@@ -44,20 +44,21 @@ export const describeDoubt = (
         advice: LOOK,
       }
     case 'may_settle_itself': {
-      const at = doubt.dueAt.toISOString()
-      return doubt.duty === 'push'
-        ? {
-            what: `payment ${paymentId} may be settled without you, for its payer is still to be prompted (next at ${at})`,
-            advice: 'cancel it, or say that it is settled anyway',
-          }
-        : {
-            what: `payment ${paymentId} may be settled without you, for Daraja is asked for its outcome (next at ${at})`,
-            advice: 'wait for that, or say that it is settled anyway',
-          }
+      const { because, advice } = DUTIES[doubt.duty]
+      return {
+        what: `payment ${paymentId} may be settled without you, for ${because} (next at ${doubt.dueAt.toISOString()})`,
+        advice: `${advice}, or say that it is settled anyway`,
+      }
     }
     default:
       return doubt satisfies never
   }
+}
+
+const DUTIES = {
+  push: { because: 'its payer is still to be prompted', advice: 'cancel it' },
+  query: { because: 'Daraja is asked for its outcome', advice: 'wait for that' },
+  pull: { because: 'it is looked for in M-PESA’s records', advice: 'wait for that' },
 }
 
 const LOOK = 'look whether it is the right receipt, or say that it is settled anyway'

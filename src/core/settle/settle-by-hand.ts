@@ -1,4 +1,4 @@
-import type { Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import type { Outcome, PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
@@ -35,8 +35,8 @@ export type HandSettlement = {
 /** What speaks against settling a payment, unless its operator says otherwise. */
 export type SettleDoubt =
   | ReceiptDoubt
-  /** Its payer may still be prompted, or Daraja be asked at that time. */
-  | { kind: 'may_settle_itself'; duty: 'push' | 'query'; dueAt: Date }
+  /** Its payer may still be prompted, or Daraja be asked, or M-PESA's records be looked at, at that time. */
+  | { kind: 'may_settle_itself'; duty: 'push' | 'query' | 'pull'; dueAt: Date }
 
 /** What came of it. */
 export type HandSettled =
@@ -119,7 +119,7 @@ const settleOne = async (transaction: Transaction<Schema>, request: HandSettleme
   const doubt = doubts.find(isInTheWay(request))
   if (doubt !== undefined) return doubt
   // Before it is settled, which ends its duties.
-  const duties = await findDuties(transaction, paymentId)
+  const duties = await findDuties(transaction, request)
   const evidence = toEvidence(request, await findPaidAt(transaction, receipt))
   const [settlement] = await settle(transaction, [evidence])
   const payment = await findPayment(transaction, owner, paymentId)
@@ -150,15 +150,25 @@ const isDone = ({ decision }: Settlement): boolean => decision.kind === 'move' |
 export const isFilledIn = ({ decision }: Pick<Settlement, 'decision'>): boolean =>
   decision.kind === 'fill_in_receipt'
 
-/** By what the gateway itself may settle a payment yet, and when. */
-const findDuties = async (transaction: Transaction<Schema>, paymentId: bigint): Promise<SettleDoubt[]> => {
-  const [push, query] = (['to_submit', 'to_query'] as const).map((table) =>
-    transaction.selectFrom(table).select('due_at').where('payment_id', '=', paymentId),
-  )
-  const pushAt = (await push?.executeTakeFirst())?.due_at
+/**
+ * By what the gateway itself may settle a payment yet, and when. M-PESA's records can only say that it is paid, and are
+ * looked at where they were before: not every account has them.
+ */
+const findDuties = async (
+  transaction: Transaction<Schema>,
+  { paymentId, outcome }: HandSettlement,
+): Promise<SettleDoubt[]> => {
+  const dueAt = async (table: 'to_submit' | 'to_query' | 'to_confirm'): Promise<Date | undefined> => {
+    const query = transaction.selectFrom(table).select('due_at').where('payment_id', '=', paymentId)
+    const looked = query.where(sql<boolean>`pulls > 0 AND due_at < 'infinity'`)
+    return (await (table === 'to_confirm' ? looked : query).executeTakeFirst())?.due_at
+  }
+  const pushAt = await dueAt('to_submit')
   if (pushAt !== undefined) return [{ kind: 'may_settle_itself', duty: 'push', dueAt: pushAt }]
-  const queryAt = (await query?.executeTakeFirst())?.due_at
-  return queryAt === undefined ? [] : [{ kind: 'may_settle_itself', duty: 'query', dueAt: queryAt }]
+  const queryAt = await dueAt('to_query')
+  if (queryAt !== undefined) return [{ kind: 'may_settle_itself', duty: 'query', dueAt: queryAt }]
+  const pullAt = outcome === 'failed' ? await dueAt('to_confirm') : undefined
+  return pullAt === undefined ? [] : [{ kind: 'may_settle_itself', duty: 'pull', dueAt: pullAt }]
 }
 
 const toEntry = (

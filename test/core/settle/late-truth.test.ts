@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listOpenPayments } from '../../../src/core/payments/find.ts'
 import type { Evidence } from '../../../src/core/settle/evidence.ts'
@@ -169,6 +170,25 @@ describe('late truth', () => {
       await settleWith(id, {})
       expect(await statuses(id)).toEqual(['failed', 'successful'])
     })
+
+    it.each([
+      ['failed', 1, '2099-01-01T00:00:00Z', 'may_settle_itself'],
+      ['failed', 0, '2099-01-01T00:00:00Z', 'settled'],
+      ['failed', 1, 'infinity', 'settled'],
+      ['successful', 1, '2099-01-01T00:00:00Z', 'settled'],
+    ] as const)(
+      'as %s, while M-PESA’s records were looked at %i times and are next at %s: %s',
+      async (outcome, pulls, dueAt, kind) => {
+        const id = await makeUnconfirmed()
+        await sql`
+          UPDATE to_confirm SET pulls = ${pulls}, due_at = ${dueAt}::timestamptz WHERE payment_id = ${id}
+        `.execute(database)
+        const receipt = outcome === 'failed' ? null : receiptOf(id)
+        expect(await settleByHand(database, { ...WORD, receipt, paymentId: id, outcome })).toMatchObject({
+          kind,
+        })
+      },
+    )
 
     it('never undoes a success, and leaves no trace where it changes nothing', async () => {
       const id = await acceptPayment(database)
