@@ -8,7 +8,6 @@ import { createSignIns } from '../core/operators/sign-in.ts'
 import { createGivenReferences } from '../core/statements/given-references.ts'
 import { ANSWER_WITHIN_MS, connectDatabase, type Database } from '../database/connect.ts'
 import { PLANNED_BY_SIZE } from '../database/plan-settings.ts'
-import { overAfter, retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { secretsOf } from '../runtime/config.ts'
 import { type ConsoleConfig, readConsoleConfig } from '../runtime/console-config.ts'
@@ -25,15 +24,13 @@ import { requireSchema, withRunningDatabase } from './database.ts'
 import { readDefaultAccount } from './default-account.ts'
 import { type Environment, hasParent } from './environment.ts'
 import { readinessOf, showDatabase } from './readiness.ts'
+import { untilDatabaseInTime } from './until-database.ts'
 
 /** Its reads are heavy and few: they must not take connections from those who take payments. */
 const POOL_SIZE = 4
 
 /** For how long test callbacks are begun, ms: with the last of them a browser waits for some half a minute. */
 const SAMPLES_WITHIN_MS = 20_000
-
-/** How long it waits at its start for a database that is away, ms. */
-const DATABASE_PATIENCE_MS = 60_000
 
 /** `console`: the operators' pages, in a process apart from those that take payments. */
 export const consoleCommand = (environment: Environment): Command =>
@@ -74,7 +71,8 @@ const runConsole = async (options: {
     settings: PLANNED_BY_SIZE,
   })
   open.defer(() => database.destroy())
-  await retryWhileUnavailable(() => requireSchema(database), { isOver: overAfter(DATABASE_PATIENCE_MS) })
+  const look = (): Promise<void> => requireSchema(database)
+  if (!(await untilDatabaseInTime({ look, stopRequested, log }))) return
   showDatabase(registry, database)
   let isStopping = false
   const operations = await startOperationsServer({

@@ -4,7 +4,6 @@ import { Command } from 'commander'
 import type { Registry } from 'prom-client'
 import { ANSWER_WITHIN_MS, connectDatabase, type Database } from '../database/connect.ts'
 import { createDatabaseClock, startFollowingClock } from '../database/database-clock.ts'
-import { overAfter, retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { startDispatcher } from '../dispatcher/dispatcher.ts'
 import { createDispatcherTraces } from '../dispatcher/traces.ts'
 import { type DeliveryQueue, openDeliveryQueue } from '../queue/delivery-queue.ts'
@@ -22,12 +21,10 @@ import { openTracing, traceIdsFor } from '../runtime/tracing/tracing.ts'
 import { requireSchema } from './database.ts'
 import { type Environment, hasParent } from './environment.ts'
 import { readinessOf, showDatabase } from './readiness.ts'
+import { untilDatabaseInTime } from './until-database.ts'
 
 /** How long the ready line waits for the queue, so that it shows the usual state; nothing else waits for it, ms. */
 const QUEUE_PATIENCE_MS = 1_000
-
-/** How long it waits at its start for a database that is away, ms. */
-const DATABASE_PATIENCE_MS = 60_000
 
 /** `dispatch`: delivers outcomes to partners. Any number of replicas. */
 export const dispatchCommand = (environment: Environment): Command =>
@@ -68,9 +65,12 @@ const dispatch = async (options: {
   open.defer(() => tracing?.close())
   const database = openDatabase(config.database, log)
   open.defer(() => database.destroy())
-  await retryWhileUnavailable(() => requireSchema(database), { isOver: overAfter(DATABASE_PATIENCE_MS) })
   const time = createDatabaseClock({ own: systemClock, nowMs, log })
-  await retryWhileUnavailable(() => time.ask(database), { isOver: overAfter(DATABASE_PATIENCE_MS) })
+  const look = async (): Promise<void> => {
+    await requireSchema(database)
+    await time.ask(database)
+  }
+  if (!(await untilDatabaseInTime({ look, stopRequested, log }))) return
   const keepingTime = startFollowingClock({ time, database, log })
   open.defer(() => keepingTime.stop().catch(() => undefined))
   const queue = openQueue(config.queue, log, registry)

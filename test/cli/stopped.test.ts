@@ -35,10 +35,13 @@ describe('the last line of the log', () => {
     expect(events(process.log()).at(-1)).toMatchObject({ name: 'simulator', ...STOPPED })
   })
 
-  it('of a serve that still waits for Postgres does', async () => {
-    const process = gateway.begin('serve', { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
-    await eventually(() => expect(process.log()).toContain('database_awaited'))
-    expect(await process.end('SIGTERM')).toBe(0)
-    expect(events(process.log()).at(-1)).toMatchObject({ name: 'serve', ...STOPPED })
-  })
+  it.each(['serve', 'dispatch', 'console'] as const)(
+    'of a %s that still waits for Postgres does, and at once',
+    async (name) => {
+      const process = gateway.begin(name, { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
+      await eventually(() => expect(process.log()).toContain('database_awaited'))
+      expect(await process.end('SIGTERM')).toBe(0)
+      expect(events(process.log()).at(-1)).toMatchObject({ name, ...STOPPED })
+    },
+  )
 })
