@@ -78,7 +78,7 @@ describe('gateway payments', () => {
   it.each([
     [['--phone', '0712345678'], '--phone must be a string of 12 digits'],
     [['--receipt', 'a b'], '--receipt must be a receipt of M-PESA'],
-    [['--reference', 'x'.repeat(65)], '--reference must be a string of at most 64'],
+    [['--reference', 'x'.repeat(65)], '--reference must be a string of 1 to 64'],
     [['--since', 'yesterday'], '--since must be a day or an instant'],
     [['--since', '1h', '--until', '2h'], '--until must be later than --since'],
     [['--open', '--reference', 'INV-77'], "'--open' cannot be used with option '--reference"],
