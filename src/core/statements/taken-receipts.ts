@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 import { anyOf } from '../../database/given-rows.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { idNamedBy } from '../daraja/unique-reference.ts'
@@ -7,8 +7,6 @@ import type { GivenReference, Referred } from './match-payments.ts'
 import type { StatementLine } from './read-statement.ts'
 
 type NamingLine = { line: StatementLine; reference: string; namedId: bigint; provenId: bigint }
-
-type Named = Referred & { is_by_hand: boolean }
 
 type References = (payment: Referred) => GivenReference[]
 
@@ -22,22 +20,26 @@ export const findTaken = async (
   lines: readonly StatementLine[],
   { proves, referencesOf }: { proves: (receipt: string) => bigint | undefined; referencesOf: References },
 ): Promise<NewException[]> => {
+  const isOf = (payment: Referred | undefined, reference: string, isUnique: boolean): boolean =>
+    payment !== undefined &&
+    referencesOf(payment).some(
+      (given) => given.isUnique === isUnique && given.reference.toUpperCase() === reference,
+    )
   const naming = lines.flatMap((line) => toNaming(line, proves(line.receipt)))
-  if (naming.length === 0) return []
-  const payments = await findPayments(
+  const named = await findReferred(
     transaction,
-    naming.flatMap(({ namedId, provenId }) => [namedId, provenId]),
+    naming.map(({ namedId }) => namedId),
   )
-  return naming.flatMap(({ line, reference, namedId, provenId }) => {
-    const [named, proven] = [payments.get(namedId), payments.get(provenId)]
-    if (named === undefined || proven === undefined) return []
-    const isOf = (payment: Referred, isUnique: boolean): boolean =>
-      referencesOf(payment).some(
-        (given) => given.reference.toUpperCase() === reference && given.isUnique === isUnique,
-      )
-    const isTaken = isOf(named, true) && (proven.is_by_hand || !isOf(proven, false))
-    return isTaken ? [toException(line, namedId)] : []
-  })
+  // Nearly never there is one: what looks like one of our references is somebody's own.
+  const others = naming.filter(({ reference, namedId }) => isOf(named.get(namedId), reference, true))
+  const provenIds = others.map(({ provenId }) => provenId)
+  const proven = await findReferred(transaction, provenIds)
+  const byHand = await findSettledByHand(transaction, provenIds)
+  return others
+    .filter(
+      ({ reference, provenId }) => byHand.has(provenId) || !isOf(proven.get(provenId), reference, false),
+    )
+    .map(({ line, namedId }) => toException(line, namedId))
 }
 
 const toNaming = (line: StatementLine, provenId: bigint | undefined): NamingLine[] => {
@@ -49,22 +51,34 @@ const toNaming = (line: StatementLine, provenId: bigint | undefined): NamingLine
 }
 
 /** Those that are there; test payments have no account number at M-PESA. */
-const findPayments = async (
+const findReferred = async (
   transaction: Transaction<Schema>,
   ids: readonly bigint[],
-): Promise<Map<bigint, Named>> => {
+): Promise<Map<bigint, Referred>> => {
+  if (ids.length === 0) return new Map()
   const rows = await transaction
     .selectFrom('payments')
     .select(['id', 'reference', 'callback_nonce'])
-    .select(
-      sql<boolean>`EXISTS (
-        SELECT FROM audit WHERE subject_kind = 'payment' AND subject_id = payments.id::text AND action = 'settled'
-      )`.as('is_by_hand'),
-    )
     .where('id', '=', anyOf('payments.id', ids))
     .where('partner_id', '>', 0n)
     .execute()
   return new Map(rows.map((row) => [row.id, row]))
+}
+
+/** Those whose outcome or receipt an operator gave. */
+const findSettledByHand = async (
+  transaction: Transaction<Schema>,
+  ids: readonly bigint[],
+): Promise<Set<bigint>> => {
+  if (ids.length === 0) return new Set()
+  const rows = await transaction
+    .selectFrom('audit')
+    .select('subject_id')
+    .where('subject_kind', '=', 'payment')
+    .where('subject_id', 'in', ids.map(String))
+    .where('action', '=', 'settled')
+    .execute()
+  return new Set(rows.map(({ subject_id: id }) => BigInt(id)))
 }
 
 const toException = (line: StatementLine, paymentId: bigint): NewException => ({
