@@ -135,9 +135,10 @@ describe('settling by hand a payment that a statement has', () => {
   })
 
   it('is held against the statement of when it was asked for, however late it was settled', async () => {
-    const id = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+    const id = await putPayment(own.database, { state: 'unconfirmed', at: '2020-05-04T09:00:00Z' })
     expect(await settle(id, 'TKP0000009')).toMatchObject({ kind: 'settled' })
-    await importFile(own.database, statementOf([]))
+    const day = { from: '2020-05-03T21:00:00Z', to: '2020-05-04T20:59:59Z', reported: '2020-05-05T05:00:00Z' }
+    await importFile(own.database, statementOf([], day))
     const { exceptions } = await statementsOf(own.database).listStatementExceptions({ openOnly: true })
     expect(exceptions).toMatchObject([{ kind: 'missing_there', paymentId: id, receipt: 'TKP0000009' }])
   })
