@@ -35,11 +35,15 @@ const PATIENCE_MS = 60_000
  * Waits a minute for a database that is away, and rejects then with why it is. False when the process was asked to stop
  * first.
  */
-export const untilDatabaseInTime = (options: {
+export const untilDatabaseInTime = ({
+  look,
+  stopRequested,
+  log,
+}: {
   look: () => Promise<void>
   stopRequested: Promise<string>
   log: Log
-}): Promise<boolean> => untilFound({ ...options, isOver: overAfter(PATIENCE_MS) })
+}): Promise<boolean> => untilFound({ look, isOver: overAfter(PATIENCE_MS), stopRequested, log })
 
 /** Looks again and again while Postgres is away, and says so once in the log. */
 const untilFound = async (options: {
