@@ -172,13 +172,13 @@ describe('importing a statement', () => {
       databaseUrl: own.url,
       poolSize: 2,
       log: quietLog,
-      settings: { idle_in_transaction_session_timeout: '100ms' },
+      settings: { idle_in_transaction_session_timeout: '1s' },
     })
     const [uploadId, account] = [randomUUID(), { shortcode: SHORTCODE, partyB: SHORTCODE }]
     await putPayment(database, { state: 'failed', at: '2026-11-25T09:00:00Z' })
     await addPart(database, { uploadId, at: 0, content: Buffer.from(statementOf([line(8_000)])) })
     const referencesOf = () => {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500)
       return []
     }
     const imported = importStatement({
