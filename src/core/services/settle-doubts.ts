@@ -36,7 +36,7 @@ export const describeDoubt = (
     case 'paid_there':
       return {
         what: `statement ${doubt.statementId} of M-PESA has payment ${paymentId} as paid by ${doubt.receipt}, ${toKes(doubt.paidCents)} KES`,
-        advice: 'settle it as successful with that receipt, or say that it is settled anyway',
+        advice: `${doubt.paidCents === BigInt(doubt.askedKes) * 100n ? 'settle it as successful with that receipt' : `it asked for ${doubt.askedKes}, so agree with its partner who owes what to whom`}, or say that it is settled anyway`,
       }
     case 'not_there':
       return {

@@ -15,7 +15,7 @@ export type ReceiptDoubt =
   /** The receipt paid another paybill or till than that of the partner's own account which the payment went through. */
   | { kind: 'of_another_account'; statementId: bigint; shortcode: string; asked: string }
   /** The payment was paid by another receipt, and that was not all given back. */
-  | { kind: 'paid_there'; statementId: bigint; receipt: string; paidCents: bigint }
+  | { kind: 'paid_there'; statementId: bigint; receipt: string; paidCents: bigint; askedKes: number }
   /** A statement of all the time in which the payment may have been paid has no such receipt, nor has another. */
   | { kind: 'not_there'; statementId: bigint }
   /** The receipt paid another amount than was asked for. */
@@ -28,7 +28,7 @@ export const findReceiptDoubts = async (
   transaction: Transaction<Schema>,
   { paymentId, accountId, receipt, askedKes }: Omit<Asked, 'receipt'> & { receipt: string | null },
 ): Promise<ReceiptDoubt[]> => {
-  const paidThere = await findPaidThere(transaction, { paymentId, receipt })
+  const paidThere = await findPaidThere(transaction, { paymentId, receipt, askedKes })
   if (receipt === null) return paidThere
   return [
     ...(await findReversal(transaction, receipt)),
@@ -111,7 +111,7 @@ const judgeLines = async (
 /** Unless the receipt is that of one of the payment's own lines. */
 const findPaidThere = async (
   transaction: Transaction<Schema>,
-  { paymentId, receipt }: { paymentId: bigint; receipt: string | null },
+  { paymentId, receipt, askedKes }: Pick<Asked, 'paymentId' | 'askedKes'> & { receipt: string | null },
 ): Promise<ReceiptDoubt[]> => {
   const { rows } = await sql<RowOf<'statement_lines', 'statement_id' | 'receipt' | 'paid_cents'>>`
     SELECT statement_id, receipt, paid_cents FROM statement_lines
@@ -125,7 +125,7 @@ const findPaidThere = async (
   const [first] = rows
   if (first === undefined || rows.some((row) => row.receipt === receipt)) return []
   const { statement_id: statementId, paid_cents: paidCents } = first
-  return [{ kind: 'paid_there', statementId, receipt: first.receipt, paidCents }]
+  return [{ kind: 'paid_there', statementId, receipt: first.receipt, paidCents, askedKes }]
 }
 
 /** A shortcode that is of no account of a partner's own is that of the default one. */

@@ -251,6 +251,31 @@ describe.each(PROTOCOLS)('payments, by operators through %s', (protocol) => {
   })
 
   it.each([
+    ['151', 'it asked for 151, so agree with its partner who owes what to whom'],
+    ['150', 'settle it as successful with that receipt'],
+  ])(
+    'that asked for %s and were paid 150, as a statement says, are not settled as failed',
+    async (asked, advice) => {
+      const paymentId = await makeUnconfirmed()
+      const { database } = test
+      const amount = { amount_kes: Number(asked) }
+      await database.updateTable('payments').set(amount).where('id', '=', paymentId).execute()
+      const receipt = receiptOf(paymentId)
+      const { statement } = await importFile(
+        database,
+        statementOf([{ receipt, at: '2026-11-25T09:00:20Z', paidIn: '150' }]),
+      )
+      await sql`UPDATE statement_lines SET payment_id = ${paymentId} WHERE receipt = ${receipt}`.execute(
+        database,
+      )
+      const failed = { paymentId, outcome: PaymentState.FAILED, reason: 'a test' }
+      expect((await refusedWith(operations().settlePayment(failed, { headers })))[1]).toBe(
+        `statement ${statement?.statementId} of M-PESA has payment ${paymentId} as paid by ${receipt}, 150 KES: ${advice}, or say that it is settled anyway; nothing was changed`,
+      )
+    },
+  )
+
+  it.each([
     ['outcome must be SUCCESSFUL or FAILED', { outcome: PaymentState.ACCEPTED, reason: 'seen' }],
     ['receipt must be the ten letters', { outcome: PaymentState.SUCCESSFUL, reason: 'seen' }],
     ['receipt must be the ten', { outcome: PaymentState.SUCCESSFUL, receipt: 'short', reason: 'seen' }],

@@ -55,6 +55,7 @@ describe('settling by hand a payment that a statement has', () => {
       statementId: statement?.statementId,
       receipt: 'TKP0000001',
       paidCents: BigInt(paidIn) * 100n,
+      askedKes: 150,
     })
     expect(await settle(id, receipt, true)).toMatchObject({ kind: 'settled' })
   })
