@@ -5,6 +5,7 @@ import { type CoreClients, createCoreClients } from '../remote-core/clients.ts'
 import { type CoreTls, openCoreConnections } from '../remote-core/connections.ts'
 import { coreReadiness } from '../remote-core/readiness.ts'
 import { secretsOf } from '../runtime/config.ts'
+import { countErrors } from '../runtime/count-errors.ts'
 import { type FacadeConfig, readFacadeConfig } from '../runtime/facade-config.ts'
 import { createLog, type Log } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
@@ -30,11 +31,17 @@ export const serveFacade = async (options: {
   const config = readFacadeConfig(environment)
   const tls = await readCoreTls(config.core)
   const secrets = secretsOf(environment)
-  const log = createLog({ name: 'facade', level: config.logLevel, secrets })
+  const registry = createMetrics()
+  const log = createLog({
+    name: 'facade',
+    level: config.logLevel,
+    secrets,
+    onLine: countErrors(registry),
+  })
   await untilStopped({
     stopRequested,
     log,
-    run: () => serve({ config, tls, log, secrets, stopRequested, json }),
+    run: () => serve({ config, tls, log, registry, secrets, stopRequested, json }),
   })
 }
 
@@ -43,13 +50,13 @@ const serve = async (options: {
   config: FacadeConfig
   tls: CoreTls
   log: Log
+  registry: Registry
   secrets: readonly string[]
   stopRequested: Promise<string>
   json: boolean
 }): Promise<void> => {
-  const { config, tls, log, secrets } = options
+  const { config, tls, log, registry, secrets } = options
   await using open = new AsyncDisposableStack()
-  const registry = createMetrics()
   const spans = await openSpans({ config: config.tracing, name: 'facade', registry, log, secrets })
   open.defer(() => spans?.close())
   const connections = openCoreConnections({ urls: config.core.urls, tls })

@@ -89,6 +89,11 @@ describe('a facade, its core and a dispatcher as separate processes', () => {
 
   const readiness = () => ask(`${facade.ready['ops_url']}/readyz`)
 
+  it('counts the errors in its log, as every process does', async () => {
+    const { text } = await ask(`${facade.ready['ops_url']}/metrics`)
+    expect(text).toContain('# TYPE gateway_log_errors_total counter')
+  })
+
   it('carry a payment to its delivery; Daraja calls back where a spool is', async () => {
     const { text } = await push('first')
     const { transaction_id: id } = JSON.parse(text)
