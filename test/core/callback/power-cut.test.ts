@@ -33,7 +33,7 @@ describe('every state in which a power cut may leave the disk', () => {
       expect(verdict.problems.slice(0, 5)).toEqual([])
       expect(verdict.states).toBeGreaterThan(1_000)
     },
-    60_000,
+    180_000,
   )
 
   it('holds them also when a process was killed before, at whichever call, and another went on', async () => {
