@@ -53,7 +53,8 @@ describe.skipIf(!hasTools)('the drill of docs/operations.md, Restore a database,
     folder = await mkdtemp(join(tmpdir(), 'drill-'))
     gateway = await startTestGateway({ callbackDelayMs: 300 })
     serve = await gateway.start('serve')
-    terminal = openTerminal(gateway.settings)
+    // As that of most managed servers, the address says more than where the database is.
+    terminal = openTerminal({ ...gateway.settings, DATABASE_URL: `${gateway.databaseUrl}?sslmode=disable` })
     await pay(PAID)
     await eventually(() => expect(serve.log()).toMatch(/"event":"payment_successful","payment_id":1,/))
   })

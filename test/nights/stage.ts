@@ -83,7 +83,12 @@ export const openStage = async (promtool: string): Promise<Stage> => {
   }
   const log = (): string => gateway.serve.map((one) => one.log()).join('')
   // As after a change of the key, which one runbook asks for.
-  const environment = { ...gateway.settings, SECRET_KEY_PREVIOUS: 'ab'.repeat(32) }
+  const environment = {
+    ...gateway.settings,
+    // As that of most managed servers.
+    DATABASE_URL: `${gateway.databaseUrl}?sslmode=disable`,
+    SECRET_KEY_PREVIOUS: 'ab'.repeat(32),
+  }
   const shell = opening.adopt(await openNightShell({ folder, environment, control, log }), (one) =>
     one.close(),
   )
