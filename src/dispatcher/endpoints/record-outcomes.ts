@@ -22,6 +22,12 @@ export type OutcomeRecorder = {
 }
 
 /**
+ * Endpoints that a process knows to be troubled at most. It matters to attempts alone that were claimed before the
+ * failure of another was recorded, within a minute; whoever claims later reads it in Postgres.
+ */
+const MOST_TROUBLED = 10_000
+
+/**
  * Outcomes go to Postgres in batches, one after the other. A success at a healthy endpoint costs nothing: it is
  * recorded only where the claim said, or this process knows, that the endpoint is troubled.
  */
@@ -31,15 +37,26 @@ export const createOutcomeRecorder = (options: {
   scheduleMs: readonly number[]
   random: () => number
   reporter: Reporter
+  /** Instead of `MOST_TROUBLED`. */
+  mostTroubled?: number
 }): OutcomeRecorder => {
-  const { database, retryUntilStopped, random, reporter } = options
+  const { database, retryUntilStopped, random, reporter, mostTroubled = MOST_TROUBLED } = options
   const longestMs = options.scheduleMs.reduce((total, stepMs) => total + stepMs, 0)
   const troubled = new Set<string>()
+  const know = (key: string): void => {
+    // The first is the one that failed longest ago.
+    troubled.delete(key)
+    troubled.add(key)
+    for (const oldest of troubled) {
+      if (troubled.size <= mostTroubled) return
+      troubled.delete(oldest)
+    }
+  }
 
   const run = async (outcomes: readonly Outcome[]): Promise<undefined[]> => {
     const recorded = await retryUntilStopped(recordingOf({ database, outcomes, longestMs, random }))
     for (const outcome of outcomes) troubled.delete(endpointKey(outcome))
-    for (const endpoint of recorded.troubled) troubled.add(endpointKey(endpoint))
+    for (const endpoint of recorded.troubled) know(endpointKey(endpoint))
     for (const change of recorded.changes) reporter.endpointChanged(change)
     for (const expired of recorded.expired) reporter.expired(expired)
     return outcomes.map(() => undefined)
@@ -50,7 +67,7 @@ export const createOutcomeRecorder = (options: {
     const verdict = verdictOf(result)
     const key = endpointKey(claim)
     if (verdict === 'nothing' || (verdict !== 'fails' && !claim.is_troubled && !troubled.has(key))) return
-    troubled.add(key)
+    know(key)
     const { id: delivery_id, payment_id, partner_id, host } = claim
     await batches.add({ delivery_id, payment_id, partner_id, host, verdict })
   }

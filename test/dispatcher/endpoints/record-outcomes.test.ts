@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { claimDeliveries } from '../../../src/dispatcher/deliver/attempts.ts'
+import { type Claim, claimDeliveries } from '../../../src/dispatcher/deliver/attempts.ts'
 import { rampStranded } from '../../../src/dispatcher/endpoints/hold-flood.ts'
+import { createOutcomeRecorder } from '../../../src/dispatcher/endpoints/record-outcomes.ts'
 import { releaseDue } from '../../../src/dispatcher/endpoints/release.ts'
+import type { ErrorClass } from '../../../src/values/error-class.ts'
 import { addDeliveries, readAttempts, readDelivery, readDuty } from '../../support/deliveries.ts'
 import { type EndpointStage, openEndpointStage, SHOP } from './endpoint-stage.ts'
 
@@ -32,6 +34,31 @@ describe('an endpoint that is well', () => {
     const noted = await Promise.all([1n, 2n, 3n, 4n, 5n, 6n, 7n].map((id) => test.note([id], 'fails')))
     expect(noted.flatMap(({ changes }) => changes)).toMatchObject([{ ...SHOP, to: 'open', openMs: 5_000 }])
     expect(await test.readEndpoint()).toMatchObject({ state: 'open', opens: 1 })
+  })
+})
+
+describe('what a process knows of troubled endpoints', () => {
+  it('is of the newest only, so that hosts that are used once do not fill its memory', async () => {
+    const recorder = createOutcomeRecorder({
+      database: test.database,
+      retryUntilStopped: (work) => work(),
+      scheduleMs: [0],
+      random: () => 0,
+      reporter: { attempted: () => undefined, expired: () => undefined, endpointChanged: () => undefined },
+      mostTroubled: 2,
+    })
+    const hosts = ['first.example', 'second.example', 'third.example']
+    const urls = hosts.map((host) => `https://${host}/callback`)
+    const record = (claim: Claim, result: { status: number; errorClass: ErrorClass | null }): Promise<void> =>
+      recorder.record(claim, { ...result, retryAfterMs: null, durationMs: 1, address: null, answer: null })
+    // Claimed before the failures are recorded: no claim says that its endpoint is troubled.
+    const failing = await claimDeliveries(test.database, await addDeliveries(test.database, urls))
+    const succeeding = await claimDeliveries(test.database, await addDeliveries(test.database, urls))
+    for (const claim of failing) await record(claim, { status: 500, errorClass: 'status' })
+    for (const claim of succeeding) await record(claim, { status: 200, errorClass: null })
+
+    const left = await test.database.selectFrom('endpoints').select('host').execute()
+    expect(left).toEqual([{ host: 'first.example' }])
   })
 })
 
