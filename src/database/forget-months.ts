@@ -1,14 +1,7 @@
 import { sql, type Transaction } from 'kysely'
-import { DatabaseError } from 'pg'
 import type { Database } from './connect.ts'
-import { lockPartitions } from './partitions.ts'
+import { isLockNotAvailable, limitWaiting, lockPartitions } from './partitions.ts'
 import type { Schema } from './schema/schema.ts'
-
-/** How long a month's table may be waited for, ms: whoever comes meanwhile waits behind us. */
-const LOCK_TIMEOUT_MS = 500
-
-/** Postgres's code for a lock that could not be had in time. */
-const LOCK_NOT_AVAILABLE = '55P03'
 
 /**
  * Drops the partitions of a table by month whose month ended more than `keepDays` days ago, by the database's clock and
@@ -56,7 +49,7 @@ const dropPartition = async (options: {
   try {
     return await options.database.transaction().execute(async (transaction) => {
       await lockPartitions(transaction)
-      await sql`SELECT set_config('lock_timeout', ${`${LOCK_TIMEOUT_MS}ms`}, true)`.execute(transaction)
+      await limitWaiting(transaction)
       const { rows } = await sql`SELECT FROM pg_class WHERE oid = to_regclass(${partition})`.execute(
         transaction,
       )
@@ -66,7 +59,7 @@ const dropPartition = async (options: {
       return true
     })
   } catch (error) {
-    if (error instanceof DatabaseError && error.code === LOCK_NOT_AVAILABLE) return false
+    if (isLockNotAvailable(error)) return false
     throw error
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { type MigrationResult, Migrator, NO_MIGRATIONS } from 'kysely/migration'
 import { DatabaseError } from 'pg'
@@ -33,13 +34,24 @@ export const migrateToLatest = async (options: { databaseUrl: string; log: Log }
     const startedAt = await readClock(database)
     const results = (await isOfLaterRelease(database)) ? [] : await runMigrations(database)
     if (results.length > 0) await reportOldConnections(database, startedAt, options.log)
-    await ensurePartitions(database)
+    await untilPartitions(database, options.log)
     await buildIndexes(database, options.log)
     await raiseEventBase(database, options.log)
     await handOverOrWarn(database, options.log)
     return results.map((result) => result.migrationName)
   } finally {
     await database.destroy()
+  }
+}
+
+/** How long others have the tables before it is tried again to have one alone, ms. */
+const AGAIN_MS = 2_000
+
+/** Makes the partitions that are missing, however long a transaction of somebody else keeps their tables in use. */
+const untilPartitions = async (database: Database, log: Log): Promise<void> => {
+  for (let tries = 0; !(await ensurePartitions(database)); tries += 1) {
+    if (tries === 0) log.warn({ event: 'partitions_put_off' })
+    await pause(AGAIN_MS)
   }
 }
 

@@ -30,13 +30,41 @@ const FILLED_BY_ID = 50
  */
 const FILLED_BY_MONTH: Partial<Record<(typeof BY_MONTH)[number], number>> = { attempts: 45 }
 
+/** How long a whole table may be waited for, ms: whoever comes meanwhile, with a payment too, waits behind us. */
+const LOCK_TIMEOUT_MS = 500
+
+/** Postgres's code for a lock that could not be had in time. */
+const LOCK_NOT_AVAILABLE = '55P03'
+
+/** True when something was given up for somebody else who kept a table for too long. */
+export const isLockNotAvailable = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.code === LOCK_NOT_AVAILABLE
+
+/** From now on the transaction gives up what it would have to wait longer for. */
+export const limitWaiting = async (transaction: Transaction<Schema>): Promise<void> => {
+  await sql`SELECT set_config('lock_timeout', ${`${LOCK_TIMEOUT_MS}ms`}, true)`.execute(transaction)
+}
+
 /**
  * Creates the partitions that the coming rows need: for tables by id the one in use and the next, for tables by month
- * the present month and three more. Safe to run from several processes at once; what exists is left alone.
+ * the present month and three more. Safe to run from several processes at once; what exists is left alone. False: a
+ * table of which one is missing is in use by a transaction that lasts, such as a `pg_dump`. Nothing was made, and it is
+ * to be tried again: those that are missing are made long before they are needed.
  */
-export const ensurePartitions = async (database: Database): Promise<void> => {
+export const ensurePartitions = async (database: Database): Promise<boolean> => {
+  try {
+    await makePartitions(database)
+    return true
+  } catch (error) {
+    if (isLockNotAvailable(error)) return false
+    throw error
+  }
+}
+
+const makePartitions = async (database: Database): Promise<void> => {
   await database.transaction().execute(async (transaction) => {
     await lockPartitions(transaction)
+    await limitWaiting(transaction)
     for (const { table, sequence } of BY_ID) {
       const { rows } = await sql<{
         last: bigint
