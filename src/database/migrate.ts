@@ -10,7 +10,7 @@ import { raiseEventBase } from './event-base.ts'
 import { haveMigrationsRun, readRunMigrations } from './is-migrated.ts'
 import { isMigrationName } from './migration-names.ts'
 import { MIGRATIONS } from './migrations.ts'
-import { ensurePartitions } from './partitions.ts'
+import { ensurePartitions, isLockNotAvailable } from './partitions.ts'
 import { PLANNED_BY_SIZE } from './plan-settings.ts'
 
 const migratorOf = (database: Database): Migrator =>
@@ -32,7 +32,7 @@ export const migrateToLatest = async (options: { databaseUrl: string; log: Log }
   })
   try {
     const startedAt = await readClock(database)
-    const results = (await isOfLaterRelease(database)) ? [] : await runMigrations(database)
+    const results = (await isOfLaterRelease(database)) ? [] : await runMigrations(options)
     if (results.length > 0) await reportOldConnections(database, startedAt, options.log)
     await untilPartitions(database, options.log)
     await buildIndexes(database, options.log)
@@ -45,7 +45,7 @@ export const migrateToLatest = async (options: { databaseUrl: string; log: Log }
 }
 
 /** How long others have the tables before it is tried again to have one alone, ms. */
-const AGAIN_MS = 2_000
+const AGAIN_MS = 5_000
 
 /** Makes the partitions that are missing, however long a transaction of somebody else keeps their tables in use. */
 const untilPartitions = async (database: Database, log: Log): Promise<void> => {
@@ -55,14 +55,36 @@ const untilPartitions = async (database: Database, log: Log): Promise<void> => {
   }
 }
 
+/** How long migrations wait for a table: whoever comes meanwhile, with a payment too, waits behind them. */
+const MIGRATIONS_WAIT = '1s'
+
 /** How often migrations begin at most that Postgres ends for a deadlock with what runs beside them: nothing is left of one. */
 const MOST_TRIES = 5
 
-const runMigrations = async (database: Database): Promise<MigrationResult[]> => {
-  for (let tries = 1; ; tries += 1) {
-    const { error, results = [] } = await migratorOf(database).migrateToLatest()
-    if (!error) return results
-    if (!isDeadlock(error) || tries === MOST_TRIES) throw error
+/**
+ * Runs them, and begins again where Postgres ended them for a deadlock, or where they would have had to wait for a table
+ * that a transaction of somebody else, or another `migrate`, uses: whoever came meanwhile would wait behind them.
+ */
+const runMigrations = async (options: { databaseUrl: string; log: Log }): Promise<MigrationResult[]> => {
+  const { databaseUrl, log } = options
+  const settings = { ...PLANNED_BY_SIZE, lock_timeout: MIGRATIONS_WAIT }
+  const database = connectDatabase({ databaseUrl, log, poolSize: 2, settings })
+  let [deadlocks, isPutOff] = [0, false]
+  try {
+    for (;;) {
+      const { error, results = [] } = await migratorOf(database).migrateToLatest()
+      if (!error) return results
+      if (isLockNotAvailable(error)) {
+        if (!isPutOff) log.warn({ event: 'migrations_put_off' })
+        isPutOff = true
+        await pause(AGAIN_MS)
+        continue
+      }
+      deadlocks += 1
+      if (!isDeadlock(error) || deadlocks === MOST_TRIES) throw error
+    }
+  } finally {
+    await database.destroy()
   }
 }
 
