@@ -26,19 +26,19 @@ export const findIdBounds = async (
 ): Promise<IdBounds> => {
   const { createdFrom, createdTo } = time
   if (createdFrom === null && createdTo === null) return { from: null, below: null }
-  const instants = [
-    createdFrom && new Date(createdFrom.getTime() - OUT_OF_ORDER_MS),
-    createdTo && new Date(createdTo.getTime() + OUT_OF_ORDER_MS),
-  ]
+  // Postgres moves them: a Date of the year 10000 is none for it.
+  const moved = sql`given.instant + given.sign * make_interval(secs => ${OUT_OF_ORDER_MS / 1000})`
   const { rows } = await sql<Sought>`
     WITH RECURSIVE ends AS (
       SELECT (SELECT id FROM ${sql.table(of)} ORDER BY id LIMIT 1) AS first,
              (SELECT id FROM ${sql.table(of)} ORDER BY id DESC LIMIT 1) AS last
     ), search AS (
       -- What is sought is the least bound, from low to high, that no older payment is at or above.
-      SELECT position, instant, first AS low, last + 1 AS high
-      FROM ends CROSS JOIN unnest(${instants}::timestamptz[]) WITH ORDINALITY AS sought (instant, position)
-      WHERE instant IS NOT NULL AND first IS NOT NULL
+      SELECT position, sought.instant, first AS low, last + 1 AS high
+      FROM ends
+      CROSS JOIN unnest(${[createdFrom, createdTo]}::timestamptz[], ARRAY[-1, 1]) WITH ORDINALITY AS given (instant, sign, position)
+      CROSS JOIN LATERAL (SELECT ${moved} AS instant) AS sought
+      WHERE sought.instant IS NOT NULL AND first IS NOT NULL
       UNION ALL
       SELECT position, instant, CASE WHEN is_older THEN probe.id + 1 ELSE low END, CASE WHEN is_older THEN high ELSE middle END
       FROM search

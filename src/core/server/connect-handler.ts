@@ -1,3 +1,4 @@
+import { IncomingMessage } from 'node:http'
 import { createConnectRouter, createContextValues } from '@connectrpc/connect'
 import {
   compressionBrotli,
@@ -45,6 +46,7 @@ export const createConnectHandler = (options: {
   return (request, response) => {
     const handler = handlers.get(request.url?.split('?', 1)[0] ?? '')
     request.headers.host ||= 'localhost'
+    if (request instanceof IncomingMessage) keepReadable(request, response)
     const address = toPlainAddress(request.socket.remoteAddress ?? '') ?? ''
     const values = createContextValues().set(clientAddress, address)
     const answered =
@@ -57,4 +59,14 @@ export const createConnectHandler = (options: {
       // The caller is gone, or its connection broke in the middle of the answer.
       .catch(() => response.destroy())
   }
+}
+
+/**
+ * Over HTTP/1.1 the next call on a connection stands behind what is left of a request that was answered before it had come
+ * whole: that is read and thrown away. A reader that gives up would else destroy the request, and nobody could.
+ */
+const keepReadable = (request: IncomingMessage, response: NodeResponse): void => {
+  const read = (): NodeJS.AsyncIterator<Buffer> => request.iterator({ destroyOnReturn: false })
+  Object.defineProperty(request, Symbol.asyncIterator, { value: read })
+  response.once('finish', () => request.resume())
 }

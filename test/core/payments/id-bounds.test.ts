@@ -83,6 +83,22 @@ describe('the ids of a time', () => {
     expect(await listed(40, 43)).toEqual([41, 42, 43])
   })
 
+  it('are all where the time is that of the whole calendar', async () => {
+    await insert([[7, 0]])
+    const calendar = {
+      createdFrom: new Date('0001-01-01T00:00:00Z'),
+      createdTo: new Date('9999-12-31T23:59:59.999Z'),
+    }
+    expect(await findIdBounds(own.database, calendar)).toEqual({ from: 7n, below: 8n })
+    const rows = await listPayments(own.database, {
+      owner: { partnerId: 1n },
+      filter: { ...NO_FILTER, ...calendar },
+      limit: 10,
+      before: null,
+    })
+    expect(rows.map(({ id }) => id)).toEqual([7n])
+  })
+
   it('leave nothing out where ids have gaps, as after a restore, and span partitions', async () => {
     const payments = [1, 2, 3, 9_999_999, 10_000_000, 50_000_000, 50_000_005].map(
       (id, index) => [id, index * 10] as const,
