@@ -47,8 +47,8 @@ const toHourOfDay = (hour: number, half: string): number | null =>
 
 /**
  * Twelve digits at most: more would be no safe integer of cents. None begins with a 0 that more follow, as what stands behind
- * the comma of an amount does: `000.00` of `2,000.00`. Three
- * digits behind the point are no cents, but thousands as many countries write them: `1.500` is 1,500 there.
+ * the comma of an amount does: `000.00` of `2,000.00`. Three digits behind the point are no cents, but thousands as many
+ * countries write them: `1.500` is 1,500 there.
  */
 const AMOUNT = /^(-?)(?:KES ?)?(-?)([1-9]\d{0,2}(?:,\d{3}){1,3}|[1-9]\d{0,11}|0)(?:\.(\d{1,2}|\d{4,}))?$/i
 

@@ -22,9 +22,9 @@ type KnownLine = RowOf<'statement_lines', 'receipt' | 'statement_id' | 'line' | 
 
 /**
  * Stores lines that paid something in, each with the payment that its receipt proves, and keeps those whose amount is
- * another than was asked for, and those whose account number is another payment's. A line is of no payment that went through
- * an account of its partner's own and asked to be paid elsewhere. A receipt that another statement brought is left as it is. Resolves with how many were stored,
- * and how many of the others another statement brought.
+ * another than was asked for, and those whose account number is another payment's. A line is of no payment that went
+ * through an account of its partner's own and asked to be paid elsewhere. A receipt that another statement brought is left
+ * as it is. Resolves with how many were stored, and how many of the others another statement brought.
  */
 export const storeLines = async (
   transaction: Transaction<Schema>,
