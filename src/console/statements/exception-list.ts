@@ -13,6 +13,7 @@ import { readCursor, readIdOf } from './amounts.ts'
 const LIST = '/statement-exceptions'
 const KINDS = [
   'paid_there',
+  'receipt_there',
   'unknown_here',
   'missing_there',
   'different_amount',

@@ -19,10 +19,10 @@ export const assignLines = async (
 }
 
 /**
- * Keeps, of payments that are paid by a receipt that nobody told us, all lines but the first that was not given back: each
- * is paid once.
+ * Keeps, of payments that are paid by a receipt that nobody told us, the first line that was not given back as the one that
+ * has the receipt, unless it is of another amount, and all others as paid once more: each is paid once.
  */
-export const recordPaidAgain = async (
+export const recordPaidByUnknown = async (
   transaction: Transaction<Schema>,
   statementId: bigint,
   paymentIds: readonly bigint[],
@@ -31,7 +31,8 @@ export const recordPaidAgain = async (
   await sql`
     INSERT INTO statement_exceptions (statement_id, kind, receipt, other_receipt, payment_id, paid_cents, completed_at,
       reference)
-    SELECT ${statementId}, 'paid_again', receipt, first_receipt, payment_id, paid_cents, completed_at, reference
+    SELECT ${statementId}, CASE WHEN receipt = first_receipt THEN 'receipt_there' ELSE 'paid_again' END, receipt,
+      nullif(first_receipt, receipt), payment_id, paid_cents, completed_at, reference
     FROM (
       SELECT receipt, payment_id, paid_cents, completed_at, reference,
         first_value(receipt) OVER (PARTITION BY payment_id ORDER BY completed_at, receipt) AS first_receipt
@@ -42,7 +43,9 @@ export const recordPaidAgain = async (
           AND given_back.paid_cents >= statement_lines.paid_cents
       )
     ) lines
-    WHERE receipt <> first_receipt
+    WHERE receipt <> first_receipt OR paid_cents = (
+      SELECT amount_kes::bigint * 100 FROM payments WHERE payments.id = lines.payment_id
+    )
     ON CONFLICT DO NOTHING
   `.execute(transaction)
 }

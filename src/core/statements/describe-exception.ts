@@ -36,12 +36,12 @@ export const describeException = (one: Described): Description => {
   const [payment, receipt, paid] = [`Payment ${one.paymentId}`, one.receipt ?? '', toKes(one.paidCents)]
   switch (one.kind) {
     case 'paid_there':
+    case 'receipt_there':
       if (one.otherReceipt !== null) return describeGivenBack(one, acknowledge)
       if (one.provenId !== null && one.provenId !== one.paymentId) return describeTaken(one, acknowledge)
       if (one.paidBy !== null) return describeAgain(one, one.paidBy, acknowledge)
       return {
-        sentence: `${payment} is ${one.state ?? 'unknown'} here, but M-PESA has ${paid} for it under ${receipt}${at(one)}.`,
-        advice: 'Settle it with that receipt: its partner is told that it is paid.',
+        ...(one.state === 'successful' ? saidOfReceipt(one) : saidOfPaid(one)),
         command: `gateway payments settle ${one.paymentId} --outcome successful --receipt ${receipt} --reason "on M-PESA's statement"`,
       }
     case 'unknown_here':
@@ -97,6 +97,17 @@ export const describeException = (one: Described): Description => {
       return one.kind satisfies never
   }
 }
+
+const saidOfPaid = (one: Described): Omit<Description, 'command'> => ({
+  sentence: `Payment ${one.paymentId} is ${one.state ?? 'unknown'} here, but M-PESA has ${toKes(one.paidCents)} for it under ${one.receipt ?? ''}${at(one)}.`,
+  advice: 'Settle it with that receipt: its partner is told that it is paid.',
+})
+
+const saidOfReceipt = (one: Described): Omit<Description, 'command'> => ({
+  sentence: `Payment ${one.paymentId} is paid here by a receipt that is not known, and M-PESA has ${toKes(one.paidCents)} for it under ${one.receipt ?? ''}${at(one)}.`,
+  advice:
+    'Settle it with that receipt, which is filled in: its partner was told that it is paid, and is not told again.',
+})
 
 /** Whether its receipt proves a payment here that asked for another amount. */
 const isOfOther = ({ askedKes, paidCents }: Described): boolean =>

@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Schema } from '../../database/schema/schema.ts'
-import { assignLines } from './assign-lines.ts'
+import { assignLines, recordPaidByUnknown } from './assign-lines.ts'
 
 /**
  * Judges what a statement's matching says is paid there, once all payments were looked at: a line whose account number only
@@ -49,8 +49,8 @@ export const settleDoubts = async (transaction: Transaction<Schema>, statementId
 type Candidate = { receipt: string; id: bigint; has_line: boolean }
 
 /**
- * It is no exception where a payment is paid here too, by a receipt that nobody told us: the line is that one's if it is
- * the only one; of several nobody guesses.
+ * It is another exception where a payment is paid here too, by a receipt that nobody told us: the line is that one's if it
+ * is the only one; of several nobody guesses.
  */
 const takeOutPaid = async (transaction: Transaction<Schema>, statementId: bigint): Promise<void> => {
   const { rows } = await sql<Candidate>`
@@ -64,8 +64,11 @@ const takeOutPaid = async (transaction: Transaction<Schema>, statementId: bigint
   `.execute(transaction)
   const lines = new Map<bigint, number>()
   for (const { id } of rows) lines.set(id, (lines.get(id) ?? 0) + 1)
-  await assignLines(
+  const theirs = rows.filter(({ id, has_line: hasLine }) => !hasLine && lines.get(id) === 1)
+  await assignLines(transaction, theirs)
+  await recordPaidByUnknown(
     transaction,
-    rows.filter(({ id, has_line: hasLine }) => !hasLine && lines.get(id) === 1),
+    statementId,
+    theirs.map(({ id }) => id),
   )
 }

@@ -8,6 +8,8 @@ import type { Schema } from '../../database/schema/schema.ts'
 export const EXCEPTION_KINDS = [
   /** Paid there, and not here: failed, unconfirmed or still open. */
   'paid_there',
+  /** Paid here by a receipt that nobody told us, and there by one. */
+  'receipt_there',
   /** Paid there under a receipt, account number and time of no payment here. */
   'unknown_here',
   /** Paid here by a receipt that the statement of that time does not have. */

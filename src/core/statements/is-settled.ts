@@ -34,15 +34,19 @@ const isProven = sql<boolean>`EXISTS (SELECT FROM receipts WHERE receipts.receip
     AND (payments.amount_kes::bigint * 100 <> listed.paid_cents OR ${isPaidElsewhere})
 )`
 
+/** That its receipt proves its payment. */
+const isPaidByIt = sql<boolean>`EXISTS (
+  SELECT FROM receipts WHERE receipts.receipt = listed.receipt AND receipts.payment_id = listed.payment_id
+)`
+
 /**
  * That what an exception says, `listed` in the statement, is not so, or no longer: its receipt proves a payment here by now,
  * stands in a statement by now, or was given back; what was given back was paid here only if its receipt proves a payment.
  * Derived, so that whatever mends it ends it.
  */
 export const isSettled = sql<boolean>`CASE listed.kind
-  WHEN 'paid_there' THEN EXISTS (
-    SELECT FROM receipts WHERE receipts.receipt = listed.receipt AND receipts.payment_id = listed.payment_id
-  ) OR ${isGivenBack}
+  WHEN 'paid_there' THEN ${isPaidByIt} OR ${isGivenBack}
+  WHEN 'receipt_there' THEN ${isPaidByIt} OR ${isGivenBack}
   WHEN 'unknown_here' THEN ${isProven} OR ${isGivenBack}
   WHEN 'taken_here' THEN ${isGivenBack}
   WHEN 'paid_again' THEN ${isGivenBack} OR ${isFirstGivenBack}

@@ -75,7 +75,7 @@ export const lookForExceptions = async (
     ) listed
     LEFT JOIN LATERAL (
       SELECT other_receipt, paid_cents FROM statement_exceptions
-      WHERE listed.kind IN ('paid_there', 'unknown_here') AND statement_exceptions.kind = 'reversed'
+      WHERE listed.kind IN ('paid_there', 'receipt_there', 'unknown_here') AND statement_exceptions.kind = 'reversed'
         AND coalesce(receipt, '') = listed.receipt
       LIMIT 1
     ) given_back ON true

@@ -3,7 +3,7 @@ import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { MAX_EXPIRES_IN_SECONDS, PAID_WITHIN_S } from '../../values/expires-in.ts'
 import { findIdBounds } from '../payments/id-bounds.ts'
-import { assignLines, recordPaidAgain } from './assign-lines.ts'
+import { assignLines, recordPaidByUnknown } from './assign-lines.ts'
 import { settleDoubts } from './doubts.ts'
 import { type NewException, recordExceptions } from './exceptions.ts'
 
@@ -168,7 +168,7 @@ const recordPaid = async (
     const payment = byId.get(id)
     return payment !== undefined && isPaidByUnknown(payment) ? [id] : []
   })
-  await recordPaidAgain(transaction, statementId, paidByUnknown)
+  await recordPaidByUnknown(transaction, statementId, paidByUnknown)
 }
 
 /** What it means that a line has a payment's reference. */

@@ -118,14 +118,59 @@ describe('a statement held against the payments', () => {
   })
 
   it('gives a line to the only payment that has its reference, paid by a receipt that nobody told us', async () => {
-    await putPayment(own.database, { state: 'successful', at: AT, reference: 'INV1' })
+    const id = await putPayment(own.database, { state: 'successful', at: AT, reference: 'INV1' })
     const { statement } = await importFile(
       own.database,
       statementOf([paid('TKP0000001', { account: 'INV1' })]),
     )
-    expect(await found()).toEqual([])
+    expect(await found()).toEqual([`receipt_there ${id} TKP0000001`])
     const shown = await statementsOf(own.database).getStatement({ statementId: statement?.statementId ?? 0n })
     expect(shown).toMatchObject({ matchedLines: 1 })
+  })
+
+  it.each([true, false])(
+    'names the receipt of a payment that is paid by one which nobody told us, until it is filled in (by our reference: %s)',
+    async (isOurs) => {
+      const id = await putPayment(own.database, { state: 'successful', at: AT, reference: 'INV1' })
+      const account = isOurs ? uniqueOf(id) : 'INV1'
+      const again = paid('TKP0000002', { account: uniqueOf(id), at: '2026-11-25T09:00:25Z' })
+      await importFile(
+        own.database,
+        statementOf([paid('TKP0000001', { account }), ...(isOurs ? [again] : [])]),
+      )
+      const open = await exceptions(true)
+      expect(open.filter(({ kind }) => kind === 'receipt_there')).toMatchObject([
+        {
+          paymentId: id,
+          receipt: 'TKP0000001',
+          sentence: `Payment ${id} is paid here by a receipt that is not known, and M-PESA has KES 150 for it under TKP0000001 at ${PAID_AT}.`,
+          command: `gateway payments settle ${id} --outcome successful --receipt TKP0000001 --reason "on M-PESA's statement"`,
+        },
+      ])
+      expect(await settleWith(id, 'TKP0000001', false)).toMatchObject({ kind: 'settled' })
+      expect(await found(true)).toEqual(isOurs ? [`paid_again ${id} TKP0000002`] : [])
+    },
+  )
+
+  it('names another amount for a payment that is paid by a receipt which nobody told us, and no receipt', async () => {
+    const id = await putPayment(own.database, { state: 'successful', at: AT })
+    await importFile(
+      own.database,
+      statementOf([paid('TKP0000001', { account: uniqueOf(id), paidIn: '151' })]),
+    )
+    expect(await found()).toEqual([`different_amount ${id} TKP0000001`])
+  })
+
+  it('says of a payment that is paid here since its statement how it is, and what fills its receipt in', async () => {
+    const id = await putPayment(own.database, { state: 'unconfirmed', at: AT })
+    await importFile(own.database, statementOf([paid('TKP0000001', { account: uniqueOf(id) })]))
+    await sql`UPDATE payments SET state = 'successful' WHERE id = ${id}`.execute(own.database)
+    expect(await exceptions(true)).toMatchObject([
+      {
+        kind: 'paid_there',
+        sentence: expect.stringContaining('is paid here by a receipt that is not known'),
+      },
+    ])
   })
 
   it('names what is there and not here, until its receipt is of a payment', async () => {
@@ -241,11 +286,12 @@ describe('a statement held against the payments', () => {
       paid(`TKP000000${second}`, { account: uniqueOf(one), at: `2026-11-25T09:00:0${second}Z` }),
     )
     await importFile(own.database, statementOf(lines.slice(0, 1)))
-    expect(await found()).toEqual([])
+    expect(await found()).toEqual([`receipt_there ${one} TKP0000001`])
     await importFile(own.database, statementOf(lines))
     expect((await found()).toSorted()).toEqual([
       `paid_again ${one} TKP0000002`,
       `paid_again ${one} TKP0000003`,
+      `receipt_there ${one} TKP0000001`,
     ])
     await importFile(
       own.database,

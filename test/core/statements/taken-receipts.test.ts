@@ -151,7 +151,8 @@ describe('whose a line of a statement is', () => {
       const copy = copied ?? (await putPayment(own.database, { state: 'failed', at: AT }))
       await sql`UPDATE payments SET reference = ${uniqueOf(meant)} WHERE id = ${copy}`.execute(own.database)
       await importLine(uniqueOf(meant))
-      expect(await found()).toEqual(state === 'failed' ? [`paid_there ${meant} TKP0000001`] : [])
+      const kind = state === 'failed' ? 'paid_there' : 'receipt_there'
+      expect(await found()).toEqual([`${kind} ${meant} TKP0000001`])
     },
   )
 

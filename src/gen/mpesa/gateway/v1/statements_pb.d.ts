@@ -415,8 +415,9 @@ export declare type StatementException = Message<"mpesa.gateway.v1.StatementExce
   statementId: bigint;
 
   /**
-   * `paid_there` (and not here), `unknown_here`, `missing_there`, `different_amount`, `paid_again`, `taken_here` (paid there
-   * for this payment, by a receipt that proves another one here), `twice`, `reversed`, or `given_back` (it is not said of what).
+   * `paid_there` (and not here), `receipt_there` (and paid here without one), `unknown_here`, `missing_there`,
+   * `different_amount`, `paid_again`, `taken_here` (paid there for this payment, by a receipt that proves another one here),
+   * `twice`, `reversed`, or `given_back` (it is not said of what).
    *
    * @generated from field: string kind = 3;
    */
