@@ -268,7 +268,9 @@ const answered = async <Result>(answer: Promise<Result>): Promise<Result> => {
     return await answer
   } catch (error) {
     if (!(error instanceof Refused)) throw error
-    throw new CommandError(error.wrong === null ? error.message : textOf(error.wrong))
+    // A sentence that does not begin with its field needs no option before it either.
+    const isOfField = error.wrong !== null && error.message.startsWith(`${error.wrong.field} `)
+    throw new CommandError(isOfField ? textOf(error.wrong) : error.message)
   }
 }
 

@@ -123,6 +123,7 @@ const importFile = async (environment: Environment, file: string, options: Impor
   if (statement !== undefined) printFields({}, maskRow(toRow(StatementSchema, statement)))
   printLine('')
   printCounts(exceptions)
+  if (imported.caution !== undefined) printLine(imported.caution)
   if (exceptions.some(({ open }) => open > 0))
     printLine(`gateway statement exceptions --open --statement ${id}`)
 }
@@ -136,10 +137,11 @@ const printCounts = (counts: readonly StatementExceptionCount[]): void => {
   printTable(rows, 'Everything fits.')
 }
 
-const importedRow = ({ statement, alreadyImported, exceptions }: ImportStatementResponse) => ({
+const importedRow = ({ statement, alreadyImported, exceptions, caution }: ImportStatementResponse) => ({
   ...(statement && toRow(StatementSchema, statement)),
   already_imported: alreadyImported,
   exceptions: exceptions.map((count) => toRow(StatementExceptionCountSchema, count)),
+  ...(caution !== undefined && { caution }),
 })
 
 /** Hands a file over as it is read, part by part. */

@@ -44,16 +44,14 @@ const handOver = async ({ clients, form, file }: UploadCall, uploadId: string): 
   if (at === 0n)
     throw new Refusal('wrong_field', 'The file is empty: export the statement again.', { field: 'file' })
   const shortcode = form.get('shortcode')?.trim() || undefined
-  const { statement, alreadyImported } = await clients.statements.importStatement({
+  const { statement, alreadyImported, caution } = await clients.statements.importStatement({
     uploadId,
     fileName: file.name,
     shortcode,
   })
   const id = statement?.statementId
-  return {
-    goTo: `/statements/${id}`,
-    said: alreadyImported
-      ? `This file is statement ${id} already: nothing was changed.`
-      : `Statement ${id} is imported.`,
-  }
+  const done = alreadyImported
+    ? `This file is statement ${id} already: nothing was changed.`
+    : `Statement ${id} is imported.`
+  return { goTo: `/statements/${id}`, said: caution === undefined ? done : `${done} ${caution}` }
 }

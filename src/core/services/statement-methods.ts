@@ -80,11 +80,16 @@ const answerImport: Methods['importStatement'] = async (parts, request, actor) =
       'not_possible',
       'another statement is being imported, or a payer erased: import this one when that is done',
     )
-  const { statementId } = imported
+  const { statementId, caution } = imported
   if (imported.kind === 'imported')
     log.info({ event: 'statement_imported', statement_id: Number(statementId) })
   const { statement, exceptions } = await readOne(database, statementId)
-  return { statement, alreadyImported: imported.kind === 'known', exceptions }
+  return {
+    statement,
+    alreadyImported: imported.kind === 'known',
+    exceptions,
+    caution: caution ?? undefined,
+  }
 }
 
 const orRefused = async (imported: Promise<Imported>): Promise<Imported> => {
@@ -92,7 +97,8 @@ const orRefused = async (imported: Promise<Imported>): Promise<Imported> => {
     return await imported
   } catch (error) {
     if (!(error instanceof StatementError)) throw error
-    throw new Refused('wrong_field', `${error.message}; nothing was stored`)
+    const problem = `${error.message}; nothing was stored`
+    throw new Refused('wrong_field', problem, { wrong: { field: error.field, problem } })
   }
 }
 

@@ -66,5 +66,18 @@ const BY_TITLE: ReadonlyMap<string, ColumnName> = new Map(
   ),
 )
 
+/** By these a line is known that gave something back. */
+const OF_WHAT_WENT_BACK = ['withdrawn', 'reason'] as const satisfies readonly ColumnName[]
+
+/** What a file cannot show for want of a column, as a sentence for a person; null: it has all that count. */
+export const cautionOf = (columns: Columns): string | null => {
+  const missing = OF_WHAT_WENT_BACK.filter((name) => columns[name] === undefined).map(
+    (name) => `"${NAMES[name][0]}"`,
+  )
+  return missing.length === 0
+    ? null
+    : `The file has no column ${missing.join(' and no column ')}: what M-PESA gave back to payers is not among what was found. Export the statement with all its columns, and import that too.`
+}
+
 /** What the row of columns is looked for by, for a message. */
 export const NEEDED_TITLES = NEEDED.map((name) => `"${NAMES[name][0]}"`).join(', ')

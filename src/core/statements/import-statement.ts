@@ -27,9 +27,9 @@ export type StatementImport = {
   actor: Actor
 }
 
-/** What came of it; `known`: the very file was imported before. */
+/** What came of it; `known`: the very file was imported before; `caution`: what it cannot show (`cautionOf`). */
 export type Imported =
-  | { kind: 'imported' | 'known'; statementId: bigint }
+  | { kind: 'imported' | 'known'; statementId: bigint; caution: string | null }
   | { kind: 'no_upload' }
   | { kind: 'busy' }
 
@@ -83,10 +83,11 @@ const importPrepared = async (
     if (!(await isAloneImporting(transaction))) return { kind: 'busy' }
     const shortcode = statement.head.shortcode ?? options.shortcode
     const known = await findKnown(transaction, { fingerprint, shortcode })
-    if (known.statementId !== null) return { kind: 'known', statementId: known.statementId }
+    const { caution } = statement
+    if (known.statementId !== null) return { kind: 'known', statementId: known.statementId, caution }
     const statementId = await importNew(transaction, options, statement, known.fingerprint)
     crashPoint('import_statement.before_commit')
-    return { kind: 'imported', statementId }
+    return { kind: 'imported', statementId, caution }
   })
   crashPoint('import_statement.after_commit')
   return imported
@@ -158,11 +159,13 @@ const summaryOf = (counts: Counts) => ({
 
 const shortcodeOf = (asked: string | null, said: string | null): string => {
   if (asked !== null && said !== null && asked !== said) {
-    throw new StatementError(`the file says that it is of ${said}, not of ${asked}`)
+    throw new StatementError(`the file says that it is of ${said}, not of ${asked}`, { field: 'shortcode' })
   }
   const shortcode = asked ?? said
   if (shortcode === null) {
-    throw new StatementError('the file does not say which paybill or till it is of: give its shortcode')
+    throw new StatementError('the file does not say which paybill or till it is of: give its shortcode', {
+      field: 'shortcode',
+    })
   }
   return shortcode
 }
@@ -183,6 +186,7 @@ const findAccounts = async (
   if (ids.length === 0) {
     throw new StatementError(
       `no account here has the shortcode ${shortcode}: it must be that of DARAJA_SHORTCODE, DARAJA_PARTY_B or of a partner’s account (gateway accounts list)`,
+      { field: 'shortcode' },
     )
   }
   return ids

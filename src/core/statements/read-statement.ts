@@ -5,7 +5,7 @@ import {
   parseStatementStatus,
   parseStatementTime,
 } from './cells.ts'
-import { type ColumnName, type Columns, findColumns, NEEDED_TITLES } from './columns.ts'
+import { type ColumnName, type Columns, cautionOf, findColumns, NEEDED_TITLES } from './columns.ts'
 import { readHead, type StatementHead } from './head.ts'
 import type { OpenRows } from './open-rows.ts'
 import type { StatementRow } from './rows.ts'
@@ -29,7 +29,12 @@ export type StatementLine = {
   linkedReceipt: string | null
 }
 
-export type Statement = { head: StatementHead; lines: AsyncGenerator<StatementLine> }
+/** `caution`: what it cannot show for want of a column; null: nothing. */
+export type Statement = {
+  head: StatementHead
+  caution: string | null
+  lines: AsyncGenerator<StatementLine>
+}
 
 /** Rows among which the one that names the columns stands: the portal has it seventh. */
 const HEAD_ROWS = 50
@@ -49,7 +54,11 @@ export const readStatement = async ({ rows, areFilled }: OpenRows): Promise<Stat
     const columns = findColumns(value)
     if (columns !== null) {
       const leastCells = areFilled ? value.cells.length : 0
-      return { head: readHead(above), lines: linesOf(rows, columns, leastCells) }
+      return {
+        head: readHead(above),
+        caution: cautionOf(columns),
+        lines: linesOf(rows, columns, leastCells),
+      }
     }
     above.push(value)
   }

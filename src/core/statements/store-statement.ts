@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely'
 import type { Schema } from '../../database/schema/schema.ts'
+import { createDayJudge } from './exchanged-days.ts'
 import type { StatementHead } from './head.ts'
 import type { Statement, StatementLine } from './read-statement.ts'
 import { isGivingBack, recordGivenBack } from './reversals.ts'
@@ -78,9 +79,10 @@ const refuseOtherAccounts = ({ account }: StatementHead): void => {
 const storeAll = async (
   transaction: Transaction<Schema>,
   stored: StoredStatement,
-  { head, lines }: Statement,
+  { head, lines }: Pick<Statement, 'head' | 'lines'>,
 ): Promise<Counts> => {
   const counts = newCounts()
+  const days = createDayJudge()
   let paid: StatementLine[] = []
   let givenBack: StatementLine[] = []
   const flush = async (): Promise<void> => {
@@ -93,12 +95,14 @@ const storeAll = async (
   }
   for await (const line of lines) {
     requireWithin(head, line)
+    days.see(line)
     count(counts, line)
     if (line.isCompleted && line.paidInCents > 0) paid.push(line)
     else if (isGivingBack(line)) givenBack.push(line)
     if (paid.length + givenBack.length >= BATCH) await flush()
   }
   await flush()
+  days.requireRight()
   return counts
 }
 

@@ -112,6 +112,13 @@ export declare type ImportStatementResponse = Message<"mpesa.gateway.v1.ImportSt
    * @generated from field: repeated mpesa.gateway.v1.StatementExceptionCount exceptions = 3;
    */
   exceptions: StatementExceptionCount[];
+
+  /**
+   * What the file cannot show for want of a column, as a sentence; unset: it has all that count.
+   *
+   * @generated from field: optional string caution = 4;
+   */
+  caution?: string | undefined;
 };
 
 /**
