@@ -54,6 +54,22 @@ describe('a path', () => {
     expect(headers['allow']).toBe(allow)
   })
 
+  it.each(['?x=1', '?amount=900', '?%zz'])(
+    'of stk_push takes its payment as its body says, whatever query %s is behind it',
+    async (query) => {
+      const body = JSON.stringify({
+        phone: '254712345678',
+        amount: 150,
+        callback_url: 'https://shop.co.ke/callback',
+      })
+      const came = await exchange(
+        test.httpPort,
+        requestWithBody(`POST ${STK_PUSH}${query}`, partnerHeaders(test), body),
+      )
+      expect(came).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
+    },
+  )
+
   it('answers HEAD as GET, without the body', async () => {
     const came = await exchange(test.httpPort, request('HEAD /healthz', ['X-Request-Id: mine']))
     expect(came).toMatch(/^HTTP\/1\.1 200 OK\r\n/)

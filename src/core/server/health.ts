@@ -4,6 +4,10 @@ import {
   type Health as HealthService,
   HealthCheckResponse_ServingStatus as Status,
 } from '../../gen/health/v1/health_pb.js'
+import { truncateText } from '../../values/outside-text.ts'
+
+/** Characters of a service's name that are said back, at most: clients refuse longer headers. */
+const LONGEST_NAME = 100
 
 /**
  * The health of each service by its full name, and of the whole process by the empty name, as `grpc.health.v1` tells it
@@ -36,7 +40,10 @@ export const createHealth = (services: readonly string[]): Health => {
     endWatches: () => closing.abort(new ConnectError('the process is stopping', Code.Unavailable)),
     service: {
       check: ({ service }) => {
-        if (!serving.has(service)) throw new ConnectError(`there is no service ${service}`, Code.NotFound)
+        if (!serving.has(service)) {
+          const name = truncateText(service, LONGEST_NAME)
+          throw new ConnectError(`there is no service ${name}`, Code.NotFound)
+        }
         return { status: statusOf(serving, service) }
       },
       list: () => ({

@@ -119,7 +119,7 @@ export const readFilter = (given: DeliveryFilterMessage | undefined): DeliveryFi
   const errorClass = given?.errorClass === undefined ? null : parseErrorClass(given.errorClass)
   if (errorClass?.ok === false) throw wrongField('filter.error_class', errorClass.problem)
   return {
-    ...toOwners(given),
+    ...toOwners(given, 'filter.partner_id'),
     host: host?.value ?? null,
     state: readState(given?.state ?? DeliveryState.UNSPECIFIED),
     errorClass: errorClass?.value ?? null,
@@ -131,10 +131,11 @@ export const readFilter = (given: DeliveryFilterMessage | undefined): DeliveryFi
 /** Whose things a filter asks for: real ones unless it says otherwise, so that nobody takes a rehearsal for a payment. */
 export const toOwners = (
   given: { partnerId?: bigint | undefined; test: boolean } | undefined,
+  field: 'partner_id' | 'filter.partner_id',
 ): { partnerId: bigint | null; isTest: boolean } => {
   const isTest = given?.test === true
   const partnerId = given?.partnerId ?? null
-  if (partnerId !== null && partnerId < 1n) throw wrongField('partner_id', 'must be a positive whole number')
+  if (partnerId !== null && partnerId < 1n) throw wrongField(field, 'must be a positive whole number')
   return { partnerId: partnerId !== null && isTest ? testIdOf(partnerId) : partnerId, isTest }
 }
 

@@ -147,7 +147,7 @@ const toChanges = ({ changes }: Changed) =>
 
 const answerListEndpoints: Methods['listEndpoints'] = async ({ database }, request) => {
   const limit = readPageSize(request.pageSize, { usual: 100, max: 1000 })
-  const { partnerId, isTest } = toOwners(request)
+  const { partnerId, isTest } = toOwners(request, 'partner_id')
   const host = request.host === undefined ? null : parseHost(request.host)
   if (host?.ok === false) throw wrongField('host', host.problem)
   const rows = await listEndpoints({

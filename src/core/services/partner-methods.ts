@@ -4,7 +4,7 @@ import type { PartnerService } from '../../gen/mpesa/gateway/v1/partners_pb.js'
 import type { PartnerSettings } from '../partners/calling-partner.ts'
 import { setDisabled, setPartnerSettings } from '../partners/change-partner.ts'
 import { createPartner, findPartner, listPartners } from '../partners/partner.ts'
-import { readPageSize } from './message-fields.ts'
+import { readAfterOrBefore, readPageSize } from './message-fields.ts'
 import type { OperatorMethods } from './operator-client.ts'
 import {
   answerCreateKey,
@@ -30,7 +30,8 @@ const answerCreate: Methods['createPartner'] = async (parts, request, actor) => 
 const answerList: Methods['listPartners'] = async ({ database }, request) => {
   const limit = readPageSize(request.pageSize, { usual: 100, max: 1000 })
   // One more than the page shows whether there is a next one.
-  const found = await listPartners({ database, limit: limit + 1, after: request.after ?? null })
+  const after = readAfterOrBefore('after', request.after)
+  const found = await listPartners({ database, limit: limit + 1, after })
   const page = found.slice(0, limit)
   return {
     partners: page.map(toPartnerMessage),

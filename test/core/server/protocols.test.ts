@@ -80,10 +80,13 @@ describe.each(Object.entries(TRANSPORTS))('%s', (_name, open) => {
     health.set(PAYMENTS, true)
     expect((await client.check({ service: PAYMENTS })).status).toBe(Status.SERVING)
     expect((await client.check({})).status).toBe(Status.NOT_SERVING)
-    const refused = await client
-      .check({ service: 'none' })
-      .catch((error: unknown) => ConnectError.from(error))
-    expect(refused).toMatchObject({ code: Code.NotFound })
+    const refusalOf = (service: string) =>
+      client.check({ service }).catch((error: unknown) => ConnectError.from(error))
+    expect(await refusalOf('none')).toMatchObject({ code: Code.NotFound })
+    expect(await refusalOf('n'.repeat(100_000))).toMatchObject({
+      code: Code.NotFound,
+      rawMessage: `there is no service ${'n'.repeat(100)}`,
+    })
     expect(Object.keys((await client.list({})).statuses)).toContain(PAYMENTS)
   })
 

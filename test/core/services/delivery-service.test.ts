@@ -223,6 +223,16 @@ const WRONG: readonly [string, (deliveries: Client<typeof DeliveryService>) => P
     'filter.host must be',
   ],
   [
+    'a partner of nought',
+    (of) => of.listDeliveries({ filter: { partnerId: 0n } }, { headers }),
+    'filter.partner_id must be',
+  ],
+  [
+    'a partner of nought beside a filter of none',
+    (of) => of.listEndpoints({ partnerId: 0n }, { headers }),
+    'partner_id must be',
+  ],
+  [
     'no class of error',
     (of) => of.listDeliveries({ filter: { errorClass: 'DNS!' } }, { headers }),
     'filter.error_class must be',

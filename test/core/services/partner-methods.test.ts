@@ -57,6 +57,13 @@ describe('a partner, by the messages of PartnerService', () => {
     expect(await settingsOf()).toEqual(before)
   })
 
+  it.each([0n, -1n])('are not listed after the id %d, which is none', async (after) => {
+    await expect(partners.listPartners({ after })).rejects.toMatchObject({
+      kind: 'wrong_field',
+      message: 'after must be a positive id',
+    })
+  })
+
   it('shows how its keys that work begin', async () => {
     const { keyId, apiKey } = await partners.createKey({ partnerId, name: 'till' })
     const prefixes = async () => (await partners.getPartner({ partnerId })).partner?.keyPrefixes
