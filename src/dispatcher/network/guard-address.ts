@@ -31,8 +31,8 @@ export const createOwnAddresses = (nowMs: () => number, look = networkInterfaces
   let seenAtMs = Number.NEGATIVE_INFINITY
   return () => {
     if (nowMs() - seenAtMs < SEEN_FOR_MS) return seen
-    seenAtMs = nowMs()
     seen = new Set(Object.values(look()).flatMap((addresses) => (addresses ?? []).map((one) => one.address)))
+    seenAtMs = nowMs()
     return seen
   }
 }

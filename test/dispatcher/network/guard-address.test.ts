@@ -101,6 +101,17 @@ describe('this machine', () => {
     guard.refuse('203.0.114.1')
     expect(look).toHaveBeenCalledTimes(2)
   })
+
+  it('is looked at again by whoever comes after a look that failed: nothing passes unseen', () => {
+    const look = vi.fn(() => ({}))
+    look.mockImplementationOnce(() => {
+      throw new Error('no addresses for you')
+    })
+    const ownAddresses = createOwnAddresses(() => 0, look)
+    expect(ownAddresses).toThrow('no addresses for you')
+    expect(ownAddresses()).toEqual(new Set())
+    expect(look).toHaveBeenCalledTimes(2)
+  })
 })
 
 describe('the resolver', () => {
