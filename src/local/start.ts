@@ -50,7 +50,10 @@ const claim = async (dataDir: string): Promise<() => void> => {
 
 const start = async (json: boolean): Promise<void> => {
   const stopping = new AbortController()
-  void untilAskedToStop({ withParent: false }).then(() => stopping.abort(new AskedToStop()))
+  const stop = (): void => stopping.abort(new AskedToStop())
+  void untilAskedToStop({ withParent: false }).then(stop)
+  // Whoever read it is gone, as with a terminal that was closed: nobody is left to show anything to.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', stop)
   const environment = process.env
   const { DATA_DIR: dataDir, LOG_LEVEL: level } = readConfig(environment, ['DATA_DIR', 'LOG_LEVEL'])
   const release = await claim(dataDir)

@@ -8,11 +8,11 @@ const TWICE_MS = 1_000
 const ENDED_BY_CTRL_C = 130
 
 /**
- * Resolves with the name of the first signal that asks this process to end (SIGINT or SIGTERM), or with `'stdin'` when
- * `withParent` is set and standard input closes: the parent that held its other end is gone. Later ones change
- * nothing, so that a supervisor who repeats itself cuts nothing short, but for a Ctrl-C that comes more than a second
- * after the first: a person has waited, and ends this process, code 130. One comes twice where a terminal and a parent
- * both send it.
+ * Resolves with the name of the first signal that asks this process to end (SIGINT, SIGTERM, or SIGHUP, which a terminal
+ * that is closed sends), or with `'stdin'` when `withParent` is set and standard input closes: the parent that held its
+ * other end is gone. Later ones change nothing, so that a supervisor who repeats itself cuts nothing short, but for a
+ * Ctrl-C that comes more than a second after the first: a person has waited, and ends this process, code 130. One comes
+ * twice where a terminal and a parent both send it.
  */
 export const untilAskedToStop = (options: { withParent: boolean }): Promise<string> =>
   new Promise((resolve) => {
@@ -23,6 +23,7 @@ export const untilAskedToStop = (options: { withParent: boolean }): Promise<stri
       resolve('SIGINT')
     })
     process.on('SIGTERM', () => resolve('SIGTERM'))
+    process.on('SIGHUP', () => resolve('SIGHUP'))
     if (!options.withParent) return
     process.stdin.on('end', () => resolve('stdin')).on('error', () => resolve('stdin'))
     process.stdin.resume()

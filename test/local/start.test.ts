@@ -108,6 +108,17 @@ describe('npm start', { timeout: 120_000 }, () => {
     )
   })
 
+  it('ends clean when its terminal is closed', async () => {
+    const { child, ready, ended } = start()
+    const { pids } = await ready
+    child.stdout?.destroy()
+    child.stderr?.destroy()
+    child.kill('SIGHUP')
+    expect(await ended).toMatchObject({ code: 0 })
+    for (const pid of Object.values(pids)) await gone(pid)
+    expect(await readRunning(dataDir)).toBeNull()
+  })
+
   it('ends clean when it is asked to during its start', async () => {
     const { child, ended } = start()
     const pidFile = join(dataDir, 'postgres', 'cluster', 'postmaster.pid')

@@ -26,13 +26,16 @@ it('a second Ctrl-C ends what is stuck, one that comes with the first does not',
   })
 })
 
-it('SIGTERM, however often, lets what is under way finish', async () => {
-  const { child, said } = startStuck()
-  await eventually(() => expect(said()).toContain('ready'))
-  for (let count = 0; count < 3; count += 1) child.kill('SIGTERM')
-  await eventually(() => expect(said()).toMatch(/stopping .*\.{15}/))
-  child.kill('SIGTERM')
-  child.kill('SIGKILL')
-  await once(child, 'exit')
-  expect(child.signalCode).toBe('SIGKILL')
-})
+it.each(['SIGTERM', 'SIGHUP'] as const)(
+  '%s, however often, lets what is under way finish',
+  async (signal) => {
+    const { child, said } = startStuck()
+    await eventually(() => expect(said()).toContain('ready'))
+    for (let count = 0; count < 3; count += 1) child.kill(signal)
+    await eventually(() => expect(said()).toMatch(/stopping .*\.{15}/))
+    child.kill(signal)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    expect(child.signalCode).toBe('SIGKILL')
+  },
+)
