@@ -21,14 +21,18 @@ export const createLog = (options: {
   /** The trace of a payment, where traces are made: it stands in each line about one. */
   traceIdOf?: ((paymentId: bigint) => string) | undefined
   to?: DestinationStream
-  /** Is told of each line, as it was before anything in it was masked. */
+  /** Is told of each line, as it was before anything in it was masked; of errors also where the log begins above them. */
   onLine?: (line: string) => void
 }): Log => {
   const redact = createRedact({ secrets: options.secrets, urlPaths: true })
+  const { level, onLine } = options
+  const isAboveErrors = level === 'fatal' || level === 'silent'
+  const isWritten = (line: string): boolean =>
+    !isAboveErrors || (level === 'fatal' && line.startsWith('{"level":"fatal"'))
   return pino(
     {
       name: options.name,
-      level: options.level,
+      level: isAboveErrors && onLine !== undefined ? 'error' : level,
       base: { name: options.name, pid: process.pid },
       timestamp: createTimestamp(),
       formatters: {
@@ -37,8 +41,8 @@ export const createLog = (options: {
       },
       hooks: {
         streamWrite: (line) => {
-          options.onLine?.(line)
-          return toVisibleLines(redact(line))
+          onLine?.(line)
+          return isWritten(line) ? toVisibleLines(redact(line)) : ''
         },
       },
     },
