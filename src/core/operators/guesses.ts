@@ -59,10 +59,9 @@ export const isHeldOff = async (database: Database, { key }: Guesser): Promise<b
   return row !== undefined
 }
 
-/** Who was right has never been wrong; and who has not been for a day. */
+/** Who was right has never been wrong. */
 export const forgetGuesses = async (database: Database, guessers: readonly Guesser[]): Promise<void> => {
   await sql`
-    DELETE FROM sign_in_guesses
-    WHERE guesser = ANY (${guessers.map(({ key }) => key)}::text[]) OR last_at < now() - interval '1 day'
+    DELETE FROM sign_in_guesses WHERE guesser = ANY (${guessers.map(({ key }) => key)}::text[])
   `.execute(database)
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { forgetOldGuesses } from '../../database/forget-guesses.ts'
 import { isOutage } from '../../database/outage.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
@@ -7,13 +8,17 @@ import { type Loop, startLoop } from '../../runtime/loop.ts'
 /** How often, ms. */
 const EVERY_MS = 600_000
 
-/** Forgets what limits no longer count: payers' numbers an hour after they were last asked, days after a week. */
+/**
+ * Forgets what limits no longer count: payers' numbers an hour after they were last asked, days after a week, and who guessed
+ * at passwords a day after they last did.
+ */
 export const startForgettingCounts = (options: { database: Database; log: Log }): Loop =>
   startLoop({
     name: 'forget_counts',
     idleMs: EVERY_MS,
     round: async () => {
       await forgetCounts(options.database)
+      await forgetOldGuesses(options.database)
       return false
     },
     isOutage,
