@@ -210,12 +210,16 @@ describe('what deploys the gateway', () => {
 
   it('lets what POSTs to partners reach public addresses alone: test callbacks go where deliveries go', () => {
     const policies = parseAllDocuments(textOf('kubernetes/base/network-policies.yaml')).map((one) =>
-      one.toJS(),
+      EGRESS_POLICY.parse(one.toJS()),
     )
     const egressOf = (name: string) =>
-      policies.find(({ metadata }) => metadata.name === `gateway-${name}`).spec.egress
-    expect(egressOf('dispatch')[0].to[0].ipBlock.except).toContain('10.0.0.0/8')
-    expect(egressOf('console')).toEqual(egressOf('dispatch'))
+      policies.filter((one) => selects(one, name)).flatMap(({ spec }) => spec.egress ?? [])
+    const publicAddresses = egressOf('gateway-dispatch').filter(({ to }) => to !== undefined)
+    expect(publicAddresses).toHaveLength(1)
+    expect(publicAddresses[0]?.to?.[0]?.ipBlock?.except).toContain('10.0.0.0/8')
+    const anywhere = egressOf('gateway-dispatch').filter(({ to }) => to === undefined)
+    expect(anywhere.flatMap(({ ports = [] }) => ports.map(({ port }) => port))).toEqual([53, 53, 5432, 4222])
+    expect(egressOf('gateway-console')).toEqual(egressOf('gateway-dispatch'))
   })
 
   it('runs as nobody, on files that cannot be written', () => {
@@ -240,6 +244,32 @@ describe('what deploys the gateway', () => {
     expect(textOf('Containerfile')).toContain('\nUSER 10001:10001\nVOLUME /var/lib/mpesa-gateway/spool\n')
   })
 })
+
+const EGRESS_POLICY = z.looseObject({
+  spec: z.looseObject({
+    podSelector: z.object({
+      matchLabels: z.record(z.string(), z.string()).optional(),
+      matchExpressions: z.array(z.object({ values: z.array(z.string()) })).optional(),
+    }),
+    egress: z
+      .array(
+        z.object({
+          to: z.array(z.object({ ipBlock: z.object({ except: z.array(z.string()).optional() }) })).optional(),
+          ports: z.array(z.object({ port: z.number() })).optional(),
+        }),
+      )
+      .optional(),
+  }),
+})
+
+/** Whether a policy is about the pods of a name: each has that name, and is a part of the gateway. */
+const selects = ({ spec }: z.output<typeof EGRESS_POLICY>, name: string): boolean => {
+  const { matchLabels = {}, matchExpressions = [] } = spec.podSelector
+  return (
+    [undefined, name].includes(matchLabels['app.kubernetes.io/name']) &&
+    matchExpressions.every(({ values }) => values.includes(name))
+  )
+}
 
 const POD = z.looseObject({
   terminationGracePeriodSeconds: z.number(),
