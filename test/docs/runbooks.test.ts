@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { loadCommands } from '../../src/cli/gateway.ts'
+import { SCOPES } from '../../src/values/scope.ts'
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'docs', 'runbooks')
 
@@ -61,6 +62,12 @@ const problemOf = async (line: string): Promise<string | null> => {
   const most = wanted.some(({ variadic }) => variadic) ? Number.POSITIVE_INFINITY : wanted.length
   return operands.length >= needed && operands.length <= most ? null : `${operands.length} words are wrong`
 }
+
+it('names scopes that a token can have', () => {
+  const named = PAGES.flatMap(({ text }) => [...text.matchAll(/`([a-z]+:[a-z]+)`/g)].map(([, name]) => name))
+  expect(named.length).toBeGreaterThan(0)
+  expect(named.filter((name) => !SCOPES.some((scope) => scope === name))).toEqual([])
+})
 
 describe('a command that a runbook shows', () => {
   it('has words that the gateway knows', async () => {
