@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely'
 import { Pool, TypeOverrides, types } from 'pg'
 import type { Log } from '../runtime/log.ts'
+import { readDatabaseUrl } from './database-url.ts'
 import { lendConnections } from './lend-connections.ts'
 import { PLANNED_BY_INDEX } from './plan-settings.ts'
 import type { Schema } from './schema/schema.ts'
@@ -74,15 +75,14 @@ export const connectDatabase = (options: {
       answerWithinMs === undefined ? '0' : `${Math.ceil(answerWithinMs * STATEMENT_SHARE)}ms`,
     ...options.settings,
   }
+  const given = readDatabaseUrl(options.databaseUrl)
   const pool = new Pool({
-    connectionString: options.databaseUrl,
+    connectionString: given.connectionString,
     max: options.poolSize,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
-    options: Object.entries(settings)
-      .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
-      .join(' '),
+    options: [given.options, ...Object.entries(settings).map(toOption)].join(' ').trim(),
     types: bigintTypes(),
   })
   // The pool listens to its idle connections only: one that breaks while in use would end the process.
@@ -97,6 +97,8 @@ export const connectDatabase = (options: {
   const lent = lendConnections({ pool, answerWithinMs, mustWrite, log, ...(look && { look }) })
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: lent }) })
 }
+
+const toOption = ([name, value]: [string, string]): string => `-c ${name}=${value.replaceAll(' ', '\\ ')}`
 
 /** A database that is this one connection. */
 const alone = (client: PostgresPoolClient): Database => {

@@ -59,8 +59,15 @@ export const natsUrl = z
     },
     { error: 'must have its user and password at the first server; the others the same, or none' },
   )
+  .refine(
+    (text) =>
+      partsOf(text, ({ username, password }) => username + password).every((one) => !BARE_PERCENT.test(one)),
+    { error: 'must have a % of its user or password as %25' },
+  )
   // What a log must mask is read from the text, so it is handed on as a text.
   .transform((text) => text.replaceAll(' ', ''))
+
+const BARE_PERCENT = /%(?![\da-f]{2})/i
 
 /** Something of each server's URL; nothing of one that is none, which another check has refused. */
 const partsOf = (text: string, part: (url: URL) => string): string[] =>
@@ -72,13 +79,23 @@ const partsOf = (text: string, part: (url: URL) => string): string[] =>
 /**
  * Postgres, at one address: `pg` reads none of libpq's lists of hosts, and would look for one host of that whole name.
  */
-export const databaseUrl = url(['postgres:', 'postgresql:']).refine(
-  (text) => !hostsOf(URL.parse(text)).includes(','),
-  'must name one host: an address that leads to whichever Postgres is the primary',
-)
+export const databaseUrl = z
+  .string()
+  .refine((text) => isUrl(text, POSTGRES_PROTOCOLS), {
+    error:
+      "must be a URL that starts with postgres:// or postgresql://, a password's # / ? @ % as %23 %2F %3F %40 %25",
+  })
+  .refine((text) => !SEVERAL_HOSTS.test(hostsOf(URL.parse(text))), {
+    error: 'must name one host: an address that leads to whichever Postgres is the primary',
+  })
+
+const POSTGRES_PROTOCOLS = ['postgres:', 'postgresql:']
+
+/** A comma, written in whichever way, or what is no character of a name. */
+const SEVERAL_HOSTS = /,|%2c|%(?![\da-f]{2})/i
 
 const hostsOf = (url: URL | null): string =>
-  url === null ? '' : decodeURIComponent(url.host) + (url.searchParams.get('host') ?? '')
+  url === null ? '' : url.host + (url.searchParams.get('host') ?? '')
 
 export const flag = z
   .enum(['0', '1', 'off', 'on', 'false', 'true'], 'must be on or off')

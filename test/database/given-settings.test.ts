@@ -64,3 +64,60 @@ describe('whatever an administrator has set for sessions of the database', () =>
     expect(rows).toEqual([{ at: new Date('2026-05-04T18:04:28.5Z'), day: '2026-05-04', text: 'a\\d' }])
   })
 })
+
+describe('whatever DATABASE_URL has in its query', () => {
+  let own: TestDatabase
+  beforeAll(async () => {
+    own = await createTestDatabase()
+  })
+  afterAll(() => own.drop())
+
+  const settingsUnder = async (query: Record<string, string>): Promise<Record<string, string>> => {
+    const url = new URL(own.url)
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+    const database = connectDatabase({ databaseUrl: url.href, poolSize: 2, log: quietLog })
+    try {
+      const { rows } = await sql<{ name: string; setting: string }>`
+        SELECT name, setting FROM pg_settings
+      `.execute(database)
+      return Object.fromEntries(rows.map(({ name, setting }) => [name, setting]))
+    } finally {
+      await database.destroy()
+    }
+  }
+
+  it('options add to what the gateway’s sessions have, and change none of it', async () => {
+    const settings = await settingsUnder({ options: '-c synchronous_commit=off -c work_mem=7MB' })
+    expect(settings).toMatchObject({
+      synchronous_commit: 'on',
+      jit: 'off',
+      application_name: 'mpesa-gateway',
+    })
+    expect(settings).toMatchObject({ work_mem: '7168' })
+  })
+
+  it('neither a name of its own nor times of its own are taken', async () => {
+    const query = {
+      application_name: 'somebody',
+      statement_timeout: '5',
+      lock_timeout: '5',
+      idle_in_transaction_session_timeout: '5',
+    }
+    expect(await settingsUnder(query)).toMatchObject({
+      application_name: 'mpesa-gateway',
+      statement_timeout: '0',
+      lock_timeout: '0',
+      idle_in_transaction_session_timeout: '10000',
+    })
+  })
+
+  it.each([
+    ['postgres://user:word@localhost/100%', /^DATABASE_URL must be one that can be read: URI malformed$/],
+    [
+      'postgres://localhost/gateway?sslmode=verify-full&sslrootcert=/nowhere/ca.pem',
+      /^DATABASE_URL must be one that can be read: ENOENT: .* '\/nowhere\/ca\.pem'$/,
+    ],
+  ])('what it cannot be read for is said: %s', (databaseUrl, message) => {
+    expect(() => connectDatabase({ databaseUrl, poolSize: 2, log: quietLog })).toThrow(message)
+  })
+})

@@ -41,6 +41,8 @@ describe('settings', () => {
     ['DATABASE_URL', 'postgres://user:word@first,second/gateway'],
     ['DATABASE_URL', 'postgres://user:word@first:5432,second:5432/gateway'],
     ['DATABASE_URL', 'postgres:///gateway?host=first,second'],
+    ['DATABASE_URL', 'postgres://user:word@first%2Csecond/gateway'],
+    ['DATABASE_URL', 'postgres://user:word@%zz/gateway'],
     ['DATABASE_POOL_SIZE', '1'],
     ['NATS_URL', 'http://localhost:4222'],
     ['NATS_URL', 'nats://first:4222,second:4222'],
@@ -48,6 +50,7 @@ describe('settings', () => {
     ['NATS_URL', 'nats://first:4222,tls://second:4222'],
     ['NATS_URL', 'nats://first:4222,nats://user:word@second:4222'],
     ['NATS_URL', 'nats://user:word@first:4222,nats://user:other@second:4222'],
+    ['NATS_URL', 'nats://user:100%x@first:4222'],
     ['NATS_STREAM', 'a.b'],
     ['NATS_STREAM_REPLICAS', '2'],
     ['HTTP_HOST', 'a b'],
@@ -98,6 +101,14 @@ describe('settings', () => {
       ['DELIVERY_NAME_SERVERS'],
     )
     expect(DELIVERY_NAME_SERVERS).toEqual(['10.0.0.2', '10.0.0.3:5353', '[fd00::53]:5353'])
+  })
+
+  it.each([
+    'postgres://user:a#b@host/gateway',
+    'postgres://user:a/b@host/gateway',
+    'postgres://user:a?b@host/x',
+  ])('say how a password is written in a URL, where it is what keeps it from being one', (url) => {
+    expect(problemOf('DATABASE_URL', url)).toMatch(/, a password's # \/ \? @ % as %23 %2F %3F %40 %25$/)
   })
 
   it.each([
