@@ -34,11 +34,12 @@ export const operatorsCommand = (environment: Environment): Command => {
     .description('make a link that signs the operator in once, within an hour')
     .addOption(byOption())
     .action(async (name: string, options: ByOptions) => {
+      const base = await readConsoleUrl(environment)
       const { operatorId } = await findByName(environment, name)
       const { signInCode } = await useOperators(environment, options.by, (service) =>
         service.createSignInLink({ operatorId }),
       )
-      await showLink(environment, options, { name, operatorId, code: signInCode })
+      await showLink(options, { base, name, operatorId, code: signInCode })
     })
   addChange(environment, operators, {
     name: 'disable',
@@ -78,6 +79,7 @@ const addCreate = (environment: Environment, operators: Command): void => {
     .addHelpText('after', '\nExample:\n  gateway operators create --name wanjiku --role money')
     .action(async (options: CreateOptions) => {
       const { name, role } = options
+      const base = await readConsoleUrl(environment)
       const password = options.password === true ? await readPassword() : undefined
       const { operatorId, signInCode } = await useOperators(environment, options.by, (service) =>
         service.createOperator({ name, role, password }),
@@ -86,7 +88,7 @@ const addCreate = (environment: Environment, operators: Command): void => {
         print(options, { operator_id: operatorId, name, role }, `${name} may sign in, with the role ${role}.`)
         return
       }
-      await showLink(environment, options, { name, operatorId, code: signInCode })
+      await showLink(options, { base, name, operatorId, code: signInCode })
     })
 }
 
@@ -120,20 +122,23 @@ const readPassword = async (): Promise<string> => {
   return (await readAll(process.stdin)).replace(/\r?\n$/, '')
 }
 
-/** Prints the link of a code, at the console's address. */
-const showLink = async (
-  environment: Environment,
-  options: JsonOption,
-  link: { name: string; operatorId: bigint; code: string },
-): Promise<void> => {
-  const { name, operatorId, code } = link
+/** The console's address. Read before anything is made whose link could not be shown. */
+const readConsoleUrl = async (environment: Environment): Promise<string> => {
   const config = readConfig(await withRunningDatabase(environment), [
     'CONSOLE_URL',
     'CONSOLE_HOST',
     'CONSOLE_PORT',
   ])
-  const base = config.CONSOLE_URL ?? urlHere(config.CONSOLE_HOST, config.CONSOLE_PORT)
-  const url = `${base.replace(/\/$/, '')}/sign-in/link#${code}`
+  return config.CONSOLE_URL ?? urlHere(config.CONSOLE_HOST, config.CONSOLE_PORT)
+}
+
+/** Prints the link of a code, at the console's address. */
+const showLink = async (
+  options: JsonOption,
+  link: { base: string; name: string; operatorId: bigint; code: string },
+): Promise<void> => {
+  const { base, name, operatorId, code } = link
+  const url = `${base}/sign-in/link#${code}`
   await printOnce(options, {
     value: { operator_id: operatorId, name, sign_in_url: url },
     lines: [`${name} signs in by this link, once and within an hour:`, url],

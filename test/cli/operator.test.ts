@@ -48,6 +48,20 @@ describe('the operator at a shell', () => {
     })
   })
 
+  it('is not created where no link could be shown: the next try would find the name taken', async () => {
+    const words = ['operators', 'create', '--name', 'akinyi', '--role', 'look']
+    const refused = await typeCommand(words, {
+      DATABASE_URL: own.url,
+      CONSOLE_URL: 'https://console.co.ke/ops',
+    })
+    expect(refused).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/^CONSOLE_URL must be /),
+    })
+    expect(await typeCommand(words, { DATABASE_URL: own.url })).toMatchObject({ code: 0 })
+  })
+
   it.each([
     ['0.0.0.0', 'http://127.0.0.1:8083'],
     ['::1', 'http://[::1]:8083'],

@@ -70,6 +70,10 @@ describe('settings', () => {
     ['DARAJA_BASE_URL', 'https:sandbox.safaricom.co.ke'],
     ['DARAJA_BASE_URL', 'https://sandbox.safaricom.co.ke/?grant_type=client_credentials'],
     ['CONSOLE_URL', 'https:console.shop.co.ke'],
+    ['CONSOLE_URL', 'https://console.shop.co.ke/ops'],
+    ['CONSOLE_URL', 'https://console.shop.co.ke?from=mail'],
+    ['CONSOLE_URL', 'https://user:word@console.shop.co.ke'],
+    ['CONSOLE_URL', 'http://console.shop.co.ke'],
     ['DARAJA_SHORTCODE', '17437x'],
     ['DARAJA_TRANSACTION_TYPE', 'PayBill'],
     ['SECRET_KEY', 'ab'],
@@ -109,6 +113,16 @@ describe('settings', () => {
     'postgres://user:a?b@host/x',
   ])('say how a password is written in a URL, where it is what keeps it from being one', (url) => {
     expect(problemOf('DATABASE_URL', url)).toMatch(/, a password's # \/ \? @ % as %23 %2F %3F %40 %25$/)
+  })
+
+  it.each([
+    'https://console.shop.co.ke/',
+    'http://127.0.0.1:8083',
+    'http://[::1]:8083',
+    'http://localhost:8083',
+  ])('take where browsers reach the console: %s', (url) => {
+    const { CONSOLE_URL } = readConfig({ CONSOLE_URL: url }, ['CONSOLE_URL'])
+    expect(CONSOLE_URL).toBe(url.replace(/\/$/, ''))
   })
 
   it.each([

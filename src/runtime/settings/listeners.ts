@@ -1,12 +1,12 @@
 import {
   addressList,
+  consoleUrl,
   flag,
   host,
   origins,
   port,
   publicUrl,
   text,
-  url,
   wholeNumber,
 } from '../setting-parsers.ts'
 import type { Setting } from './setting.ts'
@@ -90,9 +90,9 @@ export const LISTENER_SETTINGS = {
   },
   CONSOLE_PORT: { parse: port, default: '8083', help: 'its port; 0 takes a free one' },
   CONSOLE_URL: {
-    parse: url(['http:', 'https:']),
+    parse: consoleUrl,
     default: null,
-    help: 'the address by which operators’ browsers reach it, https; that of this machine without',
+    help: 'the address by which operators’ browsers reach it, https, without a path; that of this machine without',
   },
   PUBLIC_URL: {
     parse: publicUrl,
