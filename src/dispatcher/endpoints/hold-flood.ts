@@ -74,26 +74,30 @@ export const holdDeliveries = async (database: Database, ids: readonly bigint[])
 }
 
 /**
- * Finds endpoints for which deliveries are held though nothing is wrong with them: they were resumed, or a delivery was
- * held while another transaction closed its endpoint. They ramp from now on; resolves with those. What is held is in an
+ * Finds endpoints for which deliveries are held, and due, though nothing is wrong with them: they were resumed, or a delivery
+ * was held while another transaction closed its endpoint, or none was due when it was to be probed: a rate that grew until
+ * one is would let them all go before the first has said whether it is back. They ramp from now on; resolves with those. What is held is in an
  * index of its own, read from endpoint to endpoint: it costs as little as there are such endpoints.
  */
 export const rampStranded = async (database: Database): Promise<Endpoint[]> => {
   crashPoint('ramp_leftover.before_commit')
   const { rows } = await sql<Endpoint>`
     WITH RECURSIVE held AS (
-      (SELECT partner_id, host FROM to_deliver WHERE held_at IS NOT NULL ORDER BY partner_id, host LIMIT 1)
+      (
+        SELECT partner_id, host, due_at FROM to_deliver WHERE held_at IS NOT NULL
+        ORDER BY partner_id, host, due_at LIMIT 1
+      )
       UNION ALL
-      SELECT next.partner_id, next.host FROM held CROSS JOIN LATERAL (
-        SELECT partner_id, host FROM to_deliver
+      SELECT next.partner_id, next.host, next.due_at FROM held CROSS JOIN LATERAL (
+        SELECT partner_id, host, due_at FROM to_deliver
         WHERE held_at IS NOT NULL AND (to_deliver.partner_id, to_deliver.host) > (held.partner_id, held.host)
-        ORDER BY partner_id, host LIMIT 1
+        ORDER BY partner_id, host, due_at LIMIT 1
       ) next
     )
     INSERT INTO endpoints AS known (partner_id, host, state, release_per_second, release_since, release_at)
     SELECT partner_id, host, 'ramping'::endpoint_state, ${FIRST_RELEASE}::real, now(), now()
     FROM held LEFT JOIN endpoints USING (partner_id, host)
-    WHERE coalesce(state, 'closed') = 'closed' AND paused_at IS NULL
+    WHERE held.due_at <= now() AND coalesce(state, 'closed') = 'closed' AND paused_at IS NULL
     ORDER BY partner_id, host
     ON CONFLICT (partner_id, host) DO UPDATE
     SET state = 'ramping', release_per_second = excluded.release_per_second, release_since = now(), release_at = now(),

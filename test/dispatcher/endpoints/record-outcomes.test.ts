@@ -175,6 +175,7 @@ describe('an endpoint that is open', () => {
     await test.clock.advance(30)
     expect((await releaseDue(test.database)).freed).toEqual([])
     await test.clock.advance(30)
+    await rampStranded(test.database)
     expect((await releaseDue(test.database)).freed).toMatchObject([{ delivery_id: id }])
   })
 })

@@ -134,6 +134,30 @@ describe('what is held', () => {
     expect(await claimDeliveries(test.database, ids)).toHaveLength(3)
   })
 
+  it('until later, for an endpoint that nothing could be tried with, waits for that, and the first tries it alone', async () => {
+    await test.open()
+    const ids = await test.add(20)
+    await sql`
+      UPDATE to_deliver SET held_at = now(), due_at = now() + interval '30 seconds'
+      WHERE delivery_id = ANY(${ids}::bigint[])
+    `.execute(test.database)
+    await test.clock.advance(6)
+    expect((await releaseDue(test.database)).changes).toMatchObject([{ to: 'untried' }])
+    for (let second = 0; second < 20; second += 1) {
+      expect(await rampStranded(test.database)).toEqual([])
+      await test.clock.advance(1)
+      expect(await releaseDue(test.database)).toMatchObject({ freed: [] })
+    }
+    await test.clock.advance(10)
+    expect(await rampStranded(test.database)).toEqual([SHOP])
+    const { freed } = await releaseDue(test.database)
+    expect(freed).toHaveLength(1)
+    await test.note([freed[0]?.delivery_id ?? 0n], 'fails')
+    await test.clock.advance(1)
+    expect(await releaseDue(test.database)).toMatchObject({ freed: [] })
+    expect(await test.countHeld()).toBe(19)
+  })
+
   it('without need is found, also where the endpoint is forgotten, and in the midst of others', async () => {
     const ids = await test.add(2)
     const others = await addDeliveries(test.database, ['https://a.co.ke/', 'https://b.co.ke/'], 8n)
