@@ -58,10 +58,11 @@ export const connectDatabase = (options: {
     application_name: 'mpesa-gateway',
     synchronous_commit: 'on',
     timezone: 'UTC',
-    // Whatever the database, or the role, has for all its sessions: texts of instants and of SQL are read in one way,
-    // statements see what was committed before them, and how long one takes, its waits included, is bounded below.
+    // Whatever the database, or the role, has for all its sessions: texts of instants, of lists and of SQL are read in one
+    // way, statements see what was committed before them, and how long one takes, its waits included, is bounded below.
     datestyle: 'ISO',
     standard_conforming_strings: 'on',
+    array_nulls: 'on',
     default_transaction_isolation: 'read committed',
     lock_timeout: '0',
     // Statements take milliseconds, and compiling one takes tens to hundreds. Postgres compiles what it thinks is

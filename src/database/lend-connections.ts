@@ -60,7 +60,7 @@ export const lendConnections = (options: {
   /** Closes a new connection that may not be used, and rejects with an outage. */
   const tryNew = async (client: PoolClient): Promise<void> => {
     try {
-      if (options.mustWrite) await refuseReadOnly(client, send)
+      await prepare(client, send, options)
       const looked = { ...lend(client), release: () => undefined }
       await options.look?.(looked)
     } catch (error) {
@@ -110,11 +110,25 @@ const createGenerations = ({ log, mustWrite }: { log: Log; mustWrite: boolean })
   }
 }
 
-/** Rejects when the session of a new connection may only read. */
-const refuseReadOnly = async (client: PoolClient, send: Send): Promise<void> => {
-  const { rows } = await send(client, { text: 'SHOW transaction_read_only', values: [] })
-  if (rows[0]?.transaction_read_only === 'on') throw new DatabaseReadOnly()
+/**
+ * Takes from a new connection the bound that the database, or the role, has for transactions: whole ones would be ended, as
+ * the import of a statement. Postgres has it since its release 17, and refuses connections that ask for it before. Rejects
+ * when its session may only read, where it must write.
+ */
+const prepare = async (
+  client: PoolClient,
+  send: Send,
+  { mustWrite }: { mustWrite: boolean },
+): Promise<void> => {
+  const { rows } = await send(client, { text: LOOK_AT_SESSION, values: [] })
+  if (mustWrite && rows[0]?.is_read_only === 'on') throw new DatabaseReadOnly()
 }
+
+const LOOK_AT_SESSION = `
+  SELECT current_setting('transaction_read_only') AS is_read_only, (
+    SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout' AND setting <> '0'
+  )
+`
 
 /** How many distinct statements a connection keeps prepared; further ones run unnamed. */
 const MAX_NAMED_STATEMENTS = 200

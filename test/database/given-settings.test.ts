@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { startOwnPostgres } from '../support/own-server.ts'
 import { quietLog } from '../support/quiet-log.ts'
 import { runStatement } from '../support/test-run.ts'
 
@@ -13,6 +14,8 @@ const GIVEN = {
   datestyle: 'German, DMY',
   intervalstyle: 'sql_standard',
   standard_conforming_strings: 'off',
+  array_nulls: 'off',
+  bytea_output: 'escape',
 }
 
 describe('whatever an administrator has set for sessions of the database', () => {
@@ -46,6 +49,13 @@ describe('whatever an administrator has set for sessions of the database', () =>
 
   it('a command’s statement takes as long as it takes', async () => {
     await sql`SELECT pg_sleep(0.3)`.execute(database)
+  })
+
+  it('nothing is nothing in a list, and bytes are as they were', async () => {
+    const { rows } = await sql`
+      SELECT ${['a', null]}::text[] AS list, ${Buffer.from([0, 92, 255])}::bytea AS bytes
+    `.execute(database)
+    expect(rows).toEqual([{ list: ['a', null], bytes: Buffer.from([0, 92, 255]) }])
   })
 
   it('a transaction reads what others have committed since it began', async () => {
@@ -119,5 +129,17 @@ describe('whatever DATABASE_URL has in its query', () => {
     ],
   ])('what it cannot be read for is said: %s', (databaseUrl, message) => {
     expect(() => connectDatabase({ databaseUrl, poolSize: 2, log: quietLog })).toThrow(message)
+  })
+})
+
+// Postgres has it since its release 17.
+it.each([false, true])('a transaction takes as long as it takes (mustWrite: %s)', async (mustWrite) => {
+  const own = await startOwnPostgres()
+  onTestFinished(() => own.close())
+  await runStatement(own.url, "ALTER DATABASE postgres SET transaction_timeout = '200ms'")
+  const database = connectDatabase({ databaseUrl: own.url, poolSize: 1, mustWrite, log: quietLog })
+  onTestFinished(() => database.destroy())
+  await database.transaction().execute(async (transaction) => {
+    await sql`SELECT pg_sleep(0.3)`.execute(transaction)
   })
 })
