@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import { DatabaseError } from 'pg'
 import type { Log } from '../runtime/log.ts'
 import type { Database } from './connect.ts'
+import { ourSchema } from './our-schema.ts'
 import { lockPartitions } from './partitions.ts'
 import type { Schema } from './schema/schema.ts'
 
@@ -91,7 +92,11 @@ const handOver = async (transaction: Transaction<Schema>, role: string): Promise
   // Whoever makes or drops partitions locks tables in another order.
   await lockPartitions(transaction)
   const group = sql.id(role)
-  await sql`GRANT USAGE, CREATE ON SCHEMA public TO ${group}`.execute(transaction)
+  const { rows } = await sql<{ name: string }>`
+    SELECT nspname AS name FROM pg_namespace WHERE oid = ${ourSchema}
+  `.execute(transaction)
+  for (const { name } of rows)
+    await sql`GRANT USAGE, CREATE ON SCHEMA ${sql.id(name)} TO ${group}`.execute(transaction)
   for (const table of await tablesOfOthers(transaction, role)) {
     await sql`ALTER TABLE ${sql.table(table)} OWNER TO ${group}`.execute(transaction)
   }
@@ -106,7 +111,7 @@ const handOver = async (transaction: Transaction<Schema>, role: string): Promise
 const tablesOfOthers = async (transaction: Transaction<Schema>, role: string): Promise<string[]> => {
   const { rows } = await sql<{ name: string }>`
     SELECT relname AS name FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relowner <> ${role}::regrole
+    WHERE relnamespace = ${ourSchema} AND relkind IN ('r', 'p') AND relowner <> ${role}::regrole
       AND relname <> 'audit' AND relname NOT LIKE 'kysely%'
     ORDER BY relname
   `.execute(transaction)

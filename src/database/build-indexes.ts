@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Log } from '../runtime/log.ts'
 import type { Database } from './connect.ts'
+import { ourSchema } from './our-schema.ts'
 
 /** How often it is asked whether another process is done that builds them, ms. */
 const ASK_AGAIN_MS = 200
@@ -28,7 +29,7 @@ export const buildIndexes = (database: Database, log: Log): Promise<void> =>
 export const areIndexesBuilt = async (database: Database): Promise<boolean> => {
   const { rows } = await sql`
     SELECT FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
-    WHERE relkind = 'I' AND NOT indisvalid AND relnamespace = 'public'::regnamespace LIMIT 1
+    WHERE relkind = 'I' AND NOT indisvalid AND relnamespace = ${ourSchema} LIMIT 1
   `.execute(database)
   return rows.length === 0
 }
@@ -62,7 +63,7 @@ const findMissing = async (connection: Database): Promise<Missing[]> => {
     JOIN pg_class whole ON whole.oid = indrelid
     JOIN pg_inherits ON inhparent = indrelid
     JOIN pg_class partition ON partition.oid = inhrelid
-    WHERE parent.relkind = 'I' AND NOT indisvalid AND parent.relnamespace = 'public'::regnamespace
+    WHERE parent.relkind = 'I' AND NOT indisvalid AND parent.relnamespace = ${ourSchema}
       AND NOT EXISTS (
         SELECT FROM pg_inherits attached JOIN pg_index child ON child.indexrelid = attached.inhrelid
         WHERE attached.inhparent = parent.oid AND child.indrelid = partition.oid

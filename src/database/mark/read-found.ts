@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { DatabaseError } from 'pg'
 import { z } from 'zod'
 import type { Database } from '../connect.ts'
+import { ourSchema } from '../our-schema.ts'
 import type { Found } from './mark.ts'
 
 /** What the statement below returns. */
@@ -37,7 +38,7 @@ export const readFound = async (database: Database, witness: bigint | null): Pro
                        CASE WHEN has_sequence_privilege(oid, 'SELECT, USAGE') THEN pg_sequence_last_value(oid) END AS value
                 FROM pg_class WHERE oid = seqrelid OFFSET 0
               ) sequences
-              WHERE relnamespace = 'public'::regnamespace) AS numbers,
+              WHERE relnamespace = ${ourSchema}) AS numbers,
              -- Without those below, so that partitions of long ago are not looked into each time.
              (SELECT max(id)::text FROM payments WHERE id >= ${witness ?? 0n}::bigint) AS newest_payment,
              (${witness}::bigint IS NULL OR EXISTS (SELECT FROM payments WHERE id = ${witness}::bigint)) AS has_witness
