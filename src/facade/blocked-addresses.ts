@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { LRUCache } from 'lru-cache'
+import { asOne } from '../runtime/as-one.ts'
 import type { WrongSecrets } from '../runtime/count-wrong-secrets.ts'
 import type { NoteRefused } from '../runtime/refused-callers.ts'
 import { networkOf } from '../values/network-of.ts'
@@ -32,7 +33,8 @@ export const createBlockedAddresses = (options: {
   nowMs: () => number
 }): BlockedAddresses => {
   const trusted = new LRUCache<string, true>({
-    max: MAX_TRUSTED,
+    maxSize: MAX_TRUSTED,
+    sizeCalculation: asOne,
     ttl: TRUSTED_MS,
     ttlResolution: 0,
     perf: { now: options.nowMs },

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { networkOf } from '../values/network-of.ts'
+import { asOne } from './as-one.ts'
 
 /** How many wrong API keys and service tokens each client has shown of late, over REST, gRPC and Connect together. */
 export type WrongSecrets = {
@@ -23,7 +24,8 @@ const MAX_CLIENTS = 20_000
  */
 export const createWrongSecrets = (options: { perMinute: number; nowMs: () => number }): WrongSecrets => {
   const counts = new LRUCache<string, { count: number }>({
-    max: MAX_CLIENTS,
+    maxSize: MAX_CLIENTS,
+    sizeCalculation: asOne,
     ttl: WINDOW_MS,
     ttlResolution: 0,
     perf: { now: options.nowMs },

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
+import { asOne } from '../runtime/as-one.ts'
 import type { Log } from '../runtime/log.ts'
 import { parseJson } from './calls.ts'
 import type { Ledger, Prompt } from './ledger.ts'
@@ -59,7 +60,7 @@ const MAX_SUBJECTS = 50_000
 /** Creates the chooser. Whatever is not plain is counted in the ledger. */
 export const createChoose = (options: { plan: Plan; ledger: Ledger }): Choose => {
   const { plan, ledger } = options
-  const counts = new LRUCache<string, { seen: number }>({ max: MAX_SUBJECTS })
+  const counts = new LRUCache<string, { seen: number }>({ maxSize: MAX_SUBJECTS, sizeCalculation: asOne })
 
   /** The subject with how often it was seen: 1 the first time. */
   const numbered = (subject: string): string => {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { LRUCache } from 'lru-cache'
+import { asOne } from '../runtime/as-one.ts'
 import type { Behaviour, Outcome, Result } from './outcomes.ts'
 
 /** One POST to a payment's callback URL. `status` and `error` are null until it is answered or has failed. */
@@ -72,7 +73,7 @@ export type Ledger = {
 
 /** Creates a ledger that holds the newest `maxPrompts` prompts; its totals count every one. */
 export const createLedger = (options: { maxPrompts: number }): Ledger => {
-  const held = new LRUCache<string, Prompt>({ max: options.maxPrompts })
+  const held = new LRUCache<string, Prompt>({ maxSize: options.maxPrompts, sizeCalculation: asOne })
   const ledger: Ledger = {
     totals: { ...NOTHING },
     misbehaviours: new Map(),

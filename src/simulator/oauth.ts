@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { asOne } from '../runtime/as-one.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Route } from './calls.ts'
 import type { Choose } from './choose.ts'
@@ -20,7 +21,10 @@ export type Tokens = {
 
 export const createTokens = (options: { clock: Clock; ids: Ids }): Tokens => {
   const { clock, ids } = options
-  const tokens = new LRUCache<string, { consumerKey: string; expiresAtMs: number }>({ max: MAX_TOKENS })
+  const tokens = new LRUCache<string, { consumerKey: string; expiresAtMs: number }>({
+    maxSize: MAX_TOKENS,
+    sizeCalculation: asOne,
+  })
   return {
     issue: (consumerKey, { endsEarlier }) => {
       for (const earlier of endsEarlier ? tokens.values() : []) {

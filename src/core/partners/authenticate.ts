@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import type { Database } from '../../database/connect.ts'
+import { asOne } from '../../runtime/as-one.ts'
 import type { WrongSecrets } from '../../runtime/count-wrong-secrets.ts'
 import {
   type CallingPartner,
@@ -91,7 +92,8 @@ export type CheckPartner = (partnerId: bigint) => Promise<PartnerCheck>
 /** Makes the check of partners' ids; an answer is remembered for as long as that about a key. */
 export const createPartnerCheck = (parts: { database: Database; nowMs: () => number }): CheckPartner => {
   const remembered = new LRUCache<bigint, PartnerCheck>({
-    max: MAX_REMEMBERED,
+    maxSize: MAX_REMEMBERED,
+    sizeCalculation: asOne,
     ttl: REMEMBERED_MS,
     perf: { now: parts.nowMs },
     ignoreFetchAbort: true,

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Database } from '../../database/connect.ts'
 import { identityOfAccountSecret } from '../../database/sealed-columns.ts'
+import { asOne } from '../../runtime/as-one.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import { CannotOpen, type Vault } from '../../runtime/seal.ts'
@@ -42,7 +43,8 @@ export const createAccounts = (
   const defaultAccount = { ...features, daraja: toDaraja(options, account), test: null }
   const known = new Map<bigint, OpenAccount>()
   const remembered = new LRUCache<bigint, { account: OpenAccount | null }>({
-    max: MAX_REMEMBERED,
+    maxSize: MAX_REMEMBERED,
+    sizeCalculation: asOne,
     ttl: REMEMBERED_MS,
     perf: { now: options.nowMs },
     fetchMethod: async (accountId) => {

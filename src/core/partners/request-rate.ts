@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import type { Database } from '../../database/connect.ts'
 import { unlessSetBack } from '../../database/expressions.ts'
+import { asOne } from '../../runtime/as-one.ts'
 import { isTestId } from '../../values/test-partner.ts'
 import type { CallingPartner } from './calling-partner.ts'
 
@@ -45,7 +46,7 @@ export const createThrottle = (options: {
   testRequestsPerSecond: number
   nowMs: () => number
 }): Throttle => {
-  const holdings = new LRUCache<bigint, Holding>({ max: MAX_HOLDINGS })
+  const holdings = new LRUCache<bigint, Holding>({ maxSize: MAX_HOLDINGS, sizeCalculation: asOne })
 
   const takeSlice = async (holding: Holding, partnerId: bigint, perSecond: number): Promise<void> => {
     const slice = await takeFromBucket(options.database, { partnerId, perSecond })

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { asOne } from '../../runtime/as-one.ts'
 import type { WrongSecrets } from '../../runtime/count-wrong-secrets.ts'
 import { isWellFormedSecret, type SecretPrefix } from './secret.ts'
 
@@ -40,7 +41,8 @@ export const createSecretCheck = <Answer extends object>(options: {
 }): SecretCheck<Answer> => {
   const { wrongSecrets, nowMs } = options
   const good = new LRUCache<string, Answer>({
-    max: MAX_REMEMBERED,
+    maxSize: MAX_REMEMBERED,
+    sizeCalculation: asOne,
     ttl: REMEMBERED_MS,
     ttlResolution: 0,
     perf: { now: nowMs },
@@ -48,7 +50,8 @@ export const createSecretCheck = <Answer extends object>(options: {
     noDeleteOnStaleGet: true,
   })
   const asked = new LRUCache<string, { answer: Answer | null }, Question>({
-    max: MAX_REMEMBERED,
+    maxSize: MAX_REMEMBERED,
+    sizeCalculation: asOne,
     ttl: REMEMBERED_MS,
     ttlResolution: 0,
     perf: { now: nowMs },

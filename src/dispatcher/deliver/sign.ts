@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { Webhook } from 'standardwebhooks'
 import type { Database } from '../../database/connect.ts'
 import { identityOfSigningSecret } from '../../database/sealed-columns.ts'
+import { asOne } from '../../runtime/as-one.ts'
 import type { Log } from '../../runtime/log.ts'
 import { CannotOpen, type Vault } from '../../runtime/seal.ts'
 import { partnerIdOf } from '../../values/test-partner.ts'
@@ -45,7 +46,8 @@ export const createSigner = (options: {
   log: Log
 }): Sign => {
   const remembered = new LRUCache<bigint, Secrets>({
-    max: MAX_REMEMBERED,
+    maxSize: MAX_REMEMBERED,
+    sizeCalculation: asOne,
     ttl: REMEMBERED_MS,
     perf: { now: options.nowMs },
     fetchMethod: async (partnerId) => ({ signers: await readSigners(options, partnerId) }),
