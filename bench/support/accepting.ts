@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServiceImplSpec } from '@connectrpc/connect'
@@ -104,7 +104,6 @@ export const openAccepting = async () => {
 /** The database as `serve` opens it, with the guard of its numbers. */
 const openDatabase = async (config: { DATABASE_URL: string; DATABASE_POOL_SIZE: number }, log: Log) => {
   const folder = mkdtempSync(join(tmpdir(), 'gateway-mark-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const guard = await openNumberGuard({
     folder,
     name: 'bench',

@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -32,11 +35,14 @@ export const startGateway = (
 ): Promise<BenchServer> => start([pathOf('../../src/cli/main.ts'), command, '--json'], environment)
 
 const start = async (args: readonly string[], environment: Record<string, string>): Promise<BenchServer> => {
+  // It is mostly killed, and leaves behind what it made there.
+  const temporary = mkdtempSync(join(tmpdir(), 'gateway-bench-'))
   const child = spawn(process.execPath, args, {
-    env: { ...process.env, ...environment, GATEWAY_WITH_PARENT: '1' },
+    env: { ...process.env, TMPDIR: temporary, ...environment, GATEWAY_WITH_PARENT: '1' },
     // Its log goes where a log goes in production: into a pipe that somebody empties.
     stdio: ['pipe', 'pipe', 'pipe'],
   })
+  child.once('exit', () => rmSync(temporary, { recursive: true, force: true }))
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => {
     said = `${said}${chunk.toString()}`.slice(-MOST_SAID)

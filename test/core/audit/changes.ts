@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Client } from '@connectrpc/connect'
+import { onTestFinished } from 'vitest'
 import type { AccountService } from '../../../src/gen/mpesa/gateway/v1/accounts_pb.js'
 import type { DeliveryService } from '../../../src/gen/mpesa/gateway/v1/deliveries_pb.js'
 import type { OperatorService } from '../../../src/gen/mpesa/gateway/v1/operators_pb.js'
@@ -69,7 +70,9 @@ const newStatement = (): string => {
 }
 
 const writeStatement = (): string => {
-  const path = join(mkdtempSync(join(tmpdir(), 'gateway-statement-')), 'statement.csv')
+  const folder = mkdtempSync(join(tmpdir(), 'gateway-statement-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'statement.csv')
   writeFileSync(path, newStatement())
   return path
 }
