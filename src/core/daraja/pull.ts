@@ -14,8 +14,9 @@ export type PulledTransaction = {
 
 /** One page of M-PESA's records, or why there is none. */
 export type PulledPage =
-  /** `rows`: how many the page had, also of those that cannot be read. */
-  { kind: 'page'; transactions: PulledTransaction[]; rows: number } | { kind: 'failed'; reply: Unsuccessful }
+  /** `rows`: how many the page had, and `receipts` theirs, also of those that are no payment of ours by what they say. */
+  | { kind: 'page'; transactions: PulledTransaction[]; receipts: string[]; rows: number }
+  | { kind: 'failed'; reply: Unsuccessful }
 
 /**
  * Registers the account's shortcode for Pull Transactions, which is needed once. `msisdn` is the number that was
@@ -51,7 +52,13 @@ export const pullPage = async (
   }
   const reply = await callDaraja(daraja, { path: '/pulltransactions/v1/query', body, read: readPage })
   if (reply.kind !== 'success') return { kind: 'failed', reply }
-  return { kind: 'page', transactions: reply.value.flatMap(readRow), rows: reply.value.length }
+  const rows = reply.value
+  return {
+    kind: 'page',
+    transactions: rows.flatMap(readRow),
+    receipts: rows.flatMap((row) => (row instanceof JsonObject ? (receiptOf(row) ?? []) : [])),
+    rows: rows.length,
+  }
 }
 
 const readPage = ({ json }: Answer): Json[] | null => {
@@ -71,7 +78,7 @@ const rowsOf = (response: Field): Json[] =>
 
 const readRow = (row: Json): PulledTransaction[] => {
   if (!(row instanceof JsonObject)) return []
-  const receipt = wordOf(fieldOf(row, 'transactionId'), MAX_RECEIPT)
+  const receipt = receiptOf(row)
   const reference = textOf(fieldOf(row, 'billreference')) ?? ''
   const amountKes = numberOf(fieldOf(row, 'amount'))
   if (receipt === null || reference === '' || amountKes === null || isReversal(row)) return []
@@ -80,6 +87,8 @@ const readRow = (row: Json): PulledTransaction[] => {
 
 /** What was given back has the reference and the amount of what was paid, and pays nothing. */
 const isReversal = (row: JsonObject): boolean => /revers/i.test(textOf(fieldOf(row, 'transactiontype')) ?? '')
+
+const receiptOf = (row: JsonObject): string | null => wordOf(fieldOf(row, 'transactionId'), MAX_RECEIPT)
 
 const MAX_RECEIPT = 64
 

@@ -122,6 +122,7 @@ const readTransactions = async (
   signal: AbortSignal,
 ): Promise<PulledTransaction[]> => {
   const found = new Map<string, PulledTransaction>()
+  const seen = new Set<string>()
   let offset = 0
   for (let page = 0; page < MAX_PAGES; page += 1) {
     if (!(await waitForCall(options.database, pullBudget(daraja, options.queriesPerSecond), signal))) break
@@ -133,11 +134,13 @@ const readTransactions = async (
       await reportFailedPull(options, daraja.account.shortcode, pulled.reply)
       break
     }
-    const before = found.size
+    const before = seen.size
+    for (const receipt of pulled.receipts) seen.add(receipt)
     for (const transaction of pulled.transactions) found.set(transaction.receipt, transaction)
     // An offset that does not advance brings the same page again, for ever.
-    if (pulled.rows === 0 || found.size === before) break
+    if (pulled.rows === 0 || seen.size === before) break
     offset += pulled.rows
+    if (page === MAX_PAGES - 1) options.log.warn({ event: 'pull_cut_short', rows: offset })
   }
   return [...found.values()]
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createUniqueReferences } from '../../../src/core/daraja/unique-reference.ts'
 import { findPulled } from '../../../src/core/reconcile/find-pulled.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
-import { type DarajaRelay, type OwnAnswer, openDarajaRelay } from '../../support/daraja-relay.ts'
+import { type DarajaRelay, type OwnAnswer, openDarajaRelay, PUSH_PATH } from '../../support/daraja-relay.ts'
 import { eventually } from '../../support/eventually.ts'
 import { readBodies, readDuties, readMoves, readPayment } from '../../support/payments.ts'
 import { paymentRequest } from '../../support/requests.ts'
@@ -74,12 +74,15 @@ describe('Pull Transactions', () => {
   let relay: DarajaRelay
   /** Set for one call: Daraja answers as if the shortcode had never been registered. */
   let isForgotten = false
+  /** Set: the first page is of what others paid who gave no account, and Daraja's own come after it. */
+  let isBusy = false
 
   // No callback receiver: whatever calls back is not heard.
   beforeAll(async () => {
     relay = await openDarajaRelay({
       target: () => test.simulator.url,
-      answer: ({ path }) => {
+      answer: ({ path, body }) => {
+        if (path === PULL_PATH && isBusy) return busyPage(JSON.parse(body))
         if (path !== PULL_PATH || !isForgotten) return undefined
         isForgotten = false
         return { status: 500, json: NO_SUCH_MERCHANT }
@@ -101,6 +104,22 @@ describe('Pull Transactions', () => {
     await test.stop()
     await relay.close()
   })
+
+  const OTHERS = Array.from({ length: 100 }, (_one, index) => ({
+    transactionId: `UE4A${String(index).padStart(6, '0')}`,
+    trxDate: '2026-05-04T18:04:10Z',
+    billreference: '',
+    amount: '20.00',
+  }))
+
+  const busyPage = ({ OffSetValue: offset }: { OffSetValue: string }): OwnAnswer => {
+    const reference = (
+      JSON.parse(relay.callsTo(PUSH_PATH).at(-1)?.body ?? '') as { AccountReference: string }
+    ).AccountReference
+    const own = { ...OTHERS[0], transactionId: 'UE4A11B2C3', billreference: reference, amount: '150.00' }
+    const rows = offset === '0' ? OTHERS : offset === '100' ? [own] : []
+    return { status: 200, json: { ResponseCode: rows.length > 0 ? '1000' : '1001', Response: [rows] } }
+  }
 
   const ask = async (msisdn: string): Promise<bigint> => {
     const request = paymentRequest({ msisdn })
@@ -130,6 +149,18 @@ describe('Pull Transactions', () => {
       'unconfirmed>successful pull',
     ])
     expect(await readBodies(test.database, id)).toMatchObject([{ status: 'successful' }])
+  })
+
+  it('are read on where a whole page is of what others paid who gave no account', async () => {
+    isBusy = true
+    const id = await ask('254700000033')
+    await eventually(async () => {
+      expect(await readPayment(test.database, id)).toMatchObject({
+        state: 'successful',
+        receipt: 'UE4A11B2C3',
+      })
+    })
+    isBusy = false
   })
 
   it('are registered once', () => {
