@@ -90,6 +90,36 @@ describe('a request for a payment', () => {
     expect(server.received).toHaveLength(4)
   })
 
+  it.each(['', '-5', 'Wed, 21 Oct 2015 07:28:00 GMT', '0x10'])(
+    'is told to wait no certain time where Retry-After says no seconds: %j',
+    async (given) => {
+      const once = createPartnerClient({ baseUrl: server.url, apiKey: 'mpg_1', attempts: 1 })
+      behave(refuse(503, 'too much waits', { 'retry-after': given }))
+      const refused = once.requestPayment(REQUEST, { idempotencyKey: 'order-17' })
+      await expect(refused).rejects.toMatchObject({ status: 503, retryAfterSeconds: null })
+    },
+  )
+
+  it.each([undefined, null, ''])(
+    'is not made without a key, without which to make it again would prompt again: %j',
+    async (idempotencyKey) => {
+      const given = { idempotencyKey: idempotencyKey as string }
+      await expect(gateway.requestPayment(REQUEST, given)).rejects.toThrow(TypeError)
+      expect(server.received).toEqual([])
+    },
+  )
+
+  it.each([
+    ['a key that no header can hold', () => gateway.requestPayment(REQUEST, { idempotencyKey: 'agizo-ũ' })],
+    [
+      'an address that is none',
+      () => createPartnerClient({ baseUrl: 'payments', apiKey: 'mpg_1' }).getTransaction(1),
+    ],
+  ])('fails at once for %s, and is not said to have had no answer', async (_name, call) => {
+    await expect(call()).rejects.toThrow(TypeError)
+    expect(server.received).toEqual([])
+  })
+
   it('says that nothing is known when no answer came', async () => {
     behave(cut, cut, cut)
     await expect(ask()).rejects.toMatchObject({

@@ -37,3 +37,7 @@ export const repeat = async <Result>(
     await pause(waitMs * (1 + Math.random() / 4), undefined, { signal })
   }
 }
+
+/** What `Retry-After` says, where it says seconds; null for a date, as a proxy may give, and for what it cannot say. */
+export const secondsIn = (retryAfter: string | null): number | null =>
+  retryAfter !== null && /^\d+$/.test(retryAfter) ? Number(retryAfter) : null

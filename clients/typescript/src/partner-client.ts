@@ -1,4 +1,4 @@
-import { type Attempt, repeat } from './attempts.ts'
+import { type Attempt, repeat, secondsIn } from './attempts.ts'
 import { GatewayError } from './gateway-error.ts'
 import type {
   Accepted,
@@ -66,11 +66,15 @@ export const createPartnerClient = (partner: PartnerOptions) => {
      * Asks for a payment. `idempotencyKey`: your own name for it, stored before you call; the same key with the same fields
      * is the same payment for ever, so that asking again after a crash prompts nobody twice.
      */
-    requestPayment: (
+    requestPayment: async (
       request: StkPushRequest,
       { idempotencyKey, ...options }: CallOptions & { idempotencyKey: string },
-    ): Promise<Accepted | Duplicate> =>
-      call({ method: 'POST', path: '/api/v1/mpesa/stk_push', body: request, idempotencyKey, options }),
+    ): Promise<Accepted | Duplicate> => {
+      // A caller in JavaScript may have none, and whatever has no answer is made again.
+      if (!idempotencyKey)
+        throw new TypeError('idempotencyKey is missing: give each payment a name of its own')
+      return call({ method: 'POST', path: '/api/v1/mpesa/stk_push', body: request, idempotencyKey, options })
+    },
 
     getTransaction: async (transactionId: number, options?: CallOptions): Promise<Transaction> =>
       (await get<TransactionAnswer>(ofPayment(transactionId), options)).transaction,
@@ -125,14 +129,16 @@ const attempt = async <Answer>(partner: PartnerOptions, call: Call): Promise<Att
   const { timeoutMs = 30_000 } = partner
   const signal = call.options?.signal
   const timeout = AbortSignal.timeout(timeoutMs)
+  // Made before anything is sent: what cannot be a request is the caller's to correct, and repeating it is no use.
+  const request = new Request(urlOf(partner, call), {
+    method: call.method,
+    headers: headersOf(partner, call),
+    body: call.body === undefined ? null : JSON.stringify(call.body),
+    redirect: 'error',
+    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+  })
   try {
-    const response = await fetch(urlOf(partner, call), {
-      method: call.method,
-      headers: headersOf(partner, call),
-      body: call.body === undefined ? null : JSON.stringify(call.body),
-      redirect: 'error',
-      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-    })
+    const response = await fetch(request)
     const text = await response.text()
     if (response.ok) return { kind: 'done', result: JSON.parse(text) }
     const error = refusal(response, text)
@@ -160,10 +166,9 @@ const headersOf = ({ apiKey }: PartnerOptions, call: Call): Record<string, strin
 
 const refusal = (response: Response, text: string): GatewayError => {
   const { status, headers } = response
-  const seconds = Number(headers.get('retry-after') ?? Number.NaN)
   return new GatewayError(messageIn(text) ?? `HTTP ${status}`, {
     status,
-    retryAfterSeconds: Number.isFinite(seconds) ? seconds : null,
+    retryAfterSeconds: secondsIn(headers.get('retry-after')),
     requestId: headers.get('x-request-id'),
   })
 }

@@ -1,4 +1,5 @@
 import { Code, type ConnectError } from '@connectrpc/connect'
+import { secondsIn } from './attempts.ts'
 
 /**
  * How a call ends that the gateway, or the way to it, may answer well the next time. A connection that breaks is CANCELED to a
@@ -19,7 +20,5 @@ export const mayPass = ({ code }: ConnectError, signal?: AbortSignal): boolean =
   PASSING.has(code) && signal?.aborted !== true
 
 /** How long the gateway asked to wait, seconds; null where it did not. */
-export const retryAfterOf = ({ metadata }: ConnectError): number | null => {
-  const seconds = Number(metadata.get('retry-after') ?? Number.NaN)
-  return Number.isFinite(seconds) ? seconds : null
-}
+export const retryAfterOf = ({ metadata }: ConnectError): number | null =>
+  secondsIn(metadata.get('retry-after'))
