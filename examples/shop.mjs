@@ -33,9 +33,16 @@ const order = async (id, { phone, amount }) => {
     reference: id,
     callback_url: `${CALLBACK_BASE}/payment_callback/${encodeURIComponent(id)}`,
   }
-  const answer = await gateway.requestPayment(request, { idempotencyKey: stored.idempotency_key })
-  store.prepare('UPDATE orders SET transaction_id = ? WHERE id = ?').run(answer.transaction_id, id)
-  return readOrder(id)
+  try {
+    const answer = await gateway.requestPayment(request, { idempotencyKey: stored.idempotency_key })
+    store.prepare('UPDATE orders SET transaction_id = ? WHERE id = ?').run(answer.transaction_id, id)
+    return readOrder(id)
+  } catch (error) {
+    // The gateway has stored nothing: once it is corrected, the order may be PUT again.
+    if (error.status === 400)
+      store.prepare('DELETE FROM orders WHERE id = ? AND transaction_id IS NULL').run(id)
+    throw error
+  }
 }
 
 /**
@@ -64,6 +71,7 @@ const handle = (id, { webhookId, test, outcome }) => {
 const answer = async (request) => {
   const [, kind, id = ''] = request.url.split('/').map(decodeURIComponent)
   const body = await buffer(request)
+  if (id === '') return [404, {}]
   if (request.method === 'PUT' && kind === 'orders') return [200, await order(id, JSON.parse(body))]
   if (request.method === 'GET' && kind === 'orders') return readOrder(id) ? [200, readOrder(id)] : [404, {}]
   if (request.method !== 'POST' || kind !== 'payment_callback') return [404, {}]
@@ -80,8 +88,9 @@ const answer = async (request) => {
 const server = createServer((request, response) => {
   answer(request).then(
     ([status, body]) => response.writeHead(status).end(JSON.stringify(body)),
-    // The order stays as it is: PUT it again.
-    (error) => response.writeHead(502).end(JSON.stringify({ error: error.message })),
+    // But for what was refused, the order stays as it is: PUT it again.
+    (error) =>
+      response.writeHead(error.status === 400 ? 400 : 502).end(JSON.stringify({ error: error.message })),
   )
 })
 server.listen(Number(PORT), '127.0.0.1')

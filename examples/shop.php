@@ -84,7 +84,7 @@ function requestPayment(array $body, string $idempotencyKey): int
         }
         $mayPass = in_array($status, [0, 200, 429, 500, 502, 503, 504], true);
         if (!$mayPass || $attempt === ATTEMPTS || $wait > LONGEST_WAIT_SECONDS) {
-            throw new RuntimeException($status === 0 ? 'no answer' : "HTTP $status: $answer");
+            throw new RuntimeException($status === 0 ? 'no answer' : "HTTP $status: $answer", $status);
         }
         usleep((int) ($wait * 1_000_000 * (1 + mt_rand(0, 250) / 1000)));
     }
@@ -110,7 +110,17 @@ function order(string $id, array $wanted): array
         'reference' => $id,
         'callback_url' => getenv('CALLBACK_BASE') . '/payment_callback/' . rawurlencode($id),
     ];
-    $transaction = requestPayment($body, $stored['idempotency_key']);
+    try {
+        $transaction = requestPayment($body, $stored['idempotency_key']);
+    } catch (RuntimeException $error) {
+        if ($error->getCode() === 400 && $stored['transaction_id'] === null) {
+            // The gateway has stored nothing: once it is corrected, the order may be PUT again.
+            changeStore(function (array &$store) use ($id): void {
+                unset($store['orders'][$id]);
+            });
+        }
+        throw $error;
+    }
     return changeStore(function (array &$store) use ($id, $transaction): array {
         $store['orders'][$id]['transaction_id'] = $transaction;
         return $store['orders'][$id];
@@ -150,13 +160,13 @@ function answer(int $status, array $body): void
 $parts = array_map('rawurldecode', explode('/', parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH)));
 $id = $parts[2] ?? '';
 $body = file_get_contents('php://input');
-switch ($_SERVER['REQUEST_METHOD'] . ' ' . $parts[1]) {
+switch ($id === '' ? '' : $_SERVER['REQUEST_METHOD'] . ' ' . $parts[1]) {
     case 'PUT orders':
         try {
             answer(200, order($id, json_decode($body, true)));
         } catch (RuntimeException $error) {
-            // The order stays as it is: PUT it again.
-            answer(502, ['error' => $error->getMessage()]);
+            // But for what was refused, the order stays as it is: PUT it again.
+            answer($error->getCode() === 400 ? 400 : 502, ['error' => $error->getMessage()]);
         }
         break;
     case 'GET orders':

@@ -63,6 +63,10 @@ def read_order(store, order_id):
     return dict(row) if row else None
 
 
+class Refused(Exception):
+    """The gateway says what is wrong with the request, and has stored nothing."""
+
+
 def request_payment(body, idempotency_key):
     """The transaction_id. Without an answer, and after 429, 500, 502, 503 and 504, the same is asked again: the key makes that safe."""
     for attempt in range(1, ATTEMPTS + 1):
@@ -80,7 +84,10 @@ def request_payment(body, idempotency_key):
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return json.load(answer)["transaction_id"]
         except urllib.error.HTTPError as error:
-            wait = float(error.headers.get("Retry-After") or wait)
+            if error.code == 400:
+                raise Refused(error.read().decode()) from error
+            seconds = error.headers.get("Retry-After") or ""
+            wait = int(seconds) if seconds.isascii() and seconds.isdigit() else wait
             if error.code not in (429, 500, 502, 503, 504) or attempt == ATTEMPTS or wait > LONGEST_WAIT_SECONDS:
                 raise RuntimeError(f"HTTP {error.code}: {error.read().decode()}") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -102,7 +109,12 @@ def order(store, order_id, wanted):
         "reference": order_id,
         "callback_url": f"{os.environ['CALLBACK_BASE']}/payment_callback/{urllib.parse.quote(order_id, safe='')}",
     }
-    transaction_id = request_payment(body, stored["idempotency_key"])
+    try:
+        transaction_id = request_payment(body, stored["idempotency_key"])
+    except Refused:
+        # Once it is corrected, the order may be PUT again.
+        store.execute("DELETE FROM orders WHERE id = ? AND transaction_id IS NULL", (order_id,))
+        raise
     store.execute("UPDATE orders SET transaction_id = ? WHERE id = ?", (transaction_id, order_id))
     return read_order(store, order_id)
 
@@ -132,8 +144,14 @@ class Shop(BaseHTTPRequestHandler):
         self.answer(200 if found else 404, found or {})
 
     def do_PUT(self):
+        order_id = self.order_id("orders")
+        if order_id == "":
+            self.answer(404, {})
+            return
         try:
-            self.answer(200, order(open_store(), self.order_id("orders"), json.loads(self.body())))
+            self.answer(200, order(open_store(), order_id, json.loads(self.body())))
+        except Refused as error:
+            self.answer(400, {"error": str(error)})
         except RuntimeError as error:
             # The order stays as it is: PUT it again.
             self.answer(502, {"error": str(error)})

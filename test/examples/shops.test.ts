@@ -76,7 +76,10 @@ type Lose = (response: ServerResponse, body: string) => void
 
 const LOSSES: readonly Lose[] = [
   (response) => response.destroy(),
-  (response) => response.writeHead(502).end('<html>a load balancer found nobody</html>'),
+  (response) =>
+    response
+      .writeHead(502, { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' })
+      .end('<html>a load balancer found nobody</html>'),
   (response, body) => {
     response.writeHead(200, { 'content-length': Buffer.byteLength(body) })
     response.write(body.slice(0, 20), () => response.destroy())
@@ -212,6 +215,25 @@ describe.each(SHOPS.map((shop, at) => [nameOf(shop), shop, at] as const))('%s', 
     expect(await again.post(failed, 'msg_late', {})).toBe(200)
     expect(await again.post(failed, 'msg_late', {})).toBe(200)
     expect(await again.read(failed)).toMatchObject({ status: 'successful', handed_out: 1 })
+  })
+})
+
+describe.each(SHOPS.map((shop, at) => [nameOf(shop), shop, at] as const))('%s', (_name, shop, at) => {
+  it.skipIf(shop.run === null)('asks anew for an order that was refused, as it is corrected', async () => {
+    const opened = await openShop(shop, await freePort(), gateway.httpUrl)
+    const id = `MISTYPED${at}`
+    const refused = await opened.put(id, '0712345678')
+    expect(refused.status).toBe(400)
+    expect(await refused.text()).toContain('phone')
+    expect((await opened.put(id, `25471234568${at}`)).status).toBe(200)
+    await eventually(async () =>
+      expect(await opened.read(id)).toMatchObject({ status: 'successful', handed_out: 1 }),
+    )
+  })
+
+  it.skipIf(shop.run === null)('has no order without a name', async () => {
+    const opened = await openShop(shop, await freePort(), gateway.httpUrl)
+    expect((await opened.put('', `25471234569${at}`)).status).toBe(404)
   })
 })
 
