@@ -110,8 +110,8 @@ export type Recorded = {
 
 /**
  * Records attempts in one statement, so in one transaction: each attempt as finished, its delivery's state and next
- * time, the duty moved or deleted, and what died put among the dead letters. Guarded by the attempt's number: repeated,
- * or done after the lease ran out and another dispatcher went on, it changes nothing. Returns one result an attempt, in
+ * time, the duty moved or deleted, and what died put among the dead letters. Guarded by the attempt's number, and by its
+ * being finished here: repeated, or done after the lease ran out and another dispatcher went on, it changes nothing. Returns one result an attempt, in
  * their order.
  */
 export const recordAttempts = async (
@@ -136,6 +136,9 @@ export const recordAttempts = async (
       WHERE attempts.delivery_id = given.delivery_id AND attempts.number = given.number
         AND attempts.started_at = given.started_at AND attempts.finished_at IS NULL
         AND attempts.started_at >= ${earliestStart(attempts)}
+        -- Duties are locked first, in their order: else two that record and claim would wait for each other.
+        AND (SELECT count(*) FROM locked) >= 0
+      RETURNING attempts.delivery_id
     ),
     moved AS (
       UPDATE deliveries
@@ -145,6 +148,7 @@ export const recordAttempts = async (
           dead_reason = held.dead_reason
       FROM held
       WHERE deliveries.id = held.delivery_id AND deliveries.attempts = held.number AND deliveries.state = 'pending'
+        AND held.delivery_id = ANY (ARRAY(SELECT delivery_id FROM finished))
       RETURNING deliveries.id, deliveries.attempts, deliveries.next_attempt_at, deliveries.partner_id, deliveries.host,
                 deliveries.dead_reason, held.error_class
     ),
@@ -165,7 +169,7 @@ export const recordAttempts = async (
       DO UPDATE SET error_class = excluded.error_class, reason = excluded.reason, at = excluded.at
     )
     SELECT id, attempts, next_attempt_at FROM moved
-    UNION ALL ${ENDED_BEFORE}
+    UNION ALL ${RECORDED_BEFORE}
   `.execute(database)
   crashPoint('record_attempt.after_commit')
   const moved = new Map(rows.map((row) => [keyOf(row.id, row.attempts), row]))
@@ -176,13 +180,15 @@ export const recordAttempts = async (
 }
 
 /**
- * What the same record ended when it was made before, of `given` and `locked`: its commit took place, and the answer was
- * lost with the connection. Else nobody would hear of it.
+ * What the same record did when it was made before, of `given`, `locked` and `finished`: its commit took place, and the
+ * answer was lost with the connection. Else nobody would hear of it. What an operator has sent again since is another
+ * matter, and stays as it is.
  */
-const ENDED_BEFORE = sql`
+const RECORDED_BEFORE = sql`
   SELECT deliveries.id, deliveries.attempts, deliveries.next_attempt_at FROM given
   JOIN deliveries ON deliveries.id = given.delivery_id
-  WHERE given.state <> 'pending' AND given.delivery_id <> ALL (ARRAY(SELECT delivery_id FROM locked))
+  WHERE given.delivery_id <> ALL (ARRAY(SELECT delivery_id FROM finished))
+    AND (given.state = 'pending') = (given.delivery_id = ANY (ARRAY(SELECT delivery_id FROM locked)))
     AND deliveries.attempts = given.number AND deliveries.state = given.state
     AND deliveries.dead_reason IS NOT DISTINCT FROM given.dead_reason
 `

@@ -1,11 +1,13 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { retryDeliveries } from '../../../src/core/deliveries/retry.ts'
 import type { Database } from '../../../src/database/connect.ts'
 import { FROM_BEGINNING } from '../../../src/database/look-back.ts'
 import { type Claim, claimDeliveries, recordAttempts } from '../../../src/dispatcher/deliver/attempts.ts'
 import type { Plan } from '../../../src/dispatcher/deliver/plan.ts'
 import type { PostResult } from '../../../src/dispatcher/deliver/post.ts'
 import { findOverdue } from '../../../src/dispatcher/deliver/recover.ts'
+import { testActor } from '../../support/actor.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { addDeliveries, addDelivery, readAttempts, readDelivery, readDuty } from '../../support/deliveries.ts'
 
@@ -225,6 +227,37 @@ describe('a record', () => {
       expect([await readDelivery(database, id), await readAttempts(database, id)]).toEqual(before)
     },
   )
+
+  it.each<[string, PostResult, Plan]>([
+    ['a success', succeeded, DELIVERED],
+    ['a death', failed, { kind: 'dead', reason: 'gone' }],
+  ])(
+    'of %s that is repeated, for its answer was lost, leaves what an operator has sent again since',
+    async (_of, result, plan) => {
+      const id = await addDelivery(database, 'https://shop.co.ke/')
+      const claim = await claimOne(id)
+      await recordAttempts(database, [{ claim, result, plan }])
+      const again = { ids: [id], sendDeliveredAgain: true, delaySeconds: 0, spacingSeconds: 0 }
+      expect(await retryDeliveries({ database, actor: testActor, ...again })).toMatchObject([
+        { outcome: 'retried' },
+      ])
+      const before = [await readDelivery(database, id), await readDuty(database, id)]
+      expect(await recordAttempts(database, [{ claim, result, plan }])).toEqual([
+        { isCurrent: false, nextAttemptAt: null },
+      ])
+      expect([await readDelivery(database, id), await readDuty(database, id)]).toEqual(before)
+      expect(await claimOne(id)).toMatchObject({ attempts: 2 })
+    },
+  )
+
+  it('of a failure that is repeated, for its answer was lost, says what the first one did, and moves nothing', async () => {
+    const id = await addDelivery(database, 'https://shop.co.ke/')
+    const claim = await claimOne(id)
+    const first = await recordAttempts(database, [{ claim, result: failed, plan: RETRY }])
+    const before = [await readDelivery(database, id), await readDuty(database, id)]
+    expect(await recordAttempts(database, [{ claim, result: failed, plan: RETRY }])).toEqual(first)
+    expect([await readDelivery(database, id), await readDuty(database, id)]).toEqual(before)
+  })
 
   it('takes many at once, each its own outcome', async () => {
     const ids = await addDeliveries(database, URLS)
