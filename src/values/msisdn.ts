@@ -14,7 +14,8 @@ export const MSISDN_PATTERN = /^254[17]\d{8}$/
 export const parseMsisdn = (text: string | null): Parsed<Msisdn> =>
   text !== null && MSISDN_PATTERN.test(text)
     ? valid(text as Msisdn)
-    : invalid('must be a string of 12 digits that starts with 2547 or 2541, like "254712345678"')
+    : // No whole number, for where it is read at a shell it would be masked.
+      invalid('must be a string of 12 digits that starts with 2547 or 2541, like "2547XXXXXXXX"')
 
 /** The number as logs may show it: `2547*****678`. */
 export const maskMsisdn = (msisdn: string): string => `${msisdn.slice(0, 4)}*****${msisdn.slice(-3)}`

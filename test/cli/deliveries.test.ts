@@ -158,7 +158,7 @@ describe('gateway deliveries', () => {
     ['show x', 'the delivery must be an id, a positive whole number, not x'],
     ['list --limit 0', '--limit must be a whole number from 1 to 1000, not 0'],
     ['list --host shop.co.ke/callback', '--host must be the host of a callback URL alone, like shop.co.ke'],
-    ['list --error-class D!', '--error-class must be a class of error'],
+    ['list --error-class tsl', '--error-class must be one of blocked, dns, refused, '],
     ['list --since yesterday', '--since must be a day or an instant in UTC'],
     ['list --until 2026-02-30T99:00Z', '--until must be a day or an instant in UTC'],
     ['list --state lost', "option '--state <state>' argument 'lost' is invalid"],

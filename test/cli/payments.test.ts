@@ -76,7 +76,10 @@ describe('gateway payments', () => {
   })
 
   it.each([
-    [['--phone', '0712345678'], '--phone must be a string of 12 digits'],
+    [
+      ['--phone', '0712345678'],
+      '--phone must be a string of 12 digits that starts with 2547 or 2541, like "2547XXXXXXXX"',
+    ],
     [['--receipt', 'a b'], '--receipt must be a receipt of M-PESA'],
     [['--reference', 'x'.repeat(65)], '--reference must be a string of 1 to 64'],
     [['--since', 'yesterday'], '--since must be a day or an instant'],

@@ -11,7 +11,7 @@ import {
 } from '../facade/harness.ts'
 import { expectRefusal } from './expect-refusal.ts'
 
-const PHONE = 'phone must be a string of 12 digits that starts with 2547 or 2541, like "254712345678"'
+const PHONE = 'phone must be a string of 12 digits that starts with 2547 or 2541, like "2547XXXXXXXX"'
 const AMOUNT = 'amount must be a whole number of KES from 1 to 250000'
 const REFERENCE = 'reference must be a string of 1 to 64 printable characters'
 const KEY = 'X-Idempotency-Key must be 1 to 255 printable ASCII characters in one header line, like a UUID'

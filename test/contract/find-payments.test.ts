@@ -269,11 +269,11 @@ describe('over REST', () => {
     ['mpesa_receipt=a%20b', 'mpesa_receipt must be a receipt of M-PESA, like "RKT7S9T2UB"'],
     [
       'phone=0712345678',
-      'phone must be a string of 12 digits that starts with 2547 or 2541, like "254712345678"',
+      'phone must be a string of 12 digits that starts with 2547 or 2541, like "2547XXXXXXXX"',
     ],
     [
       'phone=254000000000',
-      'phone must be a string of 12 digits that starts with 2547 or 2541, like "254712345678"',
+      'phone must be a string of 12 digits that starts with 2547 or 2541, like "2547XXXXXXXX"',
     ],
     [
       'idempotency_key=',
@@ -314,7 +314,7 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'])('over %s', (protocol) => {
     [
       'a number in local form',
       { msisdn: '0712345678' },
-      'msisdn must be a string of 12 digits that starts with 2547 or 2541, like "254712345678"',
+      'msisdn must be a string of 12 digits that starts with 2547 or 2541, like "2547XXXXXXXX"',
     ],
     [
       'a key with a line break',

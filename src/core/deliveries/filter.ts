@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { isOfPartner } from '../../database/expressions.ts'
+import { ERROR_CLASSES } from '../../values/error-class.ts'
 import { invalid, type Parsed, valid } from '../../values/parsed.ts'
 
 /** Where a delivery stands, as operators see it: `held` is one that waits for its endpoint. */
@@ -39,9 +40,9 @@ export const parseHost = (text: string): Parsed<string> => {
 
 /** Parses the name of a class of error, such as `dns` or `timeout`. */
 export const parseErrorClass = (text: string): Parsed<string> =>
-  /^[a-z_]{1,40}$/.test(text)
+  ERROR_CLASSES.some((one) => one === text)
     ? valid(text)
-    : invalid('must be a class of error, like dns, refused, tls, timeout or status')
+    : invalid(`must be one of ${ERROR_CLASSES.join(', ')}`)
 
 /**
  * The ids of the deliveries that fit, as a query with the one column `id`, in no order. What is open or ended badly has

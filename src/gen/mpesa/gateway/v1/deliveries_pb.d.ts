@@ -93,7 +93,7 @@ export declare type Delivery = Message<"mpesa.gateway.v1.Delivery"> & {
 
   /**
    * Why the last attempt failed: `dns`, `refused`, `unreachable`, `reset`, `tls`, `timeout`, `protocol`, `too_large`,
-   * `redirect`, `status` or `blocked`. Unset when it did not fail, or there was none.
+   * `redirect`, `status`, `blocked` or `not_signed`. Unset when it did not fail, or there was none.
    *
    * @generated from field: optional string error_class = 13;
    */
