@@ -107,6 +107,25 @@ describe('what deploys the gateway', () => {
     }
   })
 
+  it('has Postgres asked at its port: while its image makes the database, only its socket answers', () => {
+    const { test } = parse(textOf('compose.yaml'), { merge: true }).services.postgres.healthcheck
+    expect(test.slice(0, 4)).toEqual(['CMD', 'pg_isready', '--host', '127.0.0.1'])
+  })
+
+  it('bounds the log of every process in a container', () => {
+    const services = ['compose.yaml', 'compose.facade.yaml'].flatMap((name) =>
+      Object.entries<{ command?: string[]; logging?: unknown }>(
+        parse(textOf(name), { merge: true }).services,
+      ),
+    )
+    const ours = services.filter(([, { command }]) =>
+      /^(?:serve|dispatch|console|migrate)$/.test(command?.[0] ?? ''),
+    )
+    expect(ours).toHaveLength(5)
+    for (const [name, { logging }] of ours)
+      expect([name, logging]).toMatchObject([name, { options: { 'max-size': '50m', 'max-file': '10' } }])
+  })
+
   it('gives Daraja a Service that leads to a serve which is not ready, and partners one that does not', () => {
     const services = parseAllDocuments(textOf('kubernetes/base/services.yaml')).map((one) => one.toJS())
     const shape = services.map(({ metadata, spec }) => [
