@@ -106,7 +106,7 @@ export declare type ListAuditEntriesRequest = Message<"mpesa.gateway.v1.ListAudi
 
   /**
    * Only what was done to such things: `partner`, `key`, `token`, `signing_secret`, `account`, `secret_key`, `payment`,
-   * `delivery`, `endpoint`, `payer`, `finding` or `database`.
+   * `delivery`, `endpoint`, `payer`, `operator`, `finding`, `database`, `statement` or `exception`.
    *
    * @generated from field: optional string subject_kind = 4;
    */
