@@ -10,6 +10,9 @@ export const MAX_EXPIRES_IN_SECONDS = 86_400
 /** A payer pays within so long of when the prompt may have come at the latest, seconds. */
 export const PAID_WITHIN_S = 3_600
 
+/** M-PESA's clock and that of Postgres differ by less, seconds. */
+export const CLOCKS_DIFFER_S = 300
+
 /** Parses a whole number of seconds, 10 to a day; null is what is no such number. */
 export const parseExpiresIn = (seconds: number | null): Parsed<ExpiresInSeconds> =>
   seconds !== null &&

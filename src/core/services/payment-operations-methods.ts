@@ -165,6 +165,7 @@ export const toRefusal = (
     case 'gave_back':
     case 'of_another':
     case 'of_another_account':
+    case 'paid_before':
     case 'other_amount':
     case 'paid_there':
     case 'not_there':

@@ -28,6 +28,11 @@ export const describeDoubt = (
         what: `statement ${doubt.statementId} of M-PESA has ${receipt} as paid to ${doubt.shortcode}, and payment ${paymentId} asked for it to be paid to ${doubt.asked}`,
         advice: LOOK,
       }
+    case 'paid_before':
+      return {
+        what: `statement ${doubt.statementId} of M-PESA has ${receipt} as paid at ${doubt.paidAt.toISOString()}, and payment ${paymentId} was asked for at ${doubt.askedAt.toISOString()}, after that`,
+        advice: LOOK,
+      }
     case 'other_amount':
       return {
         what: `a statement of M-PESA has ${toKes(doubt.paidCents)} KES under ${receipt}, and payment ${paymentId} asked for ${doubt.askedKes}`,

@@ -1,7 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { BETWEEN_PARTS } from '../../database/schema/statements.ts'
-import { PAID_WITHIN_S } from '../../values/expires-in.ts'
+import { CLOCKS_DIFFER_S, PAID_WITHIN_S } from '../../values/expires-in.ts'
 import { DEFAULT_ACCOUNT_ID } from '../daraja/account.ts'
 
 /** What an imported statement of M-PESA has against settling a payment with a receipt, or as failed. */
@@ -18,22 +18,25 @@ export type ReceiptDoubt =
   | { kind: 'paid_there'; statementId: bigint; receipt: string; paidCents: bigint; askedKes: number }
   /** A statement of all the time in which the payment may have been paid has no such receipt, nor has another. */
   | { kind: 'not_there'; statementId: bigint }
+  /** The receipt was paid before the payment was asked for. */
+  | { kind: 'paid_before'; statementId: bigint; paidAt: Date; askedAt: Date }
   /** The receipt paid another amount than was asked for. */
   | { kind: 'other_amount'; paidCents: bigint; askedKes: number }
 
-type Asked = { paymentId: bigint; accountId: bigint; receipt: string; askedKes: number }
+type Asked = { paymentId: bigint; accountId: bigint; receipt: string; askedKes: number; askedAt: Date }
 
 /** Resolves with all that statements say against it, what weighs most first. A failure has no receipt. */
 export const findReceiptDoubts = async (
   transaction: Transaction<Schema>,
-  { paymentId, accountId, receipt, askedKes }: Omit<Asked, 'receipt'> & { receipt: string | null },
+  { receipt, ...asked }: Omit<Asked, 'receipt'> & { receipt: string | null },
 ): Promise<ReceiptDoubt[]> => {
+  const { paymentId, askedKes } = asked
   const paidThere = await findPaidThere(transaction, { paymentId, receipt, askedKes })
   if (receipt === null) return paidThere
   return [
     ...(await findReversal(transaction, receipt)),
     ...(await findGivingBack(transaction, receipt)),
-    ...(await judgeLines(transaction, { paymentId, accountId, receipt, askedKes })),
+    ...(await judgeLines(transaction, { ...asked, receipt })),
     ...paidThere,
     ...(await findNowhere(transaction, { paymentId, receipt })),
   ]
@@ -75,20 +78,23 @@ const findGivingBack = async (transaction: Transaction<Schema>, receipt: string)
   return rows.map((row) => ({ kind: 'gave_back', statementId: row.statement_id, paidBy: row.paid_by }))
 }
 
-type Line = RowOf<'statement_lines', 'statement_id' | 'shortcode' | 'payment_id' | 'paid_cents'> & {
+type Line = RowOf<
+  'statement_lines',
+  'statement_id' | 'shortcode' | 'payment_id' | 'paid_cents' | 'completed_at'
+> & {
   holder_id: bigint | null
 }
 
 /** A receipt has one line, or one of the till and one of its head office. */
 const judgeLines = async (
   transaction: Transaction<Schema>,
-  { paymentId, accountId, receipt, askedKes }: Asked,
+  { paymentId, accountId, receipt, askedKes, askedAt }: Asked,
 ): Promise<ReceiptDoubt[]> => {
   const lines = await transaction
     .selectFrom('statement_lines')
     .leftJoin('receipts', 'receipts.receipt', 'statement_lines.receipt')
     .select(['statement_id', 'shortcode', 'statement_lines.payment_id', 'receipts.payment_id as holder_id'])
-    .select('paid_cents')
+    .select(['paid_cents', 'completed_at'])
     .where('statement_lines.receipt', '=', receipt)
     .execute()
   const doubts: ReceiptDoubt[] = []
@@ -102,6 +108,15 @@ const judgeLines = async (
       kind: 'of_another',
       statementId: ofAnother.statement_id,
       paymentId: ofAnother.payment_id,
+    })
+  const earliestMs = askedAt.getTime() - CLOCKS_DIFFER_S * 1000
+  const before = lines.find(({ completed_at: at }) => at.getTime() < earliestMs)
+  if (before !== undefined)
+    doubts.push({
+      kind: 'paid_before',
+      statementId: before.statement_id,
+      paidAt: before.completed_at,
+      askedAt,
     })
   const other = lines.find(({ paid_cents: cents }) => cents !== BigInt(askedKes) * 100n)
   if (other !== undefined) doubts.push({ kind: 'other_amount', paidCents: other.paid_cents, askedKes })

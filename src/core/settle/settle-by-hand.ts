@@ -114,6 +114,7 @@ const settleOne = async (transaction: Transaction<Schema>, request: HandSettleme
         accountId: asked.account_id,
         receipt,
         askedKes: asked.amount_kes,
+        askedAt: asked.created_at,
       })
     : []
   const doubt = doubts.find(isInTheWay(request))

@@ -1,7 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
-import { MAX_EXPIRES_IN_SECONDS, PAID_WITHIN_S } from '../../values/expires-in.ts'
+import { CLOCKS_DIFFER_S, MAX_EXPIRES_IN_SECONDS, PAID_WITHIN_S } from '../../values/expires-in.ts'
 import { findIdBounds } from '../payments/id-bounds.ts'
 import { assignLines, recordPaidByUnknown } from './assign-lines.ts'
 import { settleDoubts } from './doubts.ts'
@@ -38,9 +38,6 @@ export type Matching = {
 
 /** Payments that are looked at in one statement of SQL. */
 const BATCH = 1_000
-
-/** Clocks differ by less, s. */
-const CLOCKS_DIFFER_S = 300
 
 /** A payment that was made so long before the statement begins may be paid in it, ms. */
 const MADE_BEFORE_MS = (MAX_EXPIRES_IN_SECONDS + PAID_WITHIN_S) * 1000

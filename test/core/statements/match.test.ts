@@ -332,6 +332,27 @@ describe('a statement held against the payments', () => {
     ])
   })
 
+  it('refuses to settle with a receipt that was paid before the payment was asked for, but not for clocks that differ', async () => {
+    const id = await putPayment(own.database, { state: 'failed', at: AT })
+    const other = await putPayment(own.database, { state: 'failed', at: AT })
+    const before = { account: '', at: '2026-11-25T08:54:59Z' }
+    const { statement } = await importFile(
+      own.database,
+      statementOf([
+        paid('TKP0000001', before),
+        paid('TKP0000002', { account: '', at: '2026-11-25T08:55:00Z' }),
+      ]),
+    )
+    expect(await settleWith(id, 'TKP0000001', false)).toEqual({
+      kind: 'paid_before',
+      statementId: statement?.statementId,
+      paidAt: new Date(before.at),
+      askedAt: new Date(AT),
+    })
+    expect(await settleWith(other, 'TKP0000002', false)).toMatchObject({ kind: 'settled' })
+    expect(await settleWith(id, 'TKP0000001')).toMatchObject({ kind: 'settled' })
+  })
+
   it('refuses to settle with a receipt that a statement has under the account number of another payment', async () => {
     const paidThere = await putPayment(own.database, { state: 'unconfirmed', at: AT })
     const meant = await putPayment(own.database, { state: 'unconfirmed', at: AT })

@@ -353,8 +353,8 @@ export declare const SettlePaymentRequestSchema: GenMessage<SettlePaymentRequest
  */
 export declare type SettleDoubt = Message<"mpesa.gateway.v1.SettleDoubt"> & {
   /**
-   * `may_settle_itself`, `reversed`, `gave_back`, `of_another`, `of_another_account`, `other_amount`, `paid_there` or
-   * `not_there`.
+   * `may_settle_itself`, `reversed`, `gave_back`, `of_another`, `of_another_account`, `paid_before`, `other_amount`,
+   * `paid_there` or `not_there`.
    *
    * @generated from field: string kind = 1;
    */
