@@ -37,7 +37,7 @@ describe('a facade, its core and a dispatcher as separate processes', () => {
       GRPC_TLS_KEY: join(folder, 'key'),
       GRPC_TLS_CLIENT_CA: join(folder, 'ca'),
     }
-    gateway = await startTestGateway({ serve: 1, dispatch: 1, main: GATEWAY_SOURCES, settings: grpc })
+    gateway = await startTestGateway({ serve: 1, dispatch: 1, settings: grpc })
     const { token } = await createServiceToken({
       actor: testActor,
       database: gateway.database,

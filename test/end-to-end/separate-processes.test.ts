@@ -4,7 +4,6 @@ import { eventually } from '../support/eventually.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { DELIVERY_FIELDS } from '../support/guide.ts'
 import { countDeliveries, countPrompts, deliveriesOf } from '../support/outside-world.ts'
-import { GATEWAY_SOURCES } from '../support/tested-gateway.ts'
 
 type Answer = {
   status: number
@@ -17,7 +16,7 @@ describe('serve and dispatch as separate processes', () => {
   let agent: Agent
 
   beforeAll(async () => {
-    gateway = await startTestGateway({ serve: 2, dispatch: 2, main: GATEWAY_SOURCES })
+    gateway = await startTestGateway({ serve: 2, dispatch: 2 })
     agent = new Agent({ connections: 20 })
   })
   afterAll(async () => {
