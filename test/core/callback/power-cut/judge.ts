@@ -24,11 +24,15 @@ export const cutEverywhere = async (
     const steps = disk.steps.slice(0, count)
     const notes = steps.flatMap((step) => (step.kind === 'note' ? [step.note] : []))
     verdict.cuts += 1
+    const judged = new Set<string>()
     for (const image of imagesAfter(steps, disk.root, tearing)) {
       const key = keyOf(image)
       const recovered = known.get(key) ?? (await recover(image, FOLDER))
       known.set(key, recovered)
       verdict.states += 1
+      // One disk comes of many ways, and is judged by the same notes.
+      if (judged.has(key)) continue
+      judged.add(key)
       for (const problem of judge(notes, recovered))
         verdict.problems.push(`cut after step ${count}: ${problem}`)
     }

@@ -189,11 +189,18 @@ export const applyToEntries = (entries: Map<string, DiskNode>, change: FolderCha
   }
 }
 
+/** The names in a path: there are few paths, and each is looked up a hundred thousand times. */
+const namesOf = new Map<string, string[]>()
+
+const namesIn = (path: string): string[] => {
+  const known = namesOf.get(path) ?? path.split('/').filter((part) => part !== '')
+  namesOf.set(path, known)
+  return known
+}
+
 const find = (root: FolderNode, path: string): DiskNode | null => {
   let node: DiskNode | undefined = root
-  for (const name of path.split('/').filter((part) => part !== '')) {
-    node = node?.kind === 'folder' ? node.entries.get(name) : undefined
-  }
+  for (const name of namesIn(path)) node = node?.kind === 'folder' ? node.entries.get(name) : undefined
   return node ?? null
 }
 
