@@ -79,7 +79,7 @@ describe.skipIf(CHROMIUM === null)('the documentation in a browser', () => {
     page.evaluate<boolean>('scrollY + innerHeight >= document.documentElement.scrollHeight - 2')
 
   it.each(WIDTHS)(
-    'shows every operation and the schemas, %i pixels wide, and asks nobody else',
+    'shows every operation, the schemas, and the guide with its examples, %i pixels wide, and asks nobody else',
     async (width) => {
       await open('/docs', width)
       await page.locator('h2', { hasText: 'Payments' }).waitFor()
@@ -96,21 +96,16 @@ describe.skipIf(CHROMIUM === null)('the documentation in a browser', () => {
         // It is laid out anew while it is rendered.
         await expect.poll(overhang, { timeout: LAYOUT_MS }).toBe(0)
       }
+      await page.getByRole('link', { name: 'Guide', exact: true }).click()
+      await page.getByRole('heading', { name: 'Verify the signature' }).waitFor()
+      expect(await overhang()).toBe(0)
       expect(complaints).toEqual([])
+      await page.getByRole('link', { name: 'verify.py' }).click()
+      await page.waitForURL('**/docs/verify/verify.py')
+      expect(await page.locator('body').innerText()).toContain('import hmac')
     },
     TIMEOUT_MS,
   )
-
-  it.each(WIDTHS)('shows the guide, %i pixels wide, from where its examples are reached', async (width) => {
-    await open('/docs', width)
-    await page.getByRole('link', { name: 'Guide', exact: true }).click()
-    await page.getByRole('heading', { name: 'Verify the signature' }).waitFor()
-    expect(await overhang()).toBe(0)
-    expect(complaints).toEqual([])
-    await page.getByRole('link', { name: 'verify.py' }).click()
-    await page.waitForURL('**/docs/verify/verify.py')
-    expect(await page.locator('body').innerText()).toContain('import hmac')
-  })
 
   it('asks for a payment with a key, and shows the guide’s answer', async () => {
     await open('/docs', 1280)
