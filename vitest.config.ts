@@ -5,12 +5,14 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const ALONE = [
   'test/clients/installed-client.test.ts',
   'test/examples/*.test.ts',
-  'test/{alerts,browser,docs,end-to-end,faults,laws,local,nights,releases,scripts,support}/**/*.test.ts',
+  'test/{alerts,browser,docs,end-to-end,faults,laws,nights,releases,support}/**/*.test.ts',
   'test/core/{situation/bounded,traffic/plans}.test.ts',
   'test/database/outages.test.ts',
   'test/database/{plans,standby}.test.ts',
   'test/dispatcher/network/tls.test.ts',
-  'test/runtime/*.test.ts',
+  'test/local/!(environments|receiver|reporter|running).test.ts',
+  'test/runtime/!(batch|config|count-errors|loop|redact|refused-callers|serve-config|wrong-secrets).test.ts',
+  'test/scripts/!(client-types|production-imports|regular-expressions|tidy|tidy-*).test.ts',
 ]
 
 /** What of the REST suite could differ when the core is behind gRPC: what goes along with a call, and what comes back. */
