@@ -39,6 +39,7 @@ export const toExceptionMessage = (row: ExceptionRow) => {
     state: row.state,
     paidBy: row.paid_by,
     isPaidElsewhere: row.is_paid_elsewhere,
+    isPaidBefore: row.is_paid_before,
   })
   return {
     exceptionId: row.id,

@@ -28,15 +28,14 @@ type Asked = { paymentId: bigint; accountId: bigint; receipt: string; askedKes: 
 /** Resolves with all that statements say against it, what weighs most first. A failure has no receipt. */
 export const findReceiptDoubts = async (
   transaction: Transaction<Schema>,
-  { receipt, ...asked }: Omit<Asked, 'receipt'> & { receipt: string | null },
+  { paymentId, accountId, receipt, askedKes, askedAt }: Omit<Asked, 'receipt'> & { receipt: string | null },
 ): Promise<ReceiptDoubt[]> => {
-  const { paymentId, askedKes } = asked
   const paidThere = await findPaidThere(transaction, { paymentId, receipt, askedKes })
   if (receipt === null) return paidThere
   return [
     ...(await findReversal(transaction, receipt)),
     ...(await findGivingBack(transaction, receipt)),
-    ...(await judgeLines(transaction, { ...asked, receipt })),
+    ...(await judgeLines(transaction, { paymentId, accountId, receipt, askedKes, askedAt })),
     ...paidThere,
     ...(await findNowhere(transaction, { paymentId, receipt })),
   ]

@@ -63,7 +63,7 @@ export const countExceptions = async (
     CROSS JOIN LATERAL (
       SELECT (count(*) FILTER (WHERE NOT ${isSettled}))::integer AS open, count(*) = ${most} AS open_or_more
       FROM (
-        SELECT kind, receipt, other_receipt, payment_id, paid_cents FROM statement_exceptions
+        SELECT kind, receipt, other_receipt, payment_id, paid_cents, completed_at FROM statement_exceptions
         WHERE statement_id = ${statement.id} AND statement_exceptions.kind = kinds.kind AND acknowledged_at IS NULL
         ORDER BY id DESC LIMIT ${most}
       ) listed

@@ -19,6 +19,8 @@ export type Described = {
   paidBy: string | null
   /** Its payment asked to be paid to another paybill or till than its receipt was. */
   isPaidElsewhere: boolean
+  /** Its payment was asked for after its receipt was paid. */
+  isPaidBefore: boolean
 }
 
 export type Description = {
@@ -46,11 +48,11 @@ export const describeException = (one: Described): Description => {
       }
     case 'unknown_here':
       if (one.otherReceipt !== null) return describeGivenBack(one, acknowledge)
-      if (isOfOther(one) || one.isPaidElsewhere)
+      if (isOfOther(one) || one.isPaidElsewhere || one.isPaidBefore)
         return {
           sentence: isOfOther(one)
             ? `${payment} asked for ${kesOf(one.askedKes)} and is paid here by ${receipt}, but M-PESA has ${paid} under it${at(one)}.`
-            : `${payment} is paid here by ${receipt}, but M-PESA has ${paid} under it${at(one)} as paid to another paybill or till than it asked for.`,
+            : `${payment} is paid here by ${receipt}, but M-PESA has ${paid} under it${at(one)}${one.isPaidElsewhere ? ' as paid to another paybill or till than it asked for' : ', before it was asked for'}.`,
           advice:
             'Was another receipt meant when it was settled? Agree with its partner who owes what to whom, then say it in a note.',
           command: acknowledge,

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { BETWEEN_PARTS } from '../../database/schema/statements.ts'
+import { CLOCKS_DIFFER_S } from '../../values/expires-in.ts'
 
 /** That all of what its receipt, `listed` in the statement, paid was given back, as some statement says. */
 const isGivenBack = sql<boolean>`EXISTS (
@@ -27,11 +28,20 @@ export const isPaidElsewhere = sql<boolean>`EXISTS (
   )
 )`
 
-/** That its receipt proves a payment, and not one that asked for another amount, or to be paid elsewhere. */
+/**
+ * That its receipt, `listed`, was paid before the payment was asked for, and when the payment was paid is not known from
+ * M-PESA: what a callback or a statement dates is what it is, however clocks differ.
+ */
+export const isPaidBefore = sql<boolean>`(
+  payments.created_at > listed.completed_at + make_interval(secs => ${CLOCKS_DIFFER_S})
+  AND coalesce(payments.transaction_date > listed.completed_at + make_interval(secs => ${CLOCKS_DIFFER_S}), false)
+)`
+
+/** That its receipt proves a payment, and not one that asked for another amount, to be paid elsewhere, or after it. */
 const isProven = sql<boolean>`EXISTS (SELECT FROM receipts WHERE receipts.receipt = listed.receipt) AND NOT EXISTS (
   SELECT FROM payments
   WHERE payments.id = (SELECT receipts.payment_id FROM receipts WHERE receipts.receipt = listed.receipt)
-    AND (payments.amount_kes::bigint * 100 <> listed.paid_cents OR ${isPaidElsewhere})
+    AND (payments.amount_kes::bigint * 100 <> listed.paid_cents OR ${isPaidElsewhere} OR ${isPaidBefore})
 )`
 
 /** That its receipt proves its payment. */

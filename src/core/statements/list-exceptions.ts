@@ -1,7 +1,7 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import type { ExceptionKind } from './exceptions.ts'
-import { isPaidElsewhere, isSettled } from './is-settled.ts'
+import { isPaidBefore, isPaidElsewhere, isSettled } from './is-settled.ts'
 
 /** `open`: nobody has seen to it; `settled`: what it says is no longer so; `acknowledged`: a person has said what it is. */
 export type ExceptionState = 'open' | 'settled' | 'acknowledged'
@@ -32,6 +32,8 @@ export type ExceptionRow = RowOf<
   proven_id: bigint | null
   /** Its payment asked to be paid to another paybill or till than its receipt was. */
   is_paid_elsewhere: boolean
+  /** Its payment was asked for after its receipt was paid. */
+  is_paid_before: boolean
 }
 
 /** Which ones; null: whatever it is. */
@@ -61,7 +63,7 @@ export const lookForExceptions = async (
       coalesce(listed.other_cents, given_back.paid_cents) AS other_cents, listed.completed_at, listed.reference, listed.acknowledged_at,
       listed.acknowledged_by, listed.note, listed.exception_state, payments.state, payments.amount_kes,
       payments.receipt AS paid_by, payments.partner_id, proven.payment_id AS proven_id,
-      ${isPaidElsewhere} AS is_paid_elsewhere
+      ${isPaidElsewhere} AS is_paid_elsewhere, coalesce(${isPaidBefore}, false) AS is_paid_before
     FROM (
       SELECT listed.*,
         CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN ${isSettled} THEN 'settled' ELSE 'open' END
@@ -84,7 +86,7 @@ export const lookForExceptions = async (
     ) proven
     CROSS JOIN LATERAL (SELECT coalesce(listed.payment_id, proven.payment_id) AS payment_id OFFSET 0) holder
     LEFT JOIN LATERAL (
-      SELECT state, amount_kes, receipt, partner_id, account_id FROM payments WHERE payments.id = holder.payment_id OFFSET 0
+      SELECT state, amount_kes, receipt, partner_id, account_id, created_at, transaction_date FROM payments WHERE payments.id = holder.payment_id OFFSET 0
     ) payments ON true
     ORDER BY listed.id DESC
   `.execute(transaction)

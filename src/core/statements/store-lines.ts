@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import { anyOf, givenRows } from '../../database/given-rows.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
+import { CLOCKS_DIFFER_S } from '../../values/expires-in.ts'
 import { DEFAULT_ACCOUNT_ID } from '../daraja/account.ts'
 import { type NewException, recordExceptions } from './exceptions.ts'
 import type { GivenReference, Referred } from './match-payments.ts'
@@ -17,7 +18,8 @@ export type StoredStatement = {
   referencesOf: (payment: Referred) => GivenReference[]
 }
 
-type Proven = RowOf<'receipts', 'receipt' | 'payment_id'> & RowOf<'payments', 'amount_kes' | 'account_id'>
+type Proven = RowOf<'receipts', 'receipt' | 'payment_id'> &
+  RowOf<'payments', 'amount_kes' | 'account_id' | 'created_at' | 'transaction_date'>
 type KnownLine = RowOf<'statement_lines', 'receipt' | 'statement_id' | 'line' | 'paid_cents' | 'payment_id'>
 
 /**
@@ -32,7 +34,7 @@ export const storeLines = async (
   lines: readonly StatementLine[],
 ): Promise<{ stored: number; known: number }> => {
   if (lines.length === 0) return { stored: 0, known: 0 }
-  const proven = ofAccounts(await findProven(transaction, lines), statement)
+  const proven = ofTime(ofAccounts(await findProven(transaction, lines), statement), lines)
   const stored = await insertLines(transaction, statement, lines, proven)
   const others = lines.filter(({ line }) => !stored.has(line))
   const known = await findKnown(transaction, statement, others)
@@ -61,6 +63,7 @@ export const findProven = async (
     .selectFrom('receipts')
     .innerJoin('payments', 'payments.id', 'receipts.payment_id')
     .select(['receipts.receipt', 'receipts.payment_id', 'payments.amount_kes', 'payments.account_id'])
+    .select(['payments.created_at', 'payments.transaction_date'])
     .where('receipts.receipt', '=', anyOf('receipts.receipt', lines.map(receiptOf)))
     .where('payments.partner_id', '>', 0n)
     .execute()
@@ -74,6 +77,21 @@ const ofAccounts = (
 ): ReadonlyMap<string, Proven> => {
   const ids = new Set([DEFAULT_ACCOUNT_ID, ...accountIds])
   return new Map([...proven].filter(([, { account_id: id }]) => ids.has(id)))
+}
+
+/** Nor is a line of a payment that was asked for after it, unless M-PESA has dated that as the line: `isPaidBefore`. */
+const ofTime = (
+  proven: ReadonlyMap<string, Proven>,
+  lines: readonly StatementLine[],
+): ReadonlyMap<string, Proven> => {
+  const isBefore = (completedAt: Date, at: Date | null): boolean =>
+    at !== null && at.getTime() > completedAt.getTime() + CLOCKS_DIFFER_S * 1000
+  const before = lines.filter(({ receipt, completedAt }) => {
+    const { created_at: askedAt = null, transaction_date: paidAt = null } = proven.get(receipt) ?? {}
+    return isBefore(completedAt, askedAt) && isBefore(completedAt, paidAt)
+  })
+  const receipts = new Set(before.map(receiptOf))
+  return receipts.size === 0 ? proven : new Map([...proven].filter(([receipt]) => !receipts.has(receipt)))
 }
 
 const receiptOf = ({ receipt }: Pick<StatementLine, 'receipt'>): string => receipt

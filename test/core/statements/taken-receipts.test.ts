@@ -75,6 +75,31 @@ describe('whose a line of a statement is', () => {
     },
   )
 
+  it('keeps a line open that was paid before the payment was asked for which was settled with its receipt', async () => {
+    const wrong = await putPayment(own.database, { state: 'failed', at: AT })
+    expect(await settle(wrong)).toMatchObject({ kind: 'settled' })
+    const before = '2026-11-25T08:54:59Z'
+    await importFile(own.database, statementOf([{ receipt: RECEIPT, at: before, account: '' }]))
+    expect(await exceptions()).toMatchObject([
+      {
+        kind: 'unknown_here',
+        paymentId: wrong,
+        receipt: RECEIPT,
+        sentence: `Payment ${wrong} is paid here by ${RECEIPT}, but M-PESA has KES 150 under it at ${before}, before it was asked for.`,
+      },
+    ])
+    expect((await exceptions())[0]?.command).toContain('acknowledge')
+  })
+
+  it('takes a line for that of the payment whose callback says the same time, however the clocks differ', async () => {
+    const id = await putPayment(own.database, { state: 'successful', at: AT, receipt: RECEIPT })
+    await sql`UPDATE payments SET created_at = created_at + interval '10 minutes' WHERE id = ${id}`.execute(
+      own.database,
+    )
+    await importLine('')
+    expect(await exceptions(false)).toEqual([])
+  })
+
   it('says nothing where the receipt is that of the payment whose account number the line has', async () => {
     const id = await putPayment(own.database, { state: 'successful', at: AT, receipt: RECEIPT })
     await importLine(uniqueOf(id))
