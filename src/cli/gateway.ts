@@ -98,11 +98,24 @@ const explain = (error: unknown): { text: string; code: number } => {
   if (error instanceof DatabaseUnavailable)
     return { text: `the database cannot be reached: ${error.message}`, code: FAILED }
   if (isOutage(error)) return { text: `the database cannot do it now: ${messageOf(error)}`, code: FAILED }
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return { text: `${error.message}: another process listens there`, code: FAILED }
-  }
+  const obstacle = error instanceof Error && 'code' in error ? OBSTACLES[String(error.code)] : undefined
+  if (obstacle !== undefined && isOfListening(error))
+    return { text: `${messageOf(error)}: ${obstacle}`, code: FAILED }
   return { text: error instanceof Error ? (error.stack ?? error.message) : String(error), code: FAILED }
 }
+
+/** Why a process cannot listen where its settings say. */
+const OBSTACLES: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process listens there',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'this user may not listen there; ports below 1024 are for root alone, as a rule',
+  ENOTFOUND: 'there is no such name',
+}
+
+const isOfListening = (error: unknown): boolean =>
+  error instanceof Error &&
+  'syscall' in error &&
+  ['listen', 'bind', 'getaddrinfo'].includes(String(error.syscall))
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 

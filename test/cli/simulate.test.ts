@@ -1,5 +1,6 @@
 import { request } from 'undici'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { typeCommand } from '../support/command.ts'
 import { startGatewayProcess } from '../support/gateway-process.ts'
 
 const start = async (environment: Record<string, string>) => {
@@ -41,4 +42,13 @@ describe('the simulator as a process', () => {
   ])('refuses to start with %s', async (misbehaviours, message) => {
     await expect(start({ SIMULATOR_MISBEHAVIOURS: misbehaviours })).rejects.toThrow(message)
   })
+})
+
+it('says why it cannot listen where no address of this machine is, without a trace of calls', async () => {
+  const settings = { SIMULATOR_HOST: '203.0.113.9', SIMULATOR_PORT: '0' }
+  const { code, stderr } = await typeCommand(['simulator'], settings)
+  expect(code).toBe(1)
+  expect(stderr).toBe(
+    'listen EADDRNOTAVAIL: address not available 203.0.113.9: this machine has no such address\n',
+  )
 })
