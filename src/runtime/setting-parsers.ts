@@ -28,20 +28,15 @@ export const url = (protocols: string[]) =>
     error: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   })
 
-/** The address of the console: its pages have paths of their own, and its cookie goes over https but to this machine. */
+/** The address of the console, whose pages have paths of their own. */
 export const consoleUrl = url(['http:', 'https:'])
   .refine((text) => isOrigin(URL.parse(text)), {
     error: 'must be a host and at most a port: no path, no user, no query (?), no fragment (#)',
-  })
-  .refine((text) => /^https:/i.test(text) || LOOPBACK.test(URL.parse(text)?.hostname ?? ''), {
-    error: 'must be https: over http a browser keeps the console’s cookie for this machine alone',
   })
   .transform((text) => text.replace(/\/$/, ''))
 
 const isOrigin = (url: URL | null): boolean =>
   url === null || (url.username + url.password + url.search + url.hash === '' && url.pathname === '/')
-
-const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/
 
 /** A web address that paths are put behind. */
 export const baseUrl = url(['http:', 'https:'])

@@ -73,7 +73,6 @@ describe('settings', () => {
     ['CONSOLE_URL', 'https://console.shop.co.ke/ops'],
     ['CONSOLE_URL', 'https://console.shop.co.ke?from=mail'],
     ['CONSOLE_URL', 'https://user:word@console.shop.co.ke'],
-    ['CONSOLE_URL', 'http://console.shop.co.ke'],
     ['DARAJA_SHORTCODE', '17437x'],
     ['DARAJA_TRANSACTION_TYPE', 'PayBill'],
     ['SECRET_KEY', 'ab'],
