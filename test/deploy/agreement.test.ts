@@ -92,11 +92,19 @@ describe('what deploys the gateway', () => {
     const { services } = parse(textOf('compose.yaml'), { merge: true })
     for (const name of PROCESSES) {
       expect(services[name].stop_grace_period).toBe(`${seconds[name]}s`)
-      expect(podOf(name).terminationGracePeriodSeconds).toBe(seconds[name])
+      const pod = podOf(name)
+      expect(pod.terminationGracePeriodSeconds - sleepOf(pod)).toBe(seconds[name])
       expect(textOf(`systemd/mpesa-gateway-${name}@.service`)).toContain(
         `\nTimeoutStopSec=${seconds[name]}\n`,
       )
     }
+  })
+
+  it('has who partners reach on Kubernetes go on until no Service leads there any more', () => {
+    const facade = parseAllDocuments(textOf('kubernetes/facade/facade.yaml'))[0]?.toJS().spec.template.spec
+    for (const pod of [podOf('serve'), POD.parse(facade)]) expect(sleepOf(pod)).toBe(5)
+    // A partner's request takes 20 seconds at the facade at the most, and what it needs at its end.
+    expect(facade.terminationGracePeriodSeconds).toBe(35)
   })
 
   it('publishes HTTP_PORT and the console to the machine itself, and no other port', () => {
@@ -290,11 +298,17 @@ const selects = ({ spec }: z.output<typeof EGRESS_POLICY>, name: string): boolea
   )
 }
 
+const LIFECYCLE = z.object({ preStop: z.object({ sleep: z.object({ seconds: z.number() }) }) })
+
 const POD = z.looseObject({
   terminationGracePeriodSeconds: z.number(),
   securityContext: z.looseObject({}),
-  containers: z.array(z.looseObject({ securityContext: z.unknown() })),
+  containers: z.array(z.looseObject({ securityContext: z.unknown(), lifecycle: LIFECYCLE.optional() })),
 })
+
+/** How long a pod waits before it is asked to end, seconds. */
+const sleepOf = (pod: z.output<typeof POD>): number =>
+  pod.containers[0]?.lifecycle?.preStop.sleep.seconds ?? 0
 
 const podOf = (name: Process): z.output<typeof POD> =>
   POD.parse(parseAllDocuments(textOf(`kubernetes/base/${name}.yaml`))[0]?.toJS().spec.template.spec)
