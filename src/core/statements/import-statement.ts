@@ -81,7 +81,7 @@ const importPrepared = async (
     // Between two statements of SQL rows are read, for longer than any other transaction may be idle.
     await sql`SET LOCAL idle_in_transaction_session_timeout = 0`.execute(transaction)
     if (!(await isAloneImporting(transaction))) return { kind: 'busy' }
-    const shortcode = statement.head.shortcode ?? options.shortcode
+    const shortcode = oneShortcode(options.shortcode, statement.head.shortcode)
     const known = await findKnown(transaction, { fingerprint, shortcode })
     const { caution } = statement
     if (known.statementId !== null) return { kind: 'known', statementId: known.statementId, caution }
@@ -157,11 +157,16 @@ const summaryOf = (counts: Counts) => ({
   paid_kes: counts.paidCents / 100,
 })
 
-const shortcodeOf = (asked: string | null, said: string | null): string => {
+/** What was asked for or the file says; null: neither. */
+const oneShortcode = (asked: string | null, said: string | null): string | null => {
   if (asked !== null && said !== null && asked !== said) {
     throw new StatementError(`the file says that it is of ${said}, not of ${asked}`, { field: 'shortcode' })
   }
-  const shortcode = asked ?? said
+  return asked ?? said
+}
+
+const shortcodeOf = (asked: string | null, said: string | null): string => {
+  const shortcode = oneShortcode(asked, said)
   if (shortcode === null) {
     throw new StatementError('the file does not say which paybill or till it is of: give its shortcode', {
       field: 'shortcode',

@@ -48,6 +48,10 @@ describe('a statement that spreadsheets or people changed', () => {
   })
 
   it('names the shortcode as the field that is wrong where the file is of another one', async () => {
+    // One that was imported is no other one's either.
+    const portal = await statementFixture('portal.csv')
+    await importFile(own.database, portal)
+    await expect(importFile(own.database, portal, { shortcode: '600999' })).rejects.toThrow('not of 600999')
     await expect(importFile(own.database, statementOf([]), { shortcode: '600999' })).rejects.toMatchObject({
       wrong: { field: 'shortcode', problem: expect.stringContaining('not of 600999; nothing was stored') },
     })
