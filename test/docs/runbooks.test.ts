@@ -102,6 +102,28 @@ describe('a command that a runbook shows', () => {
     expect(named.filter((one) => !known.has(one.split(' ')[1] ?? ''))).toEqual([])
   })
 
+  it('is typed on a machine with systemd in the place, and with the settings, that the units have', async () => {
+    const root = join(FOLDER, '..', '..')
+    const unit = await readFile(join(root, 'deploy', 'systemd', 'mpesa-gateway-serve@.service'), 'utf8')
+    const of = (name: string): string => new RegExp(`^${name}=(.+)$`, 'm').exec(unit)?.[1] ?? `no ${name}`
+    const words = [
+      `--uid=${of('User')}`,
+      `--working-directory=${of('WorkingDirectory')}`,
+      `--property=EnvironmentFile=${of('EnvironmentFile')}`,
+      `--setenv=${of('Environment')}`,
+      of('ExecStart').split(' ')[0] ?? '',
+      of('ExecStart')
+        .split(' ')[1]
+        ?.replace(`${of('WorkingDirectory')}/`, '') ?? '',
+    ]
+    for (const page of [join(FOLDER, 'README.md'), join(root, 'docs', 'deploy.md')]) {
+      const [, typed = ''] =
+        /(sudo systemd-run (?:[^\n]*\\\n)*[^\n]*)/.exec(await readFile(page, 'utf8')) ?? []
+      const given = new Set(typed.split(/[\s\\]+/))
+      expect([page, words.filter((word) => !given.has(word))]).toEqual([page, []])
+    }
+  })
+
   it.each([
     ['gateway deliveries prob --partner 7', 'deliveries has no command prob'],
     ['gateway deliveries probe --partnr 7', 'probe does not know --partnr 7'],
