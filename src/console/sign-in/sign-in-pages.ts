@@ -37,7 +37,7 @@ export const addSignInPages = (app: FastifyInstance, parts: ConsoleParts): void 
   app.post('/sign-in/link', NOBODYS, async (request, reply) => {
     const code = (formOf(request).get('code') ?? '').trim()
     const outcome = await signIns.byCode({ code, visitor: visitorOf(request) })
-    const wrong = 'This code is not good any more: ask for a new link, gateway operators link makes one.'
+    const wrong = 'This code is not good any more: ask for a new link, gateway operators link NAME makes one.'
     return answer(request, reply, outcome, { next: null, wrong, page: codePage })
   })
   app.post('/sign-out', { config: { needs: 'look' } }, async (request, reply) => {
@@ -106,7 +106,7 @@ const passwordPage = (options: { name?: string; next: string | null; problem: st
       }),
       ...(options.next === null ? [] : [hidden('next', options.next)]),
     ],
-  })}<p>Without a password: <code>gateway operators link</code> makes a link that signs in once.</p>`,
+  })}<p>Without a password: <code>gateway operators link NAME</code> makes a link that signs in once.</p>`,
 })
 
 const codePage = (problem: string | null): Page => ({

@@ -111,8 +111,8 @@ export type Recorded = {
 /**
  * Records attempts in one statement, so in one transaction: each attempt as finished, its delivery's state and next
  * time, the duty moved or deleted, and what died put among the dead letters. Guarded by the attempt's number, and by its
- * being finished here: repeated, or done after the lease ran out and another dispatcher went on, it changes nothing. Returns one result an attempt, in
- * their order.
+ * being finished here: repeated, or done after the lease ran out and another dispatcher went on, it changes nothing.
+ * Returns one result an attempt, in their order.
  */
 export const recordAttempts = async (
   database: Database,

@@ -74,10 +74,11 @@ export const holdDeliveries = async (database: Database, ids: readonly bigint[])
 }
 
 /**
- * Finds endpoints for which deliveries are held, and due, though nothing is wrong with them: they were resumed, or a delivery
- * was held while another transaction closed its endpoint, or none was due when it was to be probed: a rate that grew until
- * one is would let them all go before the first has said whether it is back. They ramp from now on; resolves with those. What is held is in an
- * index of its own, read from endpoint to endpoint: it costs as little as there are such endpoints.
+ * Finds endpoints for which deliveries are held, and due, though nothing is wrong with them: they were resumed, or a
+ * delivery was held while another transaction closed its endpoint, or none was due when it was to be probed: a rate that
+ * grew until one is would let them all go before the first has said whether it is back. They ramp from now on; resolves
+ * with those. What is held is in an index of its own, read from endpoint to endpoint: it costs as little as there are
+ * such endpoints.
  */
 export const rampStranded = async (database: Database): Promise<Endpoint[]> => {
   crashPoint('ramp_leftover.before_commit')
