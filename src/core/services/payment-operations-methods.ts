@@ -164,6 +164,7 @@ export const toRefusal = (
     case 'reversed':
     case 'gave_back':
     case 'of_another':
+    case 'reported_for_another':
     case 'of_another_account':
     case 'paid_before':
     case 'other_amount':

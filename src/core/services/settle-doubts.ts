@@ -23,6 +23,11 @@ export const describeDoubt = (
         what: `statement ${doubt.statementId} of M-PESA has ${receipt} under the account number of payment ${doubt.paymentId}`,
         advice: 'settle that one with it, or say that this one is settled anyway',
       }
+    case 'reported_for_another':
+      return {
+        what: `${receipt} was reported for payment ${doubt.paymentId}, which is paid by ${doubt.paidBy}: its payer may have paid twice`,
+        advice: LOOK,
+      }
     case 'of_another_account':
       return {
         what: `statement ${doubt.statementId} of M-PESA has ${receipt} as paid to ${doubt.shortcode}, and payment ${paymentId} asked for it to be paid to ${doubt.asked}`,

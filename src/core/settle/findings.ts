@@ -1,4 +1,4 @@
-import type { Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import { givenRows } from '../../database/given-rows.ts'
 import type { PaymentStateName } from '../../database/schema/payments.ts'
 import type { Schema } from '../../database/schema/schema.ts'
@@ -51,6 +51,20 @@ export const findCollisions = (known: Known, said: Evidence): Finding[] => {
     return found('failure_after_success', `${said.resultCode} ${said.resultDesc}`)
   const isAnother = known.receipt !== null && said.receipt !== null && known.receipt !== said.receipt
   return isAnother ? found('different_receipt', `${said.receipt} beside ${known.receipt}`) : []
+}
+
+/** The payment, paid by another receipt, that a receipt was reported for as the second, as `findCollisions` words it. */
+export const findReportedFor = async (
+  transaction: Transaction<Schema>,
+  { paymentId, receipt }: { paymentId: bigint; receipt: string },
+): Promise<{ payment_id: bigint; paid_by: string } | undefined> => {
+  const { rows } = await sql<{ payment_id: bigint; paid_by: string }>`
+    SELECT payment_id, split_part(detail, ' beside ', 2) AS paid_by FROM payment_findings
+    WHERE kind = 'different_receipt' AND payment_id <> ${paymentId}
+      AND split_part(substr(detail, strpos(detail, ': ') + 2), ' beside ', 1) = ${receipt}
+    ORDER BY id LIMIT 1
+  `.execute(transaction)
+  return rows[0]
 }
 
 /** Keeps findings, in the transaction of the evidence that brought them; resolves with those that are new. */

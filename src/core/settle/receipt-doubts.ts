@@ -3,8 +3,9 @@ import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import { BETWEEN_PARTS } from '../../database/schema/statements.ts'
 import { CLOCKS_DIFFER_S, PAID_WITHIN_S } from '../../values/expires-in.ts'
 import { DEFAULT_ACCOUNT_ID } from '../daraja/account.ts'
+import { findReportedFor } from './findings.ts'
 
-/** What an imported statement of M-PESA has against settling a payment with a receipt, or as failed. */
+/** What an imported statement of M-PESA, or a finding, has against settling a payment with a receipt, or as failed. */
 export type ReceiptDoubt =
   /** What the receipt paid was given back to the payer, all or a part, by a line of its own. */
   | { kind: 'reversed'; statementId: bigint; by: string; backCents: bigint; at: Date }
@@ -12,6 +13,8 @@ export type ReceiptDoubt =
   | { kind: 'gave_back'; statementId: bigint; paidBy: string | null }
   /** The receipt paid another payment, by the account number of its line. */
   | { kind: 'of_another'; statementId: bigint; paymentId: bigint }
+  /** The receipt was reported for another payment, which another one paid before: it was paid twice, and money is owed back. */
+  | { kind: 'reported_for_another'; paymentId: bigint; paidBy: string }
   /** The receipt paid another paybill or till than that of the partner's own account which the payment went through. */
   | { kind: 'of_another_account'; statementId: bigint; shortcode: string; asked: string }
   /** The payment was paid by another receipt, and that was not all given back. */
@@ -25,7 +28,7 @@ export type ReceiptDoubt =
 
 type Asked = { paymentId: bigint; accountId: bigint; receipt: string; askedKes: number; askedAt: Date }
 
-/** Resolves with all that statements say against it, what weighs most first. A failure has no receipt. */
+/** Resolves with all that speaks against it, what weighs most first. A failure has no receipt. */
 export const findReceiptDoubts = async (
   transaction: Transaction<Schema>,
   { paymentId, accountId, receipt, askedKes, askedAt }: Omit<Asked, 'receipt'> & { receipt: string | null },
@@ -36,6 +39,7 @@ export const findReceiptDoubts = async (
     ...(await findReversal(transaction, receipt)),
     ...(await findGivingBack(transaction, receipt)),
     ...(await judgeLines(transaction, { paymentId, accountId, receipt, askedKes, askedAt })),
+    ...(await findReport(transaction, { paymentId, receipt })),
     ...paidThere,
     ...(await findNowhere(transaction, { paymentId, receipt })),
   ]
@@ -75,6 +79,16 @@ const findGivingBack = async (transaction: Transaction<Schema>, receipt: string)
     LIMIT 1
   `.execute(transaction)
   return rows.map((row) => ({ kind: 'gave_back', statementId: row.statement_id, paidBy: row.paid_by }))
+}
+
+/** Also where somebody acknowledged the finding: that gives the receipt to no other payment. */
+const findReport = async (
+  transaction: Transaction<Schema>,
+  { paymentId, receipt }: { paymentId: bigint; receipt: string },
+): Promise<ReceiptDoubt[]> => {
+  const reported = await findReportedFor(transaction, { paymentId, receipt })
+  if (reported === undefined) return []
+  return [{ kind: 'reported_for_another', paymentId: reported.payment_id, paidBy: reported.paid_by }]
 }
 
 type Line = RowOf<

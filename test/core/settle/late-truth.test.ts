@@ -228,6 +228,34 @@ describe('late truth', () => {
       })
     })
 
+    it('with a receipt that was reported for another payment, which is paid by one, is refused unless that is set aside', async () => {
+      const reported = await acceptPayment(database)
+      await settleWith(reported, {}, { receipt: 'UE4ZZZZZZY' })
+      const id = await acceptPayment(database)
+      await settleWith(id, { outcome: 'failed', receipt: null })
+      const request = {
+        ...BY_HAND,
+        paymentId: id,
+        outcome: 'successful',
+        receipt: 'UE4ZZZZZZY',
+        anyway: false,
+      } as const
+      expect(await settleByHand(database, request)).toEqual({
+        kind: 'reported_for_another',
+        paymentId: reported,
+        paidBy: receiptOf(reported),
+      })
+      expect(await readPayment(database, id)).toMatchObject({ state: 'failed', receipt: null })
+      expect(await settleByHand(database, { ...request, receipt: 'UE4ZZZZZZ' })).toMatchObject({
+        kind: 'settled',
+      })
+      const other = await acceptPayment(database)
+      await settleWith(other, { outcome: 'failed', receipt: null })
+      expect(
+        await settleByHand(database, { ...request, paymentId: other, anyway: ['reported_for_another'] }),
+      ).toMatchObject({ kind: 'settled', doubts: [{ kind: 'reported_for_another' }] })
+    })
+
     it('proves a test payment by no receipt of M-PESA’s, and no other by one of a test payment’s', async () => {
       const [real, test] = [await makeUnconfirmed(), await makeUnconfirmed()]
       const testing = { partner_id: -1n, account_id: -1n }

@@ -325,7 +325,8 @@ export declare type SettlePaymentRequest = Message<"mpesa.gateway.v1.SettlePayme
   /**
    * Also while the gateway may still prompt the payer, or ask Daraja for the outcome, and where a statement of M-PESA has
    * another amount, payment or paybill under the receipt, says that it was reversed, should have it and does not, or has the
-   * payment as paid by another receipt or, where it is to fail, as paid.
+   * payment as paid by another receipt or, where it is to fail, as paid, and where the receipt was reported for another
+   * payment beside the one that paid it.
    *
    * @generated from field: bool settle_anyway = 6;
    */
@@ -353,8 +354,8 @@ export declare const SettlePaymentRequestSchema: GenMessage<SettlePaymentRequest
  */
 export declare type SettleDoubt = Message<"mpesa.gateway.v1.SettleDoubt"> & {
   /**
-   * `may_settle_itself`, `reversed`, `gave_back`, `of_another`, `of_another_account`, `paid_before`, `other_amount`,
-   * `paid_there` or `not_there`.
+   * `may_settle_itself`, `reversed`, `gave_back`, `of_another`, `reported_for_another`, `of_another_account`,
+   * `paid_before`, `other_amount`, `paid_there` or `not_there`.
    *
    * @generated from field: string kind = 1;
    */
