@@ -34,7 +34,7 @@ export const recordPaidByUnknown = async (
     SELECT ${statementId}, CASE WHEN receipt = first_receipt THEN 'receipt_there' ELSE 'paid_again' END, receipt,
       nullif(first_receipt, receipt), payment_id, paid_cents, completed_at, reference
     FROM (
-      SELECT receipt, payment_id, paid_cents, completed_at, reference,
+      SELECT DISTINCT ON (payment_id, receipt) receipt, payment_id, paid_cents, completed_at, reference,
         first_value(receipt) OVER (PARTITION BY payment_id ORDER BY completed_at, receipt) AS first_receipt
       FROM statement_lines
       WHERE payment_id = ${anyOf('payments.id', paymentIds)} AND NOT EXISTS (
@@ -42,10 +42,37 @@ export const recordPaidByUnknown = async (
         WHERE given_back.kind = 'reversed' AND coalesce(given_back.receipt, '') = statement_lines.receipt
           AND given_back.paid_cents >= statement_lines.paid_cents
       )
+      ORDER BY payment_id, receipt, completed_at
     ) lines
     WHERE receipt <> first_receipt OR paid_cents = (
       SELECT amount_kes::bigint * 100 FROM payments WHERE payments.id = lines.payment_id
     )
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (kind, coalesce(receipt, ''), coalesce(payment_id, 0)) DO UPDATE
+      SET other_receipt = excluded.other_receipt
+      WHERE statement_exceptions.other_receipt <> excluded.other_receipt
   `.execute(transaction)
+}
+
+/**
+ * The same once receipts were given back: of lines that were paid once more beside one of them, the next is the one that has
+ * the receipt.
+ */
+export const recordLeftPaying = async (
+  transaction: Transaction<Schema>,
+  statementId: bigint,
+  givenBack: readonly string[],
+): Promise<void> => {
+  const { rows } = await sql<{ id: bigint }>`
+    SELECT DISTINCT payments.id FROM statement_lines
+    JOIN statement_exceptions again ON again.payment_id = statement_lines.payment_id
+      AND again.kind = 'paid_again' AND again.other_receipt = statement_lines.receipt
+    JOIN payments ON payments.id = statement_lines.payment_id
+    WHERE statement_lines.receipt = ${anyOf('statement_lines.receipt', givenBack)}
+      AND payments.state = 'successful' AND payments.receipt IS NULL
+  `.execute(transaction)
+  await recordPaidByUnknown(
+    transaction,
+    statementId,
+    rows.map(({ id }) => id),
+  )
 }

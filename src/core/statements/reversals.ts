@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import { givenRows } from '../../database/given-rows.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { BETWEEN_PARTS } from '../../database/schema/statements.ts'
+import { recordLeftPaying } from './assign-lines.ts'
 import { recordExceptions } from './exceptions.ts'
 import type { StatementLine } from './read-statement.ts'
 import { findProven } from './store-lines.ts'
@@ -76,6 +77,11 @@ const recordReversals = async (
       completedAt,
       reference,
     })),
+  )
+  await recordLeftPaying(
+    transaction,
+    statementId,
+    all.map(({ receipt }) => receipt),
   )
 }
 

@@ -297,7 +297,31 @@ describe('a statement held against the payments', () => {
       own.database,
       statementOf([back('TKP0000008', 'TKP0000001'), back('TKP0000009', 'TKP0000003')]),
     )
+    expect(await found(true)).toEqual([`receipt_there ${one} TKP0000002`])
+    expect(await settleWith(one, 'TKP0000002', false)).toMatchObject({ kind: 'settled' })
     expect(await found(true)).toEqual([])
+  })
+
+  it('names what is left of three lines that paid a payment whose receipt nobody told us when the first is given back', async () => {
+    const one = await putPayment(own.database, { state: 'successful', at: AT })
+    const lines = [1, 2, 3].map((second) =>
+      paid(`TKP000000${second}`, { account: uniqueOf(one), at: `2026-11-25T09:00:0${second}Z` }),
+    )
+    await importFile(own.database, statementOf(lines))
+    await importFile(own.database, statementOf([{ ...back('TKP0000008', 'TKP0000001'), withdrawn: '100' }]))
+    expect((await found(true)).toSorted()).toEqual([
+      `paid_again ${one} TKP0000002`,
+      `paid_again ${one} TKP0000003`,
+      `receipt_there ${one} TKP0000001`,
+    ])
+    await importFile(own.database, statementOf([{ ...back('TKP0000009', 'TKP0000001'), withdrawn: '50' }]))
+    expect((await found(true)).toSorted()).toEqual([
+      `paid_again ${one} TKP0000003`,
+      `receipt_there ${one} TKP0000002`,
+    ])
+    expect((await exceptions(true)).find(({ kind }) => kind === 'paid_again')).toMatchObject({
+      otherReceipt: 'TKP0000002',
+    })
   })
 
   it('gives two lines to no payment by its partner’s reference, where one of them is the payment’s', async () => {

@@ -209,6 +209,24 @@ describe('whose a line of a statement is', () => {
       },
     )
 
+    it('is one of those that paid a payment whose receipt nobody told us, also where till and head office have it', async () => {
+      const id = await putPayment(own.database, { state: 'successful', at: AT, ...(await newAccount()) })
+      const lines = [1, 2, 3].map((number) => ({
+        receipt: `TKP000000${number}`,
+        at: PAID_AT,
+        account: uniqueOf(id),
+      }))
+      const back = { at: PAID_AT, paidIn: '', withdrawn: '150', reason: 'Reversal', linked: RECEIPT }
+      for (const shortcode of ['600777', '500777'])
+        await importFile(own.database, statementOf(lines).replace('600123', shortcode))
+      const reversal = statementOf([{ ...back, receipt: 'TKP0000008' }])
+      await importFile(own.database, reversal.replace('600123', '600777'))
+      expect((await found()).toSorted()).toEqual([
+        `paid_again ${id} TKP0000003`,
+        `receipt_there ${id} TKP0000002`,
+      ])
+    })
+
     it.each(['600777', '500777'])(
       'fits where it was paid to its till or head office: %s',
       async (shortcode) => {
