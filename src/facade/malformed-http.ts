@@ -31,9 +31,16 @@ export const answerMalformedHttp = (
   endWith(socket, { status, message, requestId, headers: '' })
 }
 
-/** Refuses CONNECT, for which Node makes no response object: nothing is tunnelled through here. */
+/**
+ * Refuses CONNECT, for which Node makes no response object: nothing is tunnelled through here. Behind a request that is
+ * still being worked on, the connection is cut, as for malformed HTTP.
+ */
 export const refuseTunnels = (server: Server, newRequestId: () => string): void => {
   server.on('connect', (_request, socket) => {
+    if (awaitsAnswer(socket)) {
+      socket.destroy()
+      return
+    }
     endWith(socket, {
       status: '405 Method Not Allowed',
       message: MESSAGES.noProxy,

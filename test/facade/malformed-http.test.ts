@@ -87,6 +87,17 @@ describe('HTTP that nobody can read', () => {
     ])
   })
 
+  it('a tunnel that is asked for behind a payment under way is not refused in its place: the connection is cut', async () => {
+    const { socket, came } = await openConnection(test)
+    const lock = await lockIdempotencyKeys(test.database)
+    socket.write(keptOpen(test, 'before a tunnel'))
+    await lock.untilSomebodyWaits()
+    socket.write('CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n')
+    const answers = await came
+    await lock.release()
+    expect(answers).toBe('')
+  })
+
   it('after an answer is kept apart from it', async () => {
     const { socket, came } = await openConnection(test)
     socket.write(keptOpen(test, 'first'))
