@@ -190,6 +190,8 @@ const createServer = (options: {
   server.server.on('checkExpectation', (request, response) =>
     server.server.emit('request', request, response),
   )
+  // Node would end the connection of a client that closed its side after its request, and never send the answer.
+  Object.assign(server.server, { httpAllowHalfOpen: true })
   refuseTunnels(server.server, requestIdOf)
   // Bodies are for the routes that ask for them: what goes to no route is not read before it is refused.
   server.removeAllContentTypeParsers()

@@ -121,6 +121,21 @@ it('answers requests of one connection in their order', async () => {
   ])
 })
 
+it('answers a client that has said all it will say', async () => {
+  const socket = connect({ port: test.httpPort, host: '127.0.0.1', allowHalfOpen: true })
+  const came = readToEnd(socket)
+  const lock = await lockIdempotencyKeys(test.database)
+  socket.write(keptOpen(test, 'half closed'))
+  await lock.untilSomebodyWaits()
+  socket.end(keptOpen(test, 'half closed'))
+  await once(socket, 'finish')
+  await lock.release()
+  expect(parseAnswers(await came).map((answer) => answer.body.slice(0, 20))).toEqual([
+    '{"status":"success",',
+    '{"status":"duplicate',
+  ])
+})
+
 it('reads to the end of a body that is too large, and the connection stays', async () => {
   const { socket, came } = await openConnection(test)
   const body = 'x'.repeat(1_000_000)
