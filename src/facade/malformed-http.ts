@@ -23,6 +23,8 @@ export const answerMalformedHttp = (
   socket: Duplex,
   requestId: string,
 ): void => {
+  // What comes behind a request that ends its connection is nobody's, and its own answer is still to go out.
+  if (error.code === 'HPE_CLOSED_CONNECTION') return
   if (!socket.writable || awaitsAnswer(socket)) {
     socket.destroy()
     return

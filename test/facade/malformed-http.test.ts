@@ -87,6 +87,22 @@ describe('HTTP that nobody can read', () => {
     ])
   })
 
+  it('behind a payment under way that ends its connection is not read, and the payment is answered', async () => {
+    const before = await countPayments(test)
+    const { socket, came } = await openConnection(test)
+    const lock = await lockIdempotencyKeys(test.database)
+    const last = keptOpen(test, 'the last').replace('\r\n', '\r\nConnection: close\r\n')
+    socket.write(last)
+    await lock.untilSomebodyWaits()
+    socket.write(keptOpen(test, 'behind the last'))
+    socket.write('nonsense\r\n\r\n')
+    await lock.release()
+    expect(parseAnswers(await came)).toMatchObject([
+      { status: 200, body: expect.stringContaining('"status":"success"') },
+    ])
+    expect(await countPayments(test)).toBe(before + 1)
+  })
+
   it('a tunnel that is asked for behind a payment under way is not refused in its place: the connection is cut', async () => {
     const { socket, came } = await openConnection(test)
     const lock = await lockIdempotencyKeys(test.database)
