@@ -1,28 +1,13 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { settleByHand } from '../../../src/core/settle/settle-by-hand.ts'
 import { BY_HAND } from '../../support/actor.ts'
-import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { readBodies } from '../../support/payments.ts'
-import { importFile, putPayment, referencesOf, statementOf, statementsOf } from './importing.ts'
-
-const AT = '2026-11-25T09:00:00Z'
-const PAID_AT = '2026-11-25T09:00:20Z'
+import { importFile, putPayment, statementOf, statementsOf } from './importing.ts'
+import { AT, PAID_AT, uniqueOf, useStatements } from './stage.ts'
 
 describe('settling by hand a payment that a statement has', () => {
-  let own: OpenDatabase
-  beforeAll(async () => {
-    own = await openTestDatabase()
-  })
-  beforeEach(async () => {
-    await sql`TRUNCATE payments, receipts, statements, statement_lines, statement_exceptions`.execute(
-      own.database,
-    )
-  })
-  afterAll(() => own.close())
-
-  const uniqueOf = (id: bigint): string =>
-    referencesOf({ id, reference: null, callback_nonce: null })[0]?.reference ?? ''
+  const own = useStatements()
 
   const settle = (paymentId: bigint, receipt: string | null, anyway = false) =>
     settleByHand(own.database, {

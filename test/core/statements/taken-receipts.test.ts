@@ -1,35 +1,19 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { settleByHand } from '../../../src/core/settle/settle-by-hand.ts'
 import type { PaymentStateName } from '../../../src/database/schema/payments.ts'
 import { BY_HAND } from '../../support/actor.ts'
-import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
-import { importFile, putPayment, referencesOf, statementOf, statementsOf } from './importing.ts'
+import { importFile, putPayment, statementOf } from './importing.ts'
+import { AT, PAID_AT, uniqueOf, useStatements } from './stage.ts'
 
-const AT = '2026-11-25T09:00:00Z'
-const PAID_AT = '2026-11-25T09:00:20Z'
 const RECEIPT = 'TKP0000001'
 
 describe('whose a line of a statement is', () => {
-  let own: OpenDatabase
-  beforeAll(async () => {
-    own = await openTestDatabase()
-  })
-  beforeEach(async () => {
-    await sql`TRUNCATE payments, receipts, statements, statement_lines, statement_exceptions`.execute(
-      own.database,
-    )
-  })
-  afterAll(() => own.close())
+  const own = useStatements()
 
-  const uniqueOf = (id: bigint): string =>
-    referencesOf({ id, reference: null, callback_nonce: null })[0]?.reference ?? ''
+  const exceptions = (openOnly = true) => own.exceptions(openOnly)
 
-  const exceptions = async (openOnly = true) =>
-    (await statementsOf(own.database).listStatementExceptions({ openOnly })).exceptions.toReversed()
-
-  const found = async (): Promise<string[]> =>
-    (await exceptions()).map(({ kind, paymentId, receipt }) => [kind, paymentId, receipt].join(' '))
+  const found = (): Promise<string[]> => own.found(true)
 
   const importLine = (account: string, more: readonly Parameters<typeof statementOf>[0][number][] = []) =>
     importFile(own.database, statementOf([{ receipt: RECEIPT, at: PAID_AT, account }, ...more]))
