@@ -23,7 +23,7 @@ const readOrder = (id) => store.prepare('SELECT * FROM orders WHERE id = ?').get
 
 /** The order and its idempotency key are stored before the gateway is asked: whoever asks again, asks for the same payment. */
 const order = async (id, { phone, amount }) => {
-  store
+  const { changes } = store
     .prepare('INSERT OR IGNORE INTO orders (id, phone, amount, idempotency_key) VALUES (?, ?, ?, ?)')
     .run(id, phone, amount, crypto.randomUUID())
   const stored = readOrder(id)
@@ -38,9 +38,9 @@ const order = async (id, { phone, amount }) => {
     store.prepare('UPDATE orders SET transaction_id = ? WHERE id = ?').run(answer.transaction_id, id)
     return readOrder(id)
   } catch (error) {
-    // The gateway has stored nothing: once it is corrected, the order may be PUT again.
-    if (error.status === 400)
-      store.prepare('DELETE FROM orders WHERE id = ? AND transaction_id IS NULL').run(id)
+    // Nothing is stored of what was asked for the first time: the order may be PUT again, corrected. Of one that was asked for
+    // before, the payment may be there.
+    if (error.status === 400 && changes === 1) store.prepare('DELETE FROM orders WHERE id = ?').run(id)
     throw error
   }
 }
@@ -88,7 +88,7 @@ const answer = async (request) => {
 const server = createServer((request, response) => {
   answer(request).then(
     ([status, body]) => response.writeHead(status).end(JSON.stringify(body)),
-    // But for what was refused, the order stays as it is: PUT it again.
+    // But for what was refused the first time, the order stays as it is: PUT it again.
     (error) =>
       response.writeHead(error.status === 400 ? 400 : 502).end(JSON.stringify({ error: error.message })),
   )

@@ -93,7 +93,9 @@ function requestPayment(array $body, string $idempotencyKey): int
 /** The order and its key are stored before the gateway is asked: whoever asks again, asks for the same payment. */
 function order(string $id, array $wanted): array
 {
-    $stored = changeStore(function (array &$store) use ($id, $wanted): array {
+    $isNew = false;
+    $stored = changeStore(function (array &$store) use ($id, $wanted, &$isNew): array {
+        $isNew = !isset($store['orders'][$id]);
         return $store['orders'][$id] ??= [
             'id' => $id,
             'phone' => $wanted['phone'],
@@ -113,8 +115,9 @@ function order(string $id, array $wanted): array
     try {
         $transaction = requestPayment($body, $stored['idempotency_key']);
     } catch (RuntimeException $error) {
-        if ($error->getCode() === 400 && $stored['transaction_id'] === null) {
-            // The gateway has stored nothing: once it is corrected, the order may be PUT again.
+        if ($error->getCode() === 400 && $isNew) {
+            // Nothing is stored of what was asked for the first time: the order may be PUT again, corrected. Of one that was
+            // asked for before, the payment may be there.
             changeStore(function (array &$store) use ($id): void {
                 unset($store['orders'][$id]);
             });
@@ -165,7 +168,7 @@ switch ($id === '' ? '' : $_SERVER['REQUEST_METHOD'] . ' ' . $parts[1]) {
         try {
             answer(200, order($id, json_decode($body, true)));
         } catch (RuntimeException $error) {
-            // But for what was refused, the order stays as it is: PUT it again.
+            // But for what was refused the first time, the order stays as it is: PUT it again.
             answer($error->getCode() === 400 ? 400 : 502, ['error' => $error->getMessage()]);
         }
         break;

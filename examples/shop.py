@@ -64,7 +64,7 @@ def read_order(store, order_id):
 
 
 class Refused(Exception):
-    """The gateway says what is wrong with the request, and has stored nothing."""
+    """The gateway says what is wrong with the request, and has stored nothing of it."""
 
 
 def request_payment(body, idempotency_key):
@@ -98,7 +98,7 @@ def request_payment(body, idempotency_key):
 
 def order(store, order_id, wanted):
     """The order and its key are stored before the gateway is asked: whoever asks again, asks for the same payment."""
-    store.execute(
+    inserted = store.execute(
         "INSERT OR IGNORE INTO orders (id, phone, amount, idempotency_key) VALUES (?, ?, ?, ?)",
         (order_id, wanted["phone"], wanted["amount"], str(uuid.uuid4())),
     )
@@ -112,8 +112,10 @@ def order(store, order_id, wanted):
     try:
         transaction_id = request_payment(body, stored["idempotency_key"])
     except Refused:
-        # Once it is corrected, the order may be PUT again.
-        store.execute("DELETE FROM orders WHERE id = ? AND transaction_id IS NULL", (order_id,))
+        # Nothing is stored of what was asked for the first time: the order may be PUT again, corrected. Of one that was asked
+        # for before, the payment may be there.
+        if inserted.rowcount == 1:
+            store.execute("DELETE FROM orders WHERE id = ?", (order_id,))
         raise
     store.execute("UPDATE orders SET transaction_id = ? WHERE id = ?", (transaction_id, order_id))
     return read_order(store, order_id)

@@ -87,8 +87,8 @@ const LOSSES: readonly Lose[] = [
 ]
 
 /** A way to the gateway on which the first answers get lost: what was asked is done. */
-const losingFirstAnswers = async (): Promise<string> => {
-  const losses = [...LOSSES]
+const losingFirstAnswers = async (lost: readonly Lose[] = LOSSES): Promise<string> => {
+  const losses = [...lost]
   const forward = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const answer = await fetch(`${gateway.httpUrl}${request.url}`, {
       method: 'POST',
@@ -230,6 +230,25 @@ describe.each(SHOPS.map((shop, at) => [nameOf(shop), shop, at] as const))('%s', 
       expect(await opened.read(id)).toMatchObject({ status: 'successful', handed_out: 1 }),
     )
   })
+
+  it.skipIf(shop.run === null)(
+    'keeps an order that is refused when it is asked for again: its payment may be there',
+    async () => {
+      const lost: Lose[] = [
+        (response) => response.writeHead(503, { 'retry-after': '3600' }).end(),
+        (response) => response.writeHead(400).end('{"status":"error","message":"the rules have changed"}'),
+      ]
+      const opened = await openShop(shop, await freePort(), await losingFirstAnswers(lost))
+      const [id, phone] = [`KEPT${at}`, `25471234567${at}`]
+      expect((await opened.put(id, phone)).status).toBe(502)
+      expect((await opened.put(id, phone)).status).toBe(400)
+      expect((await opened.put(id, phone)).status).toBe(200)
+      await eventually(async () =>
+        expect(await opened.read(id)).toMatchObject({ status: 'successful', handed_out: 1 }),
+      )
+      expect(await promptsFor(id)).toBe(1)
+    },
+  )
 
   it.skipIf(shop.run === null)('has no order without a name', async () => {
     const opened = await openShop(shop, await freePort(), gateway.httpUrl)
