@@ -50,7 +50,7 @@ describe.skipIf(!hasGit)('the check of names against the last release', () => {
       output: expect.stringContaining(`${page} no longer has \`${name}\` of release 0.4.0`),
     })
     await edit(root, 'CHANGELOG.md', (text) =>
-      text.replace(/^## /m, `## [0.9.0]\n\n### Removed\n\n- \`${name}\`.\n\n## `),
+      text.replace(/^## /m, `## [0.10.0]\n\n### Removed\n\n- \`${name}\`.\n\n## `),
     )
     expect(await checkReleasedNames(root)).toEqual({ kind: 'passed' })
   })
