@@ -75,7 +75,7 @@ const logError = (options: {
   if (status === 503 && !isOverload(error)) {
     const cause = causeOf(error)
     log.warn({ event: 'request_unavailable', request_id, trace_id, method, route, status, cause })
-  } else if (status >= 500 && status !== 503) {
+  } else if (status === 500) {
     log.error({ event: 'request_failed', request_id, trace_id, method, route, status, err: error })
   } else {
     log.debug({ event: 'request_refused', request_id, trace_id, method, route, status, message })

@@ -36,6 +36,7 @@ export const MESSAGES = {
   malformedPath: 'the path is not valid: check its percent-encoding',
   malformedQuery: 'the query is not valid: check its percent-encoding, which is of UTF-8',
   malformedBody: 'the body could not be read: it ended early or its length is wrong',
+  lengthMissing: 'the body has no length: send it with Content-Length, or in chunks',
   hostMissing: 'the header Host is required',
   notJson: 'the body must be JSON: send it with Content-Type: application/json',
   compressed: 'the body must not be compressed: leave Content-Encoding out',

@@ -1,5 +1,6 @@
 import { type Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { WRONG_VERSION } from '../runtime/framing.ts'
 import { JSON_TYPE, MESSAGES, renderError, tooManyWrongKeys } from './errors.ts'
 
 /** The answers to HTTP that Node's parser gave up on, by the error's code; everything else is a 400. */
@@ -8,6 +9,7 @@ const ANSWERS: ReadonlyMap<string, { status: string; message: string }> = new Ma
     'HPE_HEADER_OVERFLOW',
     { status: '431 Request Header Fields Too Large', message: MESSAGES.headersTooLarge },
   ],
+  ['HPE_INVALID_VERSION', { status: '505 HTTP Version Not Supported', message: WRONG_VERSION.message }],
   ['ERR_HTTP_REQUEST_TIMEOUT', { status: '408 Request Timeout', message: MESSAGES.tooSlow }],
 ])
 
@@ -84,9 +86,19 @@ const endWith = (
 
 /**
  * True while a request that has arrived whole waits for its answer, or an answer has begun. Node keeps the response
- * that a socket is busy with in `_httpMessage`, and its own handler of malformed HTTP asks it the same.
+ * that a socket is busy with in `_httpMessage`, and its own handler of malformed HTTP asks it the same. What is written
+ * behind a whole answer, to the newest request of its connection, is taken for no other's.
  */
 const awaitsAnswer = (socket: Duplex): boolean => {
   const response: unknown = '_httpMessage' in socket ? socket._httpMessage : undefined
-  return response instanceof ServerResponse && (response.headersSent || response.req.complete)
+  if (!(response instanceof ServerResponse)) return false
+  const { req: request, headersSent, writableEnded } = response
+  if (writableEnded && request.complete && newestRequest(socket) === request) return false
+  return headersSent || request.complete
+}
+
+/** The last request whose headers Node's parser has read. */
+const newestRequest = (socket: Duplex): unknown => {
+  const parser: unknown = 'parser' in socket ? socket.parser : undefined
+  return typeof parser === 'object' && parser !== null && 'incoming' in parser ? parser.incoming : undefined
 }

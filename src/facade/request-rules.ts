@@ -16,7 +16,8 @@ const refuseFaultyFraming = (server: FastifyInstance): void => {
   server.addHook('onRequest', (request, _reply, done) => {
     const verdict = judge(request.raw)
     if (verdict.kind === 'sound') done()
-    else if (verdict.kind === 'refused') done(new Refusal(400, verdict.message, { connection: 'close' }))
+    else if (verdict.kind === 'refused')
+      done(new Refusal(verdict.status, verdict.message, { connection: 'close' }))
   })
 }
 

@@ -2,7 +2,16 @@ import type { IncomingMessage, RequestListener } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** What a server does with a request: answers it, refuses it and ends its connection, or does nothing more with it. */
-export type FramingVerdict = { kind: 'sound' } | { kind: 'refused'; message: string } | { kind: 'ignored' }
+export type FramingVerdict = { kind: 'sound' } | ({ kind: 'refused' } & Fault) | { kind: 'ignored' }
+
+/** What is wrong with a request: the status of its answer, and what would be right. */
+type Fault = { status: 400 | 505; message: string }
+
+/** The answer to a version of HTTP that is none of ours (RFC 9110, section 15.6.6). */
+export const WRONG_VERSION = {
+  status: 505,
+  message: 'the request line must say HTTP/1.1 or HTTP/1.0',
+} as const satisfies Fault
 
 /** The characters of a host and a port (RFC 3986, section 3.2.2). */
 const HOST = /^[\w.~!$&'()*+,;=%:[\]-]+$/
@@ -18,10 +27,10 @@ export const createFramingJudge = (): ((request: IncomingMessage) => FramingVerd
   const ending = new WeakSet<Socket>()
   return (request) => {
     if (ending.has(request.socket)) return { kind: 'ignored' }
-    const message = faultOf(request)
-    if (message === null) return SOUND
+    const fault = faultOf(request)
+    if (fault === null) return SOUND
     ending.add(request.socket)
-    return { kind: 'refused', message }
+    return { kind: 'refused', ...fault }
   }
 }
 
@@ -39,7 +48,7 @@ export const refuseFaultyFraming = (
     if (verdict.kind === 'sound') handle(request, response)
     if (verdict.kind !== 'refused') return
     const body = render(verdict.message)
-    response.writeHead(400, {
+    response.writeHead(verdict.status, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
       connection: 'close',
@@ -48,7 +57,14 @@ export const refuseFaultyFraming = (
   }
 }
 
-const faultOf = ({ httpVersion, headers, rawHeaders }: IncomingMessage): string | null => {
+const faultOf = (request: IncomingMessage): Fault | null => {
+  // Node's parser reads a request of HTTP/2.0, or without a version, as one of HTTP/1.1.
+  if (request.httpVersion !== '1.1' && request.httpVersion !== '1.0') return WRONG_VERSION
+  const message = misreadingOf(request)
+  return message === null ? null : { status: 400, message }
+}
+
+const misreadingOf = ({ httpVersion, headers, rawHeaders }: IncomingMessage): string | null => {
   const coding = headers['transfer-encoding']
   if (coding !== undefined && httpVersion === '1.0') return 'HTTP/1.0 knows no Transfer-Encoding'
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return 'Transfer-Encoding must be chunked'

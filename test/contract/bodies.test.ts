@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
+  countPayments,
+  errorBody,
   exchange,
   openFacade,
   PRODUCTION,
@@ -139,7 +141,31 @@ describe('what a body is declared as', () => {
 
   it('without a body is refused', async () => {
     await expectRefusal(test, request(`POST ${STK_PUSH}`, [`X-API-KEY: ${test.apiKey}`]), 415, NOT_DECLARED)
-    await expectRefusal(test, request(`POST ${STK_PUSH}`, partnerHeaders(test)), 400, NOT_JSON)
+    await expectRefusal(test, requestWithBody(`POST ${STK_PUSH}`, partnerHeaders(test), ''), 400, NOT_JSON)
+  })
+})
+
+describe('a body of which no header says how long it is', () => {
+  it.each([STK_PUSH, '/api/v1/mpesa/transactions/resend'])(
+    'is refused by %s, which says so',
+    async (path) => {
+      const before = await countPayments(test)
+      const came = await exchange(test.httpPort, request(`POST ${path}`, partnerHeaders(test), paymentBody()))
+      expect(parseAnswers(came)).toMatchObject([
+        { status: 400, body: errorBody('the body has no length: send it with Content-Length, or in chunks') },
+      ])
+      expect(await countPayments(test)).toBe(before)
+    },
+  )
+
+  it('is none, where a path asks for none', async () => {
+    const [answer] = parseAnswers(
+      await exchange(
+        test.httpPort,
+        request('POST /api/v1/mpesa/transactions/999999/cancel', partnerHeaders(test)),
+      ),
+    )
+    expect(answer?.status).toBe(404)
   })
 })
 

@@ -106,6 +106,26 @@ describe.each(['REST', 'callbacks', 'Connect', 'operations'])(
       expect(await countPayments(test)).toBe(before)
     })
 
+    it.each([
+      ['HTTP/2.0', ' HTTP/2.0'],
+      ['HTTP/0.9', ' HTTP/0.9'],
+      ['no version', ''],
+    ])('a request line with %s, framed as HTTP/1', async (_what, version) => {
+      const listener = listenerOf(name)
+      const method = name === 'operations' ? 'GET' : 'POST'
+      const sound = bytesOf(listener, '1.1', ['gateway'], '', method)
+      const before = await countPayments(test)
+      const answers = parseAnswers(await exchange(listener.port, sound.replace(' HTTP/1.1', version) + sound))
+      expect(answers).toMatchObject([
+        {
+          status: 505,
+          headers: { connection: 'close' },
+          body: expect.stringContaining('must say HTTP/1.1 or HTTP/1.0'),
+        },
+      ])
+      expect(await countPayments(test)).toBe(before)
+    })
+
     it('nothing else: chunks in HTTP/1.1, one Host line, an address with a port', async () => {
       const listener = listenerOf(name)
       const method = name === 'operations' ? 'GET' : 'POST'

@@ -47,6 +47,12 @@ describe('HTTP that nobody can read', () => {
       'the headers are too large',
     ],
     ['no Host', 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'the header Host is required'],
+    [
+      'a version that there is none of',
+      'GET /healthz HTTP/1.2\r\nHost: x\r\n\r\n',
+      505,
+      'the request line must say HTTP/1.1 or HTTP/1.0',
+    ],
     ['a tunnel', 'CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n', 405, 'this server is no proxy'],
   ])('%s is answered and its connection ended', async (_what, bytes, status, message) => {
     const { socket, came } = await openConnection(test)
@@ -87,6 +93,19 @@ describe('HTTP that nobody can read', () => {
     ])
   })
 
+  it('of another version behind a payment under way is refused after its answer', async () => {
+    const { socket, came } = await openConnection(test)
+    const lock = await lockIdempotencyKeys(test.database)
+    socket.write(keptOpen(test, 'before HTTP/2.0'))
+    await lock.untilSomebodyWaits()
+    socket.write(keptOpen(test, 'of HTTP/2.0').replace('HTTP/1.1', 'HTTP/2.0'))
+    await lock.release()
+    expect(parseAnswers(await came)).toMatchObject([
+      { status: 200, body: expect.stringContaining('"status":"success"') },
+      { status: 505 },
+    ])
+  })
+
   it('behind a payment under way that ends its connection is not read, and the payment is answered', async () => {
     const before = await countPayments(test)
     const { socket, came } = await openConnection(test)
@@ -112,6 +131,36 @@ describe('HTTP that nobody can read', () => {
     const answers = await came
     await lock.release()
     expect(answers).toBe('')
+  })
+
+  it('is the body of a request that does not say how long it is: its answer says so, and goes out first', async () => {
+    const before = await countPayments(test)
+    const { socket, came } = await openConnection(test)
+    socket.write(keptOpen(test, 'without a length').replace(/Content-Length: \d+\r\n/, ''))
+    expect(parseAnswers(await came)).toMatchObject([
+      { status: 400, body: errorBody('the body has no length: send it with Content-Length, or in chunks') },
+      { status: 400, body: errorBody('the request is not valid HTTP') },
+    ])
+    expect(await countPayments(test)).toBe(before)
+  })
+
+  it('behind what was answered at once, and that behind a payment under way, is no answer to the payment', async () => {
+    const { socket, came } = await openConnection(test)
+    const lock = await lockIdempotencyKeys(test.database)
+    socket.write(keptOpen(test, 'before one without a length'))
+    await lock.untilSomebodyWaits()
+    socket.write(keptOpen(test, 'without a length').replace(/Content-Length: \d+\r\n/, ''))
+    expect(await came).toBe('')
+    await lock.release()
+  })
+
+  it('behind a payment that is asked for after what was answered at once is no answer to the payment', async () => {
+    const { socket, came } = await openConnection(test)
+    const lock = await lockIdempotencyKeys(test.database)
+    const answered = 'GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n'
+    socket.write(`${answered}${keptOpen(test, 'after what was answered')}nonsense\r\n\r\n`)
+    expect(await came).not.toContain('not valid HTTP')
+    await lock.release()
   })
 
   it('after an answer is kept apart from it', async () => {

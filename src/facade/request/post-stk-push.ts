@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { PaymentService } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 import { callOptions } from '../authenticate.ts'
 import { JSON_TYPE } from '../errors.ts'
-import { readJsonObject } from './read-json-object.ts'
+import { readJsonObject, requireLength } from './read-json-object.ts'
 import { readPairs } from './read-pairs.ts'
 import { stkPushOperation, stkPushRequest } from './stk-push-schema.ts'
 
@@ -23,7 +23,7 @@ export const registerPostStkPush = (
 ): void => {
   server.post<{ Body: Buffer | undefined }>(
     STK_PUSH_PATH,
-    { config: { operation: stkPushOperation } },
+    { onRequest: requireLength, config: { operation: stkPushOperation } },
     async (request, reply) => {
       const { message, unreadable } = toMessage(readJsonObject(request.body, FIELDS), request)
       const { duplicate, paymentId } = await payments.requestPayment(

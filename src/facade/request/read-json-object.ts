@@ -1,5 +1,16 @@
 import { isUtf8 } from 'node:buffer'
+import type { onRequestHookHandler } from 'fastify'
 import { MESSAGES, Refusal } from '../errors.ts'
+
+/**
+ * Refuses a body of which no header says how long it is. HTTP takes it for none, and its bytes for another request (RFC
+ * 9112, section 6.3): the answer must be there before Node's parser gives up on them.
+ */
+export const requireLength: onRequestHookHandler = ({ headers }, _reply, done) => {
+  const isDeclared = headers['content-type'] !== undefined
+  const hasLength = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+  done(isDeclared && !hasLength ? new Refusal(400, MESSAGES.lengthMissing) : undefined)
+}
 
 /**
  * Reads a request's body as a JSON object. Throws a Refusal for what is no JSON (415 without a body, 400), no object,

@@ -13,6 +13,7 @@ import { callOptions } from '../authenticate.ts'
 import { type CheckedBySchema, NO_PARAMETERS } from '../described-route.ts'
 import { JSON_TYPE, MAX_BODY_BYTES, MESSAGES, tooLarge } from '../errors.ts'
 import { optionalField } from '../parameter.ts'
+import { requireLength } from '../request/read-json-object.ts'
 import { DELIVERY_STATES } from './delivery.ts'
 import { TRANSACTIONS_PATH } from './list-transactions.ts'
 
@@ -138,22 +139,24 @@ export const registerResendTransactions = (
   server: FastifyInstance,
   payments: Client<typeof PaymentService>,
 ): void => {
-  server
-    .withTypeProvider<CheckedBySchema>()
-    .post(
-      `${TRANSACTIONS_PATH}/resend`,
-      { schema: { params: NO_PARAMETERS, querystring: NO_PARAMETERS, body }, config: { operation } },
-      async (request, reply) => {
-        const isDryRun = request.body.dry_run === true
-        const done = await payments.resendOutcomes(toRequest(request.body), callOptions(request))
-        const { found, more, resent, held, waiting, underWay } = done
-        reply.code(isDryRun ? 200 : 202).header('content-type', JSON_TYPE)
-        const answered: z.output<typeof countAnswer> | z.output<typeof manyAnswer> = isDryRun
-          ? { status: 'success', found, more, dry_run: true }
-          : { status: 'success', found, more, resent, held, waiting, under_way: underWay }
-        return JSON.stringify(answered)
-      },
-    )
+  server.withTypeProvider<CheckedBySchema>().post(
+    `${TRANSACTIONS_PATH}/resend`,
+    {
+      schema: { params: NO_PARAMETERS, querystring: NO_PARAMETERS, body },
+      onRequest: requireLength,
+      config: { operation },
+    },
+    async (request, reply) => {
+      const isDryRun = request.body.dry_run === true
+      const done = await payments.resendOutcomes(toRequest(request.body), callOptions(request))
+      const { found, more, resent, held, waiting, underWay } = done
+      reply.code(isDryRun ? 200 : 202).header('content-type', JSON_TYPE)
+      const answered: z.output<typeof countAnswer> | z.output<typeof manyAnswer> = isDryRun
+        ? { status: 'success', found, more, dry_run: true }
+        : { status: 'success', found, more, resent, held, waiting, under_way: underWay }
+      return JSON.stringify(answered)
+    },
+  )
 }
 
 /** By the names of the core. */
