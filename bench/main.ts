@@ -40,6 +40,7 @@ program
   )
   .option('--rounds <count>', 'how often each server has its turn', wholeNumber, 5)
   .option('--seconds <count>', 'how long a turn is, seconds', wholeNumber, 8)
+  .option('--connections <count>', 'how many clients ask at once', wholeNumber, 64)
   .option('--tracing', 'measure it once more while each payment is traced, beside itself without')
   .action(benchAccept)
 program
