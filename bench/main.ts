@@ -56,6 +56,7 @@ program
   )
   .option('--rounds <count>', 'how often each server has its turn', wholeNumber, 3)
   .option('--seconds <count>', 'how long a turn is, seconds', wholeNumber, 8)
+  .option('--connections <count>', 'on how many connections callbacks come', wholeNumber, 64)
   .action(benchSettle)
 program
   .command('deliver')

@@ -14,12 +14,12 @@ import { recycleLog, startBenchPostgres } from './support/postgres.ts'
 import { median, printTable } from './support/report.ts'
 import { startBenchServer } from './support/server-process.ts'
 
-const CONNECTIONS = 64
-
 /** More than any machine of ours takes in a second. */
 const MOST_PER_SECOND = 12_000
 
 type Stage = {
+  /** How many of Daraja's connections bring callbacks at once. */
+  connections: number
   database: Database
   environment: Record<string, string>
   /** Tokens of payments made just now. */
@@ -34,7 +34,11 @@ type Settled = LoadResult & { settledPerSecond: number }
  * `node:http` echo of the same requests; then how long answers take at half of that rate, and at the same rate while
  * Postgres is stopped. Postgres is one of its own, since it is stopped.
  */
-export const benchSettle = async (options: { rounds: number; seconds: number }): Promise<void> => {
+export const benchSettle = async (options: {
+  rounds: number
+  seconds: number
+  connections: number
+}): Promise<void> => {
   const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`)
   const folder = await mkdtemp(join(tmpdir(), 'gateway-bench-'))
   const postgres = await startBenchPostgres({ dataFolder: join(folder, 'postgres'), say })
@@ -44,6 +48,7 @@ export const benchSettle = async (options: { rounds: number; seconds: number }):
   const secretKey = randomBytes(32)
   const tokens = createCallbackTokens({ secretKey, previousSecretKey: null })
   const stage: Stage = {
+    connections: options.connections,
     database,
     environment: {
       DATABASE_URL: postgres.url,
@@ -57,7 +62,7 @@ export const benchSettle = async (options: { rounds: number; seconds: number }):
     },
   }
   try {
-    say(`${options.rounds} rounds of ${options.seconds} s`)
+    say(`${options.rounds} rounds of ${options.seconds} s, ${options.connections} connections`)
     const rate = Math.round((await measureRates(stage, options)) / 2)
     await measureAnswers({ stage, rate, seconds: options.seconds, stopPostgres: () => postgres.stop() })
   } finally {
@@ -72,7 +77,10 @@ const measureRates = async (stage: Stage, options: { rounds: number; seconds: nu
   const rounds: { echo: LoadResult; settle: Settled }[] = []
   // The first round warms the page cache and the tables, and is not counted.
   for (let round = 0; round <= options.rounds; round += 1) {
-    const one = { echo: await loadEcho(options.seconds), settle: await loadSettle(stage, options.seconds) }
+    const one = {
+      echo: await loadEcho(stage, options.seconds),
+      settle: await loadSettle(stage, options.seconds),
+    }
     if (round > 0) rounds.push(one)
   }
   printTable([
@@ -96,10 +104,10 @@ const figuresOf = (results: readonly LoadResult[]) => ({
   failed: results.reduce((sum, { failed }) => sum + failed, 0),
 })
 
-const loadEcho = async (seconds: number): Promise<LoadResult> => {
+const loadEcho = async ({ connections }: Stage, seconds: number): Promise<LoadResult> => {
   const server = await startBenchServer('echo', {})
   try {
-    const load = { url: server.ready['url'] ?? '', tokens: ['0'.repeat(48)], connections: CONNECTIONS }
+    const load = { url: server.ready['url'] ?? '', tokens: ['0'.repeat(48)], connections }
     await loadWithCallbacks({ ...load, seconds: 2 })
     return await loadWithCallbacks({ ...load, seconds })
   } finally {
@@ -111,7 +119,7 @@ const loadEcho = async (seconds: number): Promise<LoadResult> => {
 const loadSettle = async (stage: Stage, seconds: number): Promise<Settled> => {
   const server = await startBenchServer('settle', stage.environment)
   try {
-    const load = { url: server.ready['url'] ?? '', connections: CONNECTIONS }
+    const load = { url: server.ready['url'] ?? '', connections: stage.connections }
     const forWarmth = await stage.freshTokens(2 * MOST_PER_SECOND)
     const counted = await stage.freshTokens(seconds * MOST_PER_SECOND)
     await loadWithCallbacks({ ...load, tokens: forWarmth, seconds: 2 })
@@ -144,7 +152,7 @@ const measureAnswers = async (options: {
   const { stage, rate, seconds } = options
   const server = await startBenchServer('settle', stage.environment)
   try {
-    const load = { url: server.ready['url'] ?? '', perSecond: rate, connections: CONNECTIONS }
+    const load = { url: server.ready['url'] ?? '', perSecond: rate, connections: stage.connections }
     const tokens = await stage.freshTokens(3 * seconds * rate)
     const slice = (part: number) => tokens.slice(part * seconds * rate, (part + 1) * seconds * rate)
     await paceCallbacks({ ...load, tokens: slice(0).slice(0, rate) })
