@@ -3,6 +3,7 @@ import type { Outcome } from '../../database/schema/payments.ts'
 import type { SettlePaymentRequest } from '../../gen/mpesa/gateway/v1/payment_operations_pb.js'
 import { PaymentState } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 import { PAYMENT_STATES } from '../../values/payment-state.ts'
+import { parseTypedReceipt } from '../../values/receipt.ts'
 import { parseReason } from '../deliveries/reason.ts'
 import {
   findFindings,
@@ -134,10 +135,9 @@ const readReceipt = (outcome: Outcome, { receipt }: SettlePaymentRequest): strin
     if (receipt !== undefined) throw wrongField('receipt', 'is for a success: a failure has none')
     return null
   }
-  if (receipt === undefined || !/^[A-Z0-9]{10}$/.test(receipt)) {
-    throw wrongField('receipt', 'must be the ten letters and digits of the statement, like UE4A11B2C3')
-  }
-  return receipt
+  const parsed = parseTypedReceipt(receipt ?? '')
+  if (!parsed.ok) throw wrongField('receipt', parsed.problem)
+  return parsed.value
 }
 
 type Asked = { paymentId: bigint; outcome: Outcome; receipt: string | null }

@@ -1,20 +1,24 @@
 import { fromDarajaTimestamp } from '../../values/instant.ts'
 import { invalid, type Parsed, valid } from '../../values/parsed.ts'
+import type { DaysSince } from './rows.ts'
 
 /** `25-11-2026`, `25/11/2026` or `2026-11-25`, and a time of day with or without seconds, of 24 hours or of 12. */
 const DAY_FIRST = /^(?<day>\d{1,2})[-/](?<month>\d{1,2})[-/](?<year>\d{4})[ T]+(?<time>\S.*)$/
 const YEAR_FIRST = /^(?<year>\d{4})[-/](?<month>\d{1,2})[-/](?<day>\d{1,2})[ T]+(?<time>\S.*)$/
 const TIME = /^(\d{1,2}):(\d\d)(?::(\d\d)(?:\.\d{1,6})?)?(?: ?([AP])M)?$/i
 
-/** A day and time as Excel stores it: days since 30 December 1899, the time as a part of a day. */
+/**
+ * A day and time as Excel stores it: days since 30 December 1899, or since 1 January 1904 where its workbook says so; the
+ * time as a part of a day.
+ */
 const SERIAL = /^\d{5}(?:\.\d{1,17})?$/
-const SERIAL_OF_1970 = 25_569
+const SERIAL_OF_1970 = { 1900: 25_569, 1904: 24_107 }
 const SECONDS_PER_DAY = 86_400
 const EAT_OFFSET_SECONDS = 3 * 3_600
 
 /** Parses a time as a statement has it, which is East Africa Time, into the instant. The day comes before the month. */
-export const parseStatementTime = (text: string): Parsed<Date> => {
-  if (SERIAL.test(text)) return valid(fromSerial(Number(text)))
+export const parseStatementTime = (text: string, daysSince: DaysSince): Parsed<Date> => {
+  if (SERIAL.test(text)) return valid(fromSerial(Number(text) - SERIAL_OF_1970[daysSince]))
   const parts = (DAY_FIRST.exec(text) ?? YEAR_FIRST.exec(text))?.groups
   const digits = parts && digitsOf(parts)
   const instant = digits === null || digits === undefined ? null : fromDarajaTimestamp(digits)
@@ -23,8 +27,9 @@ export const parseStatementTime = (text: string): Parsed<Date> => {
     : valid(instant)
 }
 
+/** `days` since 1970. */
 const fromSerial = (days: number): Date =>
-  new Date((Math.round((days - SERIAL_OF_1970) * SECONDS_PER_DAY) - EAT_OFFSET_SECONDS) * 1000)
+  new Date((Math.round(days * SECONDS_PER_DAY) - EAT_OFFSET_SECONDS) * 1000)
 
 /** As Daraja writes instants. */
 const digitsOf = (parts: Readonly<Record<string, string | undefined>>): string | null => {
@@ -71,12 +76,3 @@ export const parseStatementStatus = (text: string): Parsed<string> => {
 }
 
 const STATUS = /^\p{L}[\p{L} ]{1,31}$/u
-
-/** What M-PESA gives: a letter, then letters and digits, ten in all today. No number of a payer is one. */
-const RECEIPT = /^[A-Z][A-Z0-9]{5,19}$/
-
-/** Parses a receipt of M-PESA. */
-export const parseStatementReceipt = (text: string): Parsed<string> =>
-  RECEIPT.test(text)
-    ? valid(text)
-    : invalid('must be a receipt of M-PESA, capital letters and digits like UE4A11B2C3')

@@ -40,7 +40,7 @@ export async function* readCsvRows(source: AsyncIterable<Uint8Array>): AsyncGene
       const within = countWithin(record, /\r\n|[\r\n]/g)
       countedTwice += countWithin(record, /\r\n/g)
       const line = info.lines - countedTwice - within
-      yield { line, cells: judged(record, line) }
+      yield { line, cells: judged(record, line), daysSince: 1900 }
     }
   } catch (error) {
     throw error instanceof CsvError ? toStatementError(error) : error

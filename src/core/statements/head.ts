@@ -1,5 +1,5 @@
 import { parseStatementTime } from './cells.ts'
-import type { StatementRow } from './rows.ts'
+import type { DaysSince, StatementRow } from './rows.ts'
 
 /** What stands above the lines of a statement; null: it does not say. */
 export type StatementHead = {
@@ -23,12 +23,13 @@ const LABEL = /^(short ?code|account|time period|date of report)\s*:\s*(.*)$/is
 export const readHead = (rows: readonly StatementRow[]): StatementHead => {
   const values = new Map(rows.flatMap(({ cells }) => labelled(cells)))
   const period = values.get('time period') ?? ''
+  const { daysSince = 1900 } = rows[0] ?? {}
   return {
     shortcode: /^\d{5,9}$/.exec(values.get('shortcode') ?? '')?.[0] ?? null,
     account: values.get('account') || null,
-    from: instantAfter('from', period),
-    to: instantAfter('to', period),
-    reportedAt: instantOf(values.get('date of report') ?? ''),
+    from: instantAfter('from', period, daysSince),
+    to: instantAfter('to', period, daysSince),
+    reportedAt: instantOf(values.get('date of report') ?? '', daysSince),
   }
 }
 
@@ -45,13 +46,13 @@ const labelled = (cells: readonly string[]): [string, string][] => {
   return found
 }
 
-const instantAfter = (word: 'from' | 'to', period: string): Date | null => {
+const instantAfter = (word: 'from' | 'to', period: string, daysSince: DaysSince): Date | null => {
   const end = word === 'from' ? String.raw`(?=\s+to\b|$)` : '$'
   const text = new RegExp(String.raw`\b${word}:?\s+([\d/: AMPT-]+?)\s*${end}`, 'i').exec(period)?.[1] ?? ''
-  return instantOf(text)
+  return instantOf(text, daysSince)
 }
 
-const instantOf = (text: string): Date | null => {
-  const parsed = parseStatementTime(text)
+const instantOf = (text: string, daysSince: DaysSince): Date | null => {
+  const parsed = parseStatementTime(text, daysSince)
   return parsed.ok ? parsed.value : null
 }

@@ -1,10 +1,6 @@
 import type { Parsed } from '../../values/parsed.ts'
-import {
-  parseStatementAmount,
-  parseStatementReceipt,
-  parseStatementStatus,
-  parseStatementTime,
-} from './cells.ts'
+import { parseStatementReceipt } from '../../values/receipt.ts'
+import { parseStatementAmount, parseStatementStatus, parseStatementTime } from './cells.ts'
 import { type ColumnName, type Columns, cautionOf, findColumns, NEEDED_TITLES } from './columns.ts'
 import { readHead, type StatementHead } from './head.ts'
 import type { OpenRows } from './open-rows.ts'
@@ -104,7 +100,7 @@ const refuseShifted = ({ line, cells }: StatementRow, columns: number, usualCell
   )
 }
 
-const toLine = ({ line, cells }: StatementRow, columns: Columns): StatementLine => {
+const toLine = ({ line, cells, daysSince }: StatementRow, columns: Columns): StatementLine => {
   const textOf = (name: ColumnName): string => cells[columns[name]?.at ?? -1]?.trim() ?? ''
   const refuse = (name: ColumnName, problem: string): never => {
     throw new StatementError(problem, { line, column: columns[name]?.title ?? name })
@@ -124,12 +120,13 @@ const toLine = ({ line, cells }: StatementRow, columns: Columns): StatementLine 
   read('balance', parseStatementAmount)
   if (columns.balance !== undefined && moved.isCompleted && textOf('balance') === '')
     refuse('balance', NO_BALANCE)
-  if (textOf('initiatedAt') !== '') read('initiatedAt', parseStatementTime)
+  const readTime = (name: ColumnName): Date => read(name, (text) => parseStatementTime(text, daysSince))
+  if (textOf('initiatedAt') !== '') readTime('initiatedAt')
   const linked = parseStatementReceipt(textOf('linked'))
   return {
     line,
     receipt: read('receipt', parseStatementReceipt),
-    completedAt: read('completedAt', parseStatementTime),
+    completedAt: readTime('completedAt'),
     ...moved,
     reference: textOf('account').slice(0, KEPT_CHARACTERS) || null,
     reason: textOf('reason').slice(0, KEPT_CHARACTERS) || null,

@@ -3,6 +3,7 @@ import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type Zip
 import type { StatementRow } from './rows.ts'
 import { readSharedStrings } from './shared-strings.ts'
 import { StatementError } from './statement-error.ts'
+import { countsFrom1904 } from './workbook.ts'
 import { readSheet } from './xlsx-sheet.ts'
 
 /** A file of which any part can be read; `read` has the bytes from `from` on and below `below`. */
@@ -28,7 +29,10 @@ export async function* readXlsxRows(file: RandomAccess): AsyncGenerator<Statemen
       entries.strings === null
         ? []
         : await readSharedStrings(unfold(zip, entries.strings, MOST_STRINGS_BYTES))
-    yield* readSheet(unfold(zip, entries.sheet, MOST_SHEET_BYTES), strings)
+    const isFrom1904 =
+      entries.workbook !== null && (await countsFrom1904(unfold(zip, entries.workbook, MOST_STRINGS_BYTES)))
+    const daysSince = isFrom1904 ? 1904 : 1900
+    yield* readSheet(unfold(zip, entries.sheet, MOST_SHEET_BYTES), { strings, daysSince })
   } finally {
     zip.close()
   }
@@ -48,15 +52,17 @@ class Reader extends RandomAccessReader {
   }
 }
 
-const findEntries = async (zip: ZipFile): Promise<{ sheet: Entry; strings: Entry | null }> => {
+type Entries = { sheet: Entry; strings: Entry | null; workbook: Entry | null }
+
+const findEntries = async (zip: ZipFile): Promise<Entries> => {
   if (zip.entryCount > MOST_ENTRIES) throw new StatementError('the XLSX holds more files than any workbook')
   const entries = await Array.fromAsync(zip.eachEntry())
   const [sheet] = entries
     .filter(({ fileName }) => /^xl\/worksheets\/[^/]+\.xml$/.test(fileName))
     .sort((one, other) => numberIn(one) - numberIn(other))
   if (sheet === undefined) throw new StatementError('the file is a zip and no XLSX: it has no sheet')
-  const strings = entries.find(({ fileName }) => fileName === 'xl/sharedStrings.xml') ?? null
-  return { sheet, strings }
+  const find = (name: string): Entry | null => entries.find(({ fileName }) => fileName === name) ?? null
+  return { sheet, strings: find('xl/sharedStrings.xml'), workbook: find('xl/workbook.xml') }
 }
 
 const numberIn = ({ fileName }: Entry): number => Number(/\d+/.exec(fileName)?.[0] ?? 0)

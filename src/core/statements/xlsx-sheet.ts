@@ -1,19 +1,22 @@
 import { readXml, type XmlHandler } from './read-xml.ts'
-import { LONGEST_CELL, MOST_CELLS, type StatementRow } from './rows.ts'
+import { type DaysSince, LONGEST_CELL, MOST_CELLS, type StatementRow } from './rows.ts'
 import { StatementError } from './statement-error.ts'
 
 /** The rows of a sheet; cells that share their text name it by its number in `strings`. */
 export async function* readSheet(
   chunks: AsyncIterable<Buffer>,
-  strings: readonly string[],
+  { strings, daysSince }: { strings: readonly string[]; daysSince: DaysSince },
 ): AsyncGenerator<StatementRow> {
-  const sheet = createSheet(strings)
+  const sheet = createSheet(strings, daysSince)
   for await (const _ of readXml(chunks, sheet.handler)) yield* sheet.taken()
 }
 
 type Cell = { at: number; type: string; value: string }
 
-const createSheet = (strings: readonly string[]): { handler: XmlHandler; taken: () => StatementRow[] } => {
+const createSheet = (
+  strings: readonly string[],
+  daysSince: DaysSince,
+): { handler: XmlHandler; taken: () => StatementRow[] } => {
   let rows: StatementRow[] = []
   let line = 0
   let cells: string[] = []
@@ -49,7 +52,7 @@ const createSheet = (strings: readonly string[]): { handler: XmlHandler; taken: 
     close: (name) => {
       isValue = false
       if (name === 'c' && cell !== null) closeCell(cell)
-      if (name === 'row') rows.push({ line, cells })
+      if (name === 'row') rows.push({ line, cells, daysSince })
     },
   }
   const taken = (): StatementRow[] => {

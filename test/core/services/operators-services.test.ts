@@ -279,6 +279,7 @@ describe.each(PROTOCOLS)('payments, by operators through %s', (protocol) => {
     ['outcome must be SUCCESSFUL or FAILED', { outcome: PaymentState.ACCEPTED, reason: 'seen' }],
     ['receipt must be the ten letters', { outcome: PaymentState.SUCCESSFUL, reason: 'seen' }],
     ['receipt must be the ten', { outcome: PaymentState.SUCCESSFUL, receipt: 'short', reason: 'seen' }],
+    ['a letter first', { outcome: PaymentState.SUCCESSFUL, receipt: '0712345678', reason: 'seen' }],
     ['receipt is for a success', { outcome: PaymentState.FAILED, receipt: 'UE4A11B2C3', reason: 'seen' }],
     ['reason must be 1 to 500', { outcome: PaymentState.FAILED, reason: ' ' }],
     ['payment_id must be a positive', { paymentId: 0n, outcome: PaymentState.FAILED, reason: 'seen' }],

@@ -42,6 +42,19 @@ describe('a statement in XLSX', () => {
     expect(xlsx.lines[0]).toEqual(text.lines[0])
   })
 
+  it.each(['1', 'true'])('that counts its days from 1904, %j, has the same times', async (flag) => {
+    const sheet = String(await statementFixture('xlsx/sheet1.xml'))
+    const bytes = await portalXlsx({
+      'xl/workbook.xml': `<x:workbook xmlns:x="urn:x"><x:workbookPr date1904="${flag}"/></x:workbook>`,
+      'xl/worksheets/sheet1.xml': sheet.replaceAll(/<v>(46\d{3}\.\d+)<\/v>/g, (_all, days: string) => {
+        return `<v>${Number(days) - 1_462}</v>`
+      }),
+    })
+    const [of1904, of1900] = [await readWhole(bytes), await readWhole(await portalXlsx())]
+    expect(of1904.lines).toEqual(of1900.lines)
+    expect(of1904.lines[1]?.completedAt).toEqual(new Date('2026-11-25T11:03:59Z'))
+  })
+
   it.each(['\0', '&#0;'])('with a character that is none in a cell, %j, says so', async (character) => {
     const strings = String(await statementFixture('xlsx/sharedStrings.xml'))
     const bytes = await portalXlsx({ 'xl/sharedStrings.xml': strings.replace('ORD1042', `ORD${character}`) })
