@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import type { Parsed } from '../values/parsed.ts'
+import { invalid, type Parsed } from '../values/parsed.ts'
 import { simplify } from './docs/json-schema.ts'
 
-/** Judges a parameter's text. Null is what is no single text: of one that is given twice, it is not known which counts. */
+/** Judges a parameter's text. Null is what is no text. */
 type Parse<Value> = (text: string | null) => Parsed<Value>
 
 /**
@@ -11,18 +11,25 @@ type Parse<Value> = (text: string | null) => Parsed<Value>
  * describes it; a test holds both together.
  */
 export const parameter = <Value>(parse: Parse<Value>, documented: z.ZodType) =>
-  judged(z.union([z.string(), z.array(z.string())]), parse, documented)
+  judged(
+    z.union([z.string(), z.array(z.string())]),
+    // Of one that is given twice, it is not known which counts.
+    (given) => (Array.isArray(given) ? invalid('must be given only once') : parse(textOf(given))),
+    documented,
+  )
 
 /** A field of a body that may be left out, and is a text that `parse` judges, as it does a parameter's. */
 export const optionalField = <Value>(parse: Parse<Value>, documented: z.ZodType) => {
-  const required = judged(z.unknown(), parse, documented)
+  const required = judged(z.unknown(), (given) => parse(textOf(given)), documented)
   return required.optional().meta({ description: required.meta()?.description })
 }
 
-const judged = <Value>(arrives: z.ZodType, parse: Parse<Value>, documented: z.ZodType) =>
+const textOf = (given: unknown): string | null => (typeof given === 'string' ? given : null)
+
+const judged = <Value>(arrives: z.ZodType, judge: (given: unknown) => Parsed<Value>, documented: z.ZodType) =>
   arrives
     .transform((given, context): Value => {
-      const parsed = parse(typeof given === 'string' ? given : null)
+      const parsed = judge(given)
       if (parsed.ok) return parsed.value
       context.issues.push({ code: 'custom', message: parsed.problem, input: given })
       return z.NEVER

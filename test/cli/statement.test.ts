@@ -118,5 +118,8 @@ describe('gateway statement', () => {
     expect(await run(...days, '--csv')).toMatchObject({
       stdout: 'day,payments,amount_kes\n2026-11-24,1,150\n',
     })
+    expect((await run('totals', '--from', '2026-11-25', '--to', '2026-11-24')).stderr).toBe(
+      '--to must be the first day or a later one\n',
+    )
   })
 })

@@ -264,7 +264,7 @@ describe('over REST', () => {
     'must be an instant with its zone, like "2025-05-22T08:00:00Z" or "2025-05-22T11:00:00+03:00"'
   it.each([
     ['reference=', 'reference must be a string of 1 to 64 printable characters'],
-    ['reference=a&reference=b', 'reference must be a string of 1 to 64 printable characters'],
+    ['reference=a&reference=b', 'reference must be given only once'],
     ['mpesa_receipt=', 'mpesa_receipt must be a receipt of M-PESA, like "RKT7S9T2UB"'],
     ['mpesa_receipt=a%20b', 'mpesa_receipt must be a receipt of M-PESA, like "RKT7S9T2UB"'],
     [

@@ -89,6 +89,7 @@ describe('a parameter', () => {
   const KNOWN =
     'limit, before, status, delivery, reference, mpesa_receipt, phone, idempotency_key, created_from, created_to'
   const ENCODING = 'the query is not valid: check its percent-encoding, which is of UTF-8'
+  const once = (name: string): string => `${name} must be given only once`
   const unknown = (name: string): string => `${name} is no parameter of this request: known are ${KNOWN}`
   it.each([
     ['/1.0', ID],
@@ -106,20 +107,20 @@ describe('a parameter', () => {
     ['?limit=ten', LIMIT],
     ['?limit=1.5', LIMIT],
     ['?limit=99999999999', LIMIT],
-    ['?limit=1&limit=2', LIMIT],
+    ['?limit=1&limit=2', once('limit')],
     ['?before=0', BEFORE],
     ['?before=-5', BEFORE],
     ['?before=', BEFORE],
     ['?before=9223372036854775808', BEFORE],
-    ['?before=5&before=6', BEFORE],
+    ['?before=5&before=6', once('before')],
     ['?status=', STATUS],
     ['?status=paid', STATUS],
     ['?status=Failed', STATUS],
     ['?status=__proto__', STATUS],
-    ['?status=failed&status=accepted', STATUS],
+    ['?status=failed&status=accepted', once('status')],
     ['?delivery=', DELIVERY],
     ['?delivery=dead', DELIVERY],
-    ['?delivery=undelivered&delivery=undelivered', DELIVERY],
+    ['?delivery=undelivered&delivery=undelivered', once('delivery')],
     ['?reference=caf%e9', ENCODING],
     ['?reference=10%', ENCODING],
     ['?limit=1&%zz=1', ENCODING],

@@ -18,7 +18,7 @@ export const answerTotals = async (
   const { from, to } = request
   const first = readDay('from', from)
   const days = 1 + (readDay('to', to).getTime() - first.getTime()) / DAY_MS
-  if (days < 1) throw wrongField('to', 'must not be before from')
+  if (days < 1) throw wrongField('to', 'must be the first day or a later one')
   if (days > MOST_DAYS)
     throw wrongField('to', `must be at most ${MOST_DAYS} days from the first: sum a longer time in parts`)
   const read = await readTotals(parts.database, { from, to, by: readBy(request.by) })
