@@ -8,6 +8,7 @@ import { type Services, servicesOf } from '../core/server/services.ts'
 import { DarajaCallbackService } from '../gen/mpesa/gateway/v1/daraja_callbacks_pb.js'
 import { CONNECTION_LIMITS, type ConnectionLimits } from '../runtime/connection-guard.ts'
 import { createDropReporter } from '../runtime/drop-reporter.ts'
+import { urlHere } from '../runtime/listen.ts'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
 import type { Readiness } from '../runtime/operations-server.ts'
@@ -61,7 +62,7 @@ export const openRpc = async (options: {
   const following = followReadiness({ health, names, readiness, log })
   open.defer(() => following.stop())
   const scheme = tls === null ? 'http' : 'https'
-  return { grpcUrl: `${scheme}://${host}:${grpc.port}`, connectUrl: `${scheme}://${host}:${connect.port}` }
+  return { grpcUrl: urlHere(host, grpc.port, scheme), connectUrl: urlHere(host, connect.port, scheme) }
 }
 
 /**

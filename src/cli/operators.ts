@@ -2,6 +2,7 @@ import { text as readAll } from 'node:stream/consumers'
 import { Command } from 'commander'
 import { type Operator, OperatorSchema } from '../gen/mpesa/gateway/v1/operators_pb.js'
 import { readConfig } from '../runtime/config.ts'
+import { urlHere } from '../runtime/listen.ts'
 import { toRow } from '../runtime/message-row.ts'
 import { OPERATOR_ROLES } from '../values/operator-role.ts'
 import { useOperators } from './call-service.ts'
@@ -144,12 +145,6 @@ const showLink = async (
     lines: [`${name} signs in by this link, once and within an hour:`, url],
     lost: `the link of ${name} was made, but not shown: gateway operators link ${name} makes another`,
   })
-}
-
-/** What listens at every address of a machine, as in a container, is reached from that machine by its own. */
-const urlHere = (host: string, port: number): string => {
-  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
 const findByName = async (environment: Environment, name: string): Promise<Operator> => {

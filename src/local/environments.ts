@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path'
 import getPort from 'get-port'
 import { isPublicSetting, readConfig } from '../runtime/config.ts'
+import { urlHere } from '../runtime/listen.ts'
 import { UserError } from './child-process.ts'
 
 type Environment = Record<string, string | undefined>
@@ -31,10 +32,7 @@ const SETTINGS = Object.values<Listener>(LISTENERS)
 export type Addresses = Record<keyof typeof LISTENERS, Address>
 
 /** The http URL at which this machine reaches an address. */
-export const urlOf = ({ host, port }: Address): string => {
-  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
-}
+export const urlOf = ({ host, port }: Address): string => urlHere(host, port)
 
 /**
  * Where everything will listen: on the port that a setting names, which must be free (0 stands for any); without one on

@@ -14,6 +14,15 @@ export const listen = async (server: Server, host: string, port: number): Promis
 }
 
 /**
+ * The URL at which this machine reaches what listens at `host`. What listens at every address of a machine, as in a
+ * container, is reached from that machine by its own.
+ */
+export const urlHere = (host: string, port: number, scheme = 'http'): string => {
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+  return `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}
+
+/**
  * Closes a server: `finish` takes no more connections and resolves when those that are open have ended; `cut`, which
  * ends them, is called when that takes longer than `graceMs`.
  */

@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client'
 import { CONNECTION_LIMITS, guardConnections, serverTimes } from './connection-guard.ts'
 import { createDropReporter } from './drop-reporter.ts'
 import { refuseFaultyFraming } from './framing.ts'
-import { listen } from './listen.ts'
+import { listen, urlHere } from './listen.ts'
 import type { Log } from './log.ts'
 import { createRedact } from './redact.ts'
 
@@ -41,11 +41,8 @@ export const startOperationsServer = async (options: {
   const makeRoom = (): void => server.closeIdleConnections()
   guardConnections(server, { limits: CONNECTION_LIMITS, makeRoom, nowMs, onCut })
   const port = await listen(server, options.host, options.port)
-  return { url: urlOf(options.host, port), close: () => close(server) }
+  return { url: urlHere(options.host, port), close: () => close(server) }
 }
-
-const urlOf = (host: string, port: number): string =>
-  `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 
 const close = (server: Server): Promise<void> =>
   new Promise((resolve) => {

@@ -19,9 +19,9 @@ beforeEach(async () => {
 })
 afterEach(() => server.close())
 
-const start = (port = 0) =>
+const start = (port = 0, host = '127.0.0.1') =>
   startOperationsServer({
-    host: '127.0.0.1',
+    host,
     port,
     registry,
     readiness: () => readiness(),
@@ -37,6 +37,16 @@ describe('the operations port', () => {
   it('says that the process is alive', async () => {
     expect(await get('/healthz')).toMatchObject({ status: 200, text: '{"alive":true}' })
   })
+
+  it.each(['0.0.0.0', '::'])(
+    'that listens at every address, %s, is found at one that can be opened',
+    async (host) => {
+      await server.close()
+      server = await start(0, host)
+      expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+      expect(await get('/healthz')).toMatchObject({ status: 200 })
+    },
+  )
 
   it('shows no number in a label of a metric, and leaves the values', async () => {
     const counter = new Counter({ name: 'x_total', help: 'x', labelNames: ['who'], registers: [registry] })
