@@ -111,6 +111,7 @@ export const readServeConfig = (environment: Record<string, string | undefined>)
       'DARAJA_PULL needs DARAJA_UNIQUE_REFERENCE on: pulled transactions are matched by it',
     )
   }
+  requireHttps(given.callbacks.publicUrl, given.daraja.baseUrl)
   return {
     ...given,
     operations: { ...given.operations, port: given.operations.port ?? DEFAULT_OPS_PORT },
@@ -123,6 +124,16 @@ export const readServeConfig = (environment: Record<string, string | undefined>)
       pull: pull.isOn ? { msisdn: pull.msisdn } : null,
     },
   }
+}
+
+/** Safaricom's Daraja for real money: the sandbox takes http. */
+const PRODUCTION_HOST = 'api.safaricom.co.ke'
+
+const requireHttps = (publicUrl: string, darajaUrl: string): void => {
+  if (new URL(darajaUrl).hostname !== PRODUCTION_HOST || new URL(publicUrl).protocol === 'https:') return
+  throw new BadSettings(
+    `PUBLIC_URL must start with https:// where DARAJA_BASE_URL is https://${PRODUCTION_HOST}: Daraja refuses http there`,
+  )
 }
 
 type PayerLimits = ConfigTree<typeof SERVE_SETTINGS>['payerLimits']

@@ -64,6 +64,15 @@ describe('the settings of serve', () => {
     expect(daraja.pull).toEqual({ msisdn: null })
   })
 
+  it('refuse callbacks over http where Daraja is the real one, which refuses every push with them', () => {
+    const http = { PUBLIC_URL: 'http://payments.shop.co.ke' }
+    expect(() => read({ ...http, DARAJA_BASE_URL: 'https://api.safaricom.co.ke' })).toThrow(
+      'PUBLIC_URL must start with https:// where DARAJA_BASE_URL is https://api.safaricom.co.ke: Daraja refuses http there',
+    )
+    for (const url of ['https://sandbox.safaricom.co.ke', 'http://127.0.0.1:8090'])
+      expect(read({ ...http, DARAJA_BASE_URL: url }).callbacks.publicUrl).toBe(http.PUBLIC_URL)
+  })
+
   it('have the shortcode paid where no till is named, and a port for operators', () => {
     expect(read().daraja.account.partyB).toBe('174379')
     expect(read({ DARAJA_PARTY_B: '600000' }).daraja.account.partyB).toBe('600000')
