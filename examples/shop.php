@@ -136,21 +136,22 @@ function order(string $id, array $wanted): array
  */
 function handle(string $id, string $webhookId, bool $isTest, array $outcome): void
 {
-    changeStore(function (array &$store) use ($id, $webhookId, $isTest, $outcome): void {
-        if (isset($store['handled'][$webhookId])) {
-            return;
-        }
+    $fits = changeStore(function (array &$store) use ($id, $webhookId, $isTest, $outcome): bool {
+        $isNew = !isset($store['handled'][$webhookId]);
         $store['handled'][$webhookId] = true;
         $order = $store['orders'][$id] ?? null;
-        if ($order === null || $order['amount'] !== $outcome['amount'] || $order['status'] === 'successful') {
-            return;
+        $fits = $order !== null && $order['amount'] === $outcome['amount']
+            && in_array($order['transaction_id'], [null, $outcome['transaction_id']], true);
+        if ($isNew && $fits && $order['status'] !== 'successful') {
+            $store['orders'][$id]['status'] = $outcome['status'];
+            $store['orders'][$id]['handed_out'] += $outcome['status'] === 'successful' && !$isTest ? 1 : 0;
         }
-        if (!in_array($order['transaction_id'], [null, $outcome['transaction_id']], true)) {
-            return;
-        }
-        $store['orders'][$id]['status'] = $outcome['status'];
-        $store['orders'][$id]['handed_out'] += $outcome['status'] === 'successful' && !$isTest ? 1 : 0;
+        return $fits;
     });
+    if (!$fits) {
+        // It is answered all the same, for it would come again as it is. Somebody must look: money may have been paid.
+        error_log("outcome $webhookId fits no order: order $id, transaction {$outcome['transaction_id']}");
+    }
 }
 
 function answer(int $status, array $body): void

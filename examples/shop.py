@@ -12,6 +12,7 @@ import json
 import os
 import random
 import sqlite3
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -127,17 +128,26 @@ def handle(store, order_id, webhook_id, is_test, outcome):
     is_paid = outcome["status"] == "successful" and not is_test
     store.execute("BEGIN IMMEDIATE")
     try:
-        if store.execute("INSERT OR IGNORE INTO handled VALUES (?)", (webhook_id,)).rowcount > 0:
+        is_new = store.execute("INSERT OR IGNORE INTO handled VALUES (?)", (webhook_id,)).rowcount > 0
+        stored = read_order(store, order_id)
+        fits = (
+            stored is not None
+            and stored["amount"] == outcome["amount"]
+            and stored["transaction_id"] in (None, outcome["transaction_id"])
+        )
+        if is_new and fits:
             store.execute(
-                """UPDATE orders SET status = ?, handed_out = handed_out + ?
-                   WHERE id = ? AND amount = ? AND status <> 'successful'
-                     AND (transaction_id IS NULL OR transaction_id = ?)""",
-                (outcome["status"], is_paid, order_id, outcome["amount"], outcome["transaction_id"]),
+                "UPDATE orders SET status = ?, handed_out = handed_out + ? WHERE id = ? AND status <> 'successful'",
+                (outcome["status"], is_paid, order_id),
             )
         store.execute("COMMIT")
     except BaseException:
         store.execute("ROLLBACK")
         raise
+    if not fits:
+        # It is answered all the same, for it would come again as it is. Somebody must look: money may have been paid.
+        transaction_id = outcome["transaction_id"]
+        print(f"outcome {webhook_id} fits no order: order {order_id}, transaction {transaction_id}", file=sys.stderr, flush=True)
 
 
 class Shop(BaseHTTPRequestHandler):

@@ -136,6 +136,7 @@ const openShop = async ({ name, run }: Shop, port: number, baseUrl: string) => {
     (await (await fetch(`${url}/orders/${id}`)).json()) as Order
   return {
     close: () => shop.close(),
+    said: () => shop.output(),
     read,
     put: (id: string, phone: string) =>
       fetch(`${url}/orders/${id}`, { method: 'PUT', body: JSON.stringify({ phone, amount: 150 }) }),
@@ -215,6 +216,12 @@ describe.each(SHOPS.map((shop, at) => [nameOf(shop), shop, at] as const))('%s', 
     expect(await again.post(failed, 'msg_late', {})).toBe(200)
     expect(await again.post(failed, 'msg_late', {})).toBe(200)
     expect(await again.read(failed)).toMatchObject({ status: 'successful', handed_out: 1 })
+
+    // Somebody is told of what fits no order, and of nothing else.
+    expect(await again.post('nowhere', 'msg_nowhere', { transaction_id: 1_000_001 })).toBe(200)
+    await eventually(async () => expect(again.said()).toContain('msg_nowhere'))
+    const told = [...again.said().matchAll(/outcome (\S+) fits no order/g)].map(([, id]) => id)
+    expect(told).toEqual(['msg_less', 'msg_another', 'msg_nowhere'])
   })
 })
 
