@@ -2,8 +2,9 @@ import { LRUCache } from 'lru-cache'
 import type { Database } from '../../database/connect.ts'
 import { isTestId } from '../../values/test-partner.ts'
 import type { EventKey } from './cursor.ts'
-import { type PaymentEvent, readEvents, readEventsOfPayment, readNewestKey } from './read-events.ts'
+import { hasEvent, type PaymentEvent, readEvents, readEventsOfPayment, readNewestKey } from './read-events.ts'
 import { type EventBatch, MOST_TOGETHER } from './tail.ts'
+import { eventIsLost } from './watch-stopped.ts'
 
 /** Whose events somebody wants; null: everybody's, of real payments. */
 export type EventFilter = { partnerId: bigint } | { paymentId: bigint } | null
@@ -22,6 +23,7 @@ export const selectEvents = (
 /** Events out of Postgres, of whomever: `more` says whether there may be more behind them. */
 export type EventPage = EventBatch & { more: boolean }
 
+/** Rejects with `WatchStopped` where the database has not the event `after` any more. */
 export type CatchUp = (options: { after: EventKey; filter: EventFilter }) => Promise<EventPage>
 
 /** How many pages are read at once: watchers that come back together are not to take all connections. */
@@ -83,6 +85,7 @@ export const createCatchUp = (database: Database): CatchUp => {
 const BLOCK = 64n
 
 const readAll = async (database: Database, after: EventKey): Promise<EventPage> => {
+  await requireEvent(database, after)
   const all = await readEvents(database, { after, limit: MOST_TOGETHER })
   const more = all.length === MOST_TOGETHER
   const block = (all.at(-1)?.key.position ?? 0n) / BLOCK
@@ -93,7 +96,12 @@ const readAll = async (database: Database, after: EventKey): Promise<EventPage> 
 
 /** The newest event first: what is behind it comes with the next page, or from the tail. */
 const readPayment = async (database: Database, after: EventKey, paymentId: bigint): Promise<EventPage> => {
+  await requireEvent(database, after)
   const last = await readNewestKey(database)
   const events = await readEventsOfPayment(database, { paymentId, after, last })
   return { after, events, last, more: false }
+}
+
+const requireEvent = async (database: Database, key: EventKey): Promise<void> => {
+  if (!(await hasEvent(database, key))) throw eventIsLost()
 }

@@ -4,7 +4,7 @@ import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
 import type { Bell } from './bell.ts'
 import { compareKeys, type EventKey } from './cursor.ts'
-import { type PaymentEvent, readEvents, readNewestKey } from './read-events.ts'
+import { hasEvent, type PaymentEvent, readEvents, readNewestKey } from './read-events.ts'
 
 /** Events that were read together: all that stand behind `after`, up to `last`. */
 export type EventBatch = { after: EventKey; last: EventKey; events: readonly PaymentEvent[] }
@@ -19,6 +19,8 @@ export type EventTail = {
   /** The first batch with events behind `key`; null: there is none yet; `behind`: they are not kept here any more. */
   batchAfter(key: EventKey): EventBatch | 'behind' | null
   watchers(): number
+  /** How often the database turned out to lack the last event that was read: all who watched before it did are to end. */
+  losses(): number
   /** Says that this process stops: rings every bell, for the last time. */
   close(): void
   isClosed(): boolean
@@ -39,6 +41,25 @@ export const MOST_TOGETHER = 500
 /** How many events are kept for watchers that are not quick: some ten seconds of a busy gateway, 10 to 20 MB. */
 const KEPT_EVENTS = 10_000
 
+/** The newest batches, of at most so many events together. */
+const createKept = (mostEvents: number) => {
+  let batches: EventBatch[] = []
+  let events = 0
+  return {
+    add: (batch: EventBatch): void => {
+      batches.push(batch)
+      events += batch.events.length
+      while (events > mostEvents) events -= batches.shift()?.events.length ?? events
+    },
+    after: (key: EventKey): EventBatch | 'behind' =>
+      batches.findLast(({ after }) => compareKeys(after, key) <= 0) ?? 'behind',
+    forget: (): void => {
+      batches = []
+      events = 0
+    },
+  }
+}
+
 export const createEventTail = (options: {
   database: Database
   log: Log
@@ -46,33 +67,33 @@ export const createEventTail = (options: {
 }): EventTail => {
   const { database, log, keptEvents = KEPT_EVENTS } = options
   const bells = new Set<Bell>()
-  let batches: EventBatch[] = []
-  let kept = 0
+  const kept = createKept(keptEvents)
   /** The last event that was read; null: nothing was read since somebody watches. */
   let head: EventKey | null = null
   let pauseMs = SOON_MS
   let loop: Loop | null = null
   let isClosed = false
-
-  const keep = (batch: EventBatch): void => {
-    batches.push(batch)
-    kept += batch.events.length
-    while (kept > keptEvents) kept -= batches.shift()?.events.length ?? kept
-  }
+  let losses = 0
 
   const ringAll = (): void => {
     for (const bell of bells) bell.ring()
   }
 
-  const rest = (): false => {
-    batches = []
-    kept = 0
+  const forget = (): void => {
+    kept.forget()
     head = null
-    return false
   }
 
   const round = async (): Promise<boolean | number> => {
-    if (bells.size === 0) return rest()
+    if (bells.size === 0) {
+      forget()
+      return false
+    }
+    if (head !== null && !(await hasEvent(database, head))) {
+      forget()
+      losses += 1
+      ringAll()
+    }
     const after: EventKey = head ?? (await readNewestKey(database))
     // Now it is known who is behind.
     if (head === null) ringAll()
@@ -83,7 +104,7 @@ export const createEventTail = (options: {
       pauseMs = Math.min(pauseMs * GROWTH, QUIET_MS)
       return pauseMs
     }
-    keep({ after, last, events })
+    kept.add({ after, last, events })
     head = last
     ringAll()
     pauseMs = SOON_MS
@@ -96,11 +117,9 @@ export const createEventTail = (options: {
       if (bells.size === 1) loop?.wake()
       return () => void bells.delete(bell)
     },
-    batchAfter: (key) => {
-      if (head === null || compareKeys(key, head) >= 0) return null
-      return batches.findLast(({ after }) => compareKeys(after, key) <= 0) ?? 'behind'
-    },
+    batchAfter: (key) => (head === null || compareKeys(key, head) >= 0 ? null : kept.after(key)),
     watchers: () => bells.size,
+    losses: () => losses,
     close: () => {
       isClosed = true
       ringAll()

@@ -3,6 +3,7 @@ import { type CatchUp, type EventFilter, selectEvents } from './catch-up.ts'
 import { compareKeys, type EventKey } from './cursor.ts'
 import type { PaymentEvent } from './read-events.ts'
 import type { EventBatch, EventTail } from './tail.ts'
+import { eventIsLost, WatchStopped } from './watch-stopped.ts'
 
 /** What a watcher gets: events, or none as a sign of life. `last` is how far it has got. */
 export type Watched = {
@@ -12,16 +13,12 @@ export type Watched = {
   batch: EventBatch | null
 }
 
-/** Thrown where the process stops: whoever watches goes on elsewhere. */
-export class WatchStopped extends Error {
-  override name = 'WatchStopped'
-}
-
 /**
  * Yields every event behind `after` that the filter lets pass, once and in order, from the events that the process
  * keeps, and from Postgres while the watcher is behind these; nothing is taken before the last was dealt with. At first,
  * and at least every `heartbeatMs`, it yields without events. Throws what `check` throws, which is called every
- * `checkMs`, the signal's reason once that is aborted, and `WatchStopped`.
+ * `checkMs`, the signal's reason once that is aborted, and `WatchStopped` where the process stops or the database lost
+ * what was read of it.
  */
 export async function* watchEvents(options: {
   tail: EventTail
@@ -38,6 +35,7 @@ export async function* watchEvents(options: {
   const { tail, filter, signal, nowMs } = options
   const bell = createBell()
   const leave = tail.join(bell)
+  const losses = tail.losses()
   signal.addEventListener('abort', bell.ring)
   let key = options.after
   let beatAtMs = Number.NEGATIVE_INFINITY
@@ -46,6 +44,7 @@ export async function* watchEvents(options: {
     for (;;) {
       signal.throwIfAborted()
       if (tail.isClosed()) throw new WatchStopped('the gateway is stopping')
+      if (tail.losses() !== losses) throw eventIsLost()
       if (nowMs() >= checkAtMs) {
         await options.check()
         checkAtMs = nowMs() + options.checkMs

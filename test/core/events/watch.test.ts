@@ -1,9 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { sql } from 'kysely'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createCatchUp } from '../../../src/core/events/catch-up.ts'
 import { type EventKey, isBeginning } from '../../../src/core/events/cursor.ts'
 import { readNewestKey } from '../../../src/core/events/read-events.ts'
 import { createEventTail, type EventTail } from '../../../src/core/events/tail.ts'
-import { type Watched, WatchStopped, watchEvents } from '../../../src/core/events/watch.ts'
+import { type Watched, watchEvents } from '../../../src/core/events/watch.ts'
+import { WatchStopped } from '../../../src/core/events/watch-stopped.ts'
 import type { Database } from '../../../src/database/connect.ts'
 import type { Loop } from '../../../src/runtime/loop.ts'
 import type { TestDatabase } from '../../support/database.ts'
@@ -116,6 +118,50 @@ it('a watcher that may not any more, or whose process stops, is told so while it
   await expect(next).rejects.toThrow(WatchStopped)
   await expect(watch(await readNewestKey(database)).next()).rejects.toThrow(WatchStopped)
   expect(tail.watchers()).toBe(0)
+})
+
+describe('after a fail-over that lost the last commits', () => {
+  /** Has events stand so much further on: those of a primary that had got further than its standby. */
+  const setEventBase = (base: bigint) =>
+    sql`CREATE OR REPLACE FUNCTION event_base() RETURNS bigint LANGUAGE sql STABLE RETURN ${sql.lit(String(base))}::bigint`.execute(
+      database,
+    )
+
+  /** Accepts a payment that the standby does not have; what is returned leads to the standby. */
+  const acceptAndLose = async () => {
+    await setEventBase(1_000_000n)
+    const [id] = await acceptPayments(database, 1)
+    const failOver = async (): Promise<void> => {
+      await sql`DELETE FROM payments WHERE id = ${id}`.execute(database)
+      await setEventBase(0n)
+    }
+    return { id, failOver }
+  }
+
+  it('a watcher that has heard of what is lost is sent to its cursor, and hears on from one that is there', async () => {
+    const start = await readNewestKey(database)
+    const watched = watch(start)
+    await watched.next()
+    const { id: lost, failOver } = await acceptAndLose()
+    expect(await take(watched, 1)).toEqual([lost])
+    await failOver()
+    const ids = await acceptPayments(database, 2)
+    await expect(take(watched, 1)).rejects.toThrow(WatchStopped)
+    const again = watch(start)
+    expect(await take(again, 2)).toEqual(ids)
+    const more = await acceptPayments(database, 1)
+    expect(await take(again, 1)).toEqual(more)
+  })
+
+  it('one that reads what it missed does not read past it either', async () => {
+    const { failOver } = await acceptAndLose()
+    const key = await readNewestKey(database)
+    const catchUp = createCatchUp(database)
+    await failOver()
+    await acceptPayments(database, 1)
+    await expect(catchUp({ after: key, filter: null })).rejects.toThrow(WatchStopped)
+    await expect(catchUp({ after: key, filter: { paymentId: key.paymentId } })).rejects.toThrow(WatchStopped)
+  })
 })
 
 it('whoever begins where there is no event yet misses none', async () => {
