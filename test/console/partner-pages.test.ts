@@ -94,6 +94,37 @@ it('sets bounds, and says what is wrong with them at the field', async () => {
   expect(hosts.body).toContain('field-callback_hosts-problem')
 })
 
+it('leaves the bounds that another operator has set since the page was opened', async () => {
+  const { partnerId: id } = await addPartner(test.database, { name: 'Duka' })
+  const path = `/partners/${id}/bounds`
+  await money.post(path, { callback_hosts: 'duka.example', max_payment_kes: '70000' })
+  const opened = formOf((await money.get(`/partners/${id}`)).body)
+  expect(opened).toMatchObject({ callback_hosts: 'duka.example', max_payment_kes: '70000' })
+  // Another operator lowers what it may ask for.
+  await money.post(path, { ...opened, max_payment_kes: '500' })
+  const others = await money.post(path, { ...opened, callback_hosts: 'duka.example lipa.example' })
+  expect(others.status).toBe(303)
+  const settings = () =>
+    test.database
+      .selectFrom('partners')
+      .select(['callback_hosts', 'max_payment_kes'])
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow()
+  expect(await settings()).toEqual({ callback_hosts: ['duka.example', 'lipa.example'], max_payment_kes: 500 })
+  const same = await money.post(path, { ...opened, max_payment_kes: '60000' })
+  expect(same.status).toBe(409)
+  expect(same.body).toContain('is 500 by now')
+  expect(same.body).toContain('name="was_max_payment_kes" value="500"')
+  expect((await settings()).max_payment_kes).toBe(500)
+})
+
+/** What the form of the bounds on a page would send. */
+const formOf = (body: string): Record<string, string> => {
+  const form = /<form method="post" action="[^"]*\/bounds">.*?<\/form>/s.exec(body)?.[0] ?? ''
+  const inputs = form.matchAll(/name="([^"]*)"[^>]*? value="([^"]*)"/g)
+  return Object.fromEntries([...inputs].map(([, name, value]) => [name, value]))
+}
+
 it('creates a partner, whose secrets are shown that once; disables and enables it', async () => {
   const made = await money.post('/partners/create', { name: 'Shule' })
   expect(made.body).toMatch(/mpg_[0-9A-Za-z]{20}/)

@@ -1,61 +1,82 @@
 import { html, type SafeHtml } from '@remix-run/html-template'
-import type { Partner } from '../../gen/mpesa/gateway/v1/partners_pb.js'
+import type { Partner, PartnerSettings } from '../../gen/mpesa/gateway/v1/partners_pb.js'
 import { type OperatorRole, suffices } from '../../values/operator-role.ts'
 import { facts, notice } from '../page/elements.ts'
-import { field, postForm } from '../page/form.ts'
+import { field, hidden, postForm } from '../page/form.ts'
 import { filled, readId } from '../page/read-id.ts'
 import { Refusal } from '../refusal.ts'
 import type { ActionCall, Done } from '../route.ts'
 
 const NONE = 'none of its own'
 
+/** The bounds, each as the form has it; empty for one that a partner has none of. */
+type Bounds = Readonly<Record<BoundName, string>>
+
+type BoundName = keyof typeof LABELS
+
+const LABELS = {
+  callback_hosts: 'Callback hosts',
+  requests_per_second: 'Requests a second',
+  max_payment_kes: 'KES a payment',
+  max_daily_kes: 'KES a day',
+} as const
+
+const NAMES = ['callback_hosts', 'requests_per_second', 'max_payment_kes', 'max_daily_kes'] as const
+
+const boundsOf = (settings: PartnerSettings | undefined): Bounds => ({
+  callback_hosts: (settings?.callbackHosts ?? []).join(' '),
+  requests_per_second: String(settings?.requestsPerSecond ?? ''),
+  max_payment_kes: String(settings?.maxPaymentKes ?? ''),
+  max_daily_kes: String(settings?.maxDailyKes ?? ''),
+})
+
 /** What bounds a partner; a form for whoever may change it. */
 export const limitsForm = (
   { partnerId, settings }: Partner,
   { role, refused }: { role: OperatorRole; refused: Refusal | null },
 ): SafeHtml => {
-  const hosts = settings?.callbackHosts ?? []
-  const numbers = [
-    ['requests_per_second', 'Requests a second', settings?.requestsPerSecond],
-    ['max_payment_kes', 'KES a payment', settings?.maxPaymentKes],
-    ['max_daily_kes', 'KES a day', settings?.maxDailyKes],
-  ] as const
-  const now = facts([
-    ['Callback hosts', hosts.length === 0 ? 'anywhere public' : hosts.join(', ')],
-    ...numbers.map(([, label, value]) => [label, value === undefined ? NONE : String(value)] as const),
-  ])
+  const bounds = boundsOf(settings)
+  const now = facts(NAMES.map((name) => [LABELS[name], shown(name, bounds)] as const))
   if (!suffices(role, 'money')) return now
-  const problemOf = (name: string): string | null =>
-    refused?.field === `settings.${name}` ? refused.message : null
   const form = postForm({
     action: `/partners/${partnerId}/bounds`,
     button: 'Set the bounds',
-    fields: [
+    fields: NAMES.flatMap((name) => [
       field({
-        name: 'callback_hosts',
-        label: 'Callback hosts',
-        value: hosts.join(' '),
-        hint: 'Names, or *. and a name, with blanks between; empty: anywhere public.',
-        problem: problemOf('callback_hosts'),
+        name,
+        label: LABELS[name],
+        value: bounds[name],
+        hint:
+          name === 'callback_hosts'
+            ? 'Names, or *. and a name, with blanks between; empty: anywhere public.'
+            : 'Empty: none of its own.',
+        problem: refused?.field === `settings.${name}` ? refused.message : null,
       }),
-      ...numbers.map(([name, label, value]) =>
-        field({
-          name,
-          label,
-          value: value === undefined ? '' : String(value),
-          hint: 'Empty: none of its own.',
-          problem: problemOf(name),
-        }),
-      ),
-    ],
+      hidden(wasName(name), bounds[name]),
+    ]),
   })
   return html`${now}${refused === null ? '' : notice('bad', refused.message)}<details${refused === null ? '' : html` open`}><summary>Change them</summary>${form}</details>`
 }
 
-/** Sets all of them as they were filled in. */
+const shown = (name: BoundName, bounds: Bounds): string => {
+  if (bounds[name] === '') return name === 'callback_hosts' ? 'anywhere public' : NONE
+  return name === 'callback_hosts' ? bounds[name].replaceAll(' ', ', ') : bounds[name]
+}
+
+/** Under this name the form carries what a bound was when its page was made. */
+const wasName = (name: BoundName): string => `was_${name}`
+
+/**
+ * Sets those that were filled in otherwise than they were. What another operator has set meanwhile stays; where it is one
+ * of these, nothing is set.
+ */
 export const setBounds = async (call: ActionCall): Promise<Done> => {
   const partnerId = readId(call.params['id'], 'partner')
   const { form } = call
+  const goTo = `/partners/${partnerId}`
+  const changed = NAMES.filter((name) => (filled(form, name) ?? '') !== form.get(wasName(name)))
+  if (changed.length === 0) return { goTo, said: 'The bounds are as they were.' }
+  await requireSame(call, partnerId, changed)
   await call.clients.partners.setPartnerSettings({
     partnerId,
     settings: {
@@ -64,8 +85,28 @@ export const setBounds = async (call: ActionCall): Promise<Done> => {
       maxPaymentKes: readNumber(form, 'max_payment_kes'),
       maxDailyKes: toBigInt(readNumber(form, 'max_daily_kes')),
     },
+    updateMask: { paths: changed },
   })
-  return { goTo: `/partners/${partnerId}`, said: 'The bounds are set: they hold within five seconds.' }
+  return { goTo, said: 'The bounds are set: they hold within five seconds.' }
+}
+
+/** Throws `Refusal` where one of the bounds is not any more what the form says that it was. */
+const requireSame = async (
+  { clients, form }: ActionCall,
+  partnerId: bigint,
+  changed: readonly BoundName[],
+): Promise<void> => {
+  const { partner } = await clients.partners.getPartner({ partnerId })
+  const bounds = boundsOf(partner?.settings)
+  for (const name of changed) {
+    const was = form.get(wasName(name))
+    if (was === null || was === bounds[name]) continue
+    const now = shown(name, bounds)
+    throw new Refusal(
+      'not_possible',
+      `Nothing was set: ${LABELS[name]} is ${now} by now, as another operator set it.`,
+    )
+  }
 }
 
 const readNumber = (form: URLSearchParams, name: string): number | undefined => {
