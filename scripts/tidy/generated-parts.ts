@@ -3,13 +3,14 @@ import { FAILURES } from '../../src/core/payments/failures.ts'
 import { ARROWS } from '../../src/core/payments/states.ts'
 import { REASONS } from '../../src/core/services/failure.ts'
 import { banner } from '../../src/local/reporter.ts'
+import { COMMAND_SETTINGS, MIGRATE_SETTINGS, SIMULATE_SETTINGS } from '../../src/runtime/command-settings.ts'
 import { namesIn } from '../../src/runtime/config.ts'
 import { CONSOLE_SETTINGS } from '../../src/runtime/console-config.ts'
 import { DISPATCH_SETTINGS } from '../../src/runtime/dispatch-config.ts'
 import { FACADE_SETTINGS } from '../../src/runtime/facade-config.ts'
 import { SERVE_SETTINGS } from '../../src/runtime/serve-config.ts'
 import type { Setting } from '../../src/runtime/settings/setting.ts'
-import { SETTINGS } from '../../src/runtime/settings.ts'
+import { SETTINGS, type SettingName } from '../../src/runtime/settings.ts'
 import {
   callOutcomesAsMarkdown,
   outcomesAsMarkdown,
@@ -31,17 +32,20 @@ const defaultOf = ({ default: text }: Setting<unknown>): string => {
   return text === null ? 'none' : `\`${text}\``
 }
 
+const READERS: readonly (readonly [string, readonly SettingName[]])[] = [
+  ['serve', namesIn(SERVE_SETTINGS)],
+  ['facade', namesIn(FACADE_SETTINGS)],
+  ['dispatch', namesIn(DISPATCH_SETTINGS)],
+  ['console', namesIn(CONSOLE_SETTINGS)],
+  ['migrate', MIGRATE_SETTINGS],
+  ['simulator', SIMULATE_SETTINGS],
+  ['npm start', ['DATA_DIR']],
+  ['commands', [...COMMAND_SETTINGS, 'DATA_DIR']],
+]
+
 /** Which commands read a setting, in the words of docs/settings.md. */
-const readersOf = (name: string): string => {
-  const readers = [
-    ...(namesIn(SERVE_SETTINGS).some((one) => one === name) ? ['serve'] : []),
-    ...(namesIn(FACADE_SETTINGS).some((one) => one === name) ? ['facade'] : []),
-    ...(namesIn(DISPATCH_SETTINGS).some((one) => one === name) ? ['dispatch'] : []),
-    ...(namesIn(CONSOLE_SETTINGS).some((one) => one === name) ? ['console'] : []),
-    ...(name.startsWith('SIMULATOR_') ? ['simulator'] : []),
-  ]
-  return readers.join(', ') || 'npm start'
-}
+const readersOf = (name: string): string =>
+  READERS.flatMap(([reader, names]) => (names.some((one) => one === name) ? [reader] : [])).join(', ')
 
 /** The settings as a table: what the code reads, in its order. A value that somebody set is never among it. */
 export const settingsAsMarkdown = (): string[] =>

@@ -6,6 +6,7 @@ import { keepAboveMarks } from '../database/mark/judge-by-marks.ts'
 import { PLANNED_BY_SIZE } from '../database/plan-settings.ts'
 import { readRunning, readRunningSecretKey, readRunningSettings } from '../local/running.ts'
 import { systemClock } from '../runtime/clock.ts'
+import { COMMAND_SETTINGS } from '../runtime/command-settings.ts'
 import { readConfig } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
 import { createVault, type Vault } from '../runtime/seal.ts'
@@ -58,7 +59,7 @@ export const useDatabase = async <Result>(
   { isLooking = false } = {},
 ): Promise<Result> => {
   const found = await withRunningDatabase(environment)
-  const config = readConfig(found, ['DATABASE_URL', 'LOG_LEVEL', 'SPOOL_DIR'])
+  const config = readConfig(found, COMMAND_SETTINGS)
   const log = createLog({ name: 'gateway', level: config.LOG_LEVEL })
   const database = connectDatabase({
     databaseUrl: config.DATABASE_URL,

@@ -5,6 +5,7 @@ import type { Alarm } from '../database/mark/mark.ts'
 import { reportAlarm, textOfAlarm } from '../database/mark/report-alarm.ts'
 import { migrateToLatest } from '../database/migrate.ts'
 import { systemClock } from '../runtime/clock.ts'
+import { MIGRATE_SETTINGS } from '../runtime/command-settings.ts'
 import { type Config, readConfig, secretsOf } from '../runtime/config.ts'
 import { createLog, type Log } from '../runtime/log.ts'
 import { withRunningDatabase } from './database.ts'
@@ -19,11 +20,7 @@ export const migrateCommand = (environment: Environment): Command =>
     .action((options: { json?: true }) => migrate(environment, options))
 
 const migrate = async (environment: Environment, options: { json?: true }): Promise<void> => {
-  const config = readConfig(await withRunningDatabase(environment), [
-    'DATABASE_URL',
-    'SPOOL_DIR',
-    'LOG_LEVEL',
-  ])
+  const config = readConfig(await withRunningDatabase(environment), MIGRATE_SETTINGS)
   const log = createLog({ name: 'migrate', level: config.LOG_LEVEL, secrets: secretsOf(environment) })
   const migrations = await migrateToLatest({ databaseUrl: config.DATABASE_URL, log })
   const alarm = await findAlarm(config, log)

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { Command } from 'commander'
 import { systemClock } from '../runtime/clock.ts'
+import { SIMULATE_SETTINGS } from '../runtime/command-settings.ts'
 import { BadSettings, type Config, readConfig } from '../runtime/config.ts'
 import { createLog, type Log } from '../runtime/log.ts'
 import { announceReady } from '../runtime/ready.ts'
@@ -20,14 +21,7 @@ export const simulatorCommand = (environment: Environment): Command =>
 
 const simulate = async (environment: Environment, options: { json?: true }): Promise<void> => {
   const stopRequested = untilAskedToStop({ withParent: hasParent(environment) })
-  const config = readConfig(environment, [
-    'SIMULATOR_HOST',
-    'SIMULATOR_PORT',
-    'SIMULATOR_CALLBACK_DELAY_MS',
-    'SIMULATOR_SEED',
-    'SIMULATOR_MISBEHAVIOURS',
-    'LOG_LEVEL',
-  ])
+  const config = readConfig(environment, SIMULATE_SETTINGS)
   const plan = toPlan(config.SIMULATOR_SEED, config.SIMULATOR_MISBEHAVIOURS)
   const log = createLog({ name: 'simulator', level: config.LOG_LEVEL })
   const json = options.json === true

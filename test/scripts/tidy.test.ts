@@ -49,6 +49,18 @@ describe('generated parts', () => {
     expect(rows.find((row) => row.startsWith('| `NATS_URL` |'))).toMatch(/\| serve, dispatch \| none \|/)
   })
 
+  it('name for each setting who reads it, what is typed too', () => {
+    const readers = new Map(
+      settingsAsMarkdown()
+        .slice(2)
+        .map((row) => [row.split(' | ')[0]?.slice(2) ?? '', row.split(' | ')[1] ?? '']),
+    )
+    expect([...readers].filter(([, names]) => names === '')).toEqual([])
+    expect(readers.get('`DATABASE_URL`')).toBe('serve, dispatch, console, migrate, commands')
+    expect(readers.get('`LOG_LEVEL`')).toBe('serve, facade, dispatch, console, migrate, simulator, commands')
+    expect(readers.get('`DATA_DIR`')).toBe('npm start, commands')
+  })
+
   it('hold every state with where it leads', () => {
     const rows = arrowsAsMarkdown()
     expect(rows).toHaveLength(Object.keys(ARROWS).length + 2)
