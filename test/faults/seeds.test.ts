@@ -1,8 +1,13 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { describePlan, makePlan } from './plan.ts'
 import { runSeed } from './run-seed.ts'
 import { type OwnServices, startOwnServices } from './services.ts'
 import { SHORT_SECONDS, SHORT_SEEDS } from './short-seeds.ts'
+
+const [SEED_OF_COMMAND, ...SEEDS] = SHORT_SEEDS
 
 describe('random faults', () => {
   let services: OwnServices
@@ -11,7 +16,7 @@ describe('random faults', () => {
   }, 120_000)
   afterAll(() => services.close(), 60_000)
 
-  it.each(SHORT_SEEDS)(
+  it.each(SEEDS)(
     'of seed %i: all is there, prompted once, delivered once it is known, always in the same words',
     async (seed) => {
       const result = await runSeed({ services, seed, seconds: SHORT_SECONDS })
@@ -22,4 +27,17 @@ describe('random faults', () => {
     },
     150_000,
   )
+})
+
+describe('the command that plays them', () => {
+  it('runs without the suite, and prints what the ledgers said', async () => {
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [join(import.meta.dirname, 'main.ts'), '--seconds', String(SHORT_SECONDS)],
+      { env: { ...process.env, SEED: String(SEED_OF_COMMAND) } },
+    )
+    expect(stdout).toMatch(
+      new RegExp(String.raw`^\|\s+${SEED_OF_COMMAND} \|(?:\s+\d+ \|){3}\s+0 \|\s+0 \|`, 'm'),
+    )
+  }, 150_000)
 })

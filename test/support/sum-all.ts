@@ -1,19 +1,28 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { sumTotals } from '../../src/core/totals/sum-totals.ts'
 import type { Database } from '../../src/database/connect.ts'
-import { eventually } from './eventually.ts'
 
-/** Sums what was paid until all of it is summed that was committed before this call. */
+/** How long that may take on a loaded machine, ms. */
+const PATIENCE_MS = 40_000
+
+/**
+ * Sums what was paid until all of it is summed that was committed before this call. It waits without vitest, for
+ * `npm run test:faults` sums too.
+ */
 export const sumAll = async (database: Database): Promise<void> => {
   const now = sql<{ is_summed: boolean }>`
     SELECT coalesce(summed_to >= ${await readClock(database)} AND filled_to >= fill_end, false) AS is_summed
     FROM totals_summed
   `
-  await eventually(async () => {
+  const untilMs = performance.now() + PATIENCE_MS
+  for (;;) {
     await sumTotals(database)
     const { rows } = await now.execute(database)
-    if (rows[0]?.is_summed !== true) throw new Error('not all is summed yet')
-  })
+    if (rows[0]?.is_summed === true) return
+    if (performance.now() > untilMs) throw new Error('not all is summed yet')
+    await pause(10)
+  }
 }
 
 const readClock = async (database: Database): Promise<Date> => {
