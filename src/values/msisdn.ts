@@ -7,6 +7,9 @@ export type Msisdn = Brand<string, 'Msisdn'>
 /** What a payer's number looks like. */
 export const MSISDN_PATTERN = /^254[17]\d{8}$/
 
+/** What stands for the number of a payer that was erased: no payer has it. */
+export const ERASED_MSISDN = '254000000000'
+
 /**
  * Parses `^254[17]\d{8}$` (design, "REST"); nothing is repaired, for a guessed number prompts somebody else. Null
  * is what is no string.

@@ -6,7 +6,7 @@ import type { RowOf } from '../../database/schema/schema.ts'
 import type { Msisdn } from '../../values/msisdn.ts'
 import { findAlongKey } from './find-along-key.ts'
 import { findPayments } from './find-payments.ts'
-import { hasNumber, type NineDigits, toNineDigits } from './nine-digits.ts'
+import { hasNumber, inCallback, type NineDigits, toNineDigits } from './nine-digits.ts'
 
 type LineKey = RowOf<'statement_lines', 'receipt' | 'shortcode'>
 type KeyOfIdempotency = RowOf<'idempotency_keys', 'partner_id' | 'key_hash'>
@@ -85,13 +85,8 @@ export const findStrays = async (database: Database, number: NineDigits): Promis
 
 /** Callbacks that belong to no payment are few, and the index of payments' callbacks leads to them. */
 const findCallbacksOfNone = async (database: Database, number: NineDigits): Promise<string[]> => {
-  const body = sql`encode(body, 'escape')`
   const statement = sql<RowOf<'callbacks', 'id'>>`
-    SELECT id FROM callbacks
-    WHERE payment_id IS NULL AND (
-      (position(${Buffer.from(number.digits)} IN body) > 0 AND ${hasNumber(body, number)})
-      OR ${hasNumber(sql`headers::text`, number)}
-    )
+    SELECT id FROM callbacks WHERE payment_id IS NULL AND ${inCallback(number)}
   `
   const { rows } = await planByIndex(database, (transaction) => statement.execute(transaction))
   return rows.map(({ id }) => id)

@@ -35,3 +35,9 @@ export const blanked = (text: RawBuilder<unknown>, number: NineDigits): RawBuild
 /** Whether the number stands in a text. Nearly none has its digits, and to look for these is cheap. */
 export const hasNumber = (text: RawBuilder<unknown>, number: NineDigits): RawBuilder<unknown> =>
   sql`(strpos(${text}, ${number.digits}) > 0 AND (${text} ~ ${writtenAs(number)} OR ${text} ~ ${atEndOfId(number)}))`
+
+/** Whether it stands in a row of `callbacks`. A body is any bytes, and nearly none has the digits. */
+export const inCallback = (number: NineDigits): RawBuilder<unknown> => sql`(
+  (position(${Buffer.from(number.digits)} IN body) > 0 AND ${hasNumber(sql`encode(body, 'escape')`, number)})
+  OR ${hasNumber(sql`headers::text`, number)}
+)`

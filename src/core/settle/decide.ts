@@ -1,5 +1,7 @@
 import type { Outcome, PaymentStateName } from '../../database/schema/payments.ts'
 import type { RowOf } from '../../database/schema/schema.ts'
+import { eraseInCheckoutRequestId } from '../../values/checkout-request-id.ts'
+import { ERASED_MSISDN } from '../../values/msisdn.ts'
 import { isTestId } from '../../values/test-partner.ts'
 import type { SettledPayment } from '../outbox/enqueue.ts'
 import type { Move } from '../payments/move.ts'
@@ -80,8 +82,22 @@ export const decideBatch = (options: {
 
 type HolderOf = (receipt: string, paymentId: bigint) => bigint
 
-const decide = (row: PaymentRow | undefined, evidence: Evidence, holderOf: HolderOf): Decided => {
-  if (!row) return { evidence, from: null, decision: { kind: 'known' }, findings: [], isTest: false }
+/**
+ * What is said of a payment whose payer was erased, without the number: what is known has none any more to be held
+ * against it, and none comes back.
+ */
+const withoutErased = ({ msisdn }: PaymentRow, said: Evidence): Evidence =>
+  msisdn === ERASED_MSISDN
+    ? {
+        ...said,
+        payerMsisdn: null,
+        checkoutRequestId: said.checkoutRequestId && eraseInCheckoutRequestId(said.checkoutRequestId),
+      }
+    : said
+
+const decide = (row: PaymentRow | undefined, said: Evidence, holderOf: HolderOf): Decided => {
+  if (!row) return { evidence: said, from: null, decision: { kind: 'known' }, findings: [], isTest: false }
+  const evidence = withoutErased(row, said)
   const from = row.state
   const isTest = isTestId(row.partner_id)
   const identity = judgeIdentity(row, evidence)
