@@ -1,25 +1,44 @@
-import type { FastifyInstance } from 'fastify'
-import { createFramingJudge } from '../runtime/framing.ts'
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FramingVerdict } from '../runtime/framing.ts'
+import { sendError } from './answer-errors.ts'
 import { MAX_HEADERS, MAX_URL_CHARACTERS, MESSAGES, Refusal } from './errors.ts'
 
+/** Whether a request can be read in one way only, and what is done about it otherwise. */
+export type JudgeFraming = (request: IncomingMessage) => FramingVerdict
+
 /** Adds what holds for every request of `server`, whatever its route, and what every answer has. */
-export const addRequestRules = (server: FastifyInstance): void => {
-  refuseFaultyFraming(server)
+export const addRequestRules = (server: FastifyInstance, judgeFraming: JudgeFraming): void => {
+  refuseFaultyFraming(server, judgeFraming)
   refuseExcess(server)
   requireHost(server)
   finishAnswers(server)
 }
 
 /** Refuses what another reader could take for another request, and whatever was sent behind it. */
-const refuseFaultyFraming = (server: FastifyInstance): void => {
-  const judge = createFramingJudge()
+const refuseFaultyFraming = (server: FastifyInstance, judgeFraming: JudgeFraming): void => {
   server.addHook('onRequest', (request, _reply, done) => {
-    const verdict = judge(request.raw)
+    const verdict = judgeFraming(request.raw)
     if (verdict.kind === 'sound') done()
-    else if (verdict.kind === 'refused')
-      done(new Refusal(verdict.status, verdict.message, { connection: 'close' }))
+    else if (verdict.kind === 'refused') done(faultyFraming(verdict))
   })
 }
+
+const faultyFraming = ({ status, message }: Extract<FramingVerdict, { kind: 'refused' }>): Refusal =>
+  new Refusal(status, message, { connection: 'close' })
+
+/** Answers a path that leads to no hook, for nobody can read it. */
+export const answerMalformedPath =
+  (judgeFraming: JudgeFraming) =>
+  (_error: Error, request: FastifyRequest, reply: FastifyReply): void => {
+    const verdict = judgeFraming(request.raw)
+    if (verdict.kind === 'ignored') return
+    reply.header('x-request-id', request.id)
+    sendError(
+      reply,
+      verdict.kind === 'refused' ? faultyFraming(verdict) : new Refusal(400, MESSAGES.malformedPath),
+    )
+  }
 
 /** Refuses what fits into the headers and is still too much of one kind. */
 const refuseExcess = (server: FastifyInstance): void => {

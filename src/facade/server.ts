@@ -16,22 +16,23 @@ import {
 } from '../runtime/connection-guard.ts'
 import type { WrongSecrets } from '../runtime/count-wrong-secrets.ts'
 import { createDropReporter } from '../runtime/drop-reporter.ts'
+import { createFramingJudge } from '../runtime/framing.ts'
 import { closeWithin } from '../runtime/listen.ts'
 import type { Log } from '../runtime/log.ts'
 import type { NoteRefused } from '../runtime/refused-callers.ts'
 import type { Spans } from '../runtime/tracing/tracing.ts'
 import { type AddressList, includesAddress } from '../values/address-list.ts'
 import { parseRequestId } from '../values/request-id.ts'
-import { answerErrors, sendError } from './answer-errors.ts'
+import { answerErrors } from './answer-errors.ts'
 import { createBlockedAddresses } from './blocked-addresses.ts'
 import { registerPostStkCallback } from './callback/post-stk-callback.ts'
 import { decorateClientAddress } from './client-address.ts'
 import { registerDocs } from './docs/register-docs.ts'
-import { JSON_TYPE, MAX_BODY_BYTES, MESSAGES, Refusal } from './errors.ts'
+import { JSON_TYPE, MAX_BODY_BYTES } from './errors.ts'
 import { registerGetStatus } from './get-status.ts'
 import { answerMalformedHttp, refuseTunnels, refuseUnread } from './malformed-http.ts'
 import { registerPartnerApi } from './partner-api.ts'
-import { addRequestRules } from './request-rules.ts'
+import { addRequestRules, answerMalformedPath, type JudgeFraming } from './request-rules.ts'
 import { decoratePlace } from './trace-requests.ts'
 
 /** For how long `close` lets requests finish before it cuts their connections, ms. */
@@ -96,7 +97,8 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
   const nowMs = (): number => performance.now()
   const onCut = createDropReporter({ door: 'rest', log, registry, nowMs })
   const requestIdOf = createRequestIds(options.randomBytes)
-  const server = createServer({ log, limits, requestIdOf, onCut })
+  const judgeFraming = createFramingJudge()
+  const server = createServer({ log, limits, requestIdOf, onCut, judgeFraming })
   const isProxy = (address: string): boolean => includesAddress(trustedProxies, address)
   const { wrongSecrets } = options
   const blockedAddresses = wrongSecrets && createBlockedAddresses({ wrongSecrets, isProxy, nowMs })
@@ -110,7 +112,7 @@ export const createFacade = (options: FacadeOptions): FastifyInstance => {
   guardConnections(server.server, { limits, makeRoom, isProxy, blocked, nowMs, onCut })
   decorateClientAddress(server, trustedProxies)
   decoratePlace(server)
-  addRequestRules(server)
+  addRequestRules(server, judgeFraming)
   answerErrors(server, log)
   registerHealth(server)
   registerDocs(server, options)
@@ -161,8 +163,9 @@ const createServer = (options: {
   limits: ConnectionLimits
   requestIdOf: RequestIds
   onCut: (reason: CutReason) => void
+  judgeFraming: JudgeFraming
 }): FastifyInstance => {
-  const { log, limits, requestIdOf } = options
+  const { log, limits, requestIdOf, judgeFraming } = options
   // Node's own answer to a missing Host has neither a body nor a request id.
   const http = { ...serverTimes(limits), requireHostHeader: false }
   const server = fastify({
@@ -181,10 +184,7 @@ const createServer = (options: {
       if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') options.onCut('sender')
       answerMalformedHttp(error, socket, requestId)
     },
-    frameworkErrors: (_error, request, reply) => {
-      reply.header('x-request-id', request.id)
-      sendError(reply, new Refusal(400, MESSAGES.malformedPath))
-    },
+    frameworkErrors: answerMalformedPath(judgeFraming),
   })
   // Node would answer an expectation that it does not know with an empty 417. RFC 9110 lets a server ignore it.
   server.server.on('checkExpectation', (request, response) =>

@@ -139,3 +139,13 @@ describe.each(['REST', 'callbacks', 'Connect', 'operations'])(
     })
   },
 )
+
+it('a path that nobody can read hides no framing that can be read in two ways', async () => {
+  const listener = listenerOf('REST')
+  const broken = bytesOf(listener, '1.0', ['gateway'], 'Transfer-Encoding: chunked').replace(STK_PUSH, '/%zz')
+  const behind = bytesOf(listener, '1.1', ['gateway'], '')
+  const before = await countPayments(test)
+  const answers = parseAnswers(await exchange(listener.port, broken + behind))
+  expect(answers).toMatchObject([{ status: 400, headers: { connection: 'close' } }])
+  expect(await countPayments(test)).toBe(before)
+})
