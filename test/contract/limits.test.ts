@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createKey } from '../../src/core/partners/api-key.ts'
 import { setPartnerSettings } from '../../src/core/partners/change-partner.ts'
 import { makeSecret } from '../../src/core/partners/secret.ts'
 import { createWrongSecrets } from '../../src/runtime/count-wrong-secrets.ts'
@@ -19,15 +20,26 @@ beforeAll(async () => {
 })
 afterAll(() => test.stop())
 
-const newPartner = async () => {
-  const { partnerId, apiKey } = await addPartner(test.database, { name: 'Duka' })
-  const push = (body: Record<string, unknown> = {}, headers: readonly string[] = []) =>
+const pushWith =
+  (apiKey: string) =>
+  (body: Record<string, unknown> = {}, headers: readonly string[] = []) =>
     ask(
       test,
       `POST ${STK_PUSH}`,
       [`X-API-KEY: ${apiKey}`, 'Content-Type: application/json', ...headers],
       paymentBody(body),
     )
+
+const withNewKey = async (partnerId: bigint) => {
+  const asked = { partnerId, name: 'another', lifeMs: null, isTest: false, actor, randomBytes }
+  const made = await createKey({ database: test.database, ...asked })
+  if (made.kind !== 'made') throw new Error(made.kind)
+  return pushWith(made.apiKey)
+}
+
+const newPartner = async () => {
+  const { partnerId, apiKey } = await addPartner(test.database, { name: 'Duka' })
+  const push = pushWith(apiKey)
   const set = (settings: Parameters<typeof setPartnerSettings>[0]['settings']) =>
     setPartnerSettings({ database: test.database, partnerId, actor, settings })
   return { partnerId, apiKey, push, set }
@@ -124,5 +136,24 @@ describe('a partner', () => {
       /^more than 150 KES a day is above your limit: ask again in \d+ s$/,
     )
     expect((await push({ amount: 50, phone: '254700000053' })).status).toBe(200)
+  })
+
+  it('that repeats what was accepted before its bounds were set is told that it was', async () => {
+    const { partnerId, push: pushBefore, set } = await newPartner()
+    const body = { amount: 500, phone: '254700000061', callback_url: 'https://shop.example.com/cb' }
+    const key = ['X-Idempotency-Key: before the bounds']
+    const first = JSON.parse((await pushBefore(body, key)).body) as { transaction_id: number }
+    await set({ maxPaymentKes: 100, callbackHosts: ['yourapp.example.com'] })
+    // What is known of a partner is remembered for seconds by each of its keys.
+    const push = await withNewKey(partnerId)
+    expect((await push(body, ['X-Idempotency-Key: after them'])).status).toBe(400)
+    const again = await push(body, key)
+    expect([again.status, JSON.parse(again.body)]).toEqual([
+      200,
+      expect.objectContaining({ status: 'duplicate', transaction_id: first.transaction_id }),
+    ])
+    // Another body under the key asks for nothing that was accepted.
+    expect((await push({ ...body, amount: 501 }, key)).status).toBe(400)
+    expect((await push({ ...body, phone: '0700000061' }, key)).status).toBe(400)
   })
 })

@@ -19,7 +19,7 @@ export type EventTail = {
   /** The first batch with events behind `key`; null: there is none yet; `behind`: they are not kept here any more. */
   batchAfter(key: EventKey): EventBatch | 'behind' | null
   watchers(): number
-  /** How often the database turned out to lack the last event that was read: all who watched before it did are to end. */
+  /** How often the database turned out to lack the last event that was read: who watched before it did is to end. */
   losses(): number
   /** Says that this process stops: rings every bell, for the last time. */
   close(): void

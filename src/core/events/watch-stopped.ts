@@ -1,4 +1,4 @@
-/** Thrown where a watch ends that its caller may go on with elsewhere, or by a call of its own, from its last cursor. */
+/** Thrown where a watch ends that its caller may go on with elsewhere, or by another call, from its last cursor. */
 export class WatchStopped extends Error {
   override name = 'WatchStopped'
 }

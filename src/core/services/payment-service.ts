@@ -5,10 +5,10 @@ import { maskMsisdn } from '../../values/msisdn.ts'
 import { isTestId, partnerIdOf } from '../../values/test-partner.ts'
 import { findPayment } from '../payments/find.ts'
 import { findBlankEndedKey, parsePaymentRequest } from '../request/payment-request.ts'
-import { acceptPayment } from './accept-payment.ts'
+import { acceptPayment, answerRefused } from './accept-payment.ts'
 import { requireReader, requireRequester } from './caller.ts'
 import { answerCancel } from './cancel-payment.ts'
-import { invalidField, limitReached, noSuchPayment, requirePaymentId, withErrorMapping } from './errors.ts'
+import { limitReached, noSuchPayment, requirePaymentId, withErrorMapping } from './errors.ts'
 import { failure } from './failure.ts'
 import { findPayments, getPayments } from './find-payments.ts'
 import { forCall } from './for-call.ts'
@@ -47,14 +47,12 @@ const requestPayment = async (
   const { partnerId } = partner
   const storedKey = await findBlankEndedKey(parts.database, partnerId, message.idempotencyKey)
   const bounds = { callbackHosts: partner.callbackHosts, maxPaymentKes: partner.maxPaymentKes, storedKey }
-  const parsed = parsePaymentRequest(message, {
-    policy: parts.callbackUrlPolicy,
-    bounds,
-    unreadable: unreadableFieldsOf(context),
-  })
-  if ('refusal' in parsed) throw invalidField(parsed.refusal.field, parsed.refusal.problem)
-  const { request } = parsed
-  const acceptance = await acceptPayment(parts, partner, request)
+  const unreadable = unreadableFieldsOf(context)
+  const parsed = parsePaymentRequest(message, { policy: parts.callbackUrlPolicy, bounds, unreadable })
+  const { request, acceptance } =
+    'refusal' in parsed
+      ? await answerRefused(parts, { partnerId, message, storedKey, unreadable, refusal: parsed.refusal })
+      : { request: parsed.request, acceptance: await acceptPayment(parts, partner, parsed.request) }
   const isTest = isTestId(partnerId)
   if (!isTest) parts.metrics.requested(acceptance.kind)
   parts.log.info({
