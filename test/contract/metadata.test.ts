@@ -142,6 +142,16 @@ describe('a repetition under the same key', () => {
     expect([transaction.metadata, lifeOf(transaction)]).toEqual([{ attempt: '1' }, 600])
   })
 
+  it.each([9, 0, -3, 4.5])(
+    'with %j of expires_in left is a duplicate, and a new key is refused',
+    async (left) => {
+      const first = await requested({ expires_in: 600 }, KEY(`${left} left`))
+      const again = await requested({ expires_in: left }, KEY(`${left} left`))
+      expect(again).toEqual({ ...first, status: 'duplicate', message: 'Duplicate request (idempotency)' })
+      expect(await requested({ expires_in: left }, KEY(`${left} anew`))).toMatchObject({ status: 'error' })
+    },
+  )
+
   it('with bad metadata is refused, as the first would have been', async () => {
     await requested({}, KEY('bad'))
     const bytes = requestWithBody(

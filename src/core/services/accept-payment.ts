@@ -36,7 +36,7 @@ export type Answered = { request: PaymentRequest; acceptance: Acceptance | Limit
 
 /**
  * What became of a request that is refused as it is: one that was accepted before is answered as ever, whatever bounds
- * its partner has since, or else it would be taken for one of which nothing is stored. Throws INVALID_ARGUMENT for any
+ * its partner has since and however little time is left, or else it would be taken for one of which nothing is stored. Throws INVALID_ARGUMENT for any
  * other.
  */
 export const answerRefused = async (
@@ -51,7 +51,10 @@ export const answerRefused = async (
 ): Promise<Answered> => {
   const { partnerId, message, storedKey, unreadable, refusal } = asked
   const bounds = { callbackHosts: null, maxPaymentKes: null, storedKey }
-  const parsed = parsePaymentRequest(message, { policy: ANY_URL, bounds, unreadable })
+  // By then less may be left than a new request may have.
+  const timeless = { ...message, expiresInSeconds: undefined }
+  const others = unreadable.filter((field) => field !== 'expires_in_seconds')
+  const parsed = parsePaymentRequest(timeless, { policy: ANY_URL, bounds, unreadable: others })
   if ('request' in parsed) {
     const { request } = parsed
     const acceptance = await knownKeys.find({ partnerId, request })
