@@ -47,3 +47,17 @@ const FAR_AHEAD_SECONDS = 60
 export const unlessSetBack = (instant: RawBuilder<unknown>): RawBuilder<Date> => sql<Date>`
   CASE WHEN ${instant} > clock_timestamp() + make_interval(secs => ${FAR_AHEAD_SECONDS}) THEN '-infinity'::timestamptz ELSE ${instant} END
 `
+
+/**
+ * How long after its submit-by instant a prompt may still be on the phone, s; Daraja takes it back after a minute or
+ * so.
+ */
+const PROMPT_SECONDS = 120
+
+/**
+ * Whether a row of `payments` is open, and its prompt may be on the phone or come yet. One that stays unconfirmed for
+ * days keeps its payer from nothing: its prompt is long gone.
+ */
+export const mayBePrompted = sql<boolean>`
+  state NOT IN ('successful', 'failed') AND submit_by > now() - make_interval(secs => ${sql.lit(PROMPT_SECONDS)})
+`

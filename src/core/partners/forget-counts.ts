@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/connect.ts'
+import { mayBePrompted } from '../../database/expressions.ts'
 import { forgetOldGuesses } from '../../database/forget-guesses.ts'
 import { isOutage } from '../../database/outage.ts'
 import type { Log } from '../../runtime/log.ts'
@@ -9,8 +10,8 @@ import { type Loop, startLoop } from '../../runtime/loop.ts'
 const EVERY_MS = 600_000
 
 /**
- * Forgets what limits no longer count: payers' numbers an hour after they were last asked, days after a week, and who guessed
- * at passwords a day after they last did.
+ * Forgets what limits no longer count: payers' numbers an hour after they were last asked, once none of these payments
+ * may prompt them any more; days after a week; and who guessed at passwords a day after they last did.
  */
 export const startForgettingCounts = (options: { database: Database; log: Log }): Loop =>
   startLoop({
@@ -25,6 +26,12 @@ export const startForgettingCounts = (options: { database: Database; log: Log })
     log: options.log,
   })
 
+/** The payments of a row of `payer_prompts` that are open, each looked up by its id. */
+const OPEN = sql`
+  SELECT FROM jsonb_to_recordset(payer_prompts.recent) AS asked (id bigint)
+  CROSS JOIN LATERAL (SELECT FROM payments WHERE payments.id = asked.id AND ${mayBePrompted} OFFSET 0) open
+`
+
 /** Rows that are in use just now are left for the next time. */
 export const forgetCounts = async (database: Database): Promise<void> => {
   await database
@@ -34,6 +41,7 @@ export const forgetCounts = async (database: Database): Promise<void> => {
         .selectFrom('payer_prompts')
         .select(['partner_id', 'msisdn'])
         .where('touched_at', '<', sql<Date>`now() - interval '1 hour'`)
+        .where(sql<boolean>`NOT EXISTS (${OPEN})`)
         .forUpdate()
         .skipLocked()
         .as('old'),

@@ -1,4 +1,5 @@
 import { sql, type Transaction } from 'kysely'
+import { mayBePrompted } from '../../database/expressions.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
 import type { LimitState, RecentPrompt } from './payer-limits.ts'
 
@@ -80,19 +81,10 @@ const lockPayers = async (transaction: Transaction<Schema>, payers: readonly Par
   }
 }
 
-/**
- * How long after its submit-by instant a prompt may still be on the phone, s; Daraja takes it back after a minute or
- * so.
- */
-const PROMPT_SECONDS = 120
-
-/** A payment that stays unconfirmed for days keeps its payer from nothing: its prompt is long gone. */
 const findOpen = async (transaction: Transaction<Schema>, ids: readonly number[]): Promise<Set<number>> => {
   if (ids.length === 0) return new Set()
   const { rows } = await sql<{ id: bigint }>`
-    SELECT id FROM payments
-    WHERE id = ANY(${ids}::bigint[]) AND state NOT IN ('successful', 'failed')
-      AND submit_by > now() - make_interval(secs => ${PROMPT_SECONDS})
+    SELECT id FROM payments WHERE id = ANY(${ids}::bigint[]) AND ${mayBePrompted}
   `.execute(transaction)
   return new Set(rows.map(({ id }) => Number(id)))
 }
@@ -114,7 +106,7 @@ export const addToCounts = async (
   const rows = [...payers].map(([key, ones]) => {
     const added = ones.map(({ id }) => ({ id: Number(id), atMs: Math.round(counts.nowMs) }))
     const recent = [...(counts.recent.get(key) ?? []), ...added]
-      .filter(({ atMs }) => atMs > counts.nowMs - HOUR_MS)
+      .filter(({ id, atMs }) => atMs > counts.nowMs - HOUR_MS || counts.open.has(id))
       .slice(-MAX_RECENT)
     return { partner_id: ones[0]?.partner_id, msisdn: ones[0]?.msisdn, recent: JSON.stringify(recent) }
   })

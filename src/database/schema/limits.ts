@@ -17,12 +17,12 @@ export type PartnerDaysTable = {
   asked_kes: Generated<bigint>
 }
 
-/** What a partner asked of a payer lately; forgotten an hour after the last. */
+/** What a partner asked of a payer lately; forgotten an hour after the last, once none of it is open. */
 export type PayerPromptsTable = {
   partner_id: bigint
   msisdn: string
   touched_at: Generated<Date>
-  /** Payments of the last hour, oldest first, with the time of each in ms since 1970. */
+  /** Payments of the last hour and what is open, oldest first, with the time of each in ms since 1970. */
   recent: ColumnType<{ id: number; atMs: number }[], string | undefined, string>
 }
 

@@ -78,6 +78,19 @@ it('a payer may be asked again once its payment has ended, and once its prompt i
   expect([await ask(), await ask()]).toEqual(['accepted', 'payer_open'])
 })
 
+it('a payer whose prompt may come for longer than an hour is asked for no other meanwhile', async () => {
+  const ask = open({ openPrompts: 2 })
+  await ask({ expiresInSeconds: 86_400 })
+  // It was asked for two hours ago, and Daraja has taken nothing since.
+  await sql`
+    UPDATE payer_prompts SET touched_at = now() - interval '2 hours',
+      recent = jsonb_set(recent, '{0,atMs}', to_jsonb(floor(extract(epoch FROM now() - interval '2 hours') * 1000)))
+    WHERE partner_id = ${partnerId}
+  `.execute(database())
+  await forgetCounts(database())
+  expect([await ask(), await ask()]).toEqual(['accepted', 'payer_open'])
+})
+
 it('a duplicate is a duplicate whatever was reached, and a refusal stores nothing', async () => {
   const ask = open({ openPrompts: 1, promptsPerHour: 1, maxDailyKes: 150 })
   const counts = await many(20, () => ask({ idempotencyKey: 'one' }))
@@ -117,6 +130,7 @@ it('a payer’s number is forgotten an hour after it was last asked', async () =
   await sql`UPDATE payer_prompts SET touched_at = now() - interval '61 minutes' WHERE msisdn = '254712345601'`.execute(
     database(),
   )
+  await sql`UPDATE payments SET state = 'failed' WHERE msisdn = '254712345601'`.execute(database())
   await forgetCounts(database())
   const rows = await database()
     .selectFrom('payer_prompts')
