@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely'
+import { type ExpressionBuilder, sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
 import { anyOf } from '../../database/expressions.ts'
 import { holdImportsOff } from '../../database/import-lock.ts'
@@ -72,31 +72,31 @@ const isImportedSince = async (
   return (await query.limit(1).executeTakeFirst()) !== undefined
 }
 
-/** Locks these payments, and names those that are open or whose deliveries are. */
+/**
+ * Locks these payments, and names those that are open or whose deliveries are. A second statement judges them, for its
+ * snapshot is younger: what settled a payment while it was waited for has committed its delivery by now.
+ */
 export const lockAndFindOpen = async (
   transaction: Transaction<Schema>,
   ids: readonly bigint[],
 ): Promise<bigint[]> => {
-  const rows = await transaction
-    .selectFrom('payments')
-    .select('id')
-    .select((eb) => {
-      const pending = eb
-        .selectFrom('deliveries')
-        .select('deliveries.id')
-        .whereRef('deliveries.payment_id', '=', 'payments.id')
-        .where('deliveries.state', '=', 'pending')
-      const uninterpreted = eb
-        .selectFrom('callbacks')
-        .innerJoin('to_interpret', 'to_interpret.callback_id', 'callbacks.id')
-        .select('callbacks.id')
-        .whereRef('callbacks.payment_id', '=', 'payments.id')
-      const isUnsettled = eb('payments.state', 'not in', ['successful', 'failed'])
-      return eb.or([isUnsettled, eb.exists(pending), eb.exists(uninterpreted)]).as('is_open')
-    })
-    .where('id', '=', anyOf(ids))
-    .orderBy('id')
-    .forUpdate()
-    .execute()
-  return rows.filter((row) => row.is_open).map(({ id }) => id)
+  const named = transaction.selectFrom('payments').select('id').where('id', '=', anyOf(ids)).orderBy('id')
+  await named.forUpdate().execute()
+  const rows = await named.where(isOpen).execute()
+  return rows.map(({ id }) => id)
+}
+
+const isOpen = (eb: ExpressionBuilder<Schema, 'payments'>) => {
+  const pending = eb
+    .selectFrom('deliveries')
+    .select('deliveries.id')
+    .whereRef('deliveries.payment_id', '=', 'payments.id')
+    .where('deliveries.state', '=', 'pending')
+  const uninterpreted = eb
+    .selectFrom('callbacks')
+    .innerJoin('to_interpret', 'to_interpret.callback_id', 'callbacks.id')
+    .select('callbacks.id')
+    .whereRef('callbacks.payment_id', '=', 'payments.id')
+  const isUnsettled = eb('payments.state', 'not in', ['successful', 'failed'])
+  return eb.or([isUnsettled, eb.exists(pending), eb.exists(uninterpreted)])
 }

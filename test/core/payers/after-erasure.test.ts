@@ -9,6 +9,7 @@ import type { Database } from '../../../src/database/connect.ts'
 import type { Msisdn } from '../../../src/values/msisdn.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { dumpDatabase, tablesWith } from '../../support/dump.ts'
+import { eventually } from '../../support/eventually.ts'
 import { acceptPayment, readBodies, readFindings, readPayment } from '../../support/payments.ts'
 import { received } from '../callback/received.ts'
 
@@ -100,5 +101,43 @@ describe('what Daraja reports of a payment once its payer is erased', () => {
     expect(records.map(({ kind }) => kind)).toContain('callback')
     expect(await erase(msisdn)).toMatchObject({ kind: 'erased', rows: { payments: 1, callbacks: 1 } })
     expect(tablesWith(await dumpDatabase(database), digits)).toEqual([])
+  })
+})
+
+describe('a payer who is erased while a payment of theirs is settled', () => {
+  let own: OpenDatabase
+  let database: Database
+
+  beforeAll(async () => {
+    own = await openTestDatabase()
+    database = own.database
+  })
+  afterAll(() => own.close())
+
+  /** How many connections wait for a lock that another has. */
+  const countWaiting = async (): Promise<number> => {
+    const { rows } = await sql<{ count: number }>`
+      SELECT count(*)::int AS count FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'
+    `.execute(database)
+    return rows[0]?.count ?? 0
+  }
+
+  it('is not erased before its partner was told, who else reads zeros for the phone', async () => {
+    const msisdn = '254711000444' as Msisdn
+    const id = await acceptPayment(database)
+    await sql`UPDATE payments SET msisdn = ${msisdn} WHERE id = ${id}`.execute(database)
+    const checkoutRequestId = `ws_CO_04052026210410237${msisdn.slice(3)}`
+    const said = { paymentId: id, checkoutRequestId }
+    await database.transaction().execute((transaction) => settle(transaction, [{ ...FAILED, ...said }]))
+    await sql`UPDATE deliveries SET state = 'delivered' WHERE payment_id = ${id}`.execute(database)
+    let erasing: ReturnType<typeof erasePayer> | undefined
+    await database.transaction().execute(async (transaction) => {
+      await settle(transaction, [{ ...PAID, ...said, payerMsisdn: msisdn }])
+      erasing = erasePayer({ database, msisdn, actor })
+      await eventually(async () => expect(await countWaiting()).toBe(1))
+    })
+    expect(await erasing).toEqual({ kind: 'open', payments: [id] })
+    expect((await readBodies(database, id)).at(-1)).toMatchObject({ status: 'successful', phone: msisdn })
   })
 })
