@@ -12,7 +12,7 @@ import { toNineDigits } from './nine-digits.ts'
 
 /**
  * What came of it; `payments` are those that keep the number from being erased, since they or their deliveries are
- * open. `importing`: a statement is being imported, whose lines nobody sees yet, or was since the number was looked for.
+ * open, or Daraja is asked about them. `importing`: a statement is being imported, whose lines nobody sees yet, or was since the number was looked for.
  */
 export type Erasure =
   | { kind: 'erased'; rows: ErasedRows }
@@ -73,7 +73,7 @@ const isImportedSince = async (
 }
 
 /**
- * Locks these payments, and names those that are open or whose deliveries are. A second statement judges them, for its
+ * Locks these payments, and names those that keep the number. A second statement judges them, for its
  * snapshot is younger: what settled a payment while it was waited for has committed its delivery by now.
  */
 export const lockAndFindOpen = async (
@@ -97,6 +97,11 @@ const isOpen = (eb: ExpressionBuilder<Schema, 'payments'>) => {
     .innerJoin('to_interpret', 'to_interpret.callback_id', 'callbacks.id')
     .select('callbacks.id')
     .whereRef('callbacks.payment_id', '=', 'payments.id')
+  // A failed one of which evidence came that is not believed: Daraja knows its prompt by the number.
+  const asked = eb
+    .selectFrom('to_query')
+    .select('to_query.payment_id')
+    .whereRef('to_query.payment_id', '=', 'payments.id')
   const isUnsettled = eb('payments.state', 'not in', ['successful', 'failed'])
-  return eb.or([isUnsettled, eb.exists(pending), eb.exists(uninterpreted)])
+  return eb.or([isUnsettled, eb.exists(pending), eb.exists(uninterpreted), eb.exists(asked)])
 }

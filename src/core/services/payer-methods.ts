@@ -100,8 +100,8 @@ const openMessage = (payments: readonly bigint[]): string => {
   const named = payments.slice(0, NAMED).join(', ')
   const more = payments.length > NAMED ? ` and ${payments.length - NAMED} more` : ''
   return (
-    `nothing was changed: payment ${named}${more} is open, or its outcome is not delivered yet, and needs the number. ` +
-    'Repeat the command when it is settled (gateway payments show ID) and its delivery ended (gateway deliveries cancel ends it)'
+    `nothing was changed: payment ${named}${more} is open, or its outcome is not delivered yet, or Daraja is asked about it again, and needs the number. ` +
+    'Repeat the command when it is settled (gateway payments show ID), its delivery ended (gateway deliveries cancel ends it) and Daraja has answered'
   )
 }
 

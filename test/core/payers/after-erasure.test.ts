@@ -104,6 +104,35 @@ describe('what Daraja reports of a payment once its payer is erased', () => {
   })
 })
 
+describe('a payer of whose failed payment Daraja is asked again', () => {
+  let own: OpenDatabase
+  let database: Database
+
+  beforeAll(async () => {
+    own = await openTestDatabase()
+    database = own.database
+  })
+  afterAll(() => own.close())
+
+  it('is not erased before it has answered: it knows the prompt by an id that ends in the number', async () => {
+    const msisdn = '254711000555' as Msisdn
+    const id = await acceptPayment(database)
+    await sql`UPDATE payments SET msisdn = ${msisdn} WHERE id = ${id}`.execute(database)
+    const said = { paymentId: id, checkoutRequestId: `ws_CO_04052026210410237${msisdn.slice(3)}` }
+    const settleWith = (evidence: Evidence) =>
+      database.transaction().execute((transaction) => settle(transaction, [evidence]))
+    await settleWith({ ...FAILED, ...said })
+    await sql`UPDATE deliveries SET state = 'delivered' WHERE payment_id = ${id}`.execute(database)
+    await settleWith({ ...PAID, ...said, amountKes: 151 })
+    expect(await readFindings(database, id)).toEqual(['different_amount'])
+
+    expect(await erasePayer({ database, msisdn, actor })).toEqual({ kind: 'open', payments: [id] })
+
+    await sql`DELETE FROM to_query WHERE payment_id = ${id}`.execute(database)
+    expect(await erasePayer({ database, msisdn, actor })).toMatchObject({ kind: 'erased' })
+  })
+})
+
 describe('a payer who is erased while a payment of theirs is settled', () => {
   let own: OpenDatabase
   let database: Database
