@@ -9,6 +9,10 @@ export const now = sql<Date>`now()`
 export const fromNow = (afterMs: number): RawBuilder<Date> =>
   sql<Date>`now() + make_interval(secs => ${afterMs / 1000})`
 
+/** The day that it was then in Nairobi, and when that began: days of limits are those. */
+export const today = sql<Date>`(now() AT TIME ZONE 'Africa/Nairobi')::date`
+export const dayBegan = sql<Date>`${today}::timestamp AT TIME ZONE 'Africa/Nairobi'`
+
 /** Any of these ids, to compare one with: a single array, so that the text is the same for any number of them. */
 export const anyOf = (ids: readonly bigint[]): RawBuilder<bigint> => sql<bigint>`any(${ids}::bigint[])`
 

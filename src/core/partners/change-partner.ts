@@ -1,6 +1,6 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.ts'
-import { now } from '../../database/expressions.ts'
+import { now, today } from '../../database/expressions.ts'
 import type { Schema } from '../../database/schema/schema.ts'
 import { type Actor, recordAudit } from '../audit/record-audit.ts'
 import { type PartnerSettings, toPartnerSettings } from './calling-partner.ts'
@@ -51,6 +51,14 @@ export const setPartnerSettings = (
       })
       .where('id', '=', row.id)
       .execute()
+    // What was asked for without a limit was not counted: with the next request it is.
+    if (before.maxDailyKes === null && after.maxDailyKes !== null)
+      await transaction
+        .updateTable('partner_days')
+        .set({ asked_kes: 0n })
+        .where('partner_id', '=', row.id)
+        .where('day', '=', today)
+        .execute()
     await recordAudit(transaction, {
       actor: options.actor,
       action: 'set',

@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
-import { mayBePrompted } from '../../database/expressions.ts'
+import { dayBegan, mayBePrompted, today } from '../../database/expressions.ts'
 import type { RowOf, Schema } from '../../database/schema/schema.ts'
+import { findIdBounds } from '../payments/id-bounds.ts'
 import type { LimitState, RecentPrompt } from './payer-limits.ts'
 
 /** A payer of one partner. */
@@ -46,8 +47,6 @@ export const lockCounts = async (
   return { nowMs, secondsLeftToday, recent, open, askedKes }
 }
 
-const TODAY = sql`(now() AT TIME ZONE 'Africa/Nairobi')::date`
-
 const lockDays = async (
   transaction: Transaction<Schema>,
   partners: readonly bigint[],
@@ -55,11 +54,33 @@ const lockDays = async (
   if (partners.length === 0) return new Map()
   const { rows } = await sql<{ partner_id: bigint; asked_kes: bigint }>`
     INSERT INTO partner_days (partner_id, day)
-    SELECT DISTINCT partner_id, ${TODAY} FROM unnest(${partners}::bigint[]) AS given (partner_id) ORDER BY 1
+    SELECT DISTINCT partner_id, ${today} FROM unnest(${partners}::bigint[]) AS given (partner_id) ORDER BY 1
     ON CONFLICT (partner_id, day) DO UPDATE SET asked_kes = partner_days.asked_kes
     RETURNING partner_id, asked_kes
   `.execute(transaction)
-  return new Map(rows.map((row) => [row.partner_id, Number(row.asked_kes)]))
+  const askedKes = new Map(rows.map((row) => [row.partner_id, Number(row.asked_kes)]))
+  for (const [partnerId, kes] of askedKes) {
+    if (kes === 0) askedKes.set(partnerId, await countDay(transaction, partnerId))
+  }
+  return askedKes
+}
+
+/**
+ * Counts what a partner has asked for today before anything was counted: nearly nothing where its limit was there when
+ * the day began, and all of it where that was set since.
+ */
+const countDay = async (transaction: Transaction<Schema>, partnerId: bigint): Promise<number> => {
+  const { rows: days } = await sql<{ begun: Date }>`SELECT ${dayBegan} AS begun`.execute(transaction)
+  const { from } = await findIdBounds(transaction, { createdFrom: days[0]?.begun ?? null, createdTo: null })
+  const { rows } = await sql<{ asked_kes: bigint }>`
+    UPDATE partner_days SET asked_kes = coalesce((
+      SELECT sum(amount_kes) FROM payments
+      WHERE payments.partner_id = ${partnerId} AND payments.id >= ${from ?? 0n} AND created_at >= ${dayBegan}
+    ), 0)
+    WHERE partner_id = ${partnerId} AND day = ${today}
+    RETURNING asked_kes
+  `.execute(transaction)
+  return Number(rows[0]?.asked_kes ?? 0)
 }
 
 type PayerRow = PartnersPayer & { recent: RecentPrompt[]; now_ms: number; seconds_left: number }
@@ -72,7 +93,7 @@ const lockPayers = async (transaction: Transaction<Schema>, payers: readonly Par
     ) AS given (partner_id, msisdn) ORDER BY 1, 2
     ON CONFLICT (partner_id, msisdn) DO UPDATE SET touched_at = now()
     RETURNING partner_id, msisdn, recent, (extract(epoch FROM now()) * 1000)::float8 AS now_ms,
-              extract(epoch FROM (${TODAY} + 1)::timestamp AT TIME ZONE 'Africa/Nairobi' - now())::float8 AS seconds_left
+              extract(epoch FROM (${today} + 1)::timestamp AT TIME ZONE 'Africa/Nairobi' - now())::float8 AS seconds_left
   `.execute(transaction)
   return {
     recent: new Map(rows.map((row) => [payerKeyOf(row), row.recent])),
@@ -126,6 +147,6 @@ export const addToCounts = async (
         ${days.map(({ partner_id }) => partner_id)}::bigint[], ${days.map(({ amount_kes }) => amount_kes)}::integer[]
       ) AS given (partner_id, kes) GROUP BY partner_id
     ) given
-    WHERE partner_days.partner_id = given.partner_id AND day = ${TODAY}
+    WHERE partner_days.partner_id = given.partner_id AND day = ${today}
   `.execute(transaction)
 }

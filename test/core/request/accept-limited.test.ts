@@ -1,11 +1,13 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { setPartnerSettings } from '../../../src/core/partners/change-partner.ts'
 import { forgetCounts } from '../../../src/core/partners/forget-counts.ts'
 import { createAcceptor } from '../../../src/core/request/accept.ts'
 import { createLimitedAcceptor } from '../../../src/core/request/accept-limited.ts'
 import type { AcceptLimits } from '../../../src/core/request/payer-limits.ts'
 import { parsePaymentRequest } from '../../../src/core/request/payment-request.ts'
 import { connectDatabase, type Database } from '../../../src/database/connect.ts'
+import { testActor } from '../../support/actor.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { forgetfulNumbers } from '../../support/forgetful-numbers.ts'
 import { quietLog } from '../../support/quiet-log.ts'
@@ -115,6 +117,31 @@ it('no more KES than its daily limit for one partner, whoever pays, by all repli
   expect(await ask({ amountKes: 100 })).toBe('accepted')
   expect(await ask({ amountKes: 1 })).toBe('partner_daily')
   expect(await ask({ amountKes: 1 }, partnerId + 1_000n)).toBe('accepted')
+})
+
+it('a daily limit that is set in the course of a day counts what was asked for before it', async () => {
+  const [before, ask] = [open(), open({ maxDailyKes: 1_000 })]
+  await before({ amountKes: 900 })
+  await before({ amountKes: 5_000 }, partnerId + 1_000n)
+  await sql`
+    UPDATE payments SET created_at = date_trunc('day', now() AT TIME ZONE 'Africa/Nairobi') AT TIME ZONE 'Africa/Nairobi'
+    WHERE partner_id = ${partnerId}
+  `.execute(database())
+  expect(await ask({ amountKes: 101 })).toBe('partner_daily')
+  expect([await ask({ amountKes: 60 }), await ask({ amountKes: 41 })]).toEqual(['accepted', 'partner_daily'])
+  expect(await ask({ amountKes: 40 })).toBe('accepted')
+  // Taken away, and set again.
+  await before({ amountKes: 500 })
+  const partner = { database: database(), partnerId, actor: testActor }
+  await sql`INSERT INTO partners (id, name) OVERRIDING SYSTEM VALUE VALUES (${partnerId}, 'Duka')`.execute(
+    database(),
+  )
+  await setPartnerSettings({ ...partner, settings: { maxDailyKes: 1_600 } })
+  const again = open({ maxDailyKes: 1_600 })
+  expect([await again({ amountKes: 101 }), await again({ amountKes: 100 })]).toEqual([
+    'partner_daily',
+    'accepted',
+  ])
 })
 
 it('requests without limits go beside those with', async () => {
