@@ -16,3 +16,17 @@ export const isPublicAddress = (text: string): boolean => {
   if (address.range() !== 'unicast') return false
   return address.kind() === 'ipv4' || (address as ipaddr.IPv6).match(GLOBAL_UNICAST_V6)
 }
+
+/** What every NAT64 translates to IPv4 (RFC 6052, 2.1), as its first twelve bytes. */
+const NAT64_BYTES = ipaddr.IPv6.parse('64:ff9b::').toByteArray().slice(0, 12)
+
+/**
+ * The IPv4 address that an IPv6 address leads to by NAT64; any other address as it is. Where a network has no IPv4 of
+ * its own, name servers add such an address to every name that has IPv4 alone (DNS64, RFC 6147).
+ */
+export const behindNat64 = (text: string): string => {
+  if (!text.includes(':') || !ipaddr.IPv6.isValid(text)) return text
+  const bytes = ipaddr.IPv6.parse(text).toByteArray()
+  const isTranslated = NAT64_BYTES.every((byte, index) => byte === bytes[index])
+  return isTranslated ? bytes.slice(12).join('.') : text
+}

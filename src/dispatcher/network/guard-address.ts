@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { isPublicAddress } from '../../values/public-address.ts'
+import { behindNat64, isPublicAddress } from '../../values/public-address.ts'
 import { BlockedAddress } from './classify-error.ts'
 import type { Address, ResolveHost } from './resolve-host.ts'
 
@@ -38,8 +38,8 @@ export const createOwnAddresses = (nowMs: () => number, look = networkInterfaces
 }
 
 /**
- * Lets through what `isPublicAddress` says is public and is not this machine. One refused address among several refuses
- * the name. That gives a clear error for a wrong configuration; what keeps connections off is that each is judged by
+ * Lets through what `isPublicAddress` says is public and is not this machine; of IPv4 behind NAT64 it is the IPv4
+ * address that is judged. One refused address among several refuses the name. That gives a clear error for a wrong configuration; what keeps connections off is that each is judged by
  * the address it is made to, and made to that address and no name: so neither a second answer of a name server nor one
  * that is missing comes between check and use. With `allowPrivateNetworks` everything passes. `isPublic` stands in for
  * `isPublicAddress` where a test needs a public address that it can listen on.
@@ -51,8 +51,10 @@ export const createAddressGuard = (options: {
   isPublic?: (address: string) => boolean
 }): AddressGuard => {
   const isPublic = options.isPublic ?? isPublicAddress
-  const mayConnect = (address: string): boolean =>
-    options.allowPrivateNetworks || (isPublic(address) && !options.ownAddresses().has(address))
+  const mayConnect = (address: string): boolean => {
+    const meant = behindNat64(address)
+    return options.allowPrivateNetworks || (isPublic(meant) && !options.ownAddresses().has(meant))
+  }
 
   const refuse = (address: string): void => {
     if (!mayConnect(address)) throw new BlockedAddress('the address is not a public one')

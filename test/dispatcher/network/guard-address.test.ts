@@ -30,6 +30,36 @@ describe('a name', () => {
     },
   )
 
+  it('leads to public IPv4 also through the NAT64 of its network, where name servers add such an address', async () => {
+    const guard = guardOf({ addresses: ['203.0.114.1', '64:ff9b::cb00:7201'] })
+    expect(await find(guard)).toEqual([
+      { address: '203.0.114.1', family: 4 },
+      { address: '64:ff9b::cb00:7201', family: 6 },
+    ])
+  })
+
+  it.each([
+    '64:ff9b::a00:1',
+    '64:ff9b::7f00:1',
+    '64:ff9b::a9fe:a9fe',
+    '64:ff9b::c000:201',
+    '64:ff9b::a83f:8110',
+  ])('is refused when it leads by NAT64 to what is not public, %s', async (address) => {
+    await expect(find(guardOf({ addresses: [address] }))).rejects.toMatchObject({ name: 'BlockedAddress' })
+  })
+
+  it.each(['64:ff9b:1::cb00:7201', '64:ff9b:0:0:0:1:cb00:7201', '64:ff9c::cb00:7201'])(
+    'is refused when it leads to %s, which is no address that every NAT64 has',
+    async (address) => {
+      await expect(find(guardOf({ addresses: [address] }))).rejects.toMatchObject({ name: 'BlockedAddress' })
+    },
+  )
+
+  it('is refused when it leads to this machine by NAT64', async () => {
+    const guard = guardOf({ addresses: ['64:ff9b::cb00:7201'], own: ['203.0.114.1'] })
+    await expect(find(guard)).rejects.toMatchObject({ name: 'BlockedAddress' })
+  })
+
   it('is refused when one of several addresses is not public', async () => {
     const guard = guardOf({ addresses: ['203.0.114.1', '10.0.0.1'] })
     await expect(find(guard)).rejects.toMatchObject({ name: 'BlockedAddress' })
