@@ -1,7 +1,7 @@
+import type { RequestPaymentRequest } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 import type { IdempotencyKey } from '../../values/idempotency-key.ts'
 import { isTestId } from '../../values/test-partner.ts'
 import type { CallingPartner } from '../partners/calling-partner.ts'
-import type { RequestPaymentRequest } from '../../gen/mpesa/gateway/v1/payments_pb.js'
 import type { Acceptance } from '../request/accept.ts'
 import { type AcceptLimits, isWithoutLimit, type LimitReached } from '../request/payer-limits.ts'
 import { type PaymentRequest, parsePaymentRequest, type Refusal } from '../request/payment-request.ts'
