@@ -1,6 +1,8 @@
+import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import { Webhook } from 'standardwebhooks'
 import type { Database } from '../../database/connect.ts'
+import type { RowOf } from '../../database/schema/schema.ts'
 import { identityOfSigningSecret } from '../../database/sealed-columns.ts'
 import { asOne } from '../../runtime/as-one.ts'
 import type { Log } from '../../runtime/log.ts'
@@ -18,13 +20,13 @@ export type Signed =
   | { kind: 'signed'; signature: string }
   /** The partner never had a secret. */
   | { kind: 'unsigned' }
-  /** Its secret cannot be opened: nothing may be sent, for the partner would take it for forged. */
+  /** Its newest secret cannot be opened: nothing may be sent, for the partner would take it for forged. */
   | { kind: 'impossible' }
 
 /** Signs an attempt. Rejects only when Postgres was away for as long as the dispatcher waits. */
 export type Sign = (attempt: ToSign) => Promise<Signed>
 
-/** A partner's secrets, opened; null when one of them cannot be. */
+/** A partner's secrets, as far as they can be opened; null when the newest cannot be. */
 type Secrets = { signers: { webhook: Webhook; expiresAt: Date | null }[] | null }
 
 /** For how long secrets are remembered, ms: a new one signs within this. */
@@ -84,22 +86,34 @@ const readSigners = async (
     options.database
       .selectFrom('signing_secrets')
       .select(['id', 'partner_id', 'secret_sealed', 'expires_at'])
+      .select(sql<boolean>`coalesce(expires_at <= now(), false)`.as('is_over'))
       .where('partner_id', '=', partnerId)
       .orderBy('id', 'desc')
       .execute(),
   )
+  const opened = rows.map((row) => ({ row, webhook: openSecret(options, row) }))
+  // Without the newest nothing is sent: it may be all that the partner has. One that it replaced is left out, or else a
+  // rotation would mend nothing.
+  if (opened[0]?.webhook === null) return null
+  return opened.flatMap(({ row, webhook }) =>
+    webhook === null ? [] : [{ webhook, expiresAt: row.expires_at }],
+  )
+}
+
+type SecretRow = RowOf<'signing_secrets', 'id' | 'partner_id' | 'secret_sealed'> & { is_over: boolean }
+
+/** Null: it cannot be opened, which is reported while it is to sign. */
+const openSecret = ({ vault, log }: { vault: Vault; log: Log }, row: SecretRow): Webhook | null => {
   try {
-    return rows.map((row) => ({
-      webhook: new Webhook(options.vault.open(row.secret_sealed, identityOfSigningSecret(row))),
-      expiresAt: row.expires_at,
-    }))
+    return new Webhook(vault.open(row.secret_sealed, identityOfSigningSecret(row)))
   } catch (error) {
     if (!(error instanceof CannotOpen)) throw error
-    options.log.error({
-      event: 'signing_secret_unreadable',
-      partner_id: Number(partnerId),
-      reason: error.message,
-    })
+    if (!row.is_over)
+      log.error({
+        event: 'signing_secret_unreadable',
+        partner_id: Number(row.partner_id),
+        reason: error.message,
+      })
     return null
   }
 }

@@ -208,6 +208,36 @@ describe('a secret that cannot be opened', () => {
     expect(received && verifies(received, signingSecret)).toEqual(BOTH)
   })
 
+  it.each([
+    ['that signs beside it for a while', 3_600_000],
+    ['that signs no more', 1],
+  ])('is mended by a rotation: the new one signs, whatever the old one is %s', async (_which, overlapMs) => {
+    const { partnerId } = await addPartner(test.database)
+    await sql`UPDATE signing_secrets SET secret_sealed = 's1.0' WHERE partner_id = ${partnerId}`.execute(
+      test.database,
+    )
+    const after = await rotate(partnerId, overlapMs)
+    dispatch()
+    const received = await deliver(partnerId)
+    expect(verifies(received, after)).toEqual(BOTH)
+    expect(received.headers['webhook-signature']?.split(' ')).toHaveLength(1)
+  })
+
+  it('lets nothing go out by an older one either, where it is the newest: its partner may have no other', async () => {
+    const { partnerId } = await addPartner(test.database)
+    await rotate(partnerId, 3_600_000)
+    await sql`
+      UPDATE signing_secrets SET secret_sealed = 's1.0' WHERE partner_id = ${partnerId} AND expires_at IS NULL
+    `.execute(test.database)
+    dispatch({ scheduleMs: [0, 3_600_000] })
+    const id = await addDelivery(test.database, test.receiver.url, partnerId)
+    await eventually(async () => {
+      const attempts = await readAttempts(test.database, id)
+      expect(attempts.map((one) => one.error_class)).toEqual(['not_signed'])
+    })
+    expect(test.receiver.received).toEqual([])
+  })
+
   it('of one partner keeps no other’s from being delivered', async () => {
     const [broken, other] = [await addPartner(test.database), await addPartner(test.database)]
     await sql`
