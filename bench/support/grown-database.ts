@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'kysely'
+import { sumTotals } from '../../src/core/totals/sum-totals.ts'
 import { connectDatabase, type Database } from '../../src/database/connect.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { ensureDatabase } from '../../src/local/postgres.ts'
@@ -21,8 +22,8 @@ export type GrownDatabase = {
 type Partners = { partnerId: bigint; apiKey: string }[]
 
 /**
- * Makes a database with partners and `payments` payments that have ended, vacuumed as such a one is. One that is there
- * because its files were kept is brought to the schema of today, and used as it is.
+ * Makes a database with partners and `payments` payments that have ended, summed and vacuumed as such a one is. One
+ * that is there because its files were kept is brought to the schema of today, and used as it is.
  */
 export const growDatabase = async (
   services: DeliveryServices,
@@ -38,6 +39,7 @@ export const growDatabase = async (
     made = await createPartners({ database, partners, secretKey: services.secretKey })
     if (payments > 0) {
       await loadHistory(database, { payments, partners, atOnce: CONNECTIONS })
+      await fillTotals(database)
       await sql`VACUUM (ANALYZE)`.execute(database)
     }
     if (services.isKept) await writeKept(keptFile, made)
@@ -59,6 +61,11 @@ export const growDatabase = async (
       },
     },
   }
+}
+
+/** Sums what was paid, which `serve` else does beside the first minutes of a measurement. */
+const fillTotals = async (database: Database): Promise<void> => {
+  while ((await sumTotals(database))?.is_filled !== true);
 }
 
 /** The partners of a database that is there whole; null where it is not. */
