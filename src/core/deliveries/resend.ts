@@ -32,20 +32,24 @@ export const resendOutcome = async (options: {
   const { database, owner, paymentId, actor } = options
   const payment = await findPayment(database, owner, paymentId)
   if (payment === undefined) return { kind: 'not_found' }
-  const deliveryId = await findLatestDelivery(database, paymentId)
-  if (deliveryId === undefined) return { kind: 'no_outcome', state: payment.state }
-  const [change] = await retryDeliveries({
-    database,
-    actor,
-    ids: [deliveryId],
-    sendDeliveredAgain: true,
-    keepsSooner: true,
-    delaySeconds: 0,
-    spacingSeconds: 0,
-  })
-  const delivery = await findDelivery(database, deliveryId)
-  if (change === undefined || delivery === undefined) throw new Error(`delivery ${deliveryId} is gone`)
-  return { kind: 'resent', outcome: change.outcome, delivery }
+  for (;;) {
+    const deliveryId = await findLatestDelivery(database, paymentId)
+    if (deliveryId === undefined) return { kind: 'no_outcome', state: payment.state }
+    const [change] = await retryDeliveries({
+      database,
+      actor,
+      ids: [deliveryId],
+      sendDeliveredAgain: true,
+      keepsSooner: true,
+      delaySeconds: 0,
+      spacingSeconds: 0,
+    })
+    // A success came after the failure since it was looked for; nothing comes after that.
+    if (change?.outcome === 'outdated') continue
+    const delivery = await findDelivery(database, deliveryId)
+    if (change === undefined || delivery === undefined) throw new Error(`delivery ${deliveryId} is gone`)
+    return { kind: 'resent', outcome: change.outcome, delivery }
+  }
 }
 
 /**

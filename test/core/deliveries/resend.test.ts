@@ -8,6 +8,7 @@ import type { Database } from '../../../src/database/connect.ts'
 import { BY_HAND } from '../../support/actor.ts'
 import { type OpenDatabase, openTestDatabase } from '../../support/database.ts'
 import { readDelivery, readDuty } from '../../support/deliveries.ts'
+import { eventually } from '../../support/eventually.ts'
 import { acceptPayment } from '../../support/payments.ts'
 import { attempted, clear, end, hold, lease, putOff } from './harness.ts'
 
@@ -41,6 +42,15 @@ const settle = async (paymentId: bigint, outcome: 'successful' | 'failed'): Prom
 const ended = async (outcome: 'successful' | 'failed' = 'successful') => {
   const paymentId = await acceptPayment(database)
   return { paymentId, deliveryId: await settle(paymentId, outcome) }
+}
+
+/** How many connections wait for a lock that another has. */
+const countWaiting = async (): Promise<number> => {
+  const { rows } = await sql<{ count: number }>`
+    SELECT count(*)::int AS count FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+  `.execute(database)
+  return rows[0]?.count ?? 0
 }
 
 const readAudit = () =>
@@ -99,6 +109,24 @@ describe('an outcome', () => {
     const dead = await ended()
     await end(database, dead.deliveryId, 'dead')
     expect(await resend(dead.paymentId)).toMatchObject({ outcome: 'retried', delivery: { state: 'pending' } })
+  })
+
+  it('is that of the success which came while its duty was waited for', async () => {
+    const { paymentId, deliveryId } = await ended('failed')
+    let resending: ReturnType<typeof resend> | undefined
+    let successId = 0n
+    await database.transaction().execute(async (transaction) => {
+      // As a dispatcher that claims it.
+      await sql`SELECT FROM to_deliver WHERE delivery_id = ${deliveryId} FOR UPDATE`.execute(transaction)
+      resending = resend(paymentId)
+      await eventually(async () => expect(await countWaiting()).toBe(1))
+      successId = await settle(paymentId, 'successful')
+    })
+    expect(await resending).toMatchObject({
+      kind: 'resent',
+      outcome: 'waiting',
+      delivery: { delivery_id: successId },
+    })
   })
 
   it('is the latest of the payment', async () => {
