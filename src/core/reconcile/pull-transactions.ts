@@ -4,7 +4,7 @@ import { isOutage } from '../../database/outage.ts'
 import { crashPoint } from '../../runtime/crash-point.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Loop, startLoop } from '../../runtime/loop.ts'
-import { backOff } from '../daraja/back-off.ts'
+import { backOff, readHold } from '../daraja/back-off.ts'
 import { waitForCall } from '../daraja/budget.ts'
 import type { Daraja, FindAccount, TestAccount } from '../daraja/call.ts'
 import { type PulledPage, type PulledTransaction, pullPage } from '../daraja/pull.ts'
@@ -71,7 +71,9 @@ export const startPulling = (options: Pulling): Loop => {
       if (account?.test) more = (await recall(options, { accountId, since }, account.test)) || more
       if (!account?.pull) continue
       const { daraja, pull } = account
-      // First: what cannot be looked for yet is not put off.
+      // Both first: what cannot be looked for yet is not put off. Who waited here for an account that Daraja holds off
+      // would have all others wait.
+      if ((await readHold(options.database, daraja.account.shortcode)).forMs > 0) continue
       if (!(await isRegistered({ daraja, msisdn: pull.msisdn }, stopping.signal))) continue
       if (await pullOnce(options, { accountId, since, daraja }, stopping.signal)) more = true
     }

@@ -1,12 +1,17 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createUniqueReferences } from '../../../src/core/daraja/unique-reference.ts'
+import { setAccount } from '../../../src/core/partners/partner-account.ts'
 import { findPulled } from '../../../src/core/reconcile/find-pulled.ts'
+import { testActor } from '../../support/actor.ts'
 import { startTestCore, type TestCore } from '../../support/core.ts'
 import { type DarajaRelay, type OwnAnswer, openDarajaRelay, PUSH_PATH } from '../../support/daraja-relay.ts'
 import { eventually } from '../../support/eventually.ts'
-import { readBodies, readDuties, readMoves, readPayment } from '../../support/payments.ts'
+import { addPartner } from '../../support/partner.ts'
+import { acceptUntouched, readBodies, readDuties, readMoves, readPayment } from '../../support/payments.ts'
 import { paymentRequest } from '../../support/requests.ts'
 import { misbehave } from '../../support/simulator.ts'
+import { testVault } from '../../support/vault.ts'
 
 const REGISTER_PATH = '/pulltransactions/v1/register'
 const PULL_PATH = '/pulltransactions/v1/query'
@@ -161,6 +166,47 @@ describe('Pull Transactions', () => {
       })
     })
     isBusy = false
+  })
+
+  it('of an account that Daraja holds off keep no other account waiting, and are not put off', async () => {
+    const { database } = test
+    const { partnerId } = await addPartner(database)
+    const shortcode = '600111'
+    const accountId = await setAccount({
+      database,
+      vault: testVault,
+      partnerId,
+      account: {
+        shortcode,
+        transactionType: 'CustomerPayBillOnline',
+        partyB: shortcode,
+        consumerKey: 'key',
+        consumerSecret: 'secret',
+        passkey: 'passkey',
+      },
+      features: { uniqueReference: true, pull: { msisdn: null } },
+      actor: testActor,
+    })
+    const held = await acceptUntouched(database, partnerId)
+    await sql`
+      INSERT INTO daraja_accounts (shortcode, held_until, pull_registered_at)
+      VALUES (${shortcode}, now() + interval '55 seconds', now())
+    `.execute(database)
+    await sql`UPDATE payments SET state = 'unconfirmed', account_id = ${accountId} WHERE id = ${held}`.execute(
+      database,
+    )
+    await sql`INSERT INTO to_confirm (payment_id, account_id) VALUES (${held}, ${accountId})`.execute(
+      database,
+    )
+
+    // Two, for of the first round the other account may come first.
+    for (let count = 0; count < 2; count += 1) {
+      const id = await ask('254700000033')
+      await eventually(async () => expect((await readPayment(database, id)).state).toBe('successful'))
+    }
+    const duty = database.selectFrom('to_confirm').select('pulls').where('payment_id', '=', held)
+    expect(await duty.execute()).toEqual([{ pulls: 0 }])
+    await sql`DELETE FROM to_confirm WHERE payment_id = ${held}`.execute(database)
   })
 
   it('are registered once', () => {
