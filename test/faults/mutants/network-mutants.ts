@@ -23,8 +23,8 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
           'const addresses = literal === null ? await options.resolve(hostname) : [literal]\n    if (new Set(addresses.map((one) => one.family)).size === 1) passed.push(...addresses.map((one) => one.address))',
       },
       {
-        find: '    options.allowPrivateNetworks ||',
-        replace: '    passed.includes(address) || options.allowPrivateNetworks ||',
+        find: '    return options.allowPrivateNetworks ||',
+        replace: '    return passed.includes(address) || options.allowPrivateNetworks ||',
       },
       {
         find: '  const isPublic = options.isPublic',
