@@ -12,7 +12,8 @@ import { toNineDigits } from './nine-digits.ts'
 
 /**
  * What came of it; `payments` are those that keep the number from being erased, since they or their deliveries are
- * open, or Daraja is asked about them. `importing`: a statement is being imported, whose lines nobody sees yet, or was since the number was looked for.
+ * open, or Daraja is asked about them. `importing`: a statement is being imported, whose lines nobody sees
+ * yet, or was since the number was looked for.
  */
 export type Erasure =
   | { kind: 'erased'; rows: ErasedRows }

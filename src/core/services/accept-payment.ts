@@ -36,8 +36,8 @@ export type Answered = { request: PaymentRequest; acceptance: Acceptance | Limit
 
 /**
  * What became of a request that is refused as it is: one that was accepted before is answered as ever, whatever bounds
- * its partner has since and however little time is left, or else it would be taken for one of which nothing is stored. Throws INVALID_ARGUMENT for any
- * other.
+ * its partner has since and however little time is left, or else it would be taken for one of which nothing is stored.
+ * Throws INVALID_ARGUMENT for any other.
  */
 export const answerRefused = async (
   { knownKeys }: PaymentServiceParts,

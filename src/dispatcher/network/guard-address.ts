@@ -39,10 +39,11 @@ export const createOwnAddresses = (nowMs: () => number, look = networkInterfaces
 
 /**
  * Lets through what `isPublicAddress` says is public and is not this machine; of IPv4 behind NAT64 it is the IPv4
- * address that is judged. One refused address among several refuses the name. That gives a clear error for a wrong configuration; what keeps connections off is that each is judged by
- * the address it is made to, and made to that address and no name: so neither a second answer of a name server nor one
- * that is missing comes between check and use. With `allowPrivateNetworks` everything passes. `isPublic` stands in for
- * `isPublicAddress` where a test needs a public address that it can listen on.
+ * address that is judged. One refused address among several refuses the name. That gives a clear error for a wrong
+ * configuration; what keeps connections off is that each is judged by the address it is made to, and made to that
+ * address and no name: so neither a second answer of a name server nor one that is missing comes between check and use.
+ * With `allowPrivateNetworks` everything passes. `isPublic` stands in for `isPublicAddress` where a test needs a public
+ * address that it can listen on.
  */
 export const createAddressGuard = (options: {
   allowPrivateNetworks: boolean
