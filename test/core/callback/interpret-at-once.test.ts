@@ -123,7 +123,7 @@ describe('a callback that the process interprets which took it', () => {
   it('is held against the payment as it is, whatever was changed since it was read', async () => {
     const [id, receipt] = [await stage.newPayment(), newReceipt()]
     await changeMeanwhile(
-      (transaction) => sql`UPDATE payments SET msisdn = '254000000000' WHERE id = ${id}`.execute(transaction),
+      (transaction) => sql`UPDATE payments SET msisdn = '254799000999' WHERE id = ${id}`.execute(transaction),
       () => stage.post({ paymentId: id, receipt }),
     )
     await eventually(async () =>
