@@ -12,7 +12,7 @@ echo noise
 case "$FAKE_NPM" in
   fail) echo "npm error: no network" >&2; exit 7 ;;
   hang) mkdir -p node_modules; echo $$ > npm-pid; exec sleep 60 ;;
-  slow) sleep 1 ;;
+  held) until [ -e npm-released ]; do sleep 0.02; done ;;
 esac
 rm -rf node_modules
 mkdir -p node_modules/.bin

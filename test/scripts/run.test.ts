@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { readdir, readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { identify } from '../../src/runtime/process-identity.ts'
+import { eventually } from '../support/eventually.ts'
 import { type Clone, createClone } from './clone.ts'
 
 let clone: Clone
@@ -77,7 +78,7 @@ describe('installing', () => {
 
   it('that is interrupted ends npm, and is done afresh by the next command', async () => {
     const { child, outcome } = clone.start(['show'], { FAKE_NPM: 'hang' })
-    const npmPid = await vi.waitFor(async () => {
+    const npmPid = await eventually(async () => {
       const pid = Number(await readFile(join(clone.folder, 'npm-pid'), 'utf8'))
       expect(pid).toBeGreaterThan(0)
       return pid
@@ -89,21 +90,25 @@ describe('installing', () => {
   })
 
   it('is done once by two commands at once', async () => {
-    const both = await Promise.all([
-      clone.run(['show', 'a'], { FAKE_NPM: 'slow' }),
-      clone.run(['show', 'b'], { FAKE_NPM: 'slow' }),
-    ])
+    const runs = ['a', 'b'].map((name) => clone.start(['show', name], { FAKE_NPM: 'held' }))
+    let reported = ''
+    for (const { child } of runs)
+      child.stderr?.on('data', (chunk: Buffer) => {
+        reported += chunk.toString()
+      })
+    await eventually(() => expect(reported).toMatch(/Waiting for process \d+/))
+    await clone.write('npm-released', '')
+    const both = await Promise.all(runs.map(({ outcome }) => outcome))
     expect(both.map(({ code, stdout }) => [code, stdout])).toEqual([
       [0, 'a\n'],
       [0, 'b\n'],
     ])
     expect(await clone.npmCalls()).toHaveLength(1)
-    expect(both.some(({ stderr }) => /Waiting for process \d+/.test(stderr))).toBe(true)
   })
 
   it('waits while the npm of a killed command still runs, and takes over when it is gone', async () => {
     const { child } = clone.start(['show'], { FAKE_NPM: 'hang' })
-    const npmPid = await vi.waitFor(async () => {
+    const npmPid = await eventually(async () => {
       const holders = (await readFile(join(clone.folder, '.data', 'install.lock'), 'utf8')).split(' ')
       expect(holders).toHaveLength(2)
       return Number(holders[1])
@@ -115,7 +120,7 @@ describe('installing', () => {
     next.child.stderr?.on('data', (chunk: Buffer) => {
       reported += chunk.toString()
     })
-    await vi.waitFor(() => expect(reported).toContain(`Waiting for process ${npmPid}`))
+    await eventually(() => expect(reported).toContain(`Waiting for process ${npmPid}`))
     process.kill(npmPid)
     expect(await next.outcome).toMatchObject({ code: 0, stdout: 'x\n' })
   })
